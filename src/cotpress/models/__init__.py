@@ -1,0 +1,77 @@
+"""Who answers: one file per backend, each with `load(target, **options) -> Model`.
+
+A whole model for a test or a notebook::
+
+    class Parrot:
+        name = "parrot"
+
+        def generate(self, requests, sampling):
+            for request in requests:
+                yield Completion(text=request.messages[-1]["content"], n_tokens=3, finished=True)
+
+        def token_ends(self, texts):
+            return [[match.end() for match in re.finditer(r"\\S+", text)] for text in texts]
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol, cast
+
+from cotpress import plugins
+from cotpress.records import Message, Record
+
+
+class Request(Record, frozen=True, kw_only=True):
+    """One completion to make."""
+
+    key: str
+    """Names the request; with the seed it decides every random draw, so that batch and order change nothing."""
+    messages: list[Message]
+    prefill: str = ""
+    """The beginning of the assistant turn, to be continued; not part of the completion's text."""
+
+
+class Sampling(Record, frozen=True, kw_only=True):
+    """How tokens are chosen, the same for all requests of a call."""
+
+    max_tokens: int = 512
+    temperature: float = 0.0
+    """0: greedy."""
+    top_p: float = 1.0
+    seed: int = 0
+
+
+class Completion(Record, frozen=True, kw_only=True):
+    """What came back."""
+
+    text: str
+    n_tokens: int
+    """Generated tokens, the end-of-turn token not counted."""
+    finished: bool
+    """False: `max_tokens` ended it."""
+    seconds: float = 0.0
+    """This request's share of its batch's wall time."""
+
+
+class Model(Protocol):
+    """A model that answers, and whose tokens the ratio is counted in."""
+
+    name: str
+    """What `Trace.model` and the report call it: the spec it was loaded from."""
+
+    def generate(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
+        """One completion per request, in the order of the requests."""
+        ...
+
+    def token_ends(self, texts: Sequence[str]) -> list[list[int]]:
+        """For each text the end offset, in characters, of each of its tokens (no special tokens), never falling."""
+        ...
+
+
+def load(spec: str) -> Model:
+    """The model that `spec` names: `NAME[:TARGET][,option=value…]`, or the path of a model folder."""
+    if "/" in spec or spec.startswith("."):
+        head = spec.partition(",")[0]
+        if Path(head).is_dir():
+            spec = f"hf:{spec}"
+    return cast(Model, plugins.load("models", spec))

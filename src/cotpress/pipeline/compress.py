@@ -1,0 +1,94 @@
+"""`ScoredTrace -> CompressedTrace`: keep the most important segments within an exact token budget. Pure; no model.
+
+TokenSkip (specification section 2.8) keeps the tokens above a quantile of the scores. We keep segments in order of
+importance while they fit in `round(ratio * total)` target-model tokens and stop at the first that does not: the budget is
+never exceeded, a smaller ratio keeps a subset of what a larger one keeps, and with single-token segments it is met
+exactly. Protected segments come first; where they alone exceed the budget they are all kept, and counted. Ties go to the
+earlier segment.
+
+A trace that carries a `Percentile` (from `llmlingua2:…,compat=released`) is cut by LLMLingua-2's released rule instead
+(section 3.2, step 6 and quirk Q2).
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
+
+import numpy as np
+
+from cotpress.records import CompressedTrace, Percentile, ScoredTrace, check_ratio
+
+OVER_BUDGET = "protected tokens alone exceed the budget"
+
+
+def compress(
+    scored: Iterable[ScoredTrace], ratios: Sequence[float], *, method: str = "tokenskip", counts: Counter[str] | None = None
+) -> Iterator[CompressedTrace]:
+    """Cut every trace at every ratio. `counts` gets how often the protected tokens exceeded the budget."""
+    ratios = [check_ratio(ratio) for ratio in ratios]
+    for trace in scored:
+        order = None if trace.percentile else keeping_order(trace)
+        for ratio in ratios:
+            if order is None:
+                kept = above_percentile(trace, ratio)
+            else:
+                kept = within_budget(trace, order, ratio)
+            cut = cut_trace(trace, kept, ratio, method)
+            if counts is not None and cut.n_tokens > budget(trace, ratio) and order is not None:
+                counts[f"{OVER_BUDGET} at {ratio:g}"] += 1
+            yield cut
+
+
+def budget(scored: ScoredTrace, ratio: float) -> int:
+    """How many target-model tokens `ratio` allows: `round(ratio * total)`."""
+    return round(ratio * sum(scored.n_tokens))
+
+
+def keeping_order(scored: ScoredTrace) -> list[int]:
+    """Segment indices in the order they are kept: protected first, then by falling importance, ties by position."""
+    importance, protected = scored.importance, scored.protected
+    return sorted(range(len(importance)), key=lambda i: (not protected[i], -importance[i]))
+
+
+def within_budget(scored: ScoredTrace, order: Sequence[int], ratio: float) -> list[int]:
+    """The first segments of `order` that fit together in the budget (all protected ones in any case), by position."""
+    if ratio == 1.0:
+        return list(range(len(order)))
+    allowed = budget(scored, ratio)
+    n_tokens, protected = scored.n_tokens, scored.protected
+    used = accumulate(n_tokens[i] for i in order)
+    fits = next((n for n, (i, total) in enumerate(zip(order, used, strict=True)) if total > allowed and not protected[i]), len(order))
+    return sorted(order[:fits])
+
+
+def above_percentile(scored: ScoredTrace, ratio: float) -> list[int]:
+    """LLMLingua-2's released rule: per chunk, scores strictly above the percentile `int(100 * (1 - ratio) + 1)`."""
+    rule = scored.percentile or Percentile(weights=scored.n_tokens, chunk_ends=[len(scored.ends)])
+    if ratio == 1.0:
+        return list(range(len(scored.ends)))
+    importance = np.asarray(scored.importance)
+    kept: list[int] = []
+    for start, end in zip([0, *rule.chunk_ends], rule.chunk_ends, strict=False):
+        spread = np.repeat(importance[start:end], rule.weights[start:end])
+        if not spread.size:
+            continue
+        threshold = np.percentile(spread, int(100 * (1 - ratio) + 1))
+        part = importance[start:end]
+        keep = (part > threshold) | ((threshold == 1.0) & (part == threshold))
+        kept += (start + np.flatnonzero(keep)).tolist()
+    return kept
+
+
+def cut_trace(scored: ScoredTrace, kept: Sequence[int], ratio: float, method: str) -> CompressedTrace:
+    """The trace with only the segments at the indices `kept`, which must rise."""
+    text, ends, n_tokens = scored.trace.reasoning, scored.ends, scored.n_tokens
+    n_kept = sum([n_tokens[i] for i in kept])
+    return CompressedTrace(
+        trace=scored.trace,
+        method=method,
+        scorer=scored.scorer,
+        ratio=ratio,
+        reasoning="".join([text[ends[i - 1] if i else 0 : ends[i]] for i in kept]),
+        kept=n_kept / max(1, sum(n_tokens)),
+        n_tokens=n_kept,
+    )

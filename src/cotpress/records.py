@@ -1,0 +1,211 @@
+"""The nouns: what flows between two verbs, as frozen records.
+
+`Problem -> Trace -> ScoredTrace -> CompressedTrace -> TrainingExample`, and `EvalRow` at the end. The field names are the
+public file format (docs/formats.md): fields may be added, never renamed. `Problem.prompt` is the only place in the
+package where a question and a ratio become words, so that training and serving prompts cannot drift apart.
+"""
+
+from typing import Literal, TypedDict
+
+import msgspec
+
+from cotpress.errors import CotpressError
+
+RATIO_TAG = "\n<ratio>{}</ratio>"
+"""What a ratio below 1 looks like at the end of the user turn. At 1.0 there is no tag (TokenSkip, section 2.2)."""
+
+
+class Message(TypedDict):
+    """One turn of a chat, as every chat template takes it."""
+
+    role: str
+    content: str
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all records: immutable, compared by value, unknown fields ignored so that newer files still load."""
+
+
+def check_ratio(ratio: float) -> float:
+    """Return `ratio`, the fraction of reasoning tokens kept, if 0 < ratio <= 1; `CotpressError` otherwise."""
+    if not 0 < ratio <= 1:
+        raise CotpressError(f"ratio {ratio:g} is not a fraction of kept tokens: choose 0 < ratio <= 1, such as 0.6.")
+    if round(ratio, 2) != ratio:
+        raise CotpressError(f"ratio {ratio!r} has more than two decimals, which the prompt does not carry: round it.")
+    return ratio
+
+
+def ratio_tag(ratio: float | None) -> str:
+    """The text that asks for `ratio`; empty for None and 1.0. At most two decimals, as `{{ x|float|round(2) }}` in Jinja."""
+    if ratio is None or check_ratio(ratio) == 1.0:
+        return ""
+    return RATIO_TAG.format(round(float(ratio), 2))
+
+
+class Problem(Record, frozen=True, kw_only=True):
+    """A question with its reference answer."""
+
+    id: str
+    question: str
+    answer: str
+    task: str
+    instruction: str = ""
+    """What the task asks of every model, before the question; part of the prompt."""
+
+    def prompt(self, ratio: float | None = None) -> list[Message]:
+        """The user turn that asks this question at `ratio` (fraction of reasoning tokens to keep; None or 1.0: no tag)."""
+        asked = f"{self.instruction}\n{self.question}" if self.instruction else self.question
+        return [{"role": "user", "content": asked + ratio_tag(ratio)}]
+
+
+class Grade(Record, frozen=True, kw_only=True):
+    """Is the answer right, and what was read as the answer."""
+
+    answer: str | None
+    """The answer that was read from the completion; None where there was none."""
+    correct: bool
+    status: Literal["ok", "no_answer", "timeout", "error"]
+
+
+class Trace(Record, frozen=True, kw_only=True):
+    """One completion of a model for a problem, split once: `opening + reasoning + closing + conclusion`."""
+
+    problem: Problem
+    model: str
+    ratio: float | None = None
+    """The ratio that was asked for in the prompt; None: none was."""
+    sample: int = 0
+    reasoning: str
+    conclusion: str
+    """The final answer as the model words it; empty where the completion could not be split (cut off, say)."""
+    n_tokens: int
+    """Reasoning tokens, in the tokens of `model`."""
+    n_conclusion_tokens: int
+    """All other generated tokens: conclusion and markup."""
+    finished: bool
+    """False: the token limit ended it, not the model."""
+    seconds: float = 0.0
+    grade: Grade | None = None
+    opening: str = ""
+    """Markup before the reasoning, such as `<think>\\n`."""
+    closing: str = ""
+    """Markup or white space between reasoning and conclusion, such as `\\n</think>\\n\\n`."""
+    method: str = "original"
+    """How the reasoning came to be: a method or baseline of `EvalRow.method`."""
+
+    @property
+    def key(self) -> str:
+        """What makes this trace the same trace when a run is resumed."""
+        return f"{self.problem.id}|{self.model}|{self.method}|{self.ratio}|{self.sample}"
+
+    def completion(self, reasoning: str | None = None) -> str:
+        """The assistant turn, with another reasoning in place of the original if one is given."""
+        return self.opening + (self.reasoning if reasoning is None else reasoning) + self.closing + self.conclusion
+
+
+class Percentile(Record, frozen=True, kw_only=True):
+    """What LLMLingua-2's released selection needs beside the scores (`llmlingua2:…,compat=released` only)."""
+
+    weights: list[int]
+    """How often each segment's score counts in the percentile: its cl100k tokens."""
+    chunk_ends: list[int]
+    """Index after the last segment of each chunk; every chunk has a threshold of its own."""
+
+
+class ScoredTrace(Record, frozen=True, kw_only=True):
+    """A trace cut into segments, each with its importance: every ratio afterwards is a cut of these scores."""
+
+    trace: Trace
+    scorer: str
+    ends: list[int]
+    """End offset of each segment in characters of `trace.reasoning`; the last equals its length."""
+    importance: list[float]
+    n_tokens: list[int]
+    """Tokens of the target model that begin in each segment."""
+    protected: list[bool]
+    percentile: Percentile | None = None
+    """Set only by a scorer that reproduces a released selection; None: the exact budget."""
+
+    def __post_init__(self) -> None:
+        """Refuse what could not be cut: unequal lists, offsets that do not tile the reasoning, importance that is not finite."""
+        n = len(self.ends)
+        if not n == len(self.importance) == len(self.n_tokens) == len(self.protected):
+            raise ValueError("ends, importance, n_tokens and protected must have one entry per segment")
+        if self.ends != sorted(self.ends) or (self.ends[-1] if n else 0) != len(self.trace.reasoning):
+            raise ValueError("ends must rise and the last must be the length of trace.reasoning")
+        if not all(-float("inf") < value < float("inf") for value in self.importance):
+            raise ValueError("importance holds a value that is not a finite number")
+        if any(count < 0 for count in self.n_tokens):
+            raise ValueError("n_tokens must not be negative")
+
+    @property
+    def key(self) -> str:
+        """The key of the trace it scores."""
+        return self.trace.key
+
+    @property
+    def segments(self) -> list[str]:
+        """The pieces of the reasoning, in order; they join to exactly `trace.reasoning`."""
+        return [self.trace.reasoning[a:b] for a, b in zip([0, *self.ends], self.ends, strict=False)]
+
+
+class CompressedTrace(Record, frozen=True, kw_only=True):
+    """A trace with a shorter reasoning; its conclusion is never touched."""
+
+    trace: Trace
+    method: str
+    scorer: str
+    ratio: float
+    """What was asked for."""
+    reasoning: str
+    kept: float
+    """What was really kept: fraction of the reasoning's target-model tokens."""
+    n_tokens: int
+    n_latent: int = 0
+
+    @property
+    def key(self) -> str:
+        """The trace's key and the ratio."""
+        return f"{self.trace.key}|{self.ratio}"
+
+
+class TrainingExample(Record, frozen=True, kw_only=True):
+    """What the model is taught: this prompt, that completion."""
+
+    problem: Problem
+    ratio: float | None
+    prompt: list[Message]
+    completion: str
+    method: str = ""
+
+
+class EvalRow(Record, frozen=True, kw_only=True):
+    """One method at one ratio on one set of problems; lengths are in the evaluated model's tokens, failures included."""
+
+    model: str
+    task: str
+    method: str
+    ratio: float | None
+    n: int
+    accuracy: float
+    accuracy_low: float
+    """Wilson 95 % interval."""
+    accuracy_high: float
+    mean_tokens: float
+    """Reasoning tokens per problem, wrong and cut-off answers included."""
+    kept: float | None
+    """Actual ratio: mean_tokens over those of the original model on the same problems; None without an original."""
+    truncated: float
+    """Share of completions that the token limit ended."""
+    looping: float
+    """Share of completions that end in a repetition."""
+    seconds_per_problem: float
+    mean_total_tokens: float = 0.0
+    """Reasoning, markup and conclusion."""
+    unsplit: float = 0.0
+    """Share of completions without a conclusion that could be told from the reasoning."""
+    p_value: float | None = None
+    """Exact McNemar test against the original model on the same problems; None for the original itself."""
+    scorer: str = ""
+    statuses: dict[str, int] = {}
+    """How many answers had which grading status."""

@@ -1,0 +1,84 @@
+"""What every verb shares: one output file made by one stage, with resume, progress and a summary line."""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from cotpress import __version__, storage
+from cotpress.errors import CotpressError
+
+I = TypeVar("I")  # noqa: E741
+R = TypeVar("R", bound=msgspec.Struct)
+
+PLAIN_SECONDS = 10.0
+"""Off a terminal: at most one progress line in this many seconds."""
+
+
+def make(
+    out: Path,
+    record: type[R],
+    stage: Callable[[Iterator[I], Counter[str]], Iterable[R]],
+    items: Iterable[I],
+    *,
+    verb: str,
+    options: dict[str, Any],
+    total: int | None = None,
+    skip: Callable[[I], str] | None = None,
+    key: Callable[[R], str] | None = None,
+    extra: dict[str, Any] | None = None,
+) -> None:
+    """Run `stage(items, dropped)` into `out`: locked, resumed by `key`, finished atomically, counted in the meta file.
+
+    `skip` gives the key of the record an item will become, so that finished ones are not done again; `key` that of a
+    record. Without them an interrupted output is begun again. The stage counts what it leaves out in `dropped`.
+    """
+    with storage.run(out, record, verb, options, version=__version__, key=key) as this:
+        if this.complete:
+            say(f"{verb}: {out} was finished before under the same options; nothing to do")
+            return
+        this.extra.update(extra or {})
+        if this.done:
+            say(f"{verb}: resuming {out} with {len(this.done)} records done")
+        todo = (item for item in this.counted(items) if skip is None or skip(item) not in this.done)
+        done = this.write(stage(todo, this.dropped))
+        for _ in progress(done, verb, total, started_with=len(this.done)):
+            pass
+        written = this.n_out + len(this.done)
+        if not written:
+            reasons = ", ".join(f"{count} {why}" for why, count in this.dropped.items()) or "the input is empty"
+            raise CotpressError(f"{verb}: nothing to write to {out}: {reasons}.")
+    left_out = "".join(f", {count} left out ({why})" for why, count in sorted(this.dropped.items()))
+    say(f"{verb}: {written} records in {out}{left_out}")
+
+
+def progress(records: Iterable[R], verb: str, total: int | None = None, started_with: int = 0) -> Iterator[R]:
+    """Pass records through, showing count, rate and time left: a bar on a terminal, a plain line now and then elsewhere."""
+    if Console(stderr=True).is_terminal:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TaskProgressColumn(show_speed=True))
+        with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(verb, total=total, completed=started_with)
+            for record in records:
+                yield record
+                bar.advance(task)
+        return
+    began = last = time.monotonic()
+    for count, record in enumerate(records, 1):
+        yield record
+        now = time.monotonic()
+        if now - last >= PLAIN_SECONDS:
+            last, rate = now, count / (now - began)
+            left = f", {(total - started_with - count) / rate:.0f} s left" if total else ""
+            of = f"/{total}" if total else ""
+            say(f"{verb}: {started_with + count}{of} ({rate:.1f}/s{left})")
+
+
+def say(line: str) -> None:
+    """One line for a person, on standard error: standard output is for results."""
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,42 @@
+"""`cotpress score`: how important is each token of the reasoning."""
+
+from pathlib import Path
+from typing import Literal
+
+from cotpress import models, scorers, storage
+from cotpress.pipeline import score as stage
+from cotpress.records import ScoredTrace, Trace
+from cotpress.verbs.common import make
+
+
+def score(traces: Path, /, *, scorer: str, target: str, out: Path, protect: Literal["none", "symbols"] = "symbols") -> None:
+    """Say how important each token of the reasoning is: runs once, and every ratio is cut from it.
+
+    Example: cotpress score graded.jsonl --scorer surprisal:smollm2 --target smollm2 --out scored.jsonl
+
+    Parameters
+    ----------
+    traces
+        Traces, graded or not.
+    scorer
+        What assigns importance: llmlingua2:CHECKPOINT, surprisal:MODEL, random … (see `cotpress ls`).
+    target
+        The model to be taught; the ratio is counted in its tokens.
+    out
+        Where the scored traces go.
+    protect
+        symbols: digits, operators, LaTeX commands and \\boxed{…} are never dropped; none: the papers' setting.
+    """
+    options = {"traces": storage.hash_file(traces), "scorer": scorer, "target": target, "protect": protect}
+    judge, model = scorers.load(scorer), models.load(target)
+    make(
+        out,
+        ScoredTrace,
+        lambda items, dropped: stage.score(items, judge, model, protect=protect, dropped=dropped),
+        storage.read(traces, Trace),
+        verb="score",
+        options=options,
+        total=sum(1 for _ in storage.lines(traces)),
+        skip=lambda trace: trace.key,
+        key=lambda scored: scored.key,
+    )
