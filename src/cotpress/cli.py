@@ -32,7 +32,10 @@ def main() -> None:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
             raise
-        _stop(f"cannot write {error.filename or 'the output'}: {error.strerror}. Finished records are kept; make room and rerun.", 2)
+        _stop(
+            f"cannot write {error.filename or 'the output'}: {error.strerror}. Finished records are kept; make room and rerun.",
+            2,
+        )
 
 
 def _stop(sentence: str, code: int) -> None:

@@ -57,7 +57,9 @@ def within_budget(scored: ScoredTrace, order: Sequence[int], ratio: float) -> li
     allowed = budget(scored, ratio)
     n_tokens, protected = scored.n_tokens, scored.protected
     used = accumulate(n_tokens[i] for i in order)
-    fits = next((n for n, (i, total) in enumerate(zip(order, used, strict=True)) if total > allowed and not protected[i]), len(order))
+    fits = next(
+        (n for n, (i, total) in enumerate(zip(order, used, strict=True)) if total > allowed and not protected[i]), len(order)
+    )
     return sorted(order[:fits])
 
 

@@ -1,7 +1,7 @@
 """What matters in a trace: one file per scorer, each with `load(target, **options) -> Scorer`.
 
 A scorer says how important which characters of the reasoning are, in whatever pieces it thinks in; the `score` stage turns
-that into segments of target-model tokens (pipeline/score.py). A whole scorer::
+that into segments of target-model tokens (segments.py). A whole scorer::
 
     class LongWords:
         name, unit = "long-words", "word"
@@ -12,15 +12,18 @@ that into segments of target-model tokens (pipeline/score.py). A whole scorer::
                 yield Importance(ends, [float(b - a) for a, b in zip([0, *ends], ends)])
 """
 
-from collections.abc import Iterable, Iterator
-from typing import Literal, NamedTuple, Protocol, cast
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple, Protocol, cast
 
-from cotpress import plugins
-from cotpress.records import Percentile, Trace
+from cotpress import plugins, segments
+from cotpress.models import Model
+from cotpress.records import Percentile, ScoredTrace, Trace
+from cotpress.segments import Protect, Unit
 
-Unit = Literal["number", "token", "word"]
-"""What is kept or dropped whole: `token` one target token (the papers'); `number` (default) a token, but those of one number,
-LaTeX command or multi-byte character together, at the highest of their scores; `word` all tokens of a word, at the mean."""
+BATCH = 256
+"""Traces handed to a scorer at once: enough for it to sort by length, few enough to lose little when a run dies."""
 
 
 class Importance(NamedTuple):
@@ -48,3 +51,41 @@ class Scorer(Protocol):
 def load(spec: str) -> Scorer:
     """The scorer that `spec` names: `NAME[:TARGET][,option=value…]`."""
     return cast(Scorer, plugins.load("scorers", spec))
+
+
+def score(
+    traces: Iterable[Trace], scorer: Scorer, target: Model, *, protect: Protect = "symbols", dropped: Counter[str] | None = None
+) -> Iterator[ScoredTrace]:
+    """Score traces in order. Traces without reasoning are left out and counted in `dropped`."""
+    usable = _with_reasoning(traces, Counter() if dropped is None else dropped)
+    while batch := list(islice(usable, BATCH)):
+        tokens = target.token_ends([trace.reasoning for trace in batch])
+        for trace, ends, importance in zip(batch, tokens, scorer.score(batch), strict=True):
+            yield score_trace(trace, ends, importance, scorer.name, scorer.unit, protect)
+
+
+def score_trace(
+    trace: Trace, token_ends: Sequence[int], importance: Importance, scorer: str, unit: Unit, protect: Protect
+) -> ScoredTrace:
+    """One trace from its target-token ends and a scorer's importance."""
+    text = trace.reasoning
+    released = importance.percentile is not None
+    pieces, values = importance.ends, importance.values
+    ends = segments.tiling(pieces, len(text)) if released else segments.segment_ends(text, token_ends, unit)
+    return ScoredTrace(
+        trace=trace,
+        scorer=scorer,
+        ends=ends,
+        importance=list(values) if released else segments.pooled(ends, pieces, values, unit),
+        n_tokens=segments.count_starts(ends, token_ends, len(text)),
+        protected=segments.protected(ends, text) if protect == "symbols" and not released else [False] * len(ends),
+        percentile=importance.percentile,
+    )
+
+
+def _with_reasoning(traces: Iterable[Trace], dropped: Counter[str]) -> Iterator[Trace]:
+    for trace in traces:
+        if trace.reasoning.strip():
+            yield trace
+        else:
+            dropped["no reasoning"] += 1

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Literal
 
 from cotpress import models, scorers, storage
-from cotpress.pipeline import score as stage
 from cotpress.records import ScoredTrace, Trace
 from cotpress.verbs.common import make
 
@@ -32,7 +31,7 @@ def score(traces: Path, /, *, scorer: str, target: str, out: Path, protect: Lite
     make(
         out,
         ScoredTrace,
-        lambda items, dropped: stage.score(items, judge, model, protect=protect, dropped=dropped),
+        lambda items, dropped: scorers.score(items, judge, model, protect=protect, dropped=dropped),
         storage.read(traces, Trace),
         verb="score",
         options=options,
