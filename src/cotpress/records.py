@@ -127,7 +127,7 @@ class ScoredTrace(Record, frozen=True, kw_only=True):
     """Set only by a scorer that reproduces a released selection; None: the exact budget."""
 
     def __post_init__(self) -> None:
-        """Refuse what could not be cut: unequal lists, offsets that do not tile the reasoning, importance that is not finite."""
+        """Refuse what could not be cut: unequal lists, offsets that do not tile, importance that is not finite."""
         n = len(self.ends)
         if not n == len(self.importance) == len(self.n_tokens) == len(self.protected):
             raise ValueError("ends, importance, n_tokens and protected must have one entry per segment")

@@ -20,7 +20,7 @@ WHOLE = re.compile(r"\d+(?:[.,]\d+)*|\\(?:[A-Za-z]+|.)")
 """What a `number` unit keeps together: a number with its decimals and thousands, or a LaTeX command."""
 
 SYMBOLS = re.compile(
-    r"\\boxed\s*\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}"  # \boxed{…} with its content, two levels of braces deep
+    r"\\boxed\s*\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*+\})*+\})*+\}"  # \boxed{…} with its content, two levels of braces deep
     r"|\d+(?:[.,]\d+)*%?"
     r"|\\(?:[A-Za-z]+|.)"
     r"|[=+*/^<>×÷·±≠≤≥≈√∑∏∫−²³½¼¾°]"

@@ -29,10 +29,7 @@ def compress(
     for trace in scored:
         order = None if trace.percentile else keeping_order(trace)
         for ratio in ratios:
-            if order is None:
-                kept = above_percentile(trace, ratio)
-            else:
-                kept = within_budget(trace, order, ratio)
+            kept = above_percentile(trace, ratio) if order is None else within_budget(trace, order, ratio)
             cut = cut_trace(trace, kept, ratio, method)
             if counts is not None and cut.n_tokens > budget(trace, ratio) and order is not None:
                 counts[f"{OVER_BUDGET} at {ratio:g}"] += 1
