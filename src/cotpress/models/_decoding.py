@@ -1,0 +1,71 @@
+"""Batched decoding with transformers models: greedy, or sampled with draws that belong to the request, not to the batch.
+
+A plain loop over `forward` instead of `generate()`: rows that are finished leave the batch, and nothing of a model's own
+generation_config (sampling, repetition penalty) can leak in. Sampling inverts the cumulative distribution with one uniform
+number per row and step, drawn from (seed, request key), so that batch, order and restarts change nothing.
+"""
+
+import hashlib
+import inspect
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import torch
+from transformers import DynamicCache, PreTrainedModel
+
+from cotpress.models import Sampling
+
+
+def uniforms(key: str, sampling: Sampling) -> np.ndarray:
+    """(max_tokens,) numbers in [0, 1) that depend on the seed and the request's key alone."""
+    digest = hashlib.sha256(f"{sampling.seed}|{key}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:16], "big")).random(sampling.max_tokens)
+
+
+@torch.inference_mode()
+def decode(
+    model: PreTrainedModel, prompts: Sequence[Sequence[int]], keys: Sequence[str], stops: Collection[int], sampling: Sampling
+) -> list[list[int]]:
+    """Continue each prompt (token ids) until a token of `stops`, which is included, or `sampling.max_tokens`."""
+    device, width = model.device, max(map(len, prompts))
+    mask = torch.tensor([[0] * (width - len(ids)) + [1] * len(ids) for ids in prompts], device=device)  # (B, T)
+    tokens = torch.tensor([[0] * (width - len(ids)) + list(ids) for ids in prompts], device=device)  # (B, T), left-padded
+    positions = (mask.cumsum(1) - 1).clamp(min=0)
+    draws = torch.tensor(np.array([uniforms(key, sampling) for key in keys]), device=device) if sampling.temperature else None
+    stop_ids = torch.tensor(sorted(stops), device=device)
+    takes_positions = "position_ids" in inspect.signature(model.forward).parameters
+    cache = DynamicCache(config=model.config)
+    results: list[list[int]] = [[] for _ in prompts]
+    rows = torch.arange(len(prompts), device=device)  # (B,) which prompt each row of the batch belongs to
+    live = torch.ones(len(prompts), dtype=torch.bool, device=device)
+    steps: list[torch.Tensor] = []
+    for step in range(sampling.max_tokens):
+        where = {"position_ids": positions} if takes_positions else {}
+        output = model(input_ids=tokens, attention_mask=mask, past_key_values=cache, use_cache=True, logits_to_keep=1, **where)
+        chosen = choose(output.logits[:, -1].float(), sampling, None if draws is None else draws[rows, step])  # (B,)
+        steps.append(torch.where(live, chosen, -1))
+        live = live & ~torch.isin(chosen, stop_ids)
+        n_live = int(live.sum())
+        if n_live <= len(live) // 2 or step == sampling.max_tokens - 1:
+            for row, ids in zip(rows.tolist(), torch.stack(steps, 1).tolist(), strict=True):
+                results[row] += [token for token in ids if token >= 0]
+            if not n_live:
+                break
+            steps, keep = [], live.nonzero()[:, 0]
+            cache.batch_select_indices(keep)
+            rows, chosen, mask, positions, live = rows[keep], chosen[keep], mask[keep], positions[keep], live[keep]
+        tokens = chosen[:, None]
+        mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
+        positions = positions[:, -1:] + 1
+    return results
+
+
+def choose(logits: torch.Tensor, sampling: Sampling, draws: torch.Tensor | None) -> torch.Tensor:
+    """The next token of each row of `logits` (B, V): the most likely one, or that at `draws` (B,) of the distribution."""
+    if draws is None:
+        return logits.argmax(-1)
+    likely, order = (logits / sampling.temperature).softmax(-1).double().sort(dim=-1, descending=True, stable=True)
+    mass = likely.cumsum(-1)
+    nucleus = (mass - likely < sampling.top_p).sum(-1, keepdim=True) - 1
+    at = torch.searchsorted(mass, draws[:, None] * mass.gather(1, nucleus), right=True)
+    return order.gather(1, at.minimum(nucleus))[:, 0]

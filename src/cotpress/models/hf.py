@@ -1,0 +1,283 @@
+"""A transformers causal language model: hub id or local folder, full model or LoRA adapter, or what `cotpress train` wrote.
+
+The tokenizer is loaded at once, the weights only when they are needed: `score` counts a target model's tokens without them.
+Prompts are the chat template's text, tokenised once; everything of the assistant's turn (a prefill, a training completion)
+is tokenised on its own by `text_ids` and appended, so that training and generation see the same ids.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import accumulate, islice
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Literal
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
+
+from cotpress import models, plugins
+from cotpress.errors import CotpressError
+from cotpress.models import Completion, Request, Sampling
+from cotpress.models._decoding import decode
+from cotpress.records import Message
+
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+
+WINDOW = 8
+"""Batches of requests that are sorted by length together; the larger, the less padding and the later the first result."""
+
+CACHE_BYTES = 2**30
+"""What the keys and values of one batch may take, unless `batch_tokens` says how many tokens that is."""
+
+
+class HFModel:
+    """A causal language model and its tokenizer; `make` loads the weights when they are first asked for."""
+
+    def __init__(
+        self,
+        name: str,
+        path: str,
+        tokenizer: PreTrainedTokenizerFast,
+        make: Callable[[], PreTrainedModel],
+        *,
+        revision: str = "",
+        batch_tokens: int = 0,
+    ) -> None:
+        self.name = name
+        self.path = path
+        self.tokenizer = tokenizer
+        self.revision = revision
+        """Hub commit, or a hash of the folder's weight files: another one is another model."""
+        self._make = make
+        self._batch_tokens = batch_tokens
+
+    @cached_property
+    def torch_model(self) -> PreTrainedModel:
+        """The weights, in evaluation mode."""
+        return self._make().eval()
+
+    @cached_property
+    def tokenizer_hash(self) -> str:
+        """A short hash of the tokenizer and the chat template."""
+        parts = json.loads(self.tokenizer.backend_tokenizer.to_str()) | {"padding": None, "truncation": None}
+        text = json.dumps([parts, self.tokenizer.chat_template], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @cached_property
+    def end_id(self) -> int:
+        """The token that ends the assistant's turn in the chat template: a training completion must end with it."""
+        said = "answer"
+        after = self._render([{"role": "user", "content": "?"}, {"role": "assistant", "content": said}], False).rpartition(
+            said
+        )[2]
+        ends = [i for i in self.text_ids(after) if i in self.tokenizer.all_special_ids]
+        if not ends and self.tokenizer.eos_token_id is None:
+            raise CotpressError(f"model {self.name}: neither chat template nor tokenizer names an end token: set eos_token.")
+        return int(ends[0] if ends else self.tokenizer.eos_token_id)
+
+    def prompt_ids(self, messages: Sequence[Message], prefill: str = "") -> list[int]:
+        """Token ids of the chat up to where the assistant goes on; `prefill` is the beginning of its turn.
+
+        Special tokens spelled out in a message are text here, not control tokens.
+        """
+        text = self._render(messages, True)
+        encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        ids: list[int] = encoded["input_ids"]
+        special = set(self.tokenizer.all_special_ids)
+        if any(token in message["content"] for message in messages for token in self.tokenizer.all_special_tokens):
+            said = _spans(text, [message["content"].strip() for message in messages])
+            ids = []
+            for token, (start, end) in zip(encoded["input_ids"], encoded["offset_mapping"], strict=True):
+                inside = token in special and any(a <= start and end <= b for a, b in said)
+                ids += self._plain_ids(text[start:end]) if inside else [token]
+        return ids + (self.text_ids(prefill) if prefill else [])
+
+    def text_ids(self, text: str) -> list[int]:
+        """Token ids of a piece of the assistant's turn; markup such as `<think>` becomes its token where there is one."""
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def token_ends(self, texts: Sequence[str]) -> list[list[int]]:
+        """For each text the end offset of each token, as `text_ids` makes them; tokens of one character share its end."""
+        if not texts:
+            return []
+        offsets = self.tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+        return [list(accumulate((end for _, end in spans), max)) for spans in offsets]
+
+    def generate(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
+        """One completion per request, in order; batches are made by prompt length inside windows of `WINDOW` batches."""
+        requests = iter(requests)
+        first = next(requests, None)
+        if first is None:
+            return
+        n_rows = self._n_rows(len(self.prompt_ids(first.messages, first.prefill)), sampling)
+        window = [first, *islice(requests, WINDOW * n_rows - 1)]
+        while window:
+            yield from self._window(window, sampling)
+            window = list(islice(requests, WINDOW * n_rows))
+
+    def _window(self, requests: list[Request], sampling: Sampling) -> list[Completion]:
+        prompts = [self.prompt_ids(request.messages, request.prefill) for request in requests]
+        order = sorted(range(len(prompts)), key=lambda i: -len(prompts[i]))
+        done: dict[int, Completion] = {}
+        while order:
+            batch = order[: self._n_rows(len(prompts[order[0]]), sampling)]
+            order = order[len(batch) :]
+            began = perf_counter()
+            keys = [requests[i].key for i in batch]
+            answers = decode(self.torch_model, [prompts[i] for i in batch], keys, self._stops, sampling)
+            seconds = (perf_counter() - began) / len(batch)
+            done |= {i: self._completion(ids, seconds) for i, ids in zip(batch, answers, strict=True)}
+        return [done[i] for i in range(len(requests))]
+
+    def _completion(self, ids: list[int], seconds: float) -> Completion:
+        finished = bool(ids) and ids[-1] in self._stops
+        said = ids[:-1] if finished else ids
+        text = self.tokenizer.decode(said, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        return Completion(text=text, n_tokens=len(said), finished=finished, seconds=seconds)
+
+    def _n_rows(self, n_prompt: int, sampling: Sampling) -> int:
+        """How many prompts of this length share a batch."""
+        config = self.torch_model.config
+        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+        width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        per_token = 2 * config.num_hidden_layers * heads * width * self.torch_model.dtype.itemsize
+        batch_tokens = self._batch_tokens or CACHE_BYTES // per_token
+        return max(1, batch_tokens // (n_prompt + sampling.max_tokens))
+
+    @cached_property
+    def _stops(self) -> frozenset[int]:
+        """Tokens that end a completion: the chat template's, the tokenizer's and the model's own."""
+        own = self.torch_model.generation_config.eos_token_id if self.torch_model.generation_config else None
+        listed = own if isinstance(own, list) else [own]
+        return frozenset({self.end_id, *(i for i in [*listed, self.tokenizer.eos_token_id] if i is not None)})
+
+    def _render(self, messages: Sequence[Message], add_generation_prompt: bool) -> str:
+        if not self.tokenizer.chat_template:
+            raise CotpressError(
+                f"model {self.name} has no chat template: take its instruct version, or add a chat_template.jinja to its folder."
+            )
+        text = self.tokenizer.apply_chat_template(list(messages), add_generation_prompt=add_generation_prompt, tokenize=False)
+        return str(text)
+
+    def _plain_ids(self, text: str) -> list[int]:
+        return list(self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
+
+
+def load(target: str, *, adapter: str = "", dtype: Dtype = "auto", device: str = "", batch_tokens: int = 0) -> HFModel:
+    """The model at `target`, a hub id or folder; `adapter` is a PEFT adapter to merge into it.
+
+    `batch_tokens` is how many tokens (prompts and answers) one batch may hold; 0: about 1 GiB of keys and values.
+    """
+    if not target:
+        raise CotpressError("model hf needs a hub id or a folder: hf:Qwen/Qwen2.5-0.5B-Instruct, say.")
+    name = f"hf:{target},adapter={adapter}" if adapter else f"hf:{target}"
+    folder = Path(target)
+    if adapter or (folder / "adapter_config.json").is_file():
+        return _adapted(name, target, adapter, device, dtype, batch_tokens)
+    config = _config(target)
+    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        raise CotpressError(f"model {target} is no causal language model but a {config.model_type}: choose one that writes.")
+    where = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    kind = ("bfloat16" if where.startswith("cuda") else "float32") if dtype == "auto" else dtype
+
+    def make() -> PreTrainedModel:
+        try:
+            model = AutoModelForCausalLM.from_pretrained(
+                target, dtype=getattr(torch, kind), trust_remote_code=False, use_safetensors=True
+            )
+        except OSError as error:
+            raise CotpressError(f"cannot load the weights of {target}: {_first(error)}") from error
+        return model.to(where)
+
+    revision = weights_hash(folder) if folder.is_dir() else str(getattr(config, "_commit_hash", None) or "")
+    return HFModel(name, target, load_tokenizer(target), make, revision=revision, batch_tokens=batch_tokens)
+
+
+def load_tokenizer(target: str, **where: str) -> PreTrainedTokenizerFast:
+    """The fast tokenizer of a hub id or folder."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(target, trust_remote_code=False, **where)
+    except (OSError, ValueError) as error:
+        raise CotpressError(f"cannot load the tokenizer of {target}: {_first(error)}") from error
+    if not tokenizer.is_fast:
+        raise CotpressError(f"the tokenizer of {target} has no fast version, which knows where tokens end: convert it.")
+    return tokenizer
+
+
+def weights_hash(folder: Path) -> str:
+    """A short hash over the ends of each weight file: cheap for many gigabytes, and another model differs there."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.safetensors")):
+        with path.open("rb") as file:
+            digest.update(f"{path.name} {path.stat().st_size}".encode() + file.read(2**20))
+            file.seek(max(0, path.stat().st_size - 2**20))
+            digest.update(file.read())
+    return digest.hexdigest()[:16]
+
+
+def _adapted(name: str, target: str, adapter: str, device: str, dtype: Dtype, batch_tokens: int) -> HFModel:
+    """An adapter merged into its base: `target` itself, or what the adapter folder `target` names as its base."""
+    folder = adapter or target
+    peft = plugins.require("peft", f"the adapter {folder}")
+    base = models.load(_hf_spec(target if adapter else _base_of(Path(target)), device, dtype))
+    if not isinstance(base, HFModel):
+        raise CotpressError(f"the base of adapter {folder} is {base.name}, which is no transformers model.")
+
+    def make() -> PreTrainedModel:
+        try:
+            return peft.PeftModel.from_pretrained(base.torch_model, folder).merge_and_unload()
+        except (OSError, ValueError) as error:
+            raise CotpressError(f"cannot put the adapter {folder} on {base.name}: {_first(error)}") from error
+
+    own = (Path(folder) / "tokenizer_config.json").is_file()
+    tokenizer = load_tokenizer(folder) if own else base.tokenizer
+    revision = f"{base.revision}+{weights_hash(Path(folder))}"
+    return HFModel(name, folder, tokenizer, make, revision=revision, batch_tokens=batch_tokens)
+
+
+def _base_of(folder: Path) -> str:
+    """The model spec an adapter was trained on: from `cotpress.json`, else from PEFT's own file."""
+    ours = folder / "cotpress.json"
+    if ours.is_file():
+        base = json.loads(ours.read_bytes()).get("base")
+    else:
+        base = json.loads((folder / "adapter_config.json").read_bytes()).get("base_model_name_or_path")
+    if not base:
+        raise CotpressError(f"the adapter {folder} does not name its base model: load it with hf:BASE,adapter={folder}.")
+    return str(base)
+
+
+def _hf_spec(base: str, device: str, dtype: Dtype) -> str:
+    """`base` as a model spec: a bare hub id or folder means `hf:`, and gets the device and dtype asked for."""
+    named = base.partition(",")[0].partition(":")[0]
+    spec = base if named in plugins.available("models") else f"hf:{base}"
+    options = [f"device={device}"] * bool(device) + [f"dtype={dtype}"] * (dtype != "auto")
+    return ",".join([spec, *options]) if spec.startswith("hf:") else spec
+
+
+def _config(target: str) -> Any:
+    if Path(target).is_dir() and not (Path(target) / "config.json").is_file():
+        raise CotpressError(f"{target} is not a model folder: it holds no config.json (and no adapter_config.json).")
+    try:
+        return AutoConfig.from_pretrained(target, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise CotpressError(f"cannot load model {target}: {_first(error)}") from error
+
+
+def _first(error: Exception) -> str:
+    """The first sentence of a library's many-lined message."""
+    return str(error).strip().split("\n")[0]
+
+
+def _spans(text: str, contents: Sequence[str]) -> list[tuple[int, int]]:
+    """Where each content stands in the rendered chat, one after the other; those a template changed are left out."""
+    spans, at = [], 0
+    for content in contents:
+        found = text.find(content, at)
+        if found >= 0:
+            at = found + len(content)
+            spans.append((found, at))
+    return spans
