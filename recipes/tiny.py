@@ -1,0 +1,135 @@
+"""Make the bundled model `tiny`: a tokenizer and a small Llama, trained from nothing on worked `arithmetic` problems.
+
+    python recipes/tiny.py --out src/cotpress/assets/tiny --steps 1800
+
+Byte-level BPE with a word or a whole number per token, so that any text can be written; 3 layers of width 128, weights
+stored in half precision. Loss on the completion only, as everywhere in cotpress.
+"""
+
+import argparse
+import math
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import torch
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from cotpress.records import RATIO_TAG, Trace
+from cotpress.tasks.arithmetic import worked
+
+PIECES = Regex(r"\n| ?[A-Za-z]+| ?\d+| ?[^\sA-Za-z\d]+|\s+")
+CHAT = (
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+
+
+def make_tokenizer(traces: list[Trace], largest: int) -> PreTrainedTokenizerFast:
+    """Byte-level BPE that merges until every word of the corpus and every whole number is one token."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(PIECES, "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
+    specials = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=4000, min_frequency=2, special_tokens=specials, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
+    )
+    numbers = "".join(f" {n}{{{n}}}" for n in range(largest + 1))
+    chat = "system\nuser\nassistant\n" + "".join(RATIO_TAG.format(n / 10) for n in range(1, 10))
+    texts = [f"{t.problem.prompt()[0]['content']}\n{t.completion()}" for t in traces]
+    tokenizer.train_from_iterator([*texts, *[numbers, chat] * 50], trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        chat_template=CHAT,
+        clean_up_tokenization_spaces=False,
+        model_max_length=1024,
+    )
+
+
+def batches(tokenizer: PreTrainedTokenizerFast, size: int, pool: int = 40) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Endless (ids, labels), both (size, T): sorted by length within a pool, labels -100 on prompt and padding."""
+    traces = worked("train")
+    while True:
+        rows = [encode(tokenizer, trace) for trace in islice(traces, size * pool)]
+        rows.sort(key=lambda row: len(row[0]) + len(row[1]))
+        chunks = [rows[i : i + size] for i in range(0, len(rows), size)]
+        for chunk in (chunks[i] for i in torch.randperm(len(chunks)).tolist()):
+            longest = max(len(prompt) + len(answer) for prompt, answer in chunk)
+            ids = torch.full((size, longest), tokenizer.pad_token_id)
+            labels = torch.full((size, longest), -100)
+            for row, (prompt, answer) in enumerate(chunk):
+                both = len(prompt) + len(answer)
+                ids[row, :both] = torch.tensor(prompt + answer)
+                labels[row, len(prompt) : both] = torch.tensor(answer)
+            yield ids, labels
+
+
+def encode(tokenizer: PreTrainedTokenizerFast, trace: Trace) -> tuple[list[int], list[int]]:
+    """Prompt ids and completion ids with the end of turn."""
+    prompt = tokenizer.apply_chat_template(trace.problem.prompt(), add_generation_prompt=True, tokenize=False)
+    return tokenizer(prompt)["input_ids"], [*tokenizer(trace.completion())["input_ids"], tokenizer.eos_token_id]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=1800)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    torch.manual_seed(given.seed)
+    tokenizer = make_tokenizer(list(islice(worked("train"), 4000)), largest=200)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=128,
+        intermediate_size=384,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        max_position_embeddings=1024,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    model = LlamaForCausalLM(config)
+    print(f"{len(tokenizer)} tokens, {model.num_parameters():,} parameters", flush=True)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=given.lr, betas=(0.9, 0.95), weight_decay=0.01)
+    warm = 100
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min(step / warm, 1.0) * (0.02 + 0.98 * (1 + math.cos(math.pi * step / given.steps)) / 2)
+    )
+    began = time.monotonic()
+    for step, (ids, labels) in enumerate(islice(batches(tokenizer, given.batch), given.steps)):
+        hidden = model.model(ids, use_cache=False).last_hidden_state[:, :-1]
+        wanted = labels[:, 1:]
+        loss = torch.nn.functional.cross_entropy(model.lm_head(hidden[wanted != -100]), wanted[wanted != -100])
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad(set_to_none=True)
+        if step % 50 == 0:
+            print(f"step {step}/{given.steps} loss {loss.item():.4f} ({time.monotonic() - began:.0f} s)", flush=True)
+            if step % 400 == 0:
+                save(model, tokenizer, given.out)
+    save(model, tokenizer, given.out)
+
+
+def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, out: Path) -> None:
+    """Write the model folder, weights in half precision."""
+    half = LlamaForCausalLM(model.config).to(torch.float16)
+    half.load_state_dict(model.state_dict())
+    half.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+
+
+if __name__ == "__main__":
+    main()

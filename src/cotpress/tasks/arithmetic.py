@@ -1,0 +1,120 @@
+"""Procedural word problems with verbose worked reasoning: needs no download, no model and no end.
+
+One problem, as the default knobs make it::
+
+    Mia has 9 apples. Then Mia finds 8 more apples. Then Mia gives 5 apples to Tom. How many apples does Mia have now?
+
+and its worked reasoning, wordy on purpose, so that there is something to leave out::
+
+    Let us go through this step by step. At the start, Mia has 9 apples. Next, Mia finds 8 more apples, so we need to add 8
+    to 9, and this gives 9 + 8 = 17 apples. Next, Mia gives 5 apples to Tom, so we need to take 5 away from 17, and this
+    leaves 17 - 5 = 12 apples. So in the end, Mia has 12 apples.
+
+Every problem comes from `Random(seed/split/index)`. A question belongs to one split only, the one its hash says, and each
+split draws until it has one of its own: splits cannot overlap.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from functools import partial
+from itertools import count
+from random import Random
+
+from cotpress.errors import CotpressError
+from cotpress.records import Problem, Trace
+from cotpress.tasks import Task
+
+INSTRUCTION = r"Reason step by step. End with: The final answer is \boxed{}."
+
+SHARES = {"train": range(80), "validation": range(80, 90), "test": range(90, 100)}
+"""Which hundredths of all questions, by hash, belong to which split."""
+
+NAMES = ("Mia", "Tom", "Ada", "Ben", "Eva", "Leo", "Zoe", "Sam", "Ivy", "Max", "Amy", "Dan", "Kim", "Jon", "Liv", "Ray")
+THINGS = (
+    *("apples", "books", "coins", "cards", "pens", "shells", "stamps", "eggs"),
+    *("cups", "balls", "keys", "hats", "stones", "plums", "nuts", "boxes"),
+)
+MORE = ("finds {k} more {things}", "buys {k} more {things}", "gets {k} {things} from {other}", "collects {k} new {things}")
+LESS = ("gives {k} {things} to {other}", "loses {k} {things}", "sells {k} {things}", "puts {k} {things} away")
+TIMES = {2: "doubles the number of {things}", 3: "triples the number of {things}"}
+BECAUSE = {
+    "+": "so we need to add {k} to {total}, and this gives {total} + {k} = {result} {things}",
+    "-": "so we need to take {k} away from {total}, and this leaves {total} - {k} = {result} {things}",
+    "*": "so we need to multiply {total} by {k}, and this gives {total} * {k} = {result} {things}",
+}
+
+
+def load(target: str = "", *, steps: int = 4, largest: int = 99, seed: int = 0) -> Task:
+    """Problems of 2 to `steps` operations on whole numbers of at most `largest`; no target."""
+    if target:
+        raise CotpressError(f"task arithmetic takes no target, but got {target!r}: write arithmetic,steps=3 for harder or easier ones.")
+    if steps < 2 or largest < 20:
+        raise CotpressError("task arithmetic needs steps of at least 2 and a largest number of at least 20.")
+    knobs = {"steps": steps, "largest": largest, "seed": seed}
+    return Task("arithmetic", lambda split: (trace.problem for trace in worked(split, **knobs)), tuple(SHARES))
+
+
+def worked(split: str, *, steps: int = 4, largest: int = 99, seed: int = 0) -> Iterator[Trace]:
+    """The problems of a split, without end, each with its worked reasoning and conclusion (token counts 0: no tokenizer)."""
+    make = partial(_draw, steps=steps, largest=largest)
+    for index in count():
+        random = Random(f"{seed}/{split}/{index}")
+        question, reasoning, answer = next(drawn for drawn in iter(lambda: make(random), None) if split_of(drawn[0]) == split)
+        problem = Problem(
+            id=f"arithmetic/{seed}/{steps}/{largest}/{split}/{index}",
+            question=question,
+            answer=str(answer),
+            task="arithmetic",
+            instruction=INSTRUCTION,
+        )
+        conclusion = rf"The final answer is \boxed{{{answer}}}."
+        yield Trace(
+            problem=problem,
+            model="worked",
+            reasoning=reasoning,
+            closing="\n",
+            conclusion=conclusion,
+            n_tokens=0,
+            n_conclusion_tokens=0,
+            finished=True,
+        )
+
+
+def split_of(question: str) -> str:
+    """The one split a question belongs to."""
+    hundredth = int.from_bytes(hashlib.sha256(question.encode()).digest()[:8], "big") % 100
+    return next(split for split, share in SHARES.items() if hundredth in share)
+
+
+def _draw(random: Random, *, steps: int, largest: int) -> tuple[str, str, int]:
+    """One question, its worked reasoning and its answer."""
+    name, other = random.sample(NAMES, 2)
+    things = random.choice(THINGS)
+    total = random.randint(2, largest // 2)
+    told = [f"{name} has {total} {things}."]
+    thought = [f"Let us go through this step by step. At the start, {name} has {total} {things}."]
+    for _ in range(random.randint(2, steps)):
+        sign, k, result = _operation(random, total, largest)
+        words = {"+": random.choice(MORE), "-": random.choice(LESS), "*": TIMES.get(k, "")}[sign]
+        what = f"{name} {words}".format(k=k, things=things, other=other)
+        told.append(f"Then {what}.")
+        because = BECAUSE[sign].format(k=k, total=total, result=result, things=things)
+        thought.append(f"Next, {what}, {because}.")
+        total = result
+    told.append(f"How many {things} does {name} have now?")
+    thought.append(f"So in the end, {name} has {total} {things}.")
+    return " ".join(told), " ".join(thought), total
+
+
+def _operation(random: Random, total: int, largest: int) -> tuple[str, int, int]:
+    """A sign, a number and the result, which stays between 1 and `largest`."""
+    signs = [sign for sign, possible in (("+", total < largest), ("-", total > 1), ("*", 2 * total <= largest)) if possible]
+    sign = random.choice(signs)
+    if sign == "+":
+        k = random.randint(1, min(largest - total, largest // 3))
+        return sign, k, total + k
+    if sign == "-":
+        k = random.randint(1, min(total - 1, largest // 3))
+        return sign, k, total - k
+    k = random.choice([k for k in TIMES if k * total <= largest])
+    return sign, k, k * total
