@@ -4,7 +4,7 @@ import re
 from itertools import islice
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cotpress import tasks
@@ -21,7 +21,7 @@ def test_a_problem_depends_on_seed_split_and_index_alone():
 
 def test_no_question_is_in_two_splits_whatever_the_seed():
     questions = {
-        split: {t.problem.question for seed in range(3) for t in islice(worked(split, seed=seed), 1500)} for split in SHARES
+        split: {t.problem.question for seed in range(2) for t in islice(worked(split, seed=seed), 400)} for split in SHARES
     }
     assert not questions["train"] & questions["test"]
     assert not questions["train"] & questions["validation"]
@@ -29,6 +29,7 @@ def test_no_question_is_in_two_splits_whatever_the_seed():
     assert all(split_of(question) == split for split, those in questions.items() for question in those)
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.integers(2, 6), st.integers(20, 150), st.integers(0, 5))
 def test_every_equation_holds_and_the_last_result_is_the_answer(steps: int, largest: int, seed: int):
     for trace in islice(worked("train", steps=steps, largest=largest, seed=seed), 5):
