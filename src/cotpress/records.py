@@ -209,3 +209,10 @@ class EvalRow(Record, frozen=True, kw_only=True):
     scorer: str = ""
     statuses: dict[str, int] = {}
     """How many answers had which grading status."""
+    kept_low: float | None = None
+    """95 % interval of `kept`, over problems."""
+    kept_high: float | None = None
+    kept_own: float | None = None
+    """Like `kept`, but over the same model and method at ratio 1.0 (the base of TokenSkip's Table 2)."""
+    note: str = ""
+    """What must not be missed about the ratio: it was never trained on, or the actual one is another."""

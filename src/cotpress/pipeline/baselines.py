@@ -1,0 +1,147 @@
+"""What a method must beat: prompts that ask for brevity, and controls that shorten the original reasoning blindly.
+
+The prompts are those of TokenSkip (specification section 7.1; after Lee et al. 2025). Where the paper places its sentences
+is unknown (A11): they are appended to the instruction, before the question, and the trace's problem records them.
+
+The controls `truncation` (the first tokens) and `random` (random segments, in order) cut the untouched model's own
+reasoning to the ratio a method *actually* reached (A10) and let the untouched model write only the conclusion, from a
+prefill. That is a stronger control than the paper's truncation, which caps the output tokens and so mostly ends without an
+answer; the paper's is `truncation-cap`, at the requested ratio. Where the conclusion follows the reasoning without markup,
+the prefill also holds its first words, as in the original trace, up to where the answer begins: the model shall conclude,
+not reason on. Their `seconds` are those of the conclusion alone.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from random import Random
+from typing import NamedTuple
+
+import msgspec
+
+from cotpress import segments
+from cotpress.models import Model, Request, Sampling
+from cotpress.pipeline.compress import cut_trace, within_budget
+from cotpress.records import CompressedTrace, Problem, ScoredTrace, Trace
+
+PROMPTS = {
+    "be-concise": "Be concise.",
+    "only-numbers": "Only use numbers or equations.",
+    "abbre-words": "Abbreviate words as much as possible.",
+    "lc-prompt": "Please reduce {percent}% of the words in your Chain-of-Thought process.",
+}
+"""Sentences for the untouched model."""
+
+CONTROLS = ("truncation", "random")
+CAP = "truncation-cap"
+PER_RATIO = ("lc-prompt", CAP)
+"""Those that are asked once per ratio below 1."""
+BASELINES = (*PROMPTS, *CONTROLS, CAP)
+
+ANSWER = re.compile(r"[-+−.$\\(]*\d|(?<=\\boxed\{)")
+"""Where an answer begins in a conclusion: at its first number, sign and currency included, or inside the box."""
+
+
+class Lead(NamedTuple):
+    """How a conclusion begins."""
+
+    closing: str
+    stem: str
+    """First words of the conclusion, in front of the answer; empty where markup such as `</think>` announces it."""
+
+
+def asked(problem: Problem, name: str, ratio: float | None) -> Problem:
+    """The problem with the sentence of a prompt baseline after its instruction; the percentage comes from the ratio."""
+    sentence = PROMPTS[name].format(percent=round(100 * (1 - (ratio or 1.0))))
+    return msgspec.structs.replace(problem, instruction=f"{problem.instruction} {sentence}".strip())
+
+
+def shorten(trace: Trace, token_ends: Sequence[int], control: str, ratio: float, seed: int) -> CompressedTrace:
+    """Cut a trace blindly to `ratio` (above 0; any number of decimals) of its tokens, which end at `token_ends`.
+
+    `truncation` keeps the first tokens; `random` an order of segments that depends on the seed and the problem alone, so
+    that a smaller ratio keeps a subset of what a larger one keeps.
+    """
+    length = len(trace.reasoning)
+    ends = segments.segment_ends(trace.reasoning, token_ends, "token" if control == "truncation" else "number")
+    order = list(range(len(ends)))
+    if control == "random":
+        Random(f"{seed}|{trace.problem.id}").shuffle(order)
+    scored = ScoredTrace(
+        trace=trace,
+        scorer=control,
+        ends=ends,
+        importance=[0.0] * len(ends),
+        n_tokens=segments.count_starts(ends, token_ends, length),
+        protected=[False] * len(ends),
+    )
+    return cut_trace(scored, within_budget(scored, order, ratio), ratio, control)
+
+
+def concluded(
+    originals: Sequence[Trace], model: Model, sampling: Sampling, control: str, ratio: float, usual: Lead
+) -> Iterator[Trace]:
+    """Each original with its reasoning cut to `ratio` and a new conclusion by `model`, the untouched one; ungraded.
+
+    Originals without a conclusion are led to theirs by the `usual` lead.
+    """
+    ends = model.token_ends([trace.reasoning for trace in originals])
+    cuts = [shorten(trace, e, control, min(1.0, ratio), sampling.seed) for trace, e in zip(originals, ends, strict=True)]
+    leads = [lead(trace) if trace.conclusion else usual for trace in originals]
+    markup = model.token_ends([cut.trace.opening + "".join(begin) for cut, begin in zip(cuts, leads, strict=True)])
+    requests = (
+        Request(
+            key=f"{cut.trace.problem.id}|{cut.trace.sample}|{control}|{ratio}",
+            messages=cut.trace.problem.prompt(),
+            prefill=cut.trace.opening + cut.reasoning + "".join(begin),
+        )
+        for cut, begin in zip(cuts, leads, strict=True)
+    )
+    for cut, begin, marks, answer in zip(cuts, leads, markup, model.generate(requests, sampling), strict=True):
+        yield msgspec.structs.replace(
+            cut.trace,
+            reasoning=cut.reasoning,
+            closing=begin.closing,
+            conclusion=begin.stem + answer.text,
+            n_tokens=cut.n_tokens,
+            n_conclusion_tokens=len(marks) + answer.n_tokens,
+            finished=answer.finished,
+            seconds=answer.seconds,
+            grade=None,
+        )
+
+
+def capped(originals: Sequence[Trace], model: Model, ratio: float) -> Iterator[Trace]:
+    """The paper's truncation: of each greedy original what a cap of `round(ratio * its reasoning tokens)` leaves; ungraded."""
+    ends = model.token_ends([trace.reasoning for trace in originals])
+    for trace, token_ends in zip(originals, ends, strict=True):
+        cut = shorten(trace, token_ends, "truncation", ratio, 0)
+        yield msgspec.structs.replace(
+            trace,
+            reasoning=cut.reasoning,
+            closing="",
+            conclusion="",
+            n_tokens=cut.n_tokens,
+            n_conclusion_tokens=0,
+            finished=False,
+            seconds=trace.seconds * cut.n_tokens / max(1, trace.n_tokens + trace.n_conclusion_tokens),
+            grade=None,
+        )
+
+
+def lead(trace: Trace) -> Lead:
+    """How this trace's conclusion begins, without its answer; no trailing blanks, which would split the next token."""
+    stem = ""
+    if not trace.closing.strip():
+        answer = trace.grade.answer if trace.grade else None
+        begins = [ANSWER] + ([re.compile(rf"(?<!\w){re.escape(answer)}(?!\w)")] if answer else [])
+        found = [match.start() for pattern in begins if (match := pattern.search(trace.conclusion))]
+        stem = trace.conclusion[: min(found, default=0)]
+    text = (trace.closing + stem).rstrip(" ")
+    return Lead(text[: len(trace.closing)], text[len(trace.closing) :])
+
+
+def usual_lead(traces: Iterable[Trace]) -> Lead:
+    """The most frequent lead, for traces without a conclusion of their own (cut off, not to be split)."""
+    leads = Counter(lead(trace) for trace in traces if trace.conclusion)
+    return leads.most_common(1)[0][0] if leads else Lead("", "")
