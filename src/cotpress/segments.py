@@ -24,7 +24,8 @@ SYMBOLS = re.compile(
     r"|\d+(?:[.,]\d+)*%?"
     r"|\\(?:[A-Za-z]+|.)"
     r"|[=+*/^<>×÷·±≠≤≥≈√∑∏∫−²³½¼¾°]"
-    r"|(?<![A-Za-z])-(?!-)|(?<=\s)[xX](?=\s\d)"  # a minus, not a hyphen; the x of "3 x 4"
+    r"|(?<![A-Za-z])-(?!-)|(?<=\b[A-Za-z])-(?=\d|[A-Za-z]\b)"  # a minus, also that of x-1 and a-b, but not a hyphen
+    r"|(?<=\s)[xX](?=\s\d)"  # the x of "3 x 4"
 )
 """What `--protect symbols` never drops: digits, operators, LaTeX commands and `\\boxed{…}`."""
 
@@ -56,10 +57,11 @@ def pooled(ends: Sequence[int], pieces: Sequence[int], values: Sequence[float], 
 
 
 def count_starts(ends: Sequence[int], token_ends: Sequence[int], length: int) -> list[int]:
-    """How many target tokens begin in each segment; the sum is the number of tokens."""
+    """How many target tokens begin in each segment; the sum is the number of tokens. Tokens of one character count with it."""
     counts = [0] * len(ends)
-    for begin in [0, *token_ends][: len(token_ends)]:
-        counts[min(bisect_right(ends, min(begin, length - 1)), len(ends) - 1)] += 1
+    for before, end in zip([0, *token_ends], token_ends, strict=False):
+        begin = max(0, min(before, end - 1, length - 1))
+        counts[min(bisect_right(ends, begin), len(ends) - 1)] += 1
     return counts
 
 

@@ -16,7 +16,7 @@ from itertools import accumulate
 
 import numpy as np
 
-from cotpress.records import CompressedTrace, Percentile, ScoredTrace, check_ratio
+from cotpress.records import CompressedTrace, ScoredTrace, check_ratio
 
 OVER_BUDGET = "protected tokens alone exceed the budget"
 
@@ -27,11 +27,11 @@ def compress(
     """Cut every trace at every ratio. `counts` gets how often the protected tokens exceeded the budget."""
     ratios = [check_ratio(ratio) for ratio in ratios]
     for trace in scored:
-        order = None if trace.percentile else keeping_order(trace)
+        rule, order = trace.percentile, keeping_order(trace)
         for ratio in ratios:
-            kept = above_percentile(trace, ratio) if order is None else within_budget(trace, order, ratio)
+            kept = above_percentile(trace, ratio) if rule else within_budget(trace, order, ratio)
             cut = cut_trace(trace, kept, ratio, method)
-            if counts is not None and cut.n_tokens > budget(trace, ratio) and order is not None:
+            if counts is not None and not rule and cut.n_tokens > budget(trace, ratio):
                 counts[f"{OVER_BUDGET} at {ratio:g}"] += 1
             yield cut
 
@@ -62,10 +62,11 @@ def within_budget(scored: ScoredTrace, order: Sequence[int], ratio: float) -> li
 
 def above_percentile(scored: ScoredTrace, ratio: float) -> list[int]:
     """LLMLingua-2's released rule: per chunk, scores strictly above the percentile `int(100 * (1 - ratio) + 1)`."""
-    rule = scored.percentile or Percentile(weights=scored.n_tokens, chunk_ends=[len(scored.ends)])
+    rule = scored.percentile
+    assert rule is not None, "only a trace that carries its Percentile is cut by it"
     if ratio == 1.0:
         return list(range(len(scored.ends)))
-    importance = np.asarray(scored.importance)
+    importance = np.asarray(scored.importance, dtype=np.float32)  # as the release: a threshold between two scores rounds
     kept: list[int] = []
     for start, end in zip([0, *rule.chunk_ends], rule.chunk_ends, strict=False):
         spread = np.repeat(importance[start:end], rule.weights[start:end])

@@ -33,7 +33,7 @@ class Importance(NamedTuple):
     """End offset of each piece in characters of the reasoning, never falling."""
     values: list[float]
     percentile: Percentile | None = None
-    """Only from a scorer that reproduces a released selection: the pieces are then the segments."""
+    """Only from a scorer that reproduces a released selection: the pieces are then the segments, empty ones included."""
 
 
 class Scorer(Protocol):
@@ -71,7 +71,7 @@ def score_trace(
     text = trace.reasoning
     released = importance.percentile is not None
     pieces, values = importance.ends, importance.values
-    ends = segments.tiling(pieces, len(text)) if released else segments.segment_ends(text, token_ends, unit)
+    ends = pieces if released else segments.segment_ends(text, token_ends, unit)
     return ScoredTrace(
         trace=trace,
         scorer=scorer,
