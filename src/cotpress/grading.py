@@ -1,0 +1,402 @@
+r"""Graders: is the answer in this text right? Pure functions `(text, reference answer) -> Grade`, by name in `GRADERS`.
+
+TokenSkip grades with DeepSeek-Math's evaluator, which takes 5 for 500, (0,1) for [0,1] and 0.0005 for 0.001
+(specification section 8). Here a rule in exact fractions decides wherever both answers are numbers, so that most of GSM8K
+needs no computer algebra at all; everything else goes to math-verify, reference first, and only with the one answer that
+was read here: its own search pulls numbers out of formulas it cannot parse. Rules that are ours:
+
+- the last `\boxed{…}` counts, else the last sentence such as "the answer is …" or "#### …", else the last number;
+- units, currency and commas are no part of a number. A percent sign or a word like "thousand" or "dozen" may be meant as
+  a unit or as a factor, and both readings count: 18% is 18 and 0.18, but 18 is neither 1800 nor 0.18;
+- a fraction may be answered by a decimal with six or more digits after the point, rightly rounded;
+- digits in another base are equal only with the same base: 14 is not 14_8 (math-verify drops the base);
+- words are compared without regard to case.
+
+A text that cannot be read is a `status`, never an exception. Computer algebra on hostile text may still take for ever:
+`quickly` says whether an answer needs it, and `pipeline.grade` then runs `by_algebra` in a process that can be killed.
+"""
+
+import importlib
+import logging
+import re
+from collections import deque
+from collections.abc import Callable
+from fractions import Fraction
+from functools import lru_cache
+from types import ModuleType
+from typing import Literal, NamedTuple
+
+from cotpress.errors import UnknownName
+from cotpress.plugins import require
+from cotpress.records import Grade
+
+Grader = Callable[[str, str], Grade]
+
+MAX_ANSWER = 400
+"""Characters. A longer answer is not handed to computer algebra; the longest reference of MATH has about 160."""
+SHOWN = 200
+"""Characters of an answer that a `Grade` holds; of a longer one the beginning and its length."""
+
+
+def grader(name: str) -> Grader:
+    """The grader of that name; `UnknownName` if there is none."""
+    if name not in GRADERS:
+        raise UnknownName("grader", name, GRADERS)
+    return GRADERS[name]
+
+
+def quickly(name: str, text: str, answer: str) -> Grade | str:
+    """The grade; or, where only computer algebra can tell, the answer that was read: give it to `by_algebra`."""
+    return _math_quickly(text, answer) if grader(name) is math else grader(name)(text, answer)
+
+
+# --- graders ---------------------------------------------------------------------------------------------------------
+
+
+def math(text: str, answer: str) -> Grade:
+    """Numbers exactly, everything else by math-verify. May take long: see `quickly`."""
+    decided = _math_quickly(text, answer)
+    return by_algebra(decided, answer) if isinstance(decided, str) else decided
+
+
+def choice(text: str, answer: str) -> Grade:
+    """The letter of an option: `(A)`, `A.`, `option a`, `\\text{(A)}`, `A: five` are one answer."""
+    said, wanted = _letter(text), _option(answer)
+    if not wanted:
+        return undecided(answer, "error")
+    return _decided(said, said == wanted) if said else NO_ANSWER
+
+
+def exact(text: str, answer: str) -> Grade:
+    """The same words: case, white space, markup around them and a full stop at the end do not count."""
+    said = _plain(boxed(text) or _sentence(text) or _last_line(text))
+    return _decided(said, said.casefold() == _plain(answer).casefold()) if said else NO_ANSWER
+
+
+GRADERS: dict[str, Grader] = {"math": math, "choice": choice, "exact": exact}
+
+NO_ANSWER = Grade(answer=None, correct=False, status="no_answer")
+
+
+def undecided(said: str, status: Literal["timeout", "error"]) -> Grade:
+    """The grade of an answer that was read but could not be judged."""
+    return Grade(answer=_shown(said), correct=False, status=status)
+
+
+def _decided(said: str, correct: bool) -> Grade:
+    return Grade(answer=_shown(said), correct=correct, status="ok")
+
+
+def _shown(said: str) -> str:
+    """What a record can hold of an answer: no lone surrogates, and no megabyte."""
+    short = said if len(said) <= SHOWN else f"{said[:SHOWN]}… ({len(said)} characters)"
+    return short.encode("utf-8", "replace").decode("utf-8")
+
+
+# --- finding the answer ------------------------------------------------------------------------------------------------
+
+_BRACES = re.compile(r"(?P<box>\\(?:boxed|fbox)\s*\{)|\\.|(?P<open>\{)|(?P<close>\})", re.DOTALL)
+_BARE_BOX = re.compile(r"\\boxed\s+([^\s${}\\]+)")
+_ANSWER_IS = re.compile(
+    r"####|\banswers?\b[^.\n:=]{0,80}?(?:\b(?:is|are|be)\b|[:=])(?:\s*\*\*)?\s*:?|\banswer\*\*\s*:", re.IGNORECASE
+)
+_STOP = re.compile(r"[.!?]+(?=\s|$)")
+_REASON = re.compile(r"[,;]\s+(?=[A-Za-z])|\s+(?:because|since|so|which|as)\b")
+_DECIMAL = r"(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+)"
+_NUMBERS = re.compile(rf"(?:(?<![\w)}}\]])(?<![\d)}}\]]\s)[-−]\s?)?(?:\\?[$€£¥]\s?)?{_DECIMAL}(?:/{_DECIMAL}|(?:\s?\\?%))?")
+_MATHS = re.compile(r"\$([^$]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+
+
+def found_answer(text: str) -> str | None:
+    """The answer as the text words it: last box, else last "the answer is …", else last number; None if there is none."""
+    return boxed(text) or _numeric_sentence(text) or _last_number(text)
+
+
+def boxed(text: str) -> str | None:
+    r"""The content of the last `\boxed{…}` that is closed and not empty; of boxes in boxes the innermost. Linear time."""
+    open_at: list[int | None] = []
+    last: tuple[int, int] | None = None
+    for brace in _BRACES.finditer(text):
+        if brace["box"]:
+            open_at.append(brace.end())
+        elif brace["open"]:
+            open_at.append(None)
+        elif brace["close"] and open_at:
+            start = open_at.pop()
+            if start is not None and (last is None or start > last[0]) and text[start : brace.start()].strip():
+                last = (start, brace.start())
+    if last:
+        return text[last[0] : last[1]].strip()
+    bare = deque(_BARE_BOX.finditer(text), maxlen=1)
+    return bare[0][1] if bare else None
+
+
+def _sentence(text: str) -> str | None:
+    """What follows the last "the answer is" or "####", up to the end of that sentence."""
+    said = [match.end() for match in _ANSWER_IS.finditer(text)]
+    for end in reversed(said):
+        line = text[end:].lstrip(" \t*:\n").partition("\n")[0]
+        sentence = _STOP.split(line, maxsplit=1)[0].strip(" \t*_:.")
+        if sentence:
+            return sentence
+    return None
+
+
+def _numeric_sentence(text: str) -> str | None:
+    """The sentence with the answer, or in a wordy one ("that Mia has 18 apples") the formula or the last number in it."""
+    sentence = _sentence(text)
+    if sentence is None or number(sentence) or len(sentence) > MAX_ANSWER:
+        return sentence
+    sentence = _REASON.split(sentence, maxsplit=1)[0] or sentence
+    formulas = [next(filter(None, match.groups())) for match in _MATHS.finditer(sentence)]
+    if formulas:
+        return formulas[-1].strip()
+    result = sentence.rpartition("=")[2].strip()
+    if number(result):
+        return result
+    wordy = re.match(r"(?:[A-Za-z]{2,}[,']?\s+){2}", sentence)
+    return (_last_number(sentence) if wordy else None) or sentence
+
+
+def _last_number(text: str) -> str | None:
+    found = deque(_NUMBERS.finditer(text), maxlen=1)
+    return found[0][0].strip() if found else None
+
+
+def _last_line(text: str) -> str:
+    return text.rstrip().rpartition("\n")[2].lstrip("#").strip()
+
+
+# --- writing it plainly --------------------------------------------------------------------------------------------------
+
+_SPELLINGS = str.maketrans(
+    {
+        **{"−": "-", "–": "-", "×": r"\times ", "·": r"\cdot ", "÷": "/", "π": r"\pi ", "∞": r"\infty ", "°": r"^\circ "},
+        **{"≤": r"\le ", "≥": r"\ge ", "∪": r"\cup ", "√": r"\sqrt ", "²": "^2", "³": "^3", "\u00a0": " ", "\u202f": " "},
+        **{"½": r"\frac{1}{2}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}", "～": "~", "≈": r"\approx "},
+    }
+)
+_CLEANUPS = [
+    (re.compile(r"\\!\s*"), ""),
+    (re.compile(r"\{,\}"), ","),
+    (re.compile(r"\\[,;:> ]|~|\\q?quad(?![a-zA-Z])"), " "),
+    (re.compile(r"\\(?:left|right|displaystyle|textstyle|limits|[bB]igg?[lr]?)(?![a-zA-Z])"), ""),
+    (re.compile(r"\\[dtc]frac(?![a-zA-Z])"), r"\\frac"),
+    (re.compile(r"\\(?:mathrm|text|operatorname)\{(e|i)\}"), r"\1"),
+    (re.compile(r"(?<![\\a-zA-Z])pi(?![a-zA-Z])"), r"\\pi "),
+    (re.compile(r"(?<![\\a-zA-Z])sqrt\s*\(([^()]*)\)"), r"\\sqrt{\1}"),
+    (re.compile(r"\*\*"), "^"),
+    (re.compile(r"\s+"), " "),
+]
+_WRAPPED = re.compile(
+    r"\*\*(.+)\*\*|\$\$?([^$]+)\$\$?|\\\((.+)\\\)|\\\[(.+)\\\]|\\(?:text|textbf|mathbf|mathrm|mbox|boxed)\{([^{}]*)\}",
+    re.DOTALL,
+)
+_WORDS = re.compile(r"[A-Za-z][A-Za-z '-]{2,}")
+
+
+def _plain(text: str) -> str:
+    """The text in one spelling: without `$`, bold or `\\text{}` all around it, typographic signs as LaTeX."""
+    plain = text.strip()
+    while wrapped := _WRAPPED.fullmatch(plain):
+        plain = next((group for group in wrapped.groups() if group is not None), "").strip()
+    plain = plain.translate(_SPELLINGS)
+    for pattern, spelling in _CLEANUPS:
+        plain = pattern.sub(spelling, plain)
+    return plain.strip().removesuffix(".").removeprefix(r"\approx ").strip()
+
+
+# --- options ---------------------------------------------------------------------------------------------------------------
+
+_OPTION = re.compile(r"(?i:(?:option|choice|answer)\s+)?(?:\(([A-Za-z])\)|([A-Za-z])(?=$|[.:)]))")
+_OPTION_IN_TEXT = re.compile(r"\(([A-Za-z])\)|\b[Oo]ption\s+\(?([A-Za-z])\b")
+
+
+def _letter(text: str) -> str | None:
+    """The option a text decides for, as a capital letter."""
+    for place in (boxed(text), _sentence(text), _last_line(text)):
+        if place and (letter := _option(place)):
+            return letter
+    named = ["".join(groups) for groups in _OPTION_IN_TEXT.findall(text)]
+    return named[-1].upper() if named else None
+
+
+def _option(text: str) -> str | None:
+    """`(a) five` -> `A`; None where the text does not begin with an option's letter."""
+    plain = re.sub(r"\\(?:text|textbf|mathbf|mathrm)\{([^{}]*)\}", r"\1", _plain(text[:MAX_ANSWER])).strip(" *")
+    match = _OPTION.match(plain)
+    return next(filter(None, match.groups())).upper() if match else None
+
+
+# --- numbers -----------------------------------------------------------------------------------------------------------------
+
+
+class Number(NamedTuple):
+    """A number as it was written."""
+
+    value: Fraction
+    factor: Fraction
+    """What the sign or word after it may stand for: 1/100 for a percent sign, 12 for "dozen"; otherwise 1."""
+    decimals: int | None
+    """Digits after the point; None: written as a fraction."""
+
+
+_SCALES = {"%": Fraction(1, 100), "percent": Fraction(1, 100), "dozen": Fraction(12), "hundred": Fraction(100)} | {
+    word: Fraction(1000) ** power for power, word in enumerate(("thousand", "million", "billion", "trillion"), 1)
+}
+_NO_UNITS = {"pi", "sqrt", "sin", "cos", "tan", "cot", "log", "ln", "exp", "mod", "or", "and", "to", "not", "minus", "plus"} | {
+    *("times", "over", "by", "half", "point", "if", "when", "infinity")
+}
+_ATTACHED = {"mm", "cm", "km", "kg", "mg", "ml", "ft", "lb", "lbs", "oz", "in", "am", "pm", "mph"}
+_FRAC = r"\\frac\s*(?:\{\s*(?P<{0}n>-?\d+)\s*\}|(?P<{0}n1>\d))\s*(?:\{\s*(?P<{0}d>\d+)\s*\}|(?P<{0}d1>\d))"
+_FRACTION = _FRAC.replace("{0}", "")
+_MIXED = _FRAC.replace("{0}", "mixed_")
+_NUMBER = re.compile(
+    r"(?P<sign>[-+]?)\s*(?:\\?[$€£¥]\s*)?(?P<sign2>[-+]?)\s*"
+    rf"(?:{_FRACTION}|(?P<digits>{_DECIMAL})\.?(?:\s*/\s*(?P<over>\d+)|\s*{_MIXED})?)"
+)
+_UNIT = re.compile(
+    r"(?:\s*(?P<percent>\\?%))?"
+    r"(?:\s*\^\s*\{?\s*\\?(?:circ|degrees?)\s*\}?|\s*\\degree)?"
+    r"(?:(?P<gap>\s*)(?:\\(?:text|mbox|mathrm|textbf|operatorname)\s*\{(?P<latex>[^{}\d]*)\}|(?P<words>[A-Za-z][A-Za-z./' -]+))"
+    r"(?:\s*\^\s*\{?\s*[23]\s*\}?)?)?[\s.]*"
+)
+
+
+@lru_cache(maxsize=4096)
+def number(text: str) -> Number | None:
+    """The number that a text is, apart from currency and unit; None if it is anything else. Exact; no exponents."""
+    if len(text) > SHOWN:
+        return None
+    plain = _plain(text)
+    match = _NUMBER.match(plain)
+    unit = _UNIT.fullmatch(plain, match.end()) if match else None
+    if not match or not unit or (match["sign"] and match["sign2"]):
+        return None
+    factor = _factor(unit)
+    value = _value(match)
+    if factor is None or value is None:
+        return None
+    written = match["digits"] if not (match["over"] or match["mixed_n"] or match["mixed_n1"]) else None
+    decimals = None if written is None else len(written.partition(".")[2])
+    return Number(-value if "-" in (match["sign"], match["sign2"]) else value, factor, decimals)
+
+
+def _factor(unit: re.Match[str]) -> Fraction | None:
+    """What the unit may multiply by; None where the words are no unit but part of a formula or a second answer."""
+    words = (unit["latex"] or unit["words"] or "").lower().replace(".", " ").split()
+    attached = bool(unit["words"]) and not unit["gap"] and not unit["percent"]
+    if any(word in _NO_UNITS for word in words) or (attached and words[0] not in _ATTACHED):
+        return None
+    if unit["percent"]:
+        return _SCALES["%"]
+    return _SCALES.get(words[0].removesuffix("s"), Fraction(1)) if words else Fraction(1)
+
+
+def _value(match: re.Match[str]) -> Fraction | None:
+    if match["digits"] is None:
+        return _quotient(match["n"] or match["n1"], match["d"] or match["d1"])
+    whole = Fraction(match["digits"].replace(",", ""))
+    if match["over"]:
+        return whole / int(match["over"]) if int(match["over"]) else None
+    if match["mixed_n"] or match["mixed_n1"]:
+        part = _quotient(match["mixed_n"] or match["mixed_n1"], match["mixed_d"] or match["mixed_d1"])
+        return None if part is None or part < 0 or whole.denominator != 1 else whole + part
+    return whole
+
+
+def _quotient(above: str, below: str) -> Fraction | None:
+    return Fraction(int(above), int(below)) if int(below) else None
+
+
+def same_number(reference: Number, said: Number) -> bool:
+    """Are two numbers equal, in one of the readings that their units allow?"""
+    if reference.decimals is None and (said.decimals or 0) >= 6 and reference.factor == said.factor:
+        return round(reference.value, said.decimals) == said.value
+    if reference.factor == said.factor:
+        return reference.value == said.value
+    if 1 not in (reference.factor, said.factor):
+        return reference.value * reference.factor == said.value * said.factor
+    bare, marked = (reference, said) if reference.factor == 1 else (said, reference)
+    return bare.value in (marked.value, marked.value * marked.factor)
+
+
+# --- formulas ----------------------------------------------------------------------------------------------------------------
+
+_BASE = re.compile(r"([0-9A-Za-z]+)_(?:\{\s*(?:\\text\{)?\s*(\w+)\s*\}?\s*\}|(\d))")
+
+
+def _math_quickly(text: str, answer: str) -> Grade | str:
+    """What `math` decides without computer algebra; the answer that was read where it needs it."""
+    said = found_answer(text)
+    if said is None:
+        return NO_ANSWER
+    if len(said) > MAX_ANSWER:
+        return undecided(said, "error")
+    ours, theirs = _plain(answer), _plain(said)
+    if ours.replace(" ", "") == theirs.replace(" ", ""):
+        return _decided(said, True)
+    if (reference := number(answer)) and (value := number(said)):
+        return _decided(said, same_number(reference, value))
+    if (base := _BASE.fullmatch(ours)) or _BASE.fullmatch(theirs):
+        other = _BASE.fullmatch(theirs)
+        return _decided(said, bool(base and other and _in_base(base) == _in_base(other)))
+    if _bare_words(answer) is not None and (_bare_words(answer) == _bare_words(said) or r"\text" in answer):
+        return _decided(said, _bare_words(answer) == _bare_words(said))
+    return said
+
+
+def _in_base(match: re.Match[str]) -> tuple[str, str]:
+    return match[1].upper().lstrip("0"), (match[2] or match[3]).lower()
+
+
+def _bare_words(text: str) -> str | None:
+    """`\\text{(East)}` -> `east`: what is words, or a letter set as text, and no formula."""
+    plain = re.sub(r"\\(?:text|textbf|mathrm|mbox)\{([^{}]*)\}", r"\1", _plain(text)).strip(" ()")
+    letter = len(plain) == 1 and plain.isalpha() and plain.isascii()
+    return plain.casefold() if letter or _WORDS.fullmatch(plain) else None
+
+
+def by_algebra(said: str, answer: str) -> Grade:
+    """math-verify's verdict on one formula; `error` where it cannot read one of the two or fails on them. May take long."""
+    reference, ours = _parsed(answer), _parsed(said)
+    if not reference or not ours:
+        return undecided(said, "error")
+    try:
+        equal = _math_verify().verify(reference, ours, timeout_seconds=None, raise_on_error=True)
+    except _ALGEBRA_FAILS:
+        return undecided(said, "error")
+    return _decided(said, bool(equal))
+
+
+_ALGEBRA_FAILS = (
+    *(ArithmeticError, AttributeError, LookupError, MemoryError, NotImplementedError, RecursionError, TypeError, ValueError),
+)
+"""What sympy is known to raise on formulas that make no sense; anything else ends the worker's task as an `error` too."""
+
+
+def _parsed(formula: str) -> list[object]:
+    """Exactly this formula as sympy objects; empty where it cannot be read, and no number is fished out of it then."""
+    library = _math_verify()
+    latex = library.LatexExtractionConfig(boxed_match_priority=0)
+    try:
+        parsed: list[object] = library.parse(
+            rf"\boxed{{{_plain(formula)}}}",
+            extraction_config=[latex],
+            fallback_mode="no_fallback",
+            extraction_mode="first_match",
+            parsing_timeout=None,
+            raise_on_error=True,
+        )
+    except _ALGEBRA_FAILS:
+        return []
+    return parsed
+
+
+@lru_cache(maxsize=1)
+def _math_verify() -> ModuleType:
+    """math-verify, without its warning that time limits are somebody else's job: they are, `pipeline.grade`'s."""
+    library = require("math_verify", "grading of formulas")
+    for part in ("parser", "grader"):
+        importlib.import_module(f"math_verify.{part}").logger.setLevel(logging.ERROR)
+    return library

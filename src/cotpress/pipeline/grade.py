@@ -1,0 +1,153 @@
+"""`Trace -> Trace` with a grade: is the answer right? In order, and no formula can stop or crash the run.
+
+Most answers are decided in this process by exact rules (`grading.quickly`). The rest goes to math-verify in workers that
+are killed when a formula takes too long: its own time limit is a signal, which works in the main thread only and cannot
+interrupt a long power. Workers are spawned, not forked (torch may hold threads here), import only `cotpress.grading`, and
+may not take more than `MEMORY` of address space. A killed or crashed worker is a status of that one grade.
+
+TokenSkip's evaluator accepts an intermediate box of an output that was cut off; here that is `no_answer`.
+"""
+
+import importlib.util
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+import msgspec
+
+from cotpress import grading
+from cotpress.errors import CotpressError, MissingExtra
+from cotpress.plugins import require
+from cotpress.records import Grade, Trace
+
+WINDOW = 256
+"""Traces that may wait for their turn behind one that is still being graded."""
+MEMORY = 4 << 30
+"""Bytes of address space of a worker; sympy and its parser need about a tenth."""
+TASKS = 1000
+"""Grades after which a worker is replaced: sympy's caches only grow."""
+
+
+def grade(
+    traces: Iterable[Trace], grader_of: Callable[[Trace], str], *, workers: int | None = None, timeout: float = 10.0
+) -> Iterator[Trace]:
+    """Grade traces in order. `grader_of` names each one's grader; an answer gets at most `timeout` seconds of algebra.
+
+    `workers`: how many processes do algebra (None: one per CPU, at most 8); none is started before one is needed.
+    """
+    waiting: deque[tuple[Trace, _Job | Grade]] = deque()
+    with _Workers(workers or min(8, os.cpu_count() or 1), timeout) as pool:
+        for trace in traces:
+            waiting.append((trace, _begin(trace, grader_of(trace), pool)))
+            while waiting and (len(waiting) > WINDOW or _is_ready(waiting[0][1])):
+                yield _finish(*waiting.popleft(), pool)
+        while waiting:
+            yield _finish(*waiting.popleft(), pool)
+
+
+def graded_text(trace: Trace) -> str:
+    """The part of a completion in which the answer stands; empty where the token limit came before a final answer."""
+    conclusion = trace.conclusion.strip()
+    if trace.finished:
+        return conclusion or trace.reasoning
+    box = grading.boxed(conclusion)
+    return rf"\boxed{{{box}}}" if box else ""
+
+
+class _Job(msgspec.Struct):
+    """A grade that a worker is at."""
+
+    said: str
+    answer: str
+    future: "Future[Grade]"
+
+
+def _begin(trace: Trace, grader: str, pool: "_Workers") -> _Job | Grade:
+    answer = trace.problem.answer
+    decided = grading.quickly(grader, graded_text(trace), answer)
+    return _Job(decided, answer, pool.schedule(decided, answer)) if isinstance(decided, str) else decided
+
+
+def _is_ready(job: _Job | Grade) -> bool:
+    return isinstance(job, Grade) or job.future.done()
+
+
+def _finish(trace: Trace, job: _Job | Grade, pool: "_Workers") -> Trace:
+    return msgspec.structs.replace(trace, grade=job if isinstance(job, Grade) else pool.result(job))
+
+
+class _Workers:
+    """Processes that do algebra, started when the first is needed."""
+
+    def __init__(self, workers: int, timeout: float) -> None:
+        self.workers, self.timeout = workers, timeout
+        self._pool: Any = None
+        self._known: dict[tuple[str, str], Future[Grade]] = {}
+
+    def __enter__(self) -> "_Workers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def schedule(self, said: str, answer: str) -> "Future[Grade]":
+        """Have an answer judged; one that was judged before is not judged again (the same problem at every ratio)."""
+        if (said, answer) not in self._known:
+            self._known[said, answer] = self._submit(said, answer)
+        return self._known[said, answer]
+
+    def result(self, job: _Job) -> Grade:
+        """The grade; `timeout` or `error` where the worker had to be killed or died."""
+        future = job.future
+        if isinstance(future.exception(), BrokenProcessPool):  # perhaps through another answer: this one gets a second try
+            future = self._submit(job.said, job.answer)
+        error = future.exception()
+        if error is None:
+            return future.result()
+        return grading.undecided(job.said, "timeout" if isinstance(error, TimeoutError) else "error")
+
+    def _submit(self, said: str, answer: str) -> "Future[Grade]":
+        if self._pool is None or not self._pool.active:
+            self._stop()
+            self._pool = self._start()
+        future: Future[Grade] = self._pool.schedule(grading.by_algebra, args=(said, answer), timeout=self.timeout)
+        return future
+
+    def _start(self) -> Any:
+        pebble = require("pebble", "grading of formulas")
+        if importlib.util.find_spec("math_verify") is None:
+            raise MissingExtra("grading of formulas", "math_verify", "math")
+        context = multiprocessing.get_context("spawn")
+        pool = pebble.ProcessPool(
+            max_workers=self.workers, max_tasks=TASKS, initializer=_prepare, initargs=(MEMORY,), context=context
+        )
+        error = pool.schedule(_wake).exception()
+        if error is not None:
+            pool.stop()
+            pool.join()
+            raise CotpressError(
+                f"the processes that grade formulas cannot start ({error}): in a script, put the code that starts them "
+                "under `if __name__ == '__main__':`."
+            ) from error
+        return pool
+
+    def _stop(self) -> None:
+        if self._pool is not None:
+            self._pool.stop()
+            self._pool.join()
+
+
+def _prepare(memory: int) -> None:
+    """Make a worker ready: load what sympy loads late, before a time limit runs, then cap the address space."""
+    grading.by_algebra("x + 1", "y")
+    if importlib.util.find_spec("resource"):  # POSIX only
+        resource = importlib.import_module("resource")
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+
+
+def _wake() -> None:
+    """In a worker: nothing, to see that it lives."""

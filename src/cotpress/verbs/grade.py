@@ -1,0 +1,67 @@
+"""`cotpress grade`: is the answer right, and if that cannot be said, why not."""
+
+import json as json_text
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+from cotpress import grading, storage, tasks
+from cotpress.errors import CotpressError
+from cotpress.pipeline import grade as stage
+from cotpress.records import Trace
+from cotpress.verbs.common import make, say
+
+
+def grade(traces: Path, /, *, out: Path, grader: str | None = None, json: bool = False) -> None:
+    """Compare every trace's answer with the reference answer of its problem.
+
+    Example: cotpress grade traces.jsonl --out graded.jsonl
+
+    Parameters
+    ----------
+    traces
+        Traces; grades they have already are replaced.
+    out
+        Where the graded traces go.
+    grader
+        math, choice or exact; without it each trace is graded as its task says, and by math where the task is unknown.
+    json
+        Print the counts as JSON on standard output.
+    """
+    if grader is not None:
+        grading.grader(grader)
+    of_task = cache(grader_of_task)
+    make(
+        out,
+        Trace,
+        lambda items, dropped: stage.grade(items, lambda trace: grader or of_task(trace.problem.task)),
+        storage.read(traces, Trace),
+        verb="grade",
+        options={"traces": storage.hash_file(traces), "grader": grader},
+        total=sum(1 for _ in storage.lines(traces)),
+        skip=lambda trace: trace.key,
+        key=lambda trace: trace.key,
+    )
+    counts = counted(out)
+    if json:
+        print(json_text.dumps(counts))
+    else:
+        rest = ", ".join(f"{counts[status]} {status}" for status in ("no_answer", "timeout", "error"))
+        say(f"grade: {counts['correct']} of {counts['n']} correct; {rest}")
+
+
+def grader_of_task(task: str) -> str:
+    """The grader of a problem's task; math, with a line that says so, where there is no such task (imported traces)."""
+    try:
+        return tasks.load(task).grader
+    except CotpressError:
+        say(f"grade: no task {task!r} here that says how to grade, so its answers are graded as math (or choose --grader)")
+        return "math"
+
+
+def counted(graded: Path) -> dict[str, int]:
+    """How many traces there are, how many are correct, and how many have which grading status."""
+    grades = [trace.grade for trace in storage.read(graded, Trace) if trace.grade]
+    statuses = Counter(grade.status for grade in grades)
+    names = ("ok", "no_answer", "timeout", "error")
+    return {"n": len(grades), "correct": sum(grade.correct for grade in grades)} | {name: statuses[name] for name in names}
