@@ -36,6 +36,12 @@ class Importance(NamedTuple):
     """Only from a scorer that reproduces a released selection: the pieces are then the segments, empty ones included."""
 
 
+class Unscored(NamedTuple):
+    """In place of an `Importance`: this trace cannot be scored. It is left out, and counted under `reason`."""
+
+    reason: str
+
+
 class Scorer(Protocol):
     """Assigns importance to the reasoning of traces."""
 
@@ -43,8 +49,8 @@ class Scorer(Protocol):
     """The spec it was loaded from; recorded with every score."""
     unit: Unit
 
-    def score(self, traces: Iterable[Trace]) -> Iterator[Importance]:
-        """One `Importance` per trace, in order; scores do not depend on which traces share a batch."""
+    def score(self, traces: Iterable[Trace]) -> Iterator[Importance | Unscored]:
+        """One `Importance` (or `Unscored`) per trace, in order; scores do not depend on which traces share a batch."""
         ...
 
 
@@ -56,12 +62,16 @@ def load(spec: str) -> Scorer:
 def score(
     traces: Iterable[Trace], scorer: Scorer, target: Model, *, protect: Protect = "symbols", dropped: Counter[str] | None = None
 ) -> Iterator[ScoredTrace]:
-    """Score traces in order. Traces without reasoning are left out and counted in `dropped`."""
-    usable = _with_reasoning(traces, Counter() if dropped is None else dropped)
+    """Score traces in order. Those without reasoning and those the scorer cannot score are left out, counted in `dropped`."""
+    dropped = Counter() if dropped is None else dropped
+    usable = _with_reasoning(traces, dropped)
     while batch := list(islice(usable, BATCH)):
         tokens = target.token_ends([trace.reasoning for trace in batch])
         for trace, ends, importance in zip(batch, tokens, scorer.score(batch), strict=True):
-            yield score_trace(trace, ends, importance, scorer.name, scorer.unit, protect)
+            if isinstance(importance, Unscored):
+                dropped[importance.reason] += 1
+            else:
+                yield score_trace(trace, ends, importance, scorer.name, scorer.unit, protect)
 
 
 def score_trace(
