@@ -1,43 +1,102 @@
-"""The verbs. Commands are named by import string, so that `--help` and `ls` never import torch."""
+"""The verbs. Commands are named by import string, so that `--help` and `ls` never import torch.
 
+What the list of verbs says about each is its function's docstring, read from the file without importing it.
+"""
+
+import ast
 import errno
+import os
+import signal
 import sys
+from pathlib import Path
+from types import FrameType
+from typing import Never
 
-from cyclopts import App
+from cyclopts import App, CycloptsError, UnknownCommandError
+from cyclopts.help import DefaultFormatter, PanelSpec
+from rich.box import SIMPLE
+from rich.console import Console
 
 from cotpress import __version__
-from cotpress.errors import CotpressError
+from cotpress.errors import CotpressError, UnknownName
 
 HELP = """Teach a language model to reason in fewer tokens, and see what it costs in accuracy.
 
 The walk: generate (or import) -> grade -> score -> compress -> build -> train -> eval -> report; `cotpress run` does it all.
 """
 
-app = App(name="cotpress", version=__version__, help=HELP, help_format="markdown")
-
 VERBS = ("generate", "import", "grade", "score", "compress", "build", "train", "eval", "report", "run", "ls")
-for _verb in VERBS:
-    _file = {"import": "import_", "eval": "evaluate"}.get(_verb, _verb)
-    app.command(f"cotpress.verbs.{_file}:{_file}", name=_verb)
+
+NAMES = {"import": "import_", "eval": "evaluate"}
+"""File and function of a verb whose name Python keeps for itself."""
+
+STOPPED = "stopped; finished records are kept, and the same command goes on from there."
+
+OUTPUT_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def docstring(verb: str) -> str:
+    """What a verb says about itself; empty where there is no such verb."""
+    name = NAMES.get(verb, verb)
+    file = Path(__file__).parent / "verbs" / f"{name}.py"
+    body = ast.parse(file.read_text(encoding="utf-8")).body if file.exists() else []
+    functions = (node for node in body if isinstance(node, ast.FunctionDef) and node.name == name)
+    return next((ast.get_docstring(function) or "" for function in functions), "")
+
+
+app = App(
+    name="cotpress",
+    version=__version__,
+    help=HELP,
+    help_format="markdown",
+    help_formatter=DefaultFormatter(panel_spec=PanelSpec(box=SIMPLE)),
+    console=Console(width=None if sys.stdout.isatty() else 120, color_system=None if os.environ.get("NO_COLOR") else "auto"),
+    suppress_keyboard_interrupt=False,
+)
+for _place, _verb in enumerate(VERBS):
+    if text := docstring(_verb):
+        _name = NAMES.get(_verb, _verb)
+        app.command(f"cotpress.verbs.{_name}:{_name}", name=_verb, help=text, sort_key=_place)
 
 
 def main() -> None:
-    """Run one verb; a user's mistake is one sentence and exit code 2, Ctrl-C is 130."""
+    """Run one verb. A user's mistake is one sentence and exit code 2; Ctrl-C is 130, SIGTERM 143, a closed pipe 141."""
+    _stop_on_terminate()
     try:
-        app()
+        app(print_error=False, exit_on_error=False)
+    except UnknownCommandError as error:
+        _stop(str(UnknownName("verb", (error.unused_tokens or [""])[0], VERBS)), 2)
+    except CycloptsError as error:
+        chain = " ".join(["cotpress", *(error.command_chain or ())])
+        _stop(f"{error} See {chain} --help.", 2)
     except CotpressError as error:
         _stop(str(error), 2)
     except KeyboardInterrupt:
-        _stop("stopped; finished records are kept, and the same command goes on from there.", 130)
+        _stop(STOPPED, 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter complains while it ends
+        raise SystemExit(141) from None
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+        if error.errno not in OUTPUT_TROUBLE:
             raise
+        where = error.filename or "the output"
         _stop(
-            f"cannot write {error.filename or 'the output'}: {error.strerror}. Finished records are kept; make room and rerun.",
-            2,
+            f"cannot write {where}: {error.strerror}. Finished records are kept: make room, and run the same command again.", 2
         )
 
 
-def _stop(sentence: str, code: int) -> None:
+def _stop_on_terminate() -> None:
+    """Make SIGTERM (SLURM, Kubernetes, timeout) end the run as Ctrl-C does; a forked worker just ends."""
+    main_process = os.getpid()
+
+    def terminate(_signal: int, _frame: FrameType | None) -> Never:
+        if os.getpid() != main_process:
+            os._exit(143)
+        _stop(STOPPED, 143)
+
+    signal.signal(signal.SIGTERM, terminate)
+
+
+def _stop(sentence: str, code: int) -> Never:
     print(f"cotpress: {sentence}", file=sys.stderr)
     raise SystemExit(code)

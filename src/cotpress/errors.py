@@ -22,7 +22,7 @@ class UnknownName(CotpressError):
 
     def __init__(self, kind: str, name: str, available: Iterable[str]) -> None:
         names = sorted(available)
-        near = get_close_matches(name, names, n=1, cutoff=0.5)
+        near = get_close_matches(name, names, n=1, cutoff=0.6)
         hint = f"; did you mean {near[0]}?" if near else "."
         super().__init__(f"unknown {kind} {name!r}{hint} Available: {', '.join(names) or 'none'}.")
 

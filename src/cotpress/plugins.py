@@ -8,11 +8,10 @@ as it is, so a plug-in may live in somebody else's package. Nothing is imported 
 import ast
 import importlib
 import inspect
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
@@ -36,16 +35,18 @@ class Spec:
 
 
 def parse_spec(text: str) -> Spec:
-    """Read `NAME[:TARGET][,option=value…]`; the target may hold colons, and an option begins at the last commas."""
+    """Read `NAME[:TARGET][,option=value…]`; the target may hold colons and commas: options begin at the first `,…=`."""
     head, *parts = text.split(",")
     while parts and "=" not in parts[0]:
         head += "," + parts.pop(0)
-    bad = [part for part in parts if "=" not in part or not part.split("=")[0].strip()]
     name, _, target = head.partition(":")
-    if bad or not name.strip():
+    pairs = [(key.strip(), value) for key, _, value in (part.partition("=") for part in parts)]
+    if not name.strip() or not all(key and "=" in part for (key, _), part in zip(pairs, parts, strict=True)):
         raise CotpressError(f"cannot read {text!r}: write NAME[:TARGET][,option=value…], such as surprisal:smollm2,unit=word")
-    options = dict(part.split("=", 1) for part in parts)
-    return Spec(name.strip(), target, {key.strip(): value for key, value in options.items()})
+    options = dict(pairs)
+    if len(options) < len(pairs):
+        raise CotpressError(f"cannot read {text!r}: an option is given twice.")
+    return Spec(name.strip(), target, options)
 
 
 def available(kind: str) -> dict[str, str]:
@@ -68,17 +69,27 @@ def load(kind: str, spec: str | Spec) -> Any:
 
 def find(kind: str, name: str) -> ModuleType:
     """The module of a plug-in: a file of the folder `kind`, or a dotted name of the user's own."""
-    names = available(kind)
-    if name not in names and "." not in name:
+    names, what = available(kind), f"{kind.rstrip('s')} {name}"
+    own = name not in names and "." in name and all(part.isidentifier() for part in name.split("."))
+    if name not in names and not own:
         raise UnknownName(kind.rstrip("s"), name, names)
-    dotted = f"cotpress.{kind}.{name.replace('-', '_')}" if name in names else name
+    dotted = name if own else f"cotpress.{kind}.{name.replace('-', '_')}"
     try:
-        return importlib.import_module(dotted)
+        module = importlib.import_module(dotted)
     except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package == dotted.partition(".")[0]:
-            raise CotpressError(f"cannot import {dotted!r}: no module named {error.name!r} on the Python path.") from error
-        raise MissingExtra(f"{kind.rstrip('s')} {name}", package, extra_of(package)) from error
+        missing = error.name or ""
+        if own and f"{dotted}.".startswith(f"{missing}."):
+            cure = "install it, or set PYTHONPATH to the folder it is in"
+            raise CotpressError(f"{what}: there is no module {missing!r} on the Python path: {cure}.") from error
+        package = missing.partition(".")[0]
+        if package == "cotpress":
+            raise
+        if not own or extra_of(package) != "all":
+            raise MissingExtra(what, package, extra_of(package)) from error
+        raise CotpressError(f"{what} needs the package {package!r}, which is not installed.") from error
+    if not callable(getattr(module, "load", None)):
+        raise CotpressError(f"{what} has no function load(target, **options), which every plug-in offers.")
+    return module
 
 
 EXTRAS = {
@@ -109,18 +120,22 @@ def require(package: str, what: str) -> ModuleType:
 
 def typed_options(module: ModuleType, kind: str, spec: Spec) -> dict[str, Any]:
     """The spec's options in the types of the plug-in's `load` signature; unknown ones are refused by name."""
-    known = dict(_options(module))
+    known, what = options_of(module), f"{kind.rstrip('s')} {spec.name}"
     typed: dict[str, Any] = {}
     for key, value in spec.options.items():
         if key not in known:
-            raise UnknownName(f"option of {kind.rstrip('s')} {spec.name}", key, known)
+            raise UnknownName(f"option of {what}", key, known)
+        if get_origin(known[key]) is Literal and value not in map(str, get_args(known[key])):
+            raise UnknownName(f"{key} of {what}", value, map(str, get_args(known[key])))
         try:
             typed[key] = msgspec.convert(value, known[key], strict=False)
         except msgspec.ValidationError as error:
-            raise CotpressError(f"{kind.rstrip('s')} {spec.name}: option {key}={value}: {error}") from error
+            raise CotpressError(f"{what}: option {key}={value}: {error}.") from error
     return typed
 
 
-def _options(module: ModuleType) -> Iterator[tuple[str, Any]]:
-    parameters = inspect.signature(module.load, eval_str=True).parameters.values()
-    return ((p.name, p.annotation) for p in list(parameters)[1:] if p.kind is p.KEYWORD_ONLY)
+def options_of(module: ModuleType) -> dict[str, Any]:
+    """Name and type of every option of a plug-in: the parameters of its `load` after the target; text where it has no type."""
+    _, *options = inspect.signature(module.load, eval_str=True).parameters.values()
+    named = (p for p in options if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD))
+    return {p.name: str if p.annotation is p.empty else p.annotation for p in named}

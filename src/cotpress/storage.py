@@ -1,9 +1,9 @@
 """JSON Lines in and out: named bad lines, atomic finishing, resume by record key, and the meta file beside each output.
 
-A run appends finished records to `<out>.part` and flushes each. When the stage ends the file is put in order, fsynced and
-renamed, and `<name>.meta.json` is written last: nothing half-written is taken for complete. A rerun under the same options
-reads what is finished and does only the rest; under other options it is refused. Lines end at `\\n` only: GSM8K holds a
-U+2028, which `str.splitlines` would take for a line end.
+A run appends finished records to `<out>.part` and flushes each; `<out>.part.json` says under which options. When the stage
+ends the file is fsynced and renamed, and `<name>.meta.json` is written last: nothing half-written is taken for complete,
+and a kill between any two of these steps loses nothing. A rerun under the same options does only the rest; under other
+options it is refused. Lines end at `\\n` only: GSM8K holds a U+2028, which `str.splitlines` would take for a line end.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -21,30 +21,39 @@ import msgspec
 
 from cotpress.errors import BadRecord, CotpressError
 
+I = TypeVar("I")  # noqa: E741
 R = TypeVar("R", bound=msgspec.Struct)
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""Some editors put it before the first line; JSON has no place for it."""
 
 
 def read(path: Path, record: type[R]) -> Iterator[R]:
     """The records of a JSON Lines file, one by one; `BadRecord` names file, line and field of the first bad one."""
     decoder = msgspec.json.Decoder(record)
     for number, line in lines(path):
-        try:
-            yield decoder.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise BadRecord(f"{path}:{number}: not a {record.__name__}: {error}") from error
+        yield _decoded(decoder, path, number, line)
+
+
+def count(path: Path, record: type[msgspec.Struct]) -> int:
+    """How many records a file holds, after checking every one: a bad last line shows before hours of work, not after."""
+    return sum(1 for _ in read(path, record))
 
 
 def lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """(line number, line) of a file's lines that are not blank, split on `\\n` alone; `CotpressError` if there is no file."""
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    yield number, line
-    except FileNotFoundError as error:
-        raise CotpressError(f"no file {path}: run the verb that writes it, or check the path.") from error
-    except IsADirectoryError as error:
-        raise CotpressError(f"{path} is a folder: name a file in it.") from error
+    """(line number, line) of a file's lines that are not blank, split on `\\n` alone; `CotpressError` if it cannot be read."""
+    with _reading(path), path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if number == 1:
+                line = line.removeprefix(BYTE_ORDER_MARK)
+            if line.strip():
+                yield number, line
+
+
+def hash_file(path: Path) -> str:
+    """A short hash of a file's content: an input that changed makes another output. `CotpressError` if it cannot be read."""
+    with _reading(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def meta_path(path: Path) -> Path:
@@ -52,15 +61,33 @@ def meta_path(path: Path) -> Path:
     return path.with_name(path.stem + ".meta.json")
 
 
+def part_path(path: Path) -> Path:
+    """Where a run's finished records stand until all of them are."""
+    return path.with_name(path.name + ".part")
+
+
 def write_atomic(path: Path, content: bytes) -> None:
     """Write `content` so that `path` holds either all of it or what it held before."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     part = path.with_name(path.name + ".tmp")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for outputs and those above it; `CotpressError` where a file is in the way."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise CotpressError(
+            f"cannot make the folder {folder}, because a file is in its place: choose another --out."
+        ) from error
 
 
 def fingerprint(options: dict[str, Any]) -> str:
@@ -68,47 +95,58 @@ def fingerprint(options: dict[str, Any]) -> str:
     return hashlib.sha256(msgspec.json.encode(options, order="deterministic")).hexdigest()[:16]
 
 
-def hash_file(path: Path) -> str:
-    """A short hash of a file's content: an input that changed makes another output."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
-
-
 @dataclass
 class Run(Generic[R]):
     """One verb's output while it is made; see `run`."""
 
     path: Path
-    done: dict[str, R]
-    """Finished records of an earlier, interrupted run, by key."""
+    done: Counter[str]
+    """How many finished records of each key an earlier, interrupted run left."""
     dropped: Counter[str] = field(default_factory=Counter)
     """What a stage left out, by reason."""
     n_in: int = 0
     n_out: int = 0
+    """Records written by this run."""
     complete: bool = False
     """True: the output was finished under the same options before; there is nothing to do."""
     extra: dict[str, Any] = field(default_factory=dict)
     """What the verb adds to the meta file (model revision, tokenizer hash)."""
 
-    def counted(self, records: Iterable[R | Any]) -> Iterator[Any]:
-        """Pass records through, counting them as input."""
-        for record in records:
+    def counted(self, items: Iterable[I]) -> Iterator[I]:
+        """Pass items through, counting them as input."""
+        for item in items:
             self.n_in += 1
-            yield record
+            yield item
+
+    def todo(self, items: Iterable[I], key: Callable[[I], str]) -> Iterator[I]:
+        """The items whose records an interrupted run did not finish; `key` gives the key of an item's record.
+
+        Of items with the same key as many are passed over as are done, so that doubles in the input stay doubles.
+        """
+        left = Counter(self.done)
+        for item in items:
+            if left[name := key(item)] > 0:
+                left[name] -= 1
+            else:
+                yield item
 
     def write(self, records: Iterable[R]) -> Iterator[R]:
         """Append each record to the part file as it is finished, and pass it on (for progress)."""
         encoder = msgspec.json.Encoder()
-        with part_path(self.path).open("ab", buffering=0) as file:
+        with part_path(self.path).open("ab") as file:
             for record in records:
                 file.write(encoder.encode(record) + b"\n")
+                file.flush()
                 self.n_out += 1
                 yield record
 
 
-def part_path(path: Path) -> Path:
-    """Where a run's finished records stand until all of them are."""
-    return path.with_name(path.name + ".part")
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """Which run made a file: the part of `<name>.meta.json` that a rerun compares."""
+
+    verb: str = ""
+    options: dict[str, Any] = {}
+    fingerprint: str = ""
 
 
 @contextmanager
@@ -120,64 +158,122 @@ def run(
     `options` decide the content: an existing output made under others is refused. `key` names a record; without it an
     unfinished part is begun again (stages that are quick and pure).
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part, meta = part_path(path), meta_path(path)
-    mark = fingerprint({"verb": verb, **options})
+    make_folder(path.parent)
+    part, meta, note = part_path(path), meta_path(path), _note_path(path)
+    mark = Mark(verb=verb, options=options, fingerprint=fingerprint({"verb": verb, **options}))
     started = time.monotonic()
     with _locked(path):
-        _refuse_other_options(path, mark)
-        this: Run[R] = Run(path, _finished(part, record, key) if key else {})
-        this.complete = path.exists() and meta.exists() and not part.exists()
-        if not this.complete:
-            _restart(part, this.done.values())
-            write_atomic(part.with_name(part.name + ".json"), msgspec.json.encode({"fingerprint": mark}))
-        yield this
-        if this.complete:
+        _refuse_what_others_made(path, mark, resumable=key is not None)
+        if path.exists() and meta.exists():
+            yield Run(path, Counter(), complete=True)
             return
+        if path.exists():
+            os.replace(path, part)  # killed after the rename and before the meta file: its counts are still to be made
+        meta.unlink(missing_ok=True)  # of an output that was removed by hand
+        write_atomic(note, msgspec.json.encode(mark))
+        this: Run[R] = Run(path, _resumed(part, record, key))
+        yield this
         _finish(part, path)
-        counts = {"in": this.n_in, "out": this.n_out + len(this.done), "dropped": dict(this.dropped)}
-        about = {"verb": verb, "options": options, "fingerprint": mark, "version": version, **this.extra, "counts": counts}
+        about = {**msgspec.structs.asdict(mark), "version": version, **this.extra}
+        about["counts"] = {"in": this.n_in, "out": this.n_out + this.done.total(), "dropped": this.dropped}
         about["seconds"] = round(time.monotonic() - started, 3)
         write_atomic(meta, msgspec.json.format(msgspec.json.encode(about), indent=2) + b"\n")
-        part.with_name(part.name + ".json").unlink(missing_ok=True)
+        note.unlink(missing_ok=True)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise CotpressError(f"no file {path}: run the verb that writes it, or check the path.") from error
+    except IsADirectoryError as error:
+        raise CotpressError(f"{path} is a folder: name a file in it.") from error
+    except (PermissionError, NotADirectoryError) as error:
+        raise CotpressError(f"cannot read {path}: {error.strerror}.") from error
+
+
+def _decoded(decoder: msgspec.json.Decoder[R], path: Path, number: int, line: bytes) -> R:
+    try:
+        return decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRecord(f"{path}:{number}: not a {decoder.type.__name__}: {error}") from error
+
+
+def _note_path(path: Path) -> Path:
+    """Says which run an unfinished part belongs to."""
+    return path.with_name(path.name + ".part.json")
 
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    lock = path.with_name(path.name + ".lock")
+    lock = filelock.FileLock(path.with_name(path.name + ".lock"))
     try:
-        with filelock.FileLock(lock, timeout=0):
-            yield
+        lock.acquire(timeout=0)
     except filelock.Timeout as error:
         raise CotpressError(f"{path} is being written by another run: wait for it, or choose another --out.") from error
-    lock.unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        with suppress(PermissionError):  # Windows keeps open files
+            Path(lock.lock_file).unlink(missing_ok=True)  # before the release: afterwards it may be another run's
+        lock.release()
 
 
-def _refuse_other_options(path: Path, mark: str) -> None:
-    part = part_path(path)
-    for about in (part.with_name(part.name + ".json"), meta_path(path)):
-        if about.exists() and msgspec.json.decode(about.read_bytes()).get("fingerprint") != mark:
-            raise CotpressError(
-                f"{path} was begun with other options or another input (see {about.name}): choose another --out, or remove it."
-            )
-    if path.exists() and not meta_path(path).exists() and not part.exists():
-        raise CotpressError(f"{path} exists and was not made by this verb: choose another --out, or remove it.")
+def _refuse_what_others_made(path: Path, mark: Mark, *, resumable: bool) -> None:
+    """Refuse to go on with, or to replace, what was not made by the same verb under the same options."""
+    if path.is_dir():
+        raise CotpressError(f"{path} is a folder: name a file in it as --out.")
+    if path.exists():
+        made, about = path, meta_path(path) if meta_path(path).exists() else _note_path(path)
+        if not about.exists():
+            raise CotpressError(f"{path} exists and was not made by {mark.verb}: choose another --out, or remove it.")
+    else:
+        made, about = part_path(path), _note_path(path)
+        if not (resumable and made.exists() and made.stat().st_size):
+            return  # there is nothing that could be lost
+    found = _read_mark(about)
+    if found.fingerprint == mark.fingerprint:
+        return
+    ours = msgspec.json.decode(msgspec.json.encode(mark.options))
+    names = sorted(name for name in {*found.options, *ours} if found.options.get(name) != ours.get(name))
+    how = (
+        f"by {found.verb or 'an unknown run'}"
+        if found.verb != mark.verb
+        else f"with other options or input ({', '.join(names)})"
+    )
+    raise CotpressError(f"{made} was made {how}, see {about.name}: choose another --out, or remove it.")
 
 
-def _finished(part: Path, record: type[R], key: Callable[[R], str]) -> dict[str, R]:
-    """Whole records of an interrupted run; a last line without its end was half-written and is done again."""
-    if not part.exists():
-        return {}
-    decoder = msgspec.json.Decoder(record)
-    whole = part.read_bytes().split(b"\n")[:-1]
-    return {key(found): found for found in map(decoder.decode, whole)}
+def _read_mark(path: Path) -> Mark:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Mark)
+    except FileNotFoundError:
+        return Mark()
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise CotpressError(f"{path} does not say which run it belongs to ({error}): remove it and its output.") from error
 
 
-def _restart(part: Path, records: Iterable[msgspec.Struct]) -> None:
-    write_atomic(part, b"".join(msgspec.json.encode(record) + b"\n" for record in records))
+def _resumed(part: Path, record: type[R], key: Callable[[R], str] | None) -> Counter[str]:
+    """Keys of the whole records of an interrupted run; a last line without its end was half-written and is cut off."""
+    done: Counter[str] = Counter()
+    whole = 0
+    if key and part.exists():
+        decoder = msgspec.json.Decoder(record)
+        with part.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if line.endswith(b"\n"):
+                    done[key(_decoded(decoder, part, number, line))] += 1
+                    whole += len(line)
+    with part.open("ab") as file:
+        file.truncate(whole)
+    return done
 
 
 def _finish(part: Path, path: Path) -> None:
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    try:
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except FileNotFoundError as error:
+        raise CotpressError(f"{part} was removed while it was written: run the same command again.") from error

@@ -44,13 +44,14 @@ def make(
             say(f"{verb}: {out} was finished before under the same options; nothing to do")
             return
         this.extra.update(extra or {})
-        if this.done:
-            say(f"{verb}: resuming {out} with {len(this.done)} records done")
-        todo = (item for item in this.counted(items) if skip is None or skip(item) not in this.done)
-        done = this.write(stage(todo, this.dropped))
-        for _ in progress(done, verb, total, started_with=len(this.done)):
+        before = this.done.total()
+        if before:
+            say(f"{verb}: resuming {out} with {before} records done")
+        counted = this.counted(items)
+        todo = this.todo(counted, skip) if skip else counted
+        for _ in progress(this.write(stage(todo, this.dropped)), verb, total, started_with=before):
             pass
-        written = this.n_out + len(this.done)
+        written = this.n_out + before
         if not written:
             reasons = ", ".join(f"{count} {why}" for why, count in this.dropped.items()) or "the input is empty"
             raise CotpressError(f"{verb}: nothing to write to {out}: {reasons}.")

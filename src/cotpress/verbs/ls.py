@@ -1,0 +1,37 @@
+"""`cotpress ls`: what there is, read from the files without importing them."""
+
+import inspect
+
+import msgspec
+
+from cotpress import grading, plugins
+
+METHODS = {
+    "tokenskip": "The least important tokens are dropped, and the model learns to reason at a ratio",
+    "cts": "The same, with importance as what a condition (the answer) changes in a reference model",
+}
+
+
+def ls(*, json: bool = False) -> None:
+    """List the tasks, models, scorers, graders and methods there are, with one line each.
+
+    Example: cotpress ls
+
+    Parameters
+    ----------
+    json
+        Print them as JSON.
+    """
+    found = {kind: plugins.available(kind) for kind in ("tasks", "models", "scorers")}
+    found["graders"] = {
+        name: (inspect.getdoc(grader) or "").partition("\n")[0].rstrip(".") for name, grader in grading.GRADERS.items()
+    }
+    found["methods"] = METHODS
+    if json:
+        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        return
+    width = max(len(name) for names in found.values() for name in names)
+    for kind, names in found.items():
+        print(kind)
+        for name, line in names.items():
+            print(f"  {name:{width}}  {line}".rstrip())
