@@ -21,8 +21,9 @@ LOOP_CHARACTERS = 60
 """… if the repetition is at least this long: `1 + 1 + 1 + 1` is arithmetic."""
 LOOP_TAIL = 6000
 """Characters at the end that are looked at: the longest unit is a third of them."""
-NGRAM, NGRAM_WORDS, NGRAM_DISTINCT = 8, 200, 0.25
-"""Or: of the 8-grams of the last 200 words less than a quarter are distinct (sentences that return in changing order)."""
+NGRAM, NGRAM_WORDS, NGRAM_DISTINCT = 4, 200, 0.5
+"""Or: of the 4-grams of the last 200 words less than half are distinct (sentences that return in changing order, or with a
+counter). Of 762 texts of 200 words and more from GSM8K, MATH and the wordy `arithmetic` task the least varied has 0.69."""
 
 _PROBE = 20  # characters; at most LOOP_CHARACTERS / LOOP_TIMES, so that every loop holds its probe at least twice
 

@@ -6,9 +6,9 @@ is unknown (A11): they are appended to the instruction, before the question, and
 The controls `truncation` (the first tokens) and `random` (random segments, in order) cut the untouched model's own
 reasoning to the ratio a method *actually* reached (A10) and let the untouched model write only the conclusion, from a
 prefill. That is a stronger control than the paper's truncation, which caps the output tokens and so mostly ends without an
-answer; the paper's is `truncation-cap`, at the requested ratio. Where the conclusion follows the reasoning without markup,
-the prefill also holds its first words, as in the original trace, up to where the answer begins: the model shall conclude,
-not reason on. Their `seconds` are those of the conclusion alone.
+answer: graded strictly, it would be wrong by construction. Where the conclusion follows the reasoning without markup, the
+prefill also holds its first words, as in the original trace, up to where the answer begins: the model shall conclude, not
+reason on. Their `seconds` are those of the conclusion alone.
 """
 
 import re
@@ -31,12 +31,11 @@ PROMPTS = {
     "lc-prompt": "Please reduce {percent}% of the words in your Chain-of-Thought process.",
 }
 """Sentences for the untouched model."""
+LC_PROMPT = "lc-prompt"
+"""The one prompt that names a ratio; it is asked once per ratio below 1."""
 
 CONTROLS = ("truncation", "random")
-CAP = "truncation-cap"
-PER_RATIO = ("lc-prompt", CAP)
-"""Those that are asked once per ratio below 1."""
-BASELINES = (*PROMPTS, *CONTROLS, CAP)
+BASELINES = (*PROMPTS, *CONTROLS)
 
 ANSWER = re.compile(r"[-+−.$\\(]*\d|(?<=\\boxed\{)")
 """Where an answer begins in a conclusion: at its first number, sign and currency included, or inside the box."""
@@ -107,24 +106,6 @@ def concluded(
             n_conclusion_tokens=len(marks) + answer.n_tokens,
             finished=answer.finished,
             seconds=answer.seconds,
-            grade=None,
-        )
-
-
-def capped(originals: Sequence[Trace], model: Model, ratio: float) -> Iterator[Trace]:
-    """The paper's truncation: of each greedy original what a cap of `round(ratio * its reasoning tokens)` leaves; ungraded."""
-    ends = model.token_ends([trace.reasoning for trace in originals])
-    for trace, token_ends in zip(originals, ends, strict=True):
-        cut = shorten(trace, token_ends, "truncation", ratio, 0)
-        yield msgspec.structs.replace(
-            trace,
-            reasoning=cut.reasoning,
-            closing="",
-            conclusion="",
-            n_tokens=cut.n_tokens,
-            n_conclusion_tokens=0,
-            finished=False,
-            seconds=trace.seconds * cut.n_tokens / max(1, trace.n_tokens + trace.n_conclusion_tokens),
             grade=None,
         )
 

@@ -58,6 +58,13 @@ class Plan:
         """The ratios the method is asked for; without 1.0 where that is the very prompt of the reference."""
         return [ratio for ratio in dict.fromkeys(self.ratios) if not (self.model is self.original and ratio == 1.0)]
 
+    @property
+    def n_arms(self) -> int:
+        """How often every problem is asked, at most: controls that have nothing to cut are left out."""
+        ratios, below = len(self.asked), sum(ratio < 1 for ratio in self.asked)
+        times = dict.fromkeys(baselines.CONTROLS, ratios) | {baselines.LC_PROMPT: below}
+        return ratios + (self.original is not None) + sum(times.get(name, 1) for name in set(self.baselines))
+
 
 class Arm(NamedTuple):
     """One method at one ratio, which every problem goes through once."""
@@ -110,7 +117,7 @@ def _arms(plan: Plan, sets: Sets, dropped: Counter[str]) -> Iterator[Arm]:
     below = [ratio for ratio in plan.asked if ratio < 1]
     for name in dict.fromkeys(plan.baselines):
         if name not in baselines.CONTROLS:
-            yield from (Arm(original, name, ratio) for ratio in (below if name in baselines.PER_RATIO else [None]))
+            yield from (Arm(original, name, ratio) for ratio in (below if name == baselines.LC_PROMPT else [None]))
             continue
         for ratio in plan.asked:
             reached = ratio_of_means(*_lengths(sets[plan.model.name, plan.method, ratio], _base(plan, sets)))
@@ -130,8 +137,6 @@ def _answers(arm: Arm, todo: Sequence[Problem], plan: Plan, sets: Sets) -> Itera
         return generate(todo, arm.model, plan.sampling, ratio=arm.ratio, marker=plan.marker)
     base = _base(plan, sets)
     originals = [base[problem.id] for problem in todo]
-    if arm.method == baselines.CAP:
-        return baselines.capped(originals, arm.model, arm.ratio or 1.0)
     usual = baselines.usual_lead(base.values())
     return baselines.concluded(originals, arm.model, plan.sampling, arm.method, arm.actual, usual)
 
@@ -177,7 +182,7 @@ def rows(traces: Iterable[Trace], *, scorer: str = "", trained: Sequence[float] 
 def note(row: EvalRow, trained: Sequence[float] | None) -> str:
     """What must not be missed about a row's ratio: it was never trained on, or the actual one is another. Else empty."""
     ratio, method = row.ratio, row.method
-    if ratio is None or method in (*baselines.CONTROLS, baselines.CAP):
+    if ratio is None or method in baselines.CONTROLS:
         return ""
     notes = []
     if method not in (ORIGINAL, *baselines.BASELINES):

@@ -1,0 +1,206 @@
+"""`cotpress eval`: what a ratio costs. Graded traces in one file, rows with intervals in another, a table on the screen."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cotpress import __version__, models, plugins, storage, tasks
+from cotpress.errors import CotpressError
+from cotpress.models import Model, Sampling
+from cotpress.pipeline import evaluate as stage
+from cotpress.pipeline.grade import grade
+from cotpress.records import EvalRow, Problem, Record, Trace
+from cotpress.tasks import Task
+from cotpress.verbs.common import progress, say
+
+Many = Parameter(consume_multiple=True)
+
+ENDLESS = 20_000
+"""A split with more problems than this is taken for a procedural one, which has no end."""
+
+PLAIN_WIDTH = 140
+"""Columns of the table where it is not printed on a terminal."""
+
+
+class Checkpoint(Record, frozen=True, kw_only=True):
+    """What `cotpress.json` in a trained model's folder says that matters here."""
+
+    base: str
+    """Spec of the untouched model."""
+    method: str
+    scorer: str = ""
+    ratios: tuple[float, ...] = ()
+    """Those it was trained on; empty: the method knows no ratios."""
+
+
+def evaluate(
+    *,
+    task: str,
+    model: str,
+    out: Path,
+    ratios: Annotated[list[float] | None, Many] = None,
+    baseline: Annotated[list[str] | None, Many] = None,
+    original: str = "",
+    split: str = "test",
+    limit: int | None = None,
+    max_tokens: int = 512,
+    temperature: float = 0.0,
+    seed: int = 0,
+    json: bool = False,
+) -> None:
+    """Say what each ratio costs: accuracy, length, truncation and loops against the untouched model and baselines.
+
+    Example: cotpress eval --task gsm8k --model runs/x --ratios 1.0 0.7 0.5 --baseline truncation random --out eval.jsonl
+
+    Parameters
+    ----------
+    task
+        What is asked (see `cotpress ls`).
+    model
+        The model that is judged: a folder that `cotpress train` wrote, or any model spec.
+    out
+        Where the graded traces go; the rows go to `<name>.rows.jsonl` beside it.
+    ratios
+        Fractions of reasoning tokens to ask for; as trained where none is named.
+    baseline
+        be-concise, only-numbers, abbre-words, lc-prompt (prompts); truncation, random (controls at the ratio really reached).
+    original
+        The untouched model that the others are compared with: as recorded by `cotpress train`; none leaves it out.
+    split
+        Part of the task.
+    limit
+        How many problems, from the first on; all where it is not given.
+    max_tokens
+        The same limit for every row.
+    temperature
+        0: greedy.
+    seed
+        Decides random draws, those of the control `random` included.
+    json
+        Print the rows as JSON instead of a table.
+    """
+    asked = tasks.load(task)
+    problems = take(asked, split, limit)
+    trained = checkpoint(model)
+    judged = models.load(model)
+    named = original or (trained.base if trained else model)
+    untouched = None if named == "none" else judged if named == model else models.load(named)
+    plan = stage.Plan(
+        model=judged,
+        method=trained.method if trained else stage.ORIGINAL,
+        ratios=ratios or sorted(trained.ratios if trained else (), reverse=True) or [1.0],
+        original=untouched,
+        baselines=baseline or [],
+        sampling=Sampling(max_tokens=max_tokens, temperature=temperature, seed=seed),
+        marker=asked.marker,
+    )
+    known = trained.ratios if trained else None
+    for ratio in plan.ratios:
+        if known and ratio not in known:
+            say(f"eval: {model} was never trained on ratio {ratio:g} (but on {', '.join(f'{r:g}' for r in known)})")
+    options = {
+        "task": task,
+        "split": split,
+        "limit": limit,
+        "model": _identity(judged),
+        "original": _identity(untouched) if untouched else None,
+        "ratios": plan.ratios,
+        "baselines": plan.baselines,
+        "sampling": msgspec.to_builtins(plan.sampling),
+    }
+    _write_traces(out, problems, plan, asked.grader, options)
+    found = stage.rows(storage.read(out, Trace), scorer=trained.scorer if trained else "", trained=known)
+    storage.write_atomic(rows_path(out), b"".join(msgspec.json.encode(row) + b"\n" for row in found))
+    for row in found:
+        if row.note:
+            say(f"eval: {row.method} at ratio {row.ratio:g}: {row.note}")
+    if json:
+        print(msgspec.json.format(msgspec.json.encode(found)).decode())
+    else:
+        console = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
+        console.print(table(found, f"{task} {split}, {model}"))
+
+
+def take(task: Task, split: str, limit: int | None) -> list[Problem]:
+    """The first `limit` problems of a split, or all of them if there is an end."""
+    if limit is not None and limit < 1:
+        raise CotpressError(f"--limit {limit} leaves no problem: choose 1 or more.")
+    problems = list(islice(task.problems(split), limit or ENDLESS + 1))
+    if not problems:
+        raise CotpressError(f"task {task.name} has no problems in split {split}: choose another --split.")
+    if limit is None and len(problems) > ENDLESS:
+        raise CotpressError(f"task {task.name} has more than {ENDLESS} problems in split {split}: say how many with --limit.")
+    return problems
+
+
+def checkpoint(model: str) -> Checkpoint | None:
+    """What `cotpress.json` says in the folder, or the adapter's folder, that a model spec names; None without one."""
+    spec = plugins.parse_spec(model)
+    for folder in (spec.options.get("adapter"), spec.target, spec.name):
+        path = Path(folder or ".", "cotpress.json")
+        if folder and path.is_file():
+            try:
+                return msgspec.json.decode(path.read_bytes(), type=Checkpoint)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise CotpressError(f"{path} does not describe a trained model ({error}): train it again.") from error
+    return None
+
+
+def rows_path(out: Path) -> Path:
+    """`eval.jsonl` -> `eval.rows.jsonl`."""
+    return out.with_name(out.stem + ".rows.jsonl")
+
+
+def table(rows: Sequence[EvalRow], title: str) -> Table:
+    """The rows for a person: shares in percent, lengths in tokens per problem."""
+    result = Table(title=Text(title), box=None, pad_edge=False, title_justify="left")
+    for name in ("method", "ratio", "n", "accuracy [95 %]", "tokens", "kept", "truncated", "looping", "p", "note"):
+        result.add_column(name, justify="left" if name in ("method", "note") else "right", no_wrap=name != "note")
+    for row in rows:
+        cells = (
+            row.method,
+            "" if row.ratio is None else f"{row.ratio:g}",
+            str(row.n),
+            f"{row.accuracy:.1%} [{100 * row.accuracy_low:.1f}, {100 * row.accuracy_high:.1f}]",
+            f"{row.mean_tokens:.1f}",
+            "" if row.kept is None else f"{row.kept:.2f}",
+            f"{row.truncated:.1%}",
+            f"{row.looping:.1%}",
+            "" if row.p_value is None else f"{row.p_value:.2g}",
+            row.note,
+        )
+        result.add_row(*map(Text, cells))
+    return result
+
+
+def _write_traces(out: Path, problems: Iterable[Problem], plan: stage.Plan, grader: str, options: dict[str, object]) -> None:
+    with storage.run(out, Trace, "eval", options, version=__version__, key=lambda trace: trace.key) as this:
+        if this.complete:
+            say(f"eval: {out} was finished before under the same options; no model was asked")
+            return
+        asked = list(this.counted(problems))
+        before = this.done.total()
+        if before:
+            say(f"eval: resuming {out} with {before} traces done")
+        done = list(storage.read(storage.part_path(out), Trace)) if before else []
+        by_grader = partial(grade, grader_of=lambda trace: grader)
+        new = stage.evaluate(asked, plan, by_grader, done=done, dropped=this.dropped)
+        for _ in progress(this.write(new), "eval", plan.n_arms * len(asked), before):
+            pass
+        for why in this.dropped:
+            say(f"eval: left out {why}")
+
+
+def _identity(model: Model) -> str:
+    """A model's name, with the revision of its weights where the backend knows it: another one is another model."""
+    revision = getattr(model, "revision", "")
+    return f"{model.name}@{revision}" if revision else model.name

@@ -1,0 +1,187 @@
+"""`cotpress eval` end to end with a model in memory: files, resume, warnings, the table and its JSON."""
+
+import json
+import re
+import sys
+from types import ModuleType
+
+import pytest
+
+from cotpress import cli, storage
+from cotpress.errors import CotpressError
+from cotpress.models import Completion
+from cotpress.records import EvalRow, Problem, Trace
+from cotpress.tasks import Task
+from cotpress.verbs.evaluate import evaluate
+
+
+class Short:
+    """Reasons in 20 words times the ratio in the prompt, and never in fewer than 12; stops after `patience` answers."""
+
+    def __init__(self, target):
+        self.name = f"fakes.short:{target}"
+        self.n_asked = 0
+        self.patience = 10**9
+
+    def generate(self, requests, sampling):
+        for request in requests:
+            if self.n_asked == self.patience:
+                raise KeyboardInterrupt
+            self.n_asked += 1
+            content = request.messages[0]["content"]
+            tag = re.search(r"<ratio>(.*)</ratio>", content)
+            answer = int(re.search(r"What is (\d+)", content)[1]) + 1
+            if request.prefill:
+                yield Completion(text=f"{answer}}}.", n_tokens=1, finished=True)
+                continue
+            n = max(12, round(20 * float(tag[1]) if tag else 20))
+            said = " ".join(f"w{k}" for k in range(n))
+            yield Completion(text=f"{said}\nThe answer is \\boxed{{{answer}}}.", n_tokens=n + 4, finished=True)
+
+    def token_ends(self, texts):
+        return [[match.end() for match in re.finditer(r"\S+", text)] for text in texts]
+
+
+def plus(split):
+    for i in range(6 if split == "test" else 10**9):
+        yield Problem(id=f"plus/{split}/{i}", question=f"What is {i} + 1?", answer=str(i + 1), task="fakes.plus")
+
+
+@pytest.fixture
+def fakes(monkeypatch):
+    """A task and a model that plug-in specs can name; the models that were loaded, by target."""
+    loaded = {}
+    task, model = ModuleType("fakes.plus"), ModuleType("fakes.short")
+    task.load = lambda target="": Task("plus", plus, ("test", "endless"))
+    model.load = lambda target="": loaded.setdefault(target, Short(target))
+    monkeypatch.setitem(sys.modules, "fakes.plus", task)
+    monkeypatch.setitem(sys.modules, "fakes.short", model)
+    return loaded
+
+
+@pytest.fixture
+def run(tmp_path, fakes, monkeypatch):
+    """The verb for a model that `cotpress train` wrote, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    about = {"base": "fakes.short:base", "method": "tokenskip", "scorer": "surprisal:base", "ratios": [1.0, 0.9, 0.6]}
+    (tmp_path / "taught").mkdir()
+    (tmp_path / "taught" / "cotpress.json").write_text(json.dumps(about), encoding="utf-8")
+
+    def run(**others):
+        evaluate(**{"task": "fakes.plus", "model": "fakes.short:taught", "out": tmp_path / "eval.jsonl", **others})
+        return list(storage.read(tmp_path / "eval.rows.jsonl", EvalRow))
+
+    return run
+
+
+def test_a_trained_model_is_judged_at_its_ratios_against_its_base(run, tmp_path, capsys):
+    found = run(baseline=["truncation", "be-concise"])
+    assert [(row.method, row.ratio, row.n, row.kept) for row in found] == [
+        ("original", None, 6, 1.0),
+        ("tokenskip", 1.0, 6, 1.0),
+        ("tokenskip", 0.9, 6, 0.9),
+        ("tokenskip", 0.6, 6, 0.6),
+        ("truncation", 0.9, 6, 0.9),
+        ("truncation", 0.6, 6, 0.6),
+        ("be-concise", None, 6, 1.0),
+    ]
+    assert {row.model for row in found} == {"fakes.short:base", "fakes.short:taught"}
+    assert [row.scorer for row in found if row.method == "tokenskip"] == ["surprisal:base"] * 3
+    assert all(row.accuracy == 1.0 and row.task == "fakes.plus" for row in found)
+    traces = list(storage.read(tmp_path / "eval.jsonl", Trace))
+    assert len(traces) == 7 * 6
+    printed = capsys.readouterr()
+    assert "eval: left out truncation at 1: the method itself keeps 1.00" in printed.err
+    assert "100.0% [61.0, 100.0]" in printed.out
+    meta = json.loads((tmp_path / "eval.meta.json").read_bytes())
+    assert meta["counts"] == {"in": 6, "out": 42, "dropped": {"truncation at 1: the method itself keeps 1.00": 1}}
+
+
+def test_a_ratio_that_was_never_trained_on_and_is_missed_is_said_twice(run, capsys):
+    found = run(ratios=[0.5])
+    printed = capsys.readouterr()
+    assert "fakes.short:taught was never trained on ratio 0.5 (but on 1, 0.9, 0.6)" in printed.err
+    assert "eval: tokenskip at ratio 0.5: never trained on; asked 0.5, kept 0.60" in printed.err
+    assert found[1].note == "never trained on; asked 0.5, kept 0.60"
+    assert "never trained on; asked 0.5, kept 0.60" in printed.out
+
+
+def test_a_rerun_asks_no_model_and_prints_the_same_rows(run, fakes, capsys):
+    first = run(json=True)
+    printed = json.loads(capsys.readouterr().out)
+    assert [(row["method"], row["ratio"]) for row in printed] == [(row.method, row.ratio) for row in first]
+    asked = fakes["taught"].n_asked
+    assert run() == first
+    assert fakes["taught"].n_asked == asked
+    assert "was finished before under the same options" in capsys.readouterr().err
+
+
+def test_a_stopped_run_goes_on_where_it_stopped(run, fakes, tmp_path):
+    whole = run(baseline=["random"])
+    n_asked = sum(model.n_asked for model in fakes.values())
+    for path in tmp_path.glob("eval.*"):
+        path.unlink()
+    fakes.clear()
+    fakes["taught"] = Short("taught")
+    fakes["taught"].patience = 8
+    with pytest.raises(KeyboardInterrupt):
+        run(baseline=["random"])
+    fakes["taught"].patience = 10**9
+    kept = (tmp_path / "eval.jsonl.part").read_bytes().count(b"\n")
+    assert kept >= 6 + 6
+    assert run(baseline=["random"]) == whole
+    assert n_asked <= sum(model.n_asked for model in fakes.values()) <= n_asked + 2  # two answers had no grade yet
+
+
+def test_other_ratios_do_not_go_into_the_same_file(run):
+    run(ratios=[0.6])
+    with pytest.raises(CotpressError, match="choose another --out"):
+        run(ratios=[0.9])
+
+
+def test_a_plain_model_is_its_own_original(run):
+    assert [(row.method, row.ratio) for row in run(model="fakes.short:plain")] == [("original", None)]
+
+
+def test_the_original_may_be_another_or_none(run, tmp_path):
+    assert run(original="fakes.short:other")[0].model == "fakes.short:other"
+    run(original="none", out=tmp_path / "alone.jsonl")
+    alone = list(storage.read(tmp_path / "alone.rows.jsonl", EvalRow))
+    assert {(row.method, row.kept, row.p_value) for row in alone} == {("tokenskip", None, None)}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"limit": 0}, "--limit 0 leaves no problem"),
+        ({"split": "endless"}, "more than 20000 problems in split endless: say how many with --limit"),
+        ({"split": "train"}, "unknown split of task plus 'train'"),
+        ({"baseline": ["randon"]}, "unknown baseline 'randon'; did you mean random"),
+        ({"original": "none", "baseline": ["random"]}, "name it with --original"),
+    ],
+)
+def test_mistakes_are_one_sentence_and_leave_no_file(run, tmp_path, change, message):
+    with pytest.raises(CotpressError, match=re.escape(message)):
+        run(**change)
+    assert list(tmp_path.glob("eval*")) == []
+
+
+def test_a_broken_description_is_named(run, tmp_path):
+    (tmp_path / "taught" / "cotpress.json").write_text('{"base": 3}', encoding="utf-8")
+    with pytest.raises(CotpressError, match=r"taught/cotpress.json does not describe a trained model"):
+        run()
+
+
+def test_several_values_follow_one_flag(run, tmp_path, monkeypatch, capsys):
+    flags = "--ratios 1.0 0.6 --baseline truncation random --limit 3 --out eval.jsonl --json"
+    monkeypatch.setattr(sys, "argv", f"cotpress eval --task fakes.plus --model fakes.short:taught {flags}".split())
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code in (None, 0)
+    assert [(row["method"], row["ratio"], row["n"]) for row in json.loads(capsys.readouterr().out)] == [
+        ("original", None, 3),
+        ("tokenskip", 1.0, 3),
+        ("tokenskip", 0.6, 3),
+        ("truncation", 0.6, 3),
+        ("random", 0.6, 3),
+    ]
