@@ -128,7 +128,7 @@ def boxed(text: str) -> str | None:
     if last:
         return text[last[0] : last[1]].strip()
     bare = deque(_BARE_BOX.finditer(text), maxlen=1)
-    return bare[0][1] if bare else None
+    return str(bare[0][1]) if bare else None
 
 
 def _sentence(text: str) -> str | None:
@@ -147,7 +147,8 @@ def _numeric_sentence(text: str) -> str | None:
     sentence = _sentence(text)
     if sentence is None or number(sentence) or len(sentence) > MAX_ANSWER:
         return sentence
-    sentence = _REASON.split(sentence, maxsplit=1)[0] or sentence
+    cut = _REASON.split(sentence, maxsplit=1)[0]
+    sentence = cut if _NUMBERS.search(cut) or not _NUMBERS.search(sentence) else sentence
     formulas = [next(filter(None, match.groups())) for match in _MATHS.finditer(sentence)]
     if formulas:
         return formulas[-1].strip()

@@ -9,7 +9,8 @@ One rule for every task that reads files, so that splits never overlap:
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import msgspec
 from cotpress import storage
 from cotpress.errors import BadRecord, CotpressError
 from cotpress.plugins import require
+from cotpress.records import Problem
 
 TRAIN_AND_TEST = ("train", "test")
 
@@ -76,6 +78,15 @@ def hub_rows(dataset: str, config: str | None, split: str, *, instead: str) -> I
         raise CotpressError(f"cannot get the data set {dataset} ({first}): go online, or read files with {instead}.") from error
     for number, values in enumerate(rows):
         yield Row(values, f"{dataset}, {split} row {number}")
+
+
+def unique(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """The same problems; one whose id was there before gets a number after it (`gsm8k/0c12…/2`)."""
+    seen: Counter[str] = Counter()
+    for problem in problems:
+        seen[problem.id] += 1
+        again = seen[problem.id]
+        yield problem if again == 1 else msgspec.structs.replace(problem, id=f"{problem.id}/{again}")
 
 
 def split_of(question: str) -> str:

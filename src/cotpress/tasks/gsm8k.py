@@ -21,7 +21,7 @@ def load(target: str = "", *, split: str = "") -> Task:
             if target
             else _sources.hub_rows("openai/gsm8k", "main", wanted, instead="gsm8k:FOLDER")
         )
-        return map(_problem, rows)
+        return _sources.unique(map(_problem, rows))
 
     return Task("gsm8k", read, _sources.splits(split))
 

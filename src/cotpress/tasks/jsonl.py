@@ -38,15 +38,13 @@ def load(
     name = str(Spec("jsonl", target, {key: value for key, value in options.items() if value != usual[key]}))
 
     def read(wanted: str) -> Iterator[Problem]:
-        seen: dict[str, int] = {}
+        ids: set[str] = set()
         for row in _sources.local(target, wanted, split=split, question=lambda row: row.text(question)):
             asked = row.text(question)
             known = row.text(id) if id else f"jsonl/{_sources.digest(asked)}"
-            seen[known] = seen.get(known, 0) + 1
-            if seen[known] > 1:
-                if id:
-                    raise BadRecord(f"{row.where}: {id} {known!r} stands on an earlier line too; ids must be unique.")
-                known = f"{known}/{seen[known]}"
+            if id and known in ids:
+                raise BadRecord(f"{row.where}: {id} {known!r} stands on an earlier line too; ids must be unique.")
+            ids.add(known)
             yield Problem(id=known, question=asked, answer=row.text(answer), task=name, instruction=asks)
 
-    return Task(name, read, _sources.splits(split), grader)
+    return Task(name, lambda wanted: _sources.unique(read(wanted)), _sources.splits(split), grader)

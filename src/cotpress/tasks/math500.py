@@ -28,7 +28,7 @@ def load(target: str = "", *, split: str = "test") -> Task:
             rows = _sources.local(target, wanted, split=split, question=lambda row: row.text("problem"))
         else:
             rows = _train() if wanted == "train" else _test()
-        return map(_problem, rows)
+        return _sources.unique(map(_problem, rows))
 
     is_file = bool(target) and not Path(target).is_dir()
     return Task("math500", read, (split,) if is_file else _sources.TRAIN_AND_TEST)

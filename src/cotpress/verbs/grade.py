@@ -62,6 +62,6 @@ def grader_of_task(task: str) -> str:
 def counted(graded: Path) -> dict[str, int]:
     """How many traces there are, how many are correct, and how many have which grading status."""
     grades = [trace.grade for trace in storage.read(graded, Trace) if trace.grade]
-    statuses = Counter(grade.status for grade in grades)
+    statuses: Counter[str] = Counter(grade.status for grade in grades)
     names = ("ok", "no_answer", "timeout", "error")
     return {"n": len(grades), "correct": sum(grade.correct for grade in grades)} | {name: statuses[name] for name in names}
