@@ -14,31 +14,8 @@ from cotpress.tasks.arithmetic import worked
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
-WORDS = [
-    "we",
-    "add",
-    "the",
-    "seven",
-    "apples",
-    "of",
-    "Mia",
-    "to",
-    "what",
-    "she",
-    "has",
-    "so",
-    "that",
-    "now",
-    "there",
-    "are",
-    "nine",
-    "left",
-    "for",
-    "Tom",
-    "who",
-    "eats",
-    "one",
-]
+SENTENCE = "we add the seven apples of Mia to what she has so that now there are nine left for Tom who eats one"
+WORDS = SENTENCE.split()
 
 
 def test_wilson_gives_the_published_example():
