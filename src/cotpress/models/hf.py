@@ -157,7 +157,7 @@ class HFModel:
     def _render(self, messages: Sequence[Message], add_generation_prompt: bool) -> str:
         if not self.tokenizer.chat_template:
             raise CotpressError(
-                f"model {self.name} has no chat template: take its instruct version, or add a chat_template.jinja to its folder."
+                f"model {self.name} has no chat template: take its instruct version, or add chat_template.jinja."
             )
         text = self.tokenizer.apply_chat_template(list(messages), add_generation_prompt=add_generation_prompt, tokenize=False)
         return str(text)

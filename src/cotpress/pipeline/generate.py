@@ -1,0 +1,74 @@
+"""`Problem -> Trace`: ask a model, split what it says once, and count its tokens.
+
+Random draws belong to the problem and the number of the sample: batch, order and restarts change no trace. The reasoning's
+tokens are counted on its own text, all others are the rest of what was generated; where a token spans the border the two
+counts may be one off, their sum never.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+from cotpress.models import Completion, Model, Request, Sampling
+from cotpress.pipeline.split import split
+from cotpress.records import Problem, Trace
+
+
+def generate(
+    problems: Iterable[Problem],
+    model: Model,
+    sampling: Sampling,
+    *,
+    ratio: float | None = None,
+    samples: int = 1,
+    marker: str = "",
+) -> Iterator[Trace]:
+    """Traces in order, all samples of a problem together; `marker` begins the conclusions of the task, if it has one."""
+    asked = (unanswered(problem, model, ratio, sample) for problem in problems for sample in range(samples))
+    return answer(asked, model, sampling, marker=marker)
+
+
+def unanswered(problem: Problem, model: Model, ratio: float | None = None, sample: int = 0) -> Trace:
+    """The trace that is still to be made, with the key it will have."""
+    return Trace(
+        problem=problem,
+        model=model.name,
+        ratio=ratio,
+        sample=sample,
+        reasoning="",
+        conclusion="",
+        n_tokens=0,
+        n_conclusion_tokens=0,
+        finished=False,
+    )
+
+
+def answer(asked: Iterable[Trace], model: Model, sampling: Sampling, *, marker: str = "") -> Iterator[Trace]:
+    """Fill in each unanswered trace, in order."""
+    waiting: deque[Trace] = deque()  # a model may read many requests before it answers the first
+
+    def requests() -> Iterator[Request]:
+        for trace in asked:
+            waiting.append(trace)
+            yield Request(key=f"{trace.problem.id}|{trace.sample}", messages=trace.problem.prompt(trace.ratio))
+
+    for completion in model.generate(requests(), sampling):
+        yield _answered(waiting.popleft(), completion, model, marker)
+
+
+def _answered(trace: Trace, completion: Completion, model: Model, marker: str) -> Trace:
+    parts = split(completion.text, marker)
+    n_tokens = min(len(model.token_ends([parts.reasoning])[0]), completion.n_tokens)
+    return Trace(
+        problem=trace.problem,
+        model=trace.model,
+        ratio=trace.ratio,
+        sample=trace.sample,
+        reasoning=parts.reasoning,
+        conclusion=parts.conclusion,
+        n_tokens=n_tokens,
+        n_conclusion_tokens=completion.n_tokens - n_tokens,
+        finished=completion.finished,
+        seconds=completion.seconds,
+        opening=parts.opening,
+        closing=parts.closing,
+    )

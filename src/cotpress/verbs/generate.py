@@ -1,0 +1,89 @@
+"""`cotpress generate`: let a model answer the problems of a task."""
+
+from pathlib import Path
+
+from cotpress import models, storage, tasks
+from cotpress.errors import CotpressError
+from cotpress.models import Sampling
+from cotpress.pipeline import generate as stage
+from cotpress.records import Trace, check_ratio
+from cotpress.verbs.common import make, say
+from cotpress.verbs.evaluate import take
+
+
+def generate(
+    *,
+    task: str,
+    model: str,
+    out: Path,
+    split: str = "train",
+    ratio: float | None = None,
+    samples: int = 1,
+    limit: int | None = None,
+    max_tokens: int = 512,
+    temperature: float = 0.0,
+    top_p: float = 1.0,
+    seed: int = 0,
+) -> None:
+    """Let a model answer the problems of a task; each answer is split into reasoning and conclusion.
+
+    Example: cotpress generate --task gsm8k --model smollm2 --split train --limit 1000 --out traces.jsonl
+
+    Parameters
+    ----------
+    task
+        What is asked (see `cotpress ls`).
+    model
+        Who answers.
+    out
+        Where the traces go.
+    split
+        Part of the task.
+    ratio
+        Fraction of reasoning tokens to ask for in the prompt; nothing is asked where it is not given.
+    samples
+        Answers per problem; more than one needs a temperature.
+    limit
+        How many problems, from the first on; all where it is not given.
+    max_tokens
+        Longest answer; one that reaches it is recorded as not finished.
+    temperature
+        0: greedy.
+    top_p
+        Draw only from the likeliest tokens with this total probability.
+    seed
+        Decides random draws.
+    """
+    if ratio is not None:
+        check_ratio(ratio)
+    if max_tokens < 1 or samples < 1 or temperature < 0 or not 0 < top_p <= 1:
+        raise CotpressError(
+            "choose --max-tokens and --samples of at least 1, --temperature of at least 0 and 0 < --top-p <= 1."
+        )
+    if samples > 1 and temperature == 0:
+        raise CotpressError(
+            f"--samples {samples} would be {samples} times the same answer: choose a --temperature, such as 0.8."
+        )
+    asked = tasks.load(task)
+    problems = take(asked, split, limit)
+    answerer = models.load(model)
+    sampling = Sampling(max_tokens=max_tokens, temperature=temperature, top_p=top_p, seed=seed)
+    version = {"revision": getattr(answerer, "revision", ""), "tokenizer": getattr(answerer, "tokenizer_hash", "")}
+    options = {"task": task, "split": split, "limit": limit, "model": model, "ratio": ratio, "samples": samples}
+    make(
+        out,
+        Trace,
+        lambda items, dropped: stage.answer(items, answerer, sampling, marker=asked.marker),
+        (stage.unanswered(problem, answerer, ratio, sample) for problem in problems for sample in range(samples)),
+        verb="generate",
+        options=options | {"sampling": sampling} | version,
+        total=len(problems) * samples,
+        skip=lambda trace: trace.key,
+        key=lambda trace: trace.key,
+    )
+    traces = list(storage.read(out, Trace))
+    finished = sum(trace.finished for trace in traces)
+    unsplit = sum(not trace.conclusion for trace in traces)
+    say(
+        f"generate: {len(traces)} traces, {finished / len(traces):.1%} finished, {unsplit} without a conclusion to be told apart"
+    )
