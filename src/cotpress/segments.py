@@ -24,7 +24,7 @@ SYMBOLS = re.compile(
     r"|\d+(?:[.,]\d+)*%?"
     r"|\\(?:[A-Za-z]+|.)"
     r"|[=+*/^<>×÷·±≠≤≥≈√∑∏∫−²³½¼¾°]"
-    r"|(?<![A-Za-z])-(?!-)|(?<=\b[A-Za-z])-(?=\d|[A-Za-z]\b)"  # a minus, also that of x-1 and a-b, but not a hyphen
+    r"|(?<![A-Za-z-])-(?!-)|(?<=\b[A-Za-z])-(?=\d|[A-Za-z]\b)"  # a minus, also that of x-1 and a-b, but not a hyphen
     r"|(?<=\s)[xX](?=\s\d)"  # the x of "3 x 4"
 )
 """What `--protect symbols` never drops: digits, operators, LaTeX commands and `\\boxed{…}`."""

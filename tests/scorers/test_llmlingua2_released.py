@@ -15,13 +15,13 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from token_classifiers import bert, xlm_roberta  # noqa: E402
+from token_classifiers import bert, xlm_roberta
 
-from cotpress.errors import CotpressError  # noqa: E402
-from cotpress.pipeline.compress import above_percentile, compress  # noqa: E402
-from cotpress.records import Percentile, Problem, ScoredTrace, Trace  # noqa: E402
-from cotpress.scorers import _llmlingua2_released as released  # noqa: E402
-from cotpress.scorers import llmlingua2, score_trace  # noqa: E402
+from cotpress.errors import CotpressError
+from cotpress.pipeline.compress import above_percentile, compress
+from cotpress.records import Percentile, Problem, ScoredTrace, Trace
+from cotpress.scorers import _llmlingua2_released as released
+from cotpress.scorers import llmlingua2, score_trace
 
 RATES = [0.9, 0.8, 0.7, 0.6, 0.5]
 
@@ -82,7 +82,9 @@ def scorer(checkpoint: Path, encoding: object) -> released.Released:
 
 def trace(reasoning: str) -> Trace:
     problem = Problem(id="p", question="q", answer="a", task="t")
-    return Trace(problem=problem, model="m", reasoning=reasoning, conclusion="c", n_tokens=1, n_conclusion_tokens=1, finished=True)
+    return Trace(
+        problem=problem, model="m", reasoning=reasoning, conclusion="c", n_tokens=1, n_conclusion_tokens=1, finished=True
+    )
 
 
 def score(text: str, scorer: released.Released) -> ScoredTrace:
@@ -157,11 +159,11 @@ def test_unk_stands_where_cls_and_sep_should(scorer, monkeypatch) -> None:
     assert (rows[0][0], rows[0][-1]) == (3, 3)
 
 
-@pytest.mark.parametrize(
-    ("piece", "begins"),
-    [("▁the", True), ("▁", True), ("()", True), ("<=", True), ("+,", True), ("./", True), ("\\]", True), (".", True), ("the", False)]
-    + [("**", False), ("==", False), ("--", False), ("$$", False), ("\\[", False), ("{1", False), ("18", False), ("...", False)],
-)
+MARKS = ["▁the", "▁", "()", "<=", "+,", "./", "\\]", "."]
+NO_MARKS = ["the", "**", "==", "--", "$$", "\\[", "{1", "18", "..."]
+
+
+@pytest.mark.parametrize(("piece", "begins"), [*((piece, True) for piece in MARKS), *((piece, False) for piece in NO_MARKS)])
 def test_a_piece_begins_a_word_with_a_mark_or_as_a_substring_of_the_punctuation(piece: str, begins: bool) -> None:
     assert released.begins_word(piece) is begins
 

@@ -46,7 +46,9 @@ def xlmr(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def trace(reasoning: str) -> Trace:
     problem = Problem(id="p", question="q", answer="a", task="t")
-    return Trace(problem=problem, model="m", reasoning=reasoning, conclusion="c", n_tokens=1, n_conclusion_tokens=1, finished=True)
+    return Trace(
+        problem=problem, model="m", reasoning=reasoning, conclusion="c", n_tokens=1, n_conclusion_tokens=1, finished=True
+    )
 
 
 def score(scorer: scorers.Scorer, texts: Sequence[str]) -> list[Importance]:

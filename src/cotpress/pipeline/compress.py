@@ -27,11 +27,11 @@ def compress(
     """Cut every trace at every ratio. `counts` gets how often the protected tokens exceeded the budget."""
     ratios = [check_ratio(ratio) for ratio in ratios]
     for trace in scored:
-        rule, order = trace.percentile, keeping_order(trace)
+        order = [] if trace.percentile else keeping_order(trace)
         for ratio in ratios:
-            kept = above_percentile(trace, ratio) if rule else within_budget(trace, order, ratio)
+            kept = above_percentile(trace, ratio) if trace.percentile else within_budget(trace, order, ratio)
             cut = cut_trace(trace, kept, ratio, method)
-            if counts is not None and not rule and cut.n_tokens > budget(trace, ratio):
+            if counts is not None and not trace.percentile and cut.n_tokens > budget(trace, ratio):
                 counts[f"{OVER_BUDGET} at {ratio:g}"] += 1
             yield cut
 
@@ -43,8 +43,8 @@ def budget(scored: ScoredTrace, ratio: float) -> int:
 
 def keeping_order(scored: ScoredTrace) -> list[int]:
     """Segment indices in the order they are kept: protected first, then by falling importance, ties by position."""
-    importance, protected = scored.importance, scored.protected
-    return sorted(range(len(importance)), key=lambda i: (not protected[i], -importance[i]))
+    best = sorted(range(len(scored.ends)), key=scored.importance.__getitem__, reverse=True)  # keeps the order of ties
+    return sorted(best, key=[not held for held in scored.protected].__getitem__)
 
 
 def within_budget(scored: ScoredTrace, order: Sequence[int], ratio: float) -> list[int]:

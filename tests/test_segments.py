@@ -1,0 +1,181 @@
+"""Segments tile the reasoning, end at target-token ends, keep numbers whole, and know what must never be dropped."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cotpress import segments
+
+AWKWARD = [
+    "10³",
+    "\\frac{1}{2}",
+    "\\boxed{18}",
+    "😀",
+    "👩‍👧",
+    "中文",
+    "\r\n",
+    "\n\n",
+    "  ",
+    "\t",
+    "3.14",
+    "1,234.56",
+    "½",
+    "a-b",
+    "50%",
+    "é",
+]
+texts = st.lists(st.sampled_from([*AWKWARD, " ", "the", "=", "1", "x"]) | st.text(max_size=4), max_size=12).map("".join)
+units = st.sampled_from(["token", "number", "word"])
+
+
+@st.composite
+def tokenised(draw: st.DrawFn) -> tuple[str, list[int]]:
+    """A text and the ends of its tokens: anywhere, some characters in several tokens that share their end."""
+    text = draw(texts.filter(bool))
+    ends = draw(st.lists(st.integers(1, len(text)), max_size=2 * len(text)))
+    return text, sorted([*ends, len(text)])
+
+
+def characters(text: str) -> list[int]:
+    return list(range(1, len(text) + 1))
+
+
+def cut(text: str, unit: segments.Unit, token_ends: list[int] | None = None) -> list[str]:
+    ends = segments.segment_ends(text, characters(text) if token_ends is None else token_ends, unit)
+    return [text[a:b] for a, b in pairwise([0, *ends])]
+
+
+def protected(text: str) -> str:
+    """The characters of a text that are protected when each is a segment; the others as spaces."""
+    held = segments.protected(characters(text), text)
+    return "".join(c if hold else " " for c, hold in zip(text, held, strict=True)).strip()
+
+
+@given(tokenised(), units)
+def test_segments_tile_the_text_and_end_where_target_tokens_end(case: tuple[str, list[int]], unit: segments.Unit) -> None:
+    text, token_ends = case
+    ends = segments.segment_ends(text, token_ends, unit)
+    assert "".join(cut(text, unit, token_ends)) == text
+    assert ends == sorted(set(ends))
+    assert set(ends) <= set(token_ends)
+
+
+@given(tokenised(), units)
+def test_every_target_token_is_counted_in_one_segment(case: tuple[str, list[int]], unit: segments.Unit) -> None:
+    text, token_ends = case
+    counts = segments.count_starts(segments.segment_ends(text, token_ends, unit), token_ends, len(text))
+    assert sum(counts) == len(token_ends)
+    assert min(counts) >= 0
+
+
+@given(tokenised())
+def test_single_tokens_are_segments_of_one_token_unless_they_share_a_character(case: tuple[str, list[int]]) -> None:
+    text, token_ends = case
+    ends = segments.segment_ends(text, token_ends, "token")
+    assert segments.count_starts(ends, token_ends, len(text)) == [token_ends.count(end) for end in ends]
+
+
+def test_the_tokens_of_one_emoji_count_with_the_emoji() -> None:
+    token_ends = [1, 2, 2, 2, 3]  # "a😀b", the emoji in three tokens
+    assert segments.segment_ends("a😀b", token_ends, "number") == [1, 2, 3]
+    assert segments.count_starts([1, 2, 3], token_ends, 3) == [1, 3, 1]
+
+
+@given(texts)
+def test_a_number_or_a_latex_command_is_never_split(text: str) -> None:
+    ends = {0, *segments.segment_ends(text, characters(text), "number")}
+    for match in segments.WHOLE.finditer(text):
+        assert not ends & set(range(match.start() + 1, match.end()))
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "expected"),
+    [
+        ("so 1,234.56.", "number", ["s", "o", " ", "1,234.56", "."]),
+        ("3.14x", "number", ["3.14", "x"]),
+        ("1, 2", "number", ["1", ",", " ", "2"]),
+        ("10³", "number", ["10", "³"]),
+        ("\\frac{12}{7}", "number", ["\\frac", "{", "12", "}", "{", "7", "}"]),
+        ("\\[x\\]", "number", ["\\[", "x", "\\]"]),
+        ("ab 10³\r\nc", "word", ["ab", " ", "10³", "\r", "\n", "c"]),
+        ("a 12", "token", ["a", " ", "1", "2"]),
+    ],
+)
+def test_what_a_unit_keeps_together(text: str, unit: segments.Unit, expected: list[str]) -> None:
+    assert cut(text, unit) == expected
+
+
+def test_a_token_with_the_space_before_it_stays_whole() -> None:
+    assert cut(" the 12 3", "number", [4, 6, 7, 9]) == [" the", " 12", " 3"]
+    assert cut(" longword is", "word", [5, 9, 12]) == [" longword", " is"]
+
+
+def test_a_multi_byte_character_is_one_segment() -> None:
+    assert cut("a😀b", "token", [1, 2, 2, 2, 3]) == ["a", "😀", "b"]
+
+
+def test_tokens_that_stop_short_of_the_text_leave_the_rest_to_the_last_segment() -> None:
+    assert cut("abc ", "token", [1, 2]) == ["a", "b", "c "]
+    assert segments.segment_ends("", [], "token") == []
+
+
+@pytest.mark.parametrize(("unit", "expected"), [("word", [0.25, 0.75]), ("number", [0.4, 0.9]), ("token", [0.4, 0.9])])
+def test_a_word_takes_the_mean_of_the_pieces_that_overlap_it_and_other_units_the_highest(
+    unit: segments.Unit, expected: list[float]
+) -> None:
+    assert segments.pooled([4, 8], [2, 4, 6, 8], [0.1, 0.4, 0.6, 0.9], unit) == pytest.approx(expected)
+
+
+def test_a_piece_that_spans_two_segments_counts_in_both() -> None:
+    assert segments.pooled([2, 4], [1, 3, 4], [0.0, 0.8, 0.1], "number") == [0.8, 0.8]
+
+
+@given(tokenised(), units, st.data())
+def test_pooling_equals_a_naive_overlap(case: tuple[str, list[int]], unit: segments.Unit, data: st.DataObject) -> None:
+    text, token_ends = case
+    ends = segments.segment_ends(text, token_ends, unit)
+    pieces = sorted({*data.draw(st.lists(st.integers(1, len(text)), max_size=8)), len(text)})
+    values = data.draw(st.lists(st.floats(0, 1), min_size=len(pieces), max_size=len(pieces)))
+    found = segments.pooled(ends, pieces, values, unit)
+    for (start, end), value in zip(pairwise([0, *ends]), found, strict=True):
+        touching = [v for (a, b), v in zip(pairwise([0, *pieces]), values, strict=True) if a < end and b > start]
+        assert value == pytest.approx(sum(touching) / len(touching) if unit == "word" else max(touching))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("so 12 x 2 = 24.", "12 x 2 = 24"),
+        ("x is 3", "3"),
+        ("it costs $1,234.56, or 50% off", "1,234.56     50%"),
+        ("10³ + x² ≤ ½", "10³ +  ² ≤ ½"),
+        ("a well-known co-op", ""),
+        ("5 - 3 = -2, x-1 and a-b", "5 - 3 = -2   -1      -"),
+        ("a non-zero e-mail--really -- no", ""),
+        ("use \\frac{a}{b} \\times c", "\\frac       \\times"),
+        ("so \\boxed{x + y} it is", "\\boxed{x + y}"),
+        ("\\boxed{\\frac{a}{b^{c}}} done", "\\boxed{\\frac{a}{b^{c}}}"),
+        ("\\boxed {a} b", "\\boxed {a}"),
+        ("\\boxed{a is not closed", "\\boxed"),
+        ("😀 and 中文\r\n", ""),
+    ],
+)
+def test_digits_operators_latex_commands_and_boxes_are_protected(text: str, expected: str) -> None:
+    assert protected(text) == expected
+
+
+@given(texts)
+def test_every_digit_is_protected(text: str) -> None:
+    held = segments.protected(characters(text), text)
+    assert all(hold for c, hold in zip(text, held, strict=True) if c.isascii() and c.isdigit())
+
+
+def test_a_segment_is_protected_as_a_whole_if_a_symbol_touches_it() -> None:
+    assert segments.protected([4, 8, 10], "so 12 is it") == [True, True, False]
+
+
+def test_boxes_that_are_never_closed_do_not_take_forever() -> None:
+    text = "\\boxed{" * 300 + "{" * 2000
+    assert sum(segments.protected(characters(text), text)) == 300 * len("\\boxed")
