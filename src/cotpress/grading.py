@@ -69,7 +69,10 @@ def choice(text: str, answer: str) -> Grade:
 
 def exact(text: str, answer: str) -> Grade:
     """The same words: case, white space, markup around them and a full stop at the end do not count."""
-    said = _plain(boxed(text) or _sentence(text) or _last_line(text))
+    found = boxed(text) or _sentence(text) or _last_line(text)
+    if len(found) > 2 * len(answer) + MAX_ANSWER:
+        return _decided(found, False)
+    said = _plain(found)
     return _decided(said, said.casefold() == _plain(answer).casefold()) if said else NO_ANSWER
 
 
@@ -98,8 +101,11 @@ def _shown(said: str) -> str:
 _BRACES = re.compile(r"(?P<box>\\(?:boxed|fbox)\s*\{)|\\.|(?P<open>\{)|(?P<close>\})", re.DOTALL)
 _BARE_BOX = re.compile(r"\\boxed\s+([^\s${}\\]+)")
 _ANSWER_IS = re.compile(
-    r"####|\banswers?\b[^.\n:=]{0,80}?(?:\b(?:is|are|be)\b|[:=])(?:\s*\*\*)?\s*:?|\banswer\*\*\s*:", re.IGNORECASE
+    r"####|(?<!\bto )\banswers?\b(?:[^.,;\n:=]{0,60}?(?:\b(?:is|are|(?:would|must|should|will) be)\b|[:=])|(?=\*\*\s*:))"
+    r"(?:\s*\*\*)?\s*:?",
+    re.IGNORECASE,
 )
+_DISPLAY = re.compile(r"\s*(?:\$\$|\\\[)\s*(.+?)\s*(?:\$\$|\\\])", re.DOTALL)
 _STOP = re.compile(r"[.!?]+(?=\s|$)")
 _REASON = re.compile(r"[,;]\s+(?=[A-Za-z])|\s+(?:because|since|so|which|as)\b")
 _DECIMAL = r"(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+)"
@@ -132,10 +138,13 @@ def boxed(text: str) -> str | None:
 
 
 def _sentence(text: str) -> str | None:
-    """What follows the last "the answer is" or "####", up to the end of that sentence."""
+    """What follows the last "the answer is" or "####": the formula on the next lines, or the rest of the sentence."""
     said = [match.end() for match in _ANSWER_IS.finditer(text)]
     for end in reversed(said):
-        line = text[end:].lstrip(" \t*:\n").partition("\n")[0]
+        rest = text[end : end + 4 * MAX_ANSWER]
+        if display := _DISPLAY.match(rest):
+            return display[1]
+        line = rest.lstrip(" \t*:\n").partition("\n")[0]
         sentence = _STOP.split(line, maxsplit=1)[0].strip(" \t*_:.")
         if sentence:
             return sentence
@@ -151,11 +160,12 @@ def _numeric_sentence(text: str) -> str | None:
     sentence = cut if _NUMBERS.search(cut) or not _NUMBERS.search(sentence) else sentence
     formulas = [next(filter(None, match.groups())) for match in _MATHS.finditer(sentence)]
     if formulas:
-        return formulas[-1].strip()
+        return str(formulas[-1]).strip()
     result = sentence.rpartition("=")[2].strip()
     if number(result):
         return result
-    wordy = re.match(r"(?:[A-Za-z]{2,}[,']?\s+){2}", sentence)
+    first = re.match(r"([A-Za-z]{2,})[,:]?\s", sentence)
+    wordy = first and first[1].lower() not in _NO_UNITS
     return (_last_number(sentence) if wordy else None) or sentence
 
 

@@ -1,4 +1,4 @@
-"""The tasks that read questions from files, the hub and a generator: the same problems every time, in splits that never overlap."""
+"""Tasks that read files, the hub and a generator: the same problems every time, in splits that never overlap."""
 
 import json
 from itertools import islice
