@@ -1,0 +1,194 @@
+"""Example problems for the page: which ones, and what the page needs to show them. Nothing here is HTML.
+
+The problems are chosen by a hash of their id, so that the choice neither depends on the order of the files nor flatters
+anyone; those with both token scores and answers come first. What each segment needs to be shown at any ratio is computed
+here with `compress` itself: `first[i]` is the smallest of `RATIOS` at which segment i is kept (a smaller ratio keeps a subset
+of what a larger one keeps), so the page compares two numbers and cannot disagree with the cut that a model is taught.
+"""
+
+import hashlib
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+from typing import TypeVar
+
+import msgspec
+
+from cotpress.pipeline._report_rows import setting_order
+from cotpress.pipeline.compress import above_percentile, budget, keeping_order, within_budget
+from cotpress.records import Problem, ScoredTrace, Trace
+
+T = TypeVar("T")
+Key = tuple[str, str]
+"""Task and problem id."""
+
+LIMIT = 50
+CHARACTERS = 3_000_000
+"""No further problem once the page holds this many characters of them."""
+RATIOS = [round(0.05 * step, 2) for step in range(1, 21)]
+"""Where the slider can stand: 0.05 to 1.0."""
+SHADES = 9
+
+UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+"""Characters that act without being seen: controls, direction marks and overrides, lone surrogates."""
+
+
+class Tokens(msgspec.Struct, frozen=True, kw_only=True):
+    """A scored reasoning: lists with one entry per segment, except `budgets`."""
+
+    scorer: str
+    model: str
+    segments: list[str]
+    n_tokens: list[int]
+    protected: list[bool]
+    importance: list[float]
+    shades: list[int]
+    """Importance by rank within the trace, 0 to `SHADES`: raw scores are too uneven to be seen."""
+    first: list[float]
+    """The smallest of `RATIOS` at which the segment is kept."""
+    budgets: list[int]
+    """Target-model tokens allowed at each of `RATIOS`; empty where the selection is a percentile and has none."""
+    conclusion: str
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What one setting answered."""
+
+    method: str
+    model: str
+    ratio: float | None
+    reasoning: str
+    conclusion: str
+    n_tokens: int
+    n_conclusion_tokens: int
+    finished: bool
+    correct: bool | None
+    """None: not graded."""
+    read: str
+    """The answer that the grader read, or why there is none."""
+    samples: int
+    """How many samples there are; the first is shown."""
+
+
+class Example(msgspec.Struct, frozen=True, kw_only=True):
+    """One problem with everything there is about it."""
+
+    id: str
+    task: str
+    question: str
+    answer: str
+    tokens: Tokens | None
+    answers: list[Answer]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The problems that are shown, and out of how many."""
+
+    shown: list[Example]
+    total: int
+
+
+def examples(traces: Iterable[Trace], scored: Iterable[ScoredTrace], *, limit: int = LIMIT) -> Examples:
+    """At most `limit` problems of those in `traces` and `scored`; each iterable is read once, memory stays bounded."""
+    cuts, cut_keys = _lowest(((_key(item.trace.problem), item) for item in scored), limit)
+    answers, answer_keys = _lowest(((_key(trace.problem), trace) for trace in traces), limit, preferred=cuts)
+    both = [key for key in cuts if key in answers]
+    apart = zip_longest((key for key in cuts if key not in answers), (key for key in answers if key not in cuts))
+    shown: list[Example] = []
+    size = 0
+    for key in [*both, *(key for key in chain.from_iterable(apart) if key)][:limit]:
+        shown.append(_example(cuts.get(key, []), answers.get(key, [])))
+        size += len(msgspec.json.encode(shown[-1]))
+        if size > CHARACTERS:
+            break
+    return Examples(sorted(shown, key=lambda one: (one.tokens is None, not one.answers, one.task)), len(cut_keys | answer_keys))
+
+
+def _key(problem: Problem) -> Key:
+    return problem.task, problem.id
+
+
+def _lowest(items: Iterable[tuple[Key, T]], limit: int, preferred: Collection[Key] = ()) -> tuple[dict[Key, list[T]], set[Key]]:
+    """The items of the `limit` keys that are lowest by hash, preferred ones first; and all keys there are."""
+    found: dict[Key, list[T]] = {}
+    keys: set[Key] = set()
+
+    def lowest() -> list[Key]:
+        return sorted(found, key=lambda key: (key not in preferred, hashlib.sha256("\n".join(key).encode()).digest()))[:limit]
+
+    for key, item in items:
+        keys.add(key)
+        found.setdefault(key, []).append(item)
+        if len(found) > 4 * limit:  # a key that is thrown out here stays out: `limit` lower ones are known and remain
+            found = {kept: found[kept] for kept in lowest()}
+    return {kept: found[kept] for kept in lowest()}, keys
+
+
+def _example(scored: list[ScoredTrace], traces: list[Trace]) -> Example:
+    problem = (scored[0].trace if scored else traces[0]).problem
+    return Example(
+        id=visible(problem.id),
+        task=visible(problem.task),
+        question=visible(problem.question),
+        answer=visible(problem.answer),
+        tokens=tokens(scored[0]) if scored else None,
+        answers=_answers(traces),
+    )
+
+
+def tokens(scored: ScoredTrace) -> Tokens:
+    """What the page needs to show one scored reasoning at each of `RATIOS`."""
+    order = keeping_order(scored)
+    first = [RATIOS[-1]] * len(order)
+    for ratio in reversed(RATIOS):
+        for i in above_percentile(scored, ratio) if scored.percentile else within_budget(scored, order, ratio):
+            first[i] = ratio
+    shades = [0] * len(order)
+    for rank, i in enumerate(sorted(range(len(order)), key=scored.importance.__getitem__)):
+        shades[i] = rank * (SHADES + 1) // len(order)
+    return Tokens(
+        scorer=visible(scored.scorer),
+        model=visible(scored.trace.model),
+        segments=[visible(segment) for segment in scored.segments],
+        n_tokens=scored.n_tokens,
+        protected=scored.protected,
+        importance=[float(f"{value:.4g}") for value in scored.importance],
+        shades=shades,
+        first=first,
+        budgets=[] if scored.percentile else [budget(scored, ratio) for ratio in RATIOS],
+        conclusion=visible(scored.trace.conclusion),
+    )
+
+
+def _answers(traces: Iterable[Trace]) -> list[Answer]:
+    """The first sample of every setting, in the order of the table."""
+    settings: dict[tuple[str, str, float | None], list[Trace]] = {}
+    for trace in traces:
+        settings.setdefault((trace.method, trace.model, trace.ratio), []).append(trace)
+    found = []
+    for key in sorted(settings, key=lambda key: setting_order(*key)):
+        trace = min(settings[key], key=lambda one: one.sample)
+        grade = trace.grade
+        found.append(
+            Answer(
+                method=visible(trace.method),
+                model=visible(trace.model),
+                ratio=trace.ratio,
+                reasoning=visible(trace.reasoning),
+                conclusion=visible(trace.conclusion),
+                n_tokens=trace.n_tokens,
+                n_conclusion_tokens=trace.n_conclusion_tokens,
+                finished=trace.finished,
+                correct=grade.correct if grade else None,
+                read="not graded" if grade is None else grade.status if grade.answer is None else visible(grade.answer),
+                samples=len({one.sample for one in settings[key]}),
+            )
+        )
+    return found
+
+
+def visible(text: str) -> str:
+    """Text in which no character acts unseen: each that would is shown by its number, ⟨U+202E⟩."""
+    return UNSEEN.sub(lambda match: f"⟨U+{ord(match.group()):04X}⟩", text)

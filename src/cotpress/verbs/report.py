@@ -1,0 +1,66 @@
+"""`cotpress report`: what shorter reasoning costs, as one page that works offline."""
+
+import shlex
+from collections.abc import Iterator
+from datetime import date
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cotpress import __version__, storage
+from cotpress.errors import CotpressError, MissingExtra
+from cotpress.pipeline import report as pages
+from cotpress.records import EvalRow, ScoredTrace, Trace
+from cotpress.verbs.common import say
+from cotpress.verbs.evaluate import rows_path
+
+
+def report(*evals: Path, scored: Path | None = None, out: Path) -> None:
+    """Show what shorter reasoning costs: figures, table and traces in one HTML page, with report.json and report.md beside it.
+
+    Example: cotpress report eval.jsonl --scored scored.jsonl --out report.html
+
+    Parameters
+    ----------
+    evals
+        What `cotpress eval` wrote; the rows are read from eval.rows.jsonl beside each.
+    scored
+        What `cotpress score` wrote: the page then shows, token by token, what each ratio drops.
+    out
+        Where the page goes. Without jinja2 and plotly, only the JSON and the Markdown beside it are written.
+    """
+    if not evals:
+        raise CotpressError("report needs what `cotpress eval` wrote: cotpress report eval.jsonl --out report.html")
+    if out.suffix != ".html":
+        raise CotpressError(f"--out {out} names the HTML page: end it in .html, such as {out.with_suffix('.html')}.")
+    files = [*evals, *([scored] if scored else [])]
+    sources = tuple(pages.Source(str(path), storage.hash_file(path), _meta(path)) for path in files)
+    for path in evals:
+        if not rows_path(path).exists():
+            raise CotpressError(f"no {rows_path(path)} beside {path}: run `cotpress eval` until it ends, it writes both.")
+    rows = [row for path in evals for row in storage.read(rows_path(path), EvalRow)]
+    if not rows:
+        raise CotpressError(f"no rows in {', '.join(str(rows_path(path)) for path in evals)}: run `cotpress eval` again.")
+    traces = chain.from_iterable(storage.read(path, Trace) for path in evals)
+    cuts: Iterator[ScoredTrace] = storage.read(scored, ScoredTrace) if scored else iter(())
+    words = ["cotpress", "report", *map(str, evals), *(["--scored", str(scored)] if scored else []), "--out", str(out)]
+    origin = pages.Origin(shlex.join(words), __version__, date.today().isoformat(), sources)
+    told = pages.report(rows, traces, cuts, origin=origin)
+    storage.write_atomic(out.with_suffix(".json"), pages.as_json(told).encode())
+    storage.write_atomic(out.with_suffix(".md"), pages.as_markdown(told).encode())
+    shown = f"{len(told.rows)} rows, {len(told.examples.shown)} of {told.examples.total} problems"
+    try:
+        page = pages.as_html(told)
+    except MissingExtra as missing:
+        say(f"report: {shown} in {out.with_suffix('.json')} and {out.with_suffix('.md')}; {missing}")
+        return
+    storage.write_atomic(out, page.encode())
+    say(f"report: {shown} in {out}, {out.with_suffix('.json').name} and {out.with_suffix('.md').name}")
+
+
+def _meta(path: Path) -> dict[str, Any]:
+    """The meta file beside a file; empty where there is none."""
+    about = storage.meta_path(path)
+    return msgspec.json.decode(about.read_bytes(), type=dict[str, Any]) if about.exists() else {}

@@ -1,0 +1,147 @@
+import builtins
+import importlib
+import json
+
+import msgspec
+import pytest
+
+from cotpress.errors import CotpressError
+from cotpress.records import EvalRow, Grade, Problem, ScoredTrace, Trace
+from cotpress.verbs.report import report
+
+
+def trace(number=0, method="original", ratio=None):
+    return Trace(
+        problem=Problem(id=f"p{number}", question="6 x 7?", answer="42", task="arithmetic"),
+        model="tiny",
+        method=method,
+        ratio=ratio,
+        reasoning="6 x 7 = 42",
+        conclusion="42",
+        n_tokens=5,
+        n_conclusion_tokens=1,
+        finished=True,
+        grade=Grade(answer="42", correct=True, status="ok"),
+    )
+
+
+def row(method="original", ratio=None):
+    return EvalRow(
+        model="tiny",
+        task="arithmetic",
+        method=method,
+        ratio=ratio,
+        n=500,
+        accuracy=0.97,
+        accuracy_low=0.95,
+        accuracy_high=0.98,
+        mean_tokens=100.0,
+        kept=ratio or 1.0,
+        truncated=0.0,
+        looping=0.0,
+        seconds_per_problem=0.1,
+        p_value=None if ratio is None else 1.0,
+    )
+
+
+def write(path, records):
+    path.write_bytes(b"".join(msgspec.json.encode(record) + b"\n" for record in records))
+    return path
+
+
+@pytest.fixture
+def evaluated(tmp_path):
+    write(tmp_path / "eval.rows.jsonl", [row(), row("tokenskip", 0.6)])
+    (tmp_path / "eval.meta.json").write_text('{"verb": "eval", "options": {"limit": 500, "task": "arithmetic"}}')
+    return write(tmp_path / "eval.jsonl", [trace(), trace(0, "tokenskip", 0.6)])
+
+
+def test_report_writes_page_json_and_markdown_beside_one_another(evaluated, capsys):
+    pytest.importorskip("jinja2")
+    pytest.importorskip("plotly")
+    scored = ScoredTrace(
+        trace=trace(), scorer="random", ends=[1, 3, 5, 7, 10], importance=[1.0] * 5, n_tokens=[1] * 5, protected=[True] * 5
+    )
+    cuts = write(evaluated.with_name("scored.jsonl"), [scored])
+    out = evaluated.with_name("report.html")
+    report(evaluated, scored=cuts, out=out)
+    page = out.read_text(encoding="utf-8")
+    assert "At ratio 0.6 the model reasons in 60\u00a0% of the tokens" in page
+    assert f"cotpress report {evaluated} --scored {cuts} --out {out}" in page
+    assert "eval --limit 500 --task arithmetic" in page
+    assert len(json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))["rows"]) == 2
+    assert out.with_suffix(".md").read_text(encoding="utf-8").startswith("# What shorter reasoning costs")
+    assert capsys.readouterr().err == f"report: 2 rows, 1 of 1 problems in {out}, report.json and report.md\n"
+    assert sorted(path.name for path in evaluated.parent.glob("report*")) == ["report.html", "report.json", "report.md"]
+
+
+def test_several_evaluations_make_one_report(evaluated):
+    write(evaluated.with_name("more.rows.jsonl"), [row(), row("cts", 0.6)])
+    more = write(evaluated.with_name("more.jsonl"), [trace(1, "cts", 0.6)])
+    report(evaluated, more, out=evaluated.with_name("report.html"))
+    rows = json.loads(evaluated.with_name("report.json").read_text(encoding="utf-8"))["rows"]
+    assert [found["method"] for found in rows] == ["original", "cts", "tokenskip"]
+
+
+@pytest.mark.parametrize("package", ["jinja2", "plotly"])
+def test_without_the_extra_the_json_and_the_markdown_are_written_and_one_line_says_what_the_page_needs(
+    evaluated, capsys, monkeypatch, package
+):
+    real = importlib.import_module
+
+    def missing(name, *more):
+        if name.partition(".")[0] == package:
+            raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+        return real(name, *more)
+
+    monkeypatch.setattr(importlib, "import_module", missing)
+    out = evaluated.with_name("report.html")
+    report(evaluated, out=out)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(f"the HTML page needs the package {package!r}: pip install 'cotpress[report]'")
+    assert out.with_suffix(".json").exists()
+    assert out.with_suffix(".md").exists()
+    assert not out.exists()
+
+
+def test_the_verb_imports_neither_jinja2_nor_plotly_before_it_makes_the_page(monkeypatch):
+    real = builtins.__import__
+
+    def refusing(name, *more, **options):
+        assert name.partition(".")[0] not in ("jinja2", "plotly", "torch", "pandas")
+        return real(name, *more, **options)
+
+    module = importlib.import_module("cotpress.verbs.report")
+    monkeypatch.setattr(builtins, "__import__", refusing)
+    importlib.reload(module)
+
+
+def test_traces_without_rows_beside_them_are_refused_with_the_cure(tmp_path):
+    alone = write(tmp_path / "traces.jsonl", [trace()])
+    with pytest.raises(CotpressError, match=r"no .*traces\.rows\.jsonl beside .*traces\.jsonl: run `cotpress eval`"):
+        report(alone, out=tmp_path / "report.html")
+    assert not list(tmp_path.glob("report*"))
+
+
+def test_a_missing_file_no_file_and_a_page_that_is_no_page_are_refused_in_one_sentence(evaluated):
+    with pytest.raises(CotpressError, match=r"no file .*missing\.jsonl"):
+        report(evaluated.with_name("missing.jsonl"), out=evaluated.with_name("report.html"))
+    with pytest.raises(CotpressError, match="needs what `cotpress eval` wrote"):
+        report(out=evaluated.with_name("report.html"))
+    with pytest.raises(CotpressError, match=r"end it in \.html"):
+        report(evaluated, out=evaluated.with_name("report.json"))
+
+
+def test_rows_that_are_empty_are_refused(evaluated):
+    write(evaluated.with_name("eval.rows.jsonl"), [])
+    with pytest.raises(CotpressError, match="no rows in"):
+        report(evaluated, out=evaluated.with_name("report.html"))
+
+
+def test_a_bad_line_leaves_an_earlier_report_as_it_was(evaluated):
+    out = evaluated.with_name("report.html")
+    out.with_suffix(".json").write_text("before")
+    evaluated.write_bytes(evaluated.read_bytes() + b'{"model": 1}\n')
+    with pytest.raises(CotpressError, match=r"eval\.jsonl:3: not a Trace"):
+        report(evaluated, out=out)
+    assert out.with_suffix(".json").read_text() == "before"
