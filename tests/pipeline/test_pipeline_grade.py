@@ -138,7 +138,7 @@ def test_formulas_are_graded_in_order_between_numbers_and_hostile_ones_end_as_a_
         (r"2\sqrt{2}", r"\sqrt{8}", True, "ok"),
     ]
     traces = [trace(rf"\boxed{{{said}}}", answer, id=str(n)) for n, (said, answer, *_) in enumerate(rows)]
-    graded = list(stage.grade(traces, by_math, workers=2, timeout=2.0))
+    graded = list(stage.grade(traces, by_math, workers=2, timeout=4.0))
     assert [done.problem.id for done in graded] == [str(n) for n in range(len(rows))]
     assert [done.grade.correct for done in graded] == [correct for _, _, correct, _ in rows]
     for done, (*_, status) in zip(graded, rows, strict=True):
