@@ -124,7 +124,7 @@ def test_an_empty_file_holds_no_records(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("reader", [lambda path: list(storage.lines(path)), storage.hash_file])
 def test_a_path_that_cannot_be_read_is_one_sentence(tmp_path: Path, reader: object) -> None:
-    with pytest.raises(CotpressError, match="no file .*none.jsonl: run the verb that writes it"):
+    with pytest.raises(CotpressError, match=r"no file .*none\.jsonl: run the verb that writes it"):
         reader(tmp_path / "none.jsonl")
     with pytest.raises(CotpressError, match="is a folder"):
         reader(tmp_path)
@@ -380,6 +380,14 @@ DYING = textwrap.dedent(
 """Before the script: the process dies at its n-th step on the file system."""
 
 
+LIMITED = """
+import resource, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+"""
+"""Before the script: no file may grow beyond this, as on a full disk."""
+
+
 def child(path: Path, pause: float = 0.0, **options: object) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, "-c", SCRIPT, str(path), str(pause)], stdout=subprocess.PIPE, **options)
 
@@ -438,7 +446,7 @@ def test_a_killed_writers_lock_holds_nobody_up(tmp_path: Path) -> None:
 def test_on_a_full_disk_finished_records_stay_and_the_run_resumes(tmp_path: Path) -> None:
     whole, path = tmp_path / "whole.jsonl", tmp_path / "out.jsonl"
     child(whole).communicate()
-    limited = f"import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n{SCRIPT}"
+    limited = LIMITED + SCRIPT
     found = subprocess.run([sys.executable, "-c", limited, str(path), "0"], capture_output=True, check=False)
     assert found.returncode == 1
     assert b"OSError: [Errno 27] File too large" in found.stderr

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Never
 
-from cyclopts import App, CycloptsError, UnknownCommandError
+from cyclopts import App, CycloptsError, Parameter, UnknownCommandError
 from cyclopts.help import DefaultFormatter, PanelSpec
 from rich.box import SIMPLE
 from rich.console import Console
@@ -44,13 +44,19 @@ def docstring(verb: str) -> str:
     return next((ast.get_docstring(function) or "" for function in functions), "")
 
 
+def _shown(default: object) -> str | None:
+    """How help shows a default: not at all where the option is simply not given."""
+    return None if default is None or default is False or default == "" else str(default)
+
+
 app = App(
     name="cotpress",
     version=__version__,
     help=HELP,
-    help_format="markdown",
+    help_format="plaintext",
     help_formatter=DefaultFormatter(panel_spec=PanelSpec(box=SIMPLE)),
     console=Console(width=None if sys.stdout.isatty() else 120, color_system=None if os.environ.get("NO_COLOR") else "auto"),
+    default_parameter=Parameter(negative_iterable=(), show_default=_shown),
     suppress_keyboard_interrupt=False,
 )
 for _place, _verb in enumerate(VERBS):
@@ -63,7 +69,10 @@ def main() -> None:
     """Run one verb. A user's mistake is one sentence and exit code 2; Ctrl-C is 130, SIGTERM 143, a closed pipe 141."""
     _stop_on_terminate()
     try:
-        app(print_error=False, exit_on_error=False)
+        try:
+            app(print_error=False, exit_on_error=False)
+        finally:
+            sys.stdout.flush()  # where a closed pipe shows
     except UnknownCommandError as error:
         _stop(str(UnknownName("verb", (error.unused_tokens or [""])[0], VERBS)), 2)
     except CycloptsError as error:
@@ -86,15 +95,14 @@ def main() -> None:
 
 
 def _stop_on_terminate() -> None:
-    """Make SIGTERM (SLURM, Kubernetes, timeout) end the run as Ctrl-C does; a forked worker just ends."""
-    main_process = os.getpid()
+    """Make SIGTERM (SLURM, Kubernetes, timeout) end the run as Ctrl-C does; forked workers end as they always do."""
 
     def terminate(_signal: int, _frame: FrameType | None) -> Never:
-        if os.getpid() != main_process:
-            os._exit(143)
         _stop(STOPPED, 143)
 
     signal.signal(signal.SIGTERM, terminate)
+    if hasattr(os, "register_at_fork"):  # there is no fork on Windows
+        os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
 
 
 def _stop(sentence: str, code: int) -> Never:

@@ -1,0 +1,143 @@
+"""`cotpress import`: the user's own traces, from JSON Lines or Parquet."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from itertools import chain, islice
+from pathlib import Path
+
+from cotpress import models, plugins, storage
+from cotpress.errors import BadRecord, CotpressError
+from cotpress.pipeline.importing import Columns, Row, find_columns, import_traces
+from cotpress.records import Trace
+from cotpress.verbs.common import make, say
+
+HEAD = 100
+"""Rows that are looked at before the columns are settled: an optional column may be missing from the first ones."""
+
+WORDS = re.compile(r"\w+|[^\w\s]")
+
+
+def import_(
+    file: Path,
+    /,
+    *,
+    out: Path,
+    question: str = "",
+    reasoning: str = "",
+    completion: str = "",
+    messages: str = "",
+    answer: str = "",
+    conclusion: str = "",
+    id: str = "",
+    task: str = "import",
+    instruction: str = "",
+    model: str = "",
+    model_name: str = "import",
+) -> None:
+    """Read your own traces: JSON Lines or Parquet, in columns or chats, with or without think tags.
+
+    Example: cotpress import mine.jsonl --question problem --completion generations --answer answer --out traces.jsonl
+
+    Columns that are not named are guessed by well-known names, and the guess is said. A column may be a dotted path, such
+    as extra.cot or choices.0.message.content.
+
+    Parameters
+    ----------
+    file
+        Your rows: one JSON object per line, or a .parquet file.
+    out
+        Where the traces go.
+    question
+        Column of the question.
+    reasoning
+        Column of the reasoning alone, taken as it is; its conclusion is another column, or is made from the answer.
+    completion
+        Column of whole completions, or of lists of them (one trace each); <think> and OpenThoughts tags are known.
+    messages
+        Column of chats of one question and one reply: OpenAI messages or ShareGPT conversations.
+    answer
+        Column of the reference answer.
+    conclusion
+        Column of the final answer as the model worded it.
+    id
+        Column that names the problem; without it, a hash of the question.
+    task
+        What the traces' task is called.
+    instruction
+        What to ask of the model before every question; part of the prompt.
+    model
+        In whose tokens to count lengths (see `cotpress ls`); without it they are counted in words and symbols.
+    model_name
+        Who wrote the traces.
+    """
+    named = Columns(question, reasoning, completion, messages, answer, conclusion, id)
+    content = storage.hash_file(file)
+    rows = parquet_rows(file) if file.suffix == ".parquet" else json_rows(file)
+    head = list(islice(rows, HEAD))
+    if not head:
+        raise CotpressError(f"{file} holds no rows.")
+    columns = find_columns(head, named)
+    guessed = {name: path for name, path in asdict(columns).items() if path != getattr(named, name)}
+    if guessed:
+        say("import: guessed " + ", ".join(f"--{name} {path}" for name, path in guessed.items() if path))
+    count = _counter(model)
+    if not model:
+        say("import: lengths are counted in words and symbols, for want of --model; score counts the target's tokens anyway")
+    notes: Counter[str] = Counter()
+    make(
+        out,
+        Trace,
+        lambda items, dropped: import_traces(
+            items, columns, count=count, task=task, model=model_name, instruction=instruction, dropped=dropped, notes=notes
+        ),
+        chain(head, rows),
+        verb="import",
+        options={
+            "file": content,
+            **asdict(columns),
+            "task": task,
+            "instruction": instruction,
+            "model": model,
+            "model_name": model_name,
+        },
+        extra={"lengths_in": f"tokens of {model}" if model else "words and symbols", "notes": notes},
+    )
+    for note, times in notes.items():
+        say(f"import: {times} traces: {note}")
+
+
+def json_rows(path: Path) -> Iterator[Row]:
+    """The objects of a JSON Lines file; `BadRecord` names the line that is none.
+
+    Python's parser reads what users have and JSON forbids: NaN in a column nobody asked for, half a character.
+    """
+    for number, line in storage.lines(path):
+        if number == 1 and line.lstrip().startswith(b"["):
+            raise CotpressError(f"{path} is one JSON array: write one object per line, as jq -c '.[]' {path} does.")
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise BadRecord(f"{path}:{number}: not JSON: {error}") from error
+        if not isinstance(row, dict):
+            raise BadRecord(f"{path}:{number}: not a row: an object was expected, not {type(row).__name__}.")
+        yield row
+
+
+def parquet_rows(path: Path) -> Iterator[Row]:
+    """The rows of a Parquet file, a batch in memory at a time."""
+    arrow, parquet = (plugins.require(name, "reading Parquet") for name in ("pyarrow", "pyarrow.parquet"))
+    try:
+        for batch in parquet.ParquetFile(path).iter_batches(batch_size=HEAD):
+            yield from batch.to_pylist()
+    except arrow.ArrowInvalid as error:
+        raise BadRecord(f"{path}: not a Parquet file: {error}") from error
+
+
+def _counter(model: str) -> Callable[[str], int]:
+    if not model:
+        return lambda text: len(WORDS.findall(text))
+    loaded = models.load(model)
+    return lambda text: len(loaded.token_ends([text])[0])

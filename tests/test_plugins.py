@@ -1,0 +1,180 @@
+"""Plug-ins: specs, the folder as the registry, the user's own packages, and what is said when something is missing."""
+
+import re
+import subprocess
+import sys
+import textwrap
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cotpress import plugins
+from cotpress.errors import CotpressError, MissingExtra, UnknownName
+from cotpress.plugins import Spec, parse_spec
+
+KINDS = ("tasks", "models", "scorers")
+
+
+@pytest.mark.parametrize(
+    ("text", "spec"),
+    [
+        ("tiny", Spec("tiny")),
+        ("hf:Qwen/Qwen2.5-0.5B", Spec("hf", "Qwen/Qwen2.5-0.5B")),
+        ("jsonl:C:\\data,v2\\a.jsonl", Spec("jsonl", "C:\\data,v2\\a.jsonl")),
+        ("surprisal:hf:org/model,unit=word", Spec("surprisal", "hf:org/model", {"unit": "word"})),
+        ("random,seed=3", Spec("random", options={"seed": "3"})),
+        ("http:http://host:8000/v1,model=a=b", Spec("http", "http://host:8000/v1", {"model": "a=b"})),
+        ("my_pkg.my_scorer:x", Spec("my_pkg.my_scorer", "x")),
+        (" tiny , dtype=float32", Spec("tiny", options={"dtype": "float32"})),
+        ("hf:a,b,c,dtype=", Spec("hf", "a,b,c", {"dtype": ""})),
+    ],
+)
+def test_a_spec_is_name_target_and_options(text: str, spec: Spec) -> None:
+    assert parse_spec(text) == spec
+
+
+@pytest.mark.parametrize("text", ["", ":x", ",a=1", "x,=1", "x,a=1,b", "x,a=1,a=2", "  "])
+def test_a_malformed_spec_is_one_sentence(text: str) -> None:
+    with pytest.raises(CotpressError, match="cannot read"):
+        parse_spec(text)
+
+
+NAME = st.from_regex(r"[a-z][a-z0-9.-]*", fullmatch=True)
+
+
+@given(
+    st.builds(
+        Spec,
+        NAME,
+        st.text().filter(lambda target: "=" not in target and not target.endswith(",")),
+        st.dictionaries(NAME, st.text().filter(lambda value: "," not in value)),
+    )
+)
+def test_a_spec_survives_its_written_form(spec: Spec) -> None:
+    assert parse_spec(str(spec)) == spec
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_file_of_a_folder_is_listed_with_one_line(kind: str) -> None:
+    found = plugins.available(kind)
+    assert found
+    for name, line in found.items():
+        assert re.fullmatch(r"[a-z][a-z0-9-]*", name)
+        assert line.strip(), f"{kind}/{name} does not say what it is"
+
+
+def test_listing_imports_nothing() -> None:
+    script = "import sys; from cotpress import plugins; plugins.available('models'); print('cotpress.models' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert found.stdout == "False\n"
+
+
+def test_an_unknown_name_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UnknownName, match="unknown model 'tinny'; did you mean tiny"):
+        plugins.load("models", "tinny")
+
+
+@pytest.mark.parametrize("name", ["..", "./runs", "runs/x", "a.b-c", "a..b", "Qwen/Qwen2.5"])
+def test_what_is_no_dotted_name_is_never_imported(name: str) -> None:
+    with pytest.raises(UnknownName):
+        plugins.find("models", name)
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A package of the user's own; gives a function that writes a plug-in file into it and returns its dotted name."""
+    monkeypatch.syspath_prepend(tmp_path)
+    package = tmp_path / f"own_{abs(hash(tmp_path))}"
+    package.mkdir()
+    (package / "__init__.py").touch()
+
+    def write(name: str, code: str) -> str:
+        (package / f"{name}.py").write_text(textwrap.dedent(code), encoding="utf-8")
+        return f"{package.name}.{name}"
+
+    return write
+
+
+def test_a_dotted_name_loads_the_users_own_plug_in_with_typed_options(own) -> None:
+    name = own(
+        "scorer",
+        """
+        from typing import Literal
+        Unit = Literal["word", "token"]
+        def load(target, *, seed: int = 0, scale: float | None = None, on: bool = False, unit: Unit = "word", raw=""):
+            return target, seed, scale, on, unit, raw
+        """,
+    )
+    loaded = plugins.load("scorers", f"{name}:x,seed=3,scale=0.5,on=true,unit=token,raw=7")
+    assert loaded == ("x", 3, 0.5, True, "token", "7")
+    assert plugins.load("scorers", Spec(name)) == ("", 0, None, False, "word", "")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ("seeed=3", "unknown option of scorer .*'seeed'; did you mean seed"),
+        ("seed=three", "option seed=three: Expected `int`, got `str`"),
+        ("unit=wrd", "unknown unit of scorer .*'wrd'; did you mean word"),
+        ("target=x", "unknown option of scorer"),
+    ],
+)
+def test_a_wrong_option_is_one_sentence(own, options: str, says: str) -> None:
+    name = own(
+        "scorer", "from typing import Literal\ndef load(target, *, seed: int = 0, unit: Literal['word', 'token'] = 'word'): ..."
+    )
+    with pytest.raises(CotpressError, match=says):
+        plugins.load("scorers", f"{name},{options}")
+
+
+def test_annotations_may_be_text(own) -> None:
+    name = own("scorer", "from __future__ import annotations\ndef load(target: str, seed: int = 0): return seed")
+    assert plugins.load("scorers", f"{name},seed=4") == 4
+
+
+def test_a_module_that_is_not_there_is_named_with_the_cure(own) -> None:
+    with pytest.raises(
+        CotpressError, match=r"scorer nowhere\.x: there is no module 'nowhere' on the Python path: .*PYTHONPATH"
+    ):
+        plugins.find("scorers", "nowhere.x")
+    package = own("there", "").partition(".")[0]
+    with pytest.raises(CotpressError, match=rf"there is no module '{package}.missing'"):
+        plugins.find("scorers", f"{package}.missing")
+
+
+def test_a_package_that_a_plug_in_lacks_is_named_with_its_extra(own, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "plotly", None)
+    with pytest.raises(MissingExtra, match=r"needs the package 'plotly': pip install 'cotpress\[report\]'"):
+        plugins.find("scorers", own("plots", "import plotly.graph_objects"))
+    with pytest.raises(CotpressError, match="needs the package 'no_such_thing', which is not installed"):
+        plugins.find("scorers", own("other", "import no_such_thing"))
+
+
+def test_a_module_without_load_is_one_sentence(own) -> None:
+    with pytest.raises(CotpressError, match=r"has no function load\(target"):
+        plugins.find("scorers", own("empty", ""))
+
+
+def test_our_own_mistakes_keep_their_traceback(own) -> None:
+    with pytest.raises(ModuleNotFoundError):
+        plugins.find("scorers", own("ours", "import cotpress.no_such_module"))
+    with pytest.raises(ZeroDivisionError):
+        plugins.find("scorers", own("broken", "1 / 0"))
+
+
+def test_a_required_package_is_imported_or_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert plugins.require("json.decoder", "this test").__name__ == "json.decoder"
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(MissingExtra, match=r"report needs the package 'jinja2': pip install 'cotpress\[report\]'"):
+        plugins.require("jinja2", "report")
+
+
+def test_the_extras_are_those_of_the_project() -> None:
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert set(plugins.EXTRAS) < set(project["optional-dependencies"])
+    for extra, packages in plugins.EXTRAS.items():
+        brought = {re.split(r"[<>=\[ ]", line)[0].replace("-", "_") for line in project["optional-dependencies"][extra]}
+        assert brought - {"cotpress", "datasets"} <= set(packages)

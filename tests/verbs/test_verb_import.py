@@ -1,0 +1,159 @@
+"""`cotpress import`: from the user's file to traces, with everything said that was guessed, left out or changed."""
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cotpress import models, storage
+from cotpress.errors import BadRecord, CotpressError, MissingExtra
+from cotpress.records import Trace
+from cotpress.verbs.import_ import import_
+
+ROWS = [
+    {"question": "What is 6 * 7?", "cot": "6 * 7 = <<6*7=42>>42", "answer": "42"},
+    {"question": "Again?", "cot": "", "answer": "1"},
+    {"question": "Once more?", "cot": "a\u2028b\r\n\0c", "answer": "1"},
+]
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8", newline="")
+    return path
+
+
+def test_traces_come_out_and_everything_is_said(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    out = tmp_path / "traces.jsonl"
+    import_(write(tmp_path / "mine.jsonl", ROWS), out=out, task="sums", instruction="Think.", model_name="me")
+    traces = list(storage.read(out, Trace))
+    assert [trace.reasoning for trace in traces] == ["6 * 7 = 42", "a\u2028b\r\n\0c"]
+    assert {(trace.model, trace.problem.task, trace.problem.instruction) for trace in traces} == {("me", "sums", "Think.")}
+    assert traces[0].n_tokens == 5
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "import: guessed --question question, --reasoning cot, --answer answer",
+        "import: lengths are counted in words and symbols, for want of --model; score counts the target's tokens anyway",
+        f"import: 2 records in {out}, 1 left out (no reasoning)",
+        "import: 1 traces: calculator marks such as <<48/2=24>> taken out",
+    ]
+    about = json.loads(storage.meta_path(out).read_bytes())
+    assert about["counts"] == {"in": 3, "out": 2, "dropped": {"no reasoning": 1}}
+    assert about["lengths_in"] == "words and symbols"
+    assert about["notes"] == {"calculator marks such as <<48/2=24>> taken out": 1}
+    assert about["options"]["reasoning"] == "cot"
+
+
+def test_lengths_are_counted_in_the_tokens_of_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Letters:
+        def token_ends(self, texts: list[str]) -> list[list[int]]:
+            return [list(range(1, len(text) + 1)) for text in texts]
+
+    monkeypatch.setattr(models, "load", {"letters": Letters()}.__getitem__)
+    out = tmp_path / "traces.jsonl"
+    import_(write(tmp_path / "mine.jsonl", ROWS), out=out, model="letters")
+    for trace in storage.read(out, Trace):
+        assert trace.n_tokens == len(trace.reasoning)
+        assert trace.n_conclusion_tokens == len(trace.completion()) - len(trace.reasoning)
+    assert json.loads(storage.meta_path(out).read_bytes())["lengths_in"] == "tokens of letters"
+
+
+def test_a_rerun_does_nothing_and_other_columns_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    file, out = write(tmp_path / "mine.jsonl", ROWS), tmp_path / "traces.jsonl"
+    import_(file, out=out)
+    before = out.stat().st_mtime_ns
+    import_(file, out=out)
+    assert out.stat().st_mtime_ns == before
+    assert "nothing to do" in capsys.readouterr().err
+    with pytest.raises(CotpressError, match=r"other options or input \(id\)"):
+        import_(file, out=out, id="question")
+
+
+def test_parquet_gives_what_json_lines_give(tmp_path: Path) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    rows = [
+        {
+            "problem": f"Question {i}?",
+            "generations": [f"<think>\nThis is {i}.\n</think>\n\n{i}"] * 2,
+            "answer": i,
+            "x": {"y": 1.5},
+        }
+        for i in range(250)
+    ]
+    parquet.write_table(arrow.Table.from_pylist(rows), tmp_path / "mine.parquet", row_group_size=7)
+    import_(tmp_path / "mine.parquet", out=tmp_path / "a.jsonl")
+    import_(write(tmp_path / "mine.jsonl", rows), out=tmp_path / "b.jsonl")
+    assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
+    assert sum(1 for _ in storage.read(tmp_path / "a.jsonl", Trace)) == 500
+
+
+def test_parquet_without_pyarrow_or_content_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "mine.parquet"
+    file.write_bytes(b"PAR1 but not really")
+    pytest.importorskip("pyarrow")
+    with pytest.raises(BadRecord, match=r"mine\.parquet: not a Parquet file"):
+        import_(file, out=tmp_path / "out.jsonl")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(MissingExtra, match=r"reading Parquet needs the package 'pyarrow': pip install 'cotpress\[parquet\]'"):
+        import_(file, out=tmp_path / "out.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b'{"question": "q", "cot": "c", "answer": "1"}\n\n{"question": \n', r"mine\.jsonl:3: not JSON: "),
+        (b'{"question": "q", "cot": "c", "answer": "1"}\n[1]\n', r"mine\.jsonl:2: not a row: an object was expected, not list"),
+        (b'{"question": "q\xff"}\n', r"mine\.jsonl:1: not JSON: .*utf-8"),
+        (b"[" * 100_000, "is one JSON array: write one object per line"),
+        (b'{"a":' * 100_000, r"mine\.jsonl:1: not JSON: .*recursion"),
+        (b' [{"question": "q"}]', "is one JSON array: write one object per line, as jq"),
+        (b"\n \n", "holds no rows"),
+        (b"", "holds no rows"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path, content: bytes, says: str) -> None:
+    file = tmp_path / "mine.jsonl"
+    file.write_bytes(content)
+    with pytest.raises(CotpressError, match=says) as caught:
+        import_(file, out=tmp_path / "out.jsonl")
+    assert "\n" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.jsonl"]
+
+
+def test_a_bad_line_far_down_leaves_no_output_that_looks_finished(tmp_path: Path) -> None:
+    file = write(tmp_path / "mine.jsonl", ROWS * 100)
+    with file.open("ab") as more:
+        more.write(b"oops\n")
+    out = tmp_path / "out.jsonl"
+    with pytest.raises(BadRecord, match=r"mine\.jsonl:301: not JSON"):
+        import_(file, out=out)
+    assert not out.exists()
+    write(file, ROWS * 100)
+    import_(file, out=out)
+    assert sum(1 for _ in storage.read(out, Trace)) == 200
+
+
+def test_what_json_forbids_but_people_have_is_read(tmp_path: Path) -> None:
+    rows = [{**ROWS[0], "score": math.nan}, {**ROWS[0], "question": "Half \ud83d"}]
+    file = tmp_path / "mine.jsonl"
+    file.write_bytes(b"\xef\xbb\xbf" + b"".join(json.dumps(row).encode() + b"\r\n" for row in rows))
+    out = tmp_path / "out.jsonl"
+    import_(file, out=out)
+    assert sum(1 for _ in storage.read(out, Trace)) == 1
+    assert json.loads(storage.meta_path(out).read_bytes())["counts"]["dropped"] == {
+        "half a character (a lone surrogate) in the question": 1
+    }
+
+
+def test_a_file_without_a_usable_row_is_one_sentence_with_the_reasons(tmp_path: Path) -> None:
+    with pytest.raises(CotpressError, match=r"import: nothing to write to .*out\.jsonl: 2 no reasoning"):
+        import_(write(tmp_path / "mine.jsonl", [ROWS[1]] * 2), out=tmp_path / "out.jsonl")
+
+
+def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(CotpressError, match=r"no file .*none\.parquet"):
+        import_(tmp_path / "none.parquet", out=tmp_path / "out.jsonl")
