@@ -177,6 +177,7 @@ class TrainingExample(Record, frozen=True, kw_only=True):
     prompt: list[Message]
     completion: str
     method: str = ""
+    scorer: str = ""
 
 
 class EvalRow(Record, frozen=True, kw_only=True):

@@ -1,0 +1,175 @@
+"""`CompressedTrace -> TrainingExample`: (question, ratio) as the prompt, short reasoning and conclusion as the completion.
+
+TokenSkip draws ONE ratio per example out of 1.0 and the compressed ones (specification section 2.6). It draws in file order
+from one generator; here every trace has a generator of its own, from the seed and the trace's key, so that order, restarts
+and left-out traces change nothing. The release's own draw and rows are in released.py.
+
+Token ids and labels are made by `tokenize_example` alone, for `cotpress train` and for `--format pretokenized`, with the
+model's own `prompt_ids`: what is trained on is what is served.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
+
+from cotpress.errors import CotpressError
+from cotpress.records import CompressedTrace, Message, Record, Trace, TrainingExample, check_ratio
+
+IGNORED = -100
+"""The label of a token that the loss does not count, as torch, TRL and Axolotl have it."""
+
+THINK = "<think>"
+
+Draw = Literal["one", "all"]
+
+
+class TrlRow(Record, frozen=True, kw_only=True):
+    """TRL's conversational prompt/completion row; its trainer takes the loss on the completion."""
+
+    prompt: list[Message]
+    completion: list[Message]
+    id: str
+    ratio: float | None
+
+
+class PretokenizedRow(Record, frozen=True, kw_only=True):
+    """The columns that TRL, Axolotl and LLaMA-Factory take as they are."""
+
+    input_ids: list[int]
+    attention_mask: list[int]
+    labels: list[int]
+
+
+class Tokens(NamedTuple):
+    """One example as the model sees it: prompt, completion, end of turn."""
+
+    ids: list[int]
+    labels: list[int]
+    """The same ids, and `IGNORED` on the prompt."""
+
+
+@runtime_checkable
+class Tokenizing(Protocol):
+    """What of a model is needed to make token ids; `cotpress.models.hf.HFModel` has it."""
+
+    @property
+    def end_id(self) -> int:
+        """The token that ends the assistant's turn."""
+        ...
+
+    def prompt_ids(self, messages: Sequence[Message]) -> list[int]:
+        """The chat up to where the assistant goes on: also what is served."""
+        ...
+
+    def text_ids(self, text: str) -> list[int]:
+        """A piece of the assistant's turn."""
+        ...
+
+
+def build(
+    compressed: Iterable[CompressedTrace],
+    *,
+    draw: Draw = "one",
+    seed: int = 42,
+    ratios: Sequence[float] | None = None,
+    dropped: Counter[str] | None = None,
+    noted: Counter[str] | None = None,
+) -> Iterator[TrainingExample]:
+    """Examples, trace by trace: at `one` ratio drawn for it, or at `all`.
+
+    `ratios` are those to choose from; None: those at hand for the trace, and 1.0. Lines of one trace must be adjacent, as
+    `compress` writes them. `dropped` counts the traces left out by reason, `noted` those that were kept ungraded.
+    """
+    dropped, noted = Counter() if dropped is None else dropped, Counter() if noted is None else noted
+    chosen = None if ratios is None else sorted({check_ratio(ratio) for ratio in ratios})
+    for trace, cuts in by_trace(compressed):
+        if reason := unfit(trace):
+            dropped[reason] += 1
+            continue
+        if trace.grade is None:
+            noted["ungraded, kept"] += 1
+        offered = sorted({*cuts, 1.0}) if chosen is None else chosen
+        drawn = offered if draw == "all" else [random.Random(f"{seed}|{trace.key}").choice(offered)]
+        for ratio in drawn:
+            yield example(trace, cuts, ratio)
+
+
+def by_trace(compressed: Iterable[CompressedTrace]) -> Iterator[tuple[Trace, dict[float, CompressedTrace]]]:
+    """Each trace with its cuts by ratio; `CotpressError` for a trace that comes twice, or twice at one ratio."""
+    seen: set[str] = set()
+    for key, group in groupby(compressed, key=lambda cut: cut.trace.key):
+        cuts = list(group)
+        by_ratio = {cut.ratio: cut for cut in cuts}
+        if key in seen or len(by_ratio) < len(cuts):
+            raise CotpressError(
+                f"trace {key} comes twice among the compressed traces: remove the double, "
+                "or build from one method's file at a time, as compress wrote it."
+            )
+        seen.add(key)
+        yield cuts[0].trace, by_ratio
+
+
+def unfit(trace: Trace) -> str:
+    """Why a trace is no example to learn from; empty if it is one. An ungraded trace is taken to be right."""
+    if trace.grade is not None and not trace.grade.correct:
+        return "wrong answer"
+    if not trace.finished:
+        return "cut off by the token limit"
+    return "" if trace.conclusion.strip() else "no conclusion"
+
+
+def example(trace: Trace, cuts: dict[float, CompressedTrace], ratio: float) -> TrainingExample:
+    """The trace at one ratio; the original, if 1.0 is not among the cuts."""
+    if ratio not in cuts and ratio != 1.0:
+        raise CotpressError(
+            f"trace {trace.key} was not compressed at ratio {ratio:g}: compress at it too, or leave it out of --ratios."
+        )
+    any_cut = next(iter(cuts.values()))
+    return TrainingExample(
+        problem=trace.problem,
+        ratio=ratio,
+        prompt=trace.problem.prompt(ratio),
+        completion=trace.completion(cuts[ratio].reasoning if ratio in cuts else None),
+        method=any_cut.method,
+        scorer=any_cut.scorer,
+    )
+
+
+def trl_rows(examples: Iterable[TrainingExample]) -> Iterator[TrlRow]:
+    """Rows for `trl sft` and every trainer that reads messages; TRL adds the template's text after the end of the turn."""
+    for one in examples:
+        said: list[Message] = [{"role": "assistant", "content": one.completion}]
+        yield TrlRow(prompt=one.prompt, completion=said, id=one.problem.id, ratio=one.ratio)
+
+
+def pretokenized_rows(
+    examples: Iterable[TrainingExample], model: Tokenizing, dropped: Counter[str] | None = None
+) -> Iterator[PretokenizedRow]:
+    """The exact path: what `cotpress train` trains on. `dropped` counts what can have no row."""
+    for one in examples:
+        tokens = tokenize_example(one, model)
+        if model.end_id in tokens.labels[:-1]:
+            # Chat markup spelled out in a trace would teach the model to stop there.
+            if dropped is not None:
+                dropped["end-of-turn token inside the completion"] += 1
+            continue
+        yield PretokenizedRow(input_ids=tokens.ids, attention_mask=[1] * len(tokens.ids), labels=tokens.labels)
+
+
+def tokenize_example(one: TrainingExample, model: Tokenizing) -> Tokens:
+    """Prompt ids exactly as they are served, then the completion and the end of the turn, the only tokens with labels."""
+    prompt = model.prompt_ids(one.prompt)
+    said = [*model.text_ids(_not_opened_twice(prompt, one.completion, model)), model.end_id]
+    return Tokens(prompt + said, [IGNORED] * len(prompt) + said)
+
+
+def _not_opened_twice(prompt: list[int], completion: str, model: Tokenizing) -> str:
+    """The completion without its `<think>` where the chat template's prompt ends with one (R1 and its kin)."""
+    if completion.startswith(THINK):
+        for opening in (f"{THINK}\n", THINK):
+            ids = model.text_ids(opening)
+            if prompt[-len(ids) :] == ids:
+                return completion.removeprefix(THINK).removeprefix(opening.removeprefix(THINK))
+    return completion

@@ -1,0 +1,52 @@
+"""`cotpress train`: fine-tune a model on training examples."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from cotpress import models, plugins, storage
+from cotpress.errors import CotpressError
+from cotpress.pipeline._train_options import TrainOptions
+from cotpress.records import TrainingExample
+from cotpress.verbs.common import say
+
+
+def train(
+    examples: Path,
+    /,
+    *,
+    model: str,
+    out: Path,
+    options: Annotated[TrainOptions | None, Parameter(name="*")] = None,
+) -> None:
+    """Fine-tune a model: LoRA by default, at the paper's settings; the loss counts the completion only.
+
+    Example: cotpress train train.jsonl --model hf:Qwen/Qwen2.5-1.5B-Instruct --out runs/qwen
+
+    Parameters
+    ----------
+    examples
+        Training examples, as `cotpress build` writes them without --format.
+    model
+        The model to be taught.
+    out
+        Folder for the trained model (or adapter) with its tokenizer, and what a rerun goes on from.
+    options
+        How to train.
+    """
+    for package in ("torch", "transformers", "trl", "peft", "datasets", "accelerate"):
+        plugins.require(package, "cotpress train")
+    from cotpress.models.hf import HFModel  # torch and TRL take seconds to load: not for --help
+    from cotpress.pipeline import train as stage
+
+    taught = models.load(model)
+    if not isinstance(taught, HFModel):
+        raise CotpressError(f"model {model} answers, but has no weights to train here: name a folder or hub id, as hf:…")
+    done = stage.train(storage.read(examples, TrainingExample), taught, out, options, say=say)
+    if int(os.environ.get("RANK", "0")):
+        return
+    left_out = "".join(f", {count} left out ({why})" for why, count in sorted(done.left_out.items()))
+    loss = "" if done.loss is None else f", loss {done.loss:.3f}"
+    say(f"train: {out} holds {done.steps} steps over {done.examples} examples{loss}{left_out}")
