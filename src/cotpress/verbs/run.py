@@ -1,0 +1,100 @@
+"""`cotpress run METHOD`: the whole walk in one folder. Every verb resumes, so the run does."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from cotpress import plugins
+from cotpress.pipeline._train_options import TrainOptions
+from cotpress.records import check_ratio
+from cotpress.segments import Protect
+from cotpress.verbs.build import build
+from cotpress.verbs.common import say
+from cotpress.verbs.compress import compress
+from cotpress.verbs.evaluate import evaluate
+from cotpress.verbs.generate import generate
+from cotpress.verbs.grade import grade
+from cotpress.verbs.report import report
+from cotpress.verbs.score import score
+from cotpress.verbs.train import train
+
+Many = Parameter(consume_multiple=True)
+
+LLMLINGUA2 = "llmlingua2:microsoft/llmlingua-2-xlm-roberta-large-meetingbank"
+"""TokenSkip's scorer."""
+
+
+def run(
+    walk: Annotated[Literal["tokenskip"], Parameter(name="METHOD")],
+    /,
+    *,
+    task: str,
+    model: str,
+    out: Path,
+    scorer: str = LLMLINGUA2,
+    protect: Protect = "symbols",
+    ratios: Annotated[tuple[float, ...], Many] = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5),
+    draw: Literal["one", "all"] = "one",
+    limit: int | None = None,
+    eval_limit: int | None = None,
+    max_tokens: int = 512,
+    baseline: Annotated[tuple[str, ...], Many] = ("truncation", "random"),
+    options: Annotated[TrainOptions | None, Parameter(name="*")] = None,
+) -> None:
+    """Walk a whole method: generate, grade, score, compress, build, train, eval, report; started again, it goes on.
+
+    Example: cotpress run tokenskip --task gsm8k --model hf:Qwen/Qwen2.5-1.5B-Instruct --out runs/q
+
+    Parameters
+    ----------
+    walk
+        tokenskip: prune unimportant tokens at a ratio that the model learns to obey.
+    task
+        What is asked: trained on its split train, judged on its split test.
+    model
+        The model to be taught.
+    out
+        Folder for every intermediate file, the trained model and report.html.
+    scorer
+        What assigns importance.
+    protect
+        symbols: digits, operators, LaTeX commands and \\boxed{…} are never dropped; none: the paper's setting.
+    ratios
+        Fractions of reasoning tokens to train on and to judge at.
+    draw
+        one: each trace at one ratio drawn for it, as in the paper; all: each trace at every ratio.
+    limit
+        How many problems to generate reasoning for.
+    eval_limit
+        How many problems to judge on.
+    max_tokens
+        Longest answer, in training and in evaluation.
+    baseline
+        be-concise, only-numbers, abbre-words, lc-prompt; truncation, random (controls at the ratio really reached).
+    options
+        How to train.
+    """
+    traces, graded, scored = out / "traces.jsonl", out / "graded.jsonl", out / "scored.jsonl"
+    compressed, examples, trained, judged = out / "compressed.jsonl", out / "train.jsonl", out / "model", out / "eval.jsonl"
+    levels = sorted({check_ratio(ratio) for ratio in ratios}, reverse=True)
+    for kind, name in (("tasks", task), ("scorers", scorer)):
+        plugins.find(kind, plugins.parse_spec(name).name)  # a missing package or a wrong name shows now, not after hours
+    generate(task=task, model=model, out=traces, split="train", limit=limit, max_tokens=max_tokens)
+    grade(traces, out=graded)
+    score(graded, scorer=scorer, target=model, out=scored, protect=protect)
+    compress(scored, ratios=levels, out=compressed, method=walk)
+    build(compressed, out=examples, draw=draw)
+    train(examples, model=model, out=trained, options=options)
+    evaluate(
+        task=task,
+        model=str(trained),
+        out=judged,
+        ratios=levels,
+        baseline=list(baseline),
+        original=model,
+        limit=eval_limit,
+        max_tokens=max_tokens,
+    )
+    report(judged, scored=scored, out=out / "report.html")
+    say(f"run: open {out / 'report.html'}")
