@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cotpress import plugins
+from cotpress import models, plugins
 from cotpress.errors import CotpressError, MissingExtra, UnknownName
 from cotpress.plugins import Spec, parse_spec
 
@@ -178,3 +178,9 @@ def test_the_extras_are_those_of_the_project() -> None:
     for extra, packages in plugins.EXTRAS.items():
         brought = {re.split(r"[<>=\[ ]", line)[0].replace("-", "_") for line in project["optional-dependencies"][extra]}
         assert brought - {"cotpress", "datasets"} <= set(packages)
+
+
+@pytest.mark.parametrize("spec", ["Qwen/Qwen2.5-0.5B,dtype=float32", "./runs/x"])
+def test_a_model_folder_that_is_not_there_is_told_from_a_hub_name(spec: str) -> None:
+    with pytest.raises(CotpressError, match=r"there is no model folder .*: for a model of that name on the Hub, write hf:"):
+        models.load(spec)

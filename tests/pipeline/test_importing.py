@@ -211,6 +211,16 @@ def test_a_completion_is_never_changed(text: str) -> None:
     assert len(traces) + dropped.total() == 1
 
 
+@pytest.mark.parametrize("content", ["", None, "\n\n"])
+def test_a_reply_that_was_cut_off_gets_no_conclusion_from_the_reference(content: str | None) -> None:
+    message = {"role": "assistant", "content": content, "reasoning_content": "Six times"}
+    chat = only({"messages": [{"role": "user", "content": Q}, message], "answer": "42"})
+    columns = only({"question": Q, "reasoning": "Six times", "response": content, "answer": "42"})
+    tagged = only({"question": Q, "completion": "<think>\nSix times\n</think>", "answer": "42"})
+    for trace in (chat, columns, tagged):
+        assert (trace.reasoning, trace.conclusion, trace.finished) == ("Six times", "", False)
+
+
 @given(st.text())
 def test_a_gold_reasoning_without_marks_is_taken_as_it_is(text: str) -> None:
     traces, dropped, _ = imported({"question": Q, "cot": text, "answer": "1"})
@@ -241,7 +251,17 @@ def test_named_columns_win_over_guesses_and_may_be_dotted_paths() -> None:
 
 @pytest.mark.parametrize(
     ("path", "value"),
-    [("a.b", 1), ("c.d", 2), ("l.1.x", 3), ("l.9.x", None), ("l.x", None), ("c.d.e", None), ("none", None), ("l.-1", None)],
+    [
+        ("", None),
+        ("a.b", 1),
+        ("c.d", 2),
+        ("l.1.x", 3),
+        ("l.9.x", None),
+        ("l.x", None),
+        ("c.d.e", None),
+        ("none", None),
+        ("l.-1", None),
+    ],
 )
 def test_a_path_finds_whole_names_keys_and_list_entries(path: str, value: Any) -> None:
     assert at({"a.b": 1, "a": {"b": 0}, "c": {"d": 2}, "l": [{}, {"x": 3}]}, path) == value
@@ -291,7 +311,7 @@ CHAT = [{"role": "user", "content": Q}, {"role": "assistant", "content": THINK}]
         ({"question": "", "cot": "x", "answer": "1"}, "no question"),
         ({"question": ["a", "b"], "cot": "x", "answer": "1"}, "question is not text but list"),
         ({"question": Q, "cot": "x", "answer": ["1", "2"]}, "answer is not text but list"),
-        ({"question": Q, "cot": "x"}, "no conclusion, and no answer to make one from"),
+        ({"question": Q, "cot": "x"}, "no answer to make a conclusion from"),
         ({"question": Q, "cot": "#### 72", "answer": "72"}, "no reasoning"),
         ({"question": Q, "cot": "x \ud83d", "answer": "1"}, "half a character (a lone surrogate) in the reasoning"),
         ({"question": "\udfff", "cot": "x", "answer": "1"}, "half a character (a lone surrogate) in the question"),
@@ -319,10 +339,6 @@ def test_a_row_that_cannot_be_used_is_counted_with_its_reason(row: dict[str, Any
         ([CHAT[0], {"role": "tool", "content": "x"}, CHAT[1]], "not one question and one reply"),
         ([CHAT[0], {"role": "assistant", "content": None}], "no completion"),
         ([CHAT[0], {"role": "assistant", "content": "<think>\n\n</think>\n\n"}], "no reasoning"),
-        (
-            [CHAT[0], {"role": "assistant", "content": "", "reasoning_content": "x"}],
-            "no conclusion, and no answer to make one from",
-        ),
     ],
 )
 def test_a_chat_of_another_shape_is_counted_with_its_reason(turns: Any, reason: str) -> None:

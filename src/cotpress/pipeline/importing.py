@@ -68,8 +68,10 @@ class Reply(NamedTuple):
     """One completion as it stands in a row, unchecked."""
 
     content: Any
-    """The whole completion; where the reasoning stands apart, the conclusion or None."""
+    """The whole completion; where the reasoning stands apart, the conclusion."""
     reasoning: Any = None
+    gold: bool = False
+    """Whether the reasoning has no conclusion of its own, so that the reference answer makes one."""
     think: bool = False
     """Whether the reasoning was taken out of think tags (a message's `reasoning_content`), which then go around it again."""
 
@@ -95,7 +97,7 @@ def find_columns(rows: Sequence[Row], named: Columns) -> Columns:
             found = replace(found, messages=guess("messages"))
         elif "solution" in present:  # after the others: beside generations or messages it is the reference, not a trace
             found = replace(found, reasoning="solution")
-        elif found.answer and any(final_line(str(at(row, found.answer)))[1] for row in rows):
+        elif any(final_line(str(at(row, found.answer)))[1] for row in rows):
             found = replace(found, reasoning=found.answer)  # GSM8K as it is published
         else:
             raise CotpressError(
@@ -157,7 +159,7 @@ def import_traces(
                 conclusion=parts.conclusion,
                 n_tokens=count(reasoning),
                 n_conclusion_tokens=count(parts.opening) + count(parts.closing + parts.conclusion),
-                finished=bool(parts.closing.strip() or not parts.opening.strip()),
+                finished=bool(parts.conclusion) or (reply.reasoning is None and not parts.opening.strip()),
                 opening=parts.opening,
                 closing=parts.closing,
             )
@@ -170,8 +172,8 @@ def read_row(row: Row, columns: Columns, notes: Counter[str]) -> tuple[Any, list
         values = value if isinstance(value, list) else [value]
         if columns.completion:
             return at(row, columns.question), [Reply(value) for value in values]
-        conclusion = at(row, columns.conclusion) if columns.conclusion else None
-        return at(row, columns.question), [Reply(conclusion, "" if value is None else value) for value in values]
+        conclusion, gold = at(row, columns.conclusion), not columns.conclusion
+        return at(row, columns.question), [Reply(conclusion, "" if value is None else value, gold) for value in values]
     turns = at(row, columns.messages)
     if not (isinstance(turns, list) and turns and all(isinstance(turn, dict) for turn in turns)):
         raise Unusable("no messages")
@@ -183,29 +185,28 @@ def read_row(row: Row, columns: Columns, notes: Counter[str]) -> tuple[Any, list
         raise Unusable("not one question and one reply" if "assistant" in roles else "no reply")
     asked, replied = (turn.get("content", turn.get("value")) for turn in turns)
     reasoning = turns[1].get("reasoning_content") or turns[1].get("reasoning")
-    return asked, [Reply(replied, reasoning, think=True)]
+    return asked, [Reply(replied, reasoning or None, think=True)]
 
 
 def take_apart(reply: Reply, answer: str) -> Parts:
-    """Opening, reasoning, closing and conclusion of a reply; where there is no conclusion it is made to say `answer`."""
+    """Opening, reasoning, closing and conclusion of a reply; a reply that was cut off has no conclusion."""
     if reply.reasoning is None:
         return _with_reasoning(split_tagged(text(reply.content, "completion")))
-    reasoning, content = text(reply.reasoning, "reasoning"), text(reply.content, "conclusion", optional=True)
+    reasoning, conclusion = text(reply.reasoning, "reasoning"), text(reply.content, "conclusion", optional=True).lstrip()
+    parts = Parts("", final_line(reasoning)[0] if reply.gold else reasoning, "\n\n", "")
     if reply.think:
         parts = Parts("<think>\n", reasoning.strip("\n"), "\n</think>\n\n", "")
-        content = content.lstrip("\n")
     elif any(tag in reasoning for tag in ("<think>", "</think>", BEGIN)):
         parts = split_tagged(reasoning)
-    else:
-        parts = Parts("", final_line(reasoning)[0], "", "")
-    conclusion = parts.conclusion or content or (f"The final answer is \\boxed{{{answer}}}." if answer else "")
-    if not conclusion:
-        raise Unusable("no conclusion, and no answer to make one from")
-    closing = parts.closing
-    if not parts.conclusion and not reply.think:
-        tag = "\n</think>" if "<think>" in parts.opening and "</think>" not in closing else closing.rstrip()
-        closing = f"{tag}\n\n"
-    return _with_reasoning(Parts(parts.opening, parts.reasoning, closing, conclusion))
+        conclusion = parts.conclusion or conclusion
+        if not parts.conclusion:
+            tag = "\n</think>" if "<think>" in parts.opening else ""
+            parts = parts._replace(closing=(parts.closing.rstrip() or tag) + "\n\n")
+    if reply.gold and not conclusion:
+        if not answer:
+            raise Unusable("no answer to make a conclusion from")
+        conclusion = f"The final answer is \\boxed{{{answer}}}."
+    return _with_reasoning(parts._replace(conclusion=conclusion, closing=parts.closing if conclusion else ""))
 
 
 def split_tagged(completion: str) -> Parts:
@@ -230,7 +231,7 @@ def final_line(solution: str) -> tuple[str, str]:
 
 
 def at(row: Any, path: str) -> Any:
-    """What stands at a dotted path; None where nothing does. A name with dots in it is tried whole first."""
+    """What stands at a dotted path; None where nothing does, or for no path. A name with dots in it is tried whole first."""
     if isinstance(row, dict) and path in row:
         return row[path]
     head, _, rest = path.partition(".")
@@ -261,7 +262,7 @@ def text(value: Any, what: str, *, optional: bool = False) -> str:
 
 def _problem(row: Row, columns: Columns, question: Any, task: str, instruction: str) -> Problem:
     question = text(question, "question")
-    answer = at(row, columns.answer) if columns.answer else None
+    answer = at(row, columns.answer)
     answer = text(answer[0] if isinstance(answer, list) and len(answer) == 1 else answer, "answer", optional=True)
     answer = (final_line(answer)[1] or answer).strip()
     name = text(at(row, columns.id), "id") if columns.id else f"{task}/{hashlib.sha256(question.encode()).hexdigest()[:16]}"
