@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from cotpress import plugins
+from cotpress.errors import CotpressError
 from cotpress.records import Message, Record
 
 
@@ -74,4 +75,6 @@ def load(spec: str) -> Model:
         head = spec.partition(",")[0]
         if Path(head).is_dir():
             spec = f"hf:{spec}"
+        elif ":" not in head:
+            raise CotpressError(f"there is no model folder {head}: for a model of that name on the Hub, write hf:{head}.")
     return cast(Model, plugins.load("models", spec))

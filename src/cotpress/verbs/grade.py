@@ -38,7 +38,7 @@ def grade(traces: Path, /, *, out: Path, grader: str | None = None, json: bool =
         storage.read(traces, Trace),
         verb="grade",
         options={"traces": storage.hash_file(traces), "grader": grader},
-        total=sum(1 for _ in storage.lines(traces)),
+        total=storage.count(traces, Trace),
         skip=lambda trace: trace.key,
         key=lambda trace: trace.key,
     )

@@ -35,7 +35,7 @@ def score(traces: Path, /, *, scorer: str, target: str, out: Path, protect: Lite
         storage.read(traces, Trace),
         verb="score",
         options=options,
-        total=sum(1 for _ in storage.lines(traces)),
+        total=storage.count(traces, Trace),
         skip=lambda trace: trace.key,
         key=lambda scored: scored.key,
     )
