@@ -6,10 +6,8 @@ import msgspec
 
 from cotpress import grading, plugins
 
-METHODS = {
-    "tokenskip": "The least important tokens are dropped, and the model learns to reason at a ratio",
-    "cts": "The same, with importance as what a condition (the answer) changes in a reference model",
-}
+METHODS = {"tokenskip": "Unimportant tokens are pruned at a ratio that the model learns to obey"}
+"""What `cotpress run` walks."""
 
 
 def ls(*, json: bool = False) -> None:
