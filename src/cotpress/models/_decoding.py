@@ -24,9 +24,11 @@ ROOM = 64
 """Steps for which the buffers of keys and values are enlarged at once."""
 
 
-class RoomyLayer(DynamicLayer):
+class RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers is untyped
     """Keys and values in buffers with room for more, where the layer it stands for copies them all at every step."""
 
+    keys: torch.Tensor
+    values: torch.Tensor
     buffers: tuple[torch.Tensor, torch.Tensor] | None = None
 
     def update(

@@ -73,7 +73,7 @@ class HFModel:
         after = self._render([{"role": "user", "content": "?"}, {"role": "assistant", "content": said}], False).rpartition(
             said
         )[2]
-        ends = [i for i in self.text_ids(after) if i in self.tokenizer.all_special_ids]
+        ends = [i for i in self.text_ids(after) if i in self.tokenizer.added_tokens_decoder]
         if not ends and self.tokenizer.eos_token_id is None:
             raise CotpressError(f"model {self.name}: neither chat template nor tokenizer names an end token: set eos_token.")
         return int(ends[0] if ends else self.tokenizer.eos_token_id)
@@ -86,8 +86,8 @@ class HFModel:
         text = self._render(messages, True)
         encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
         ids: list[int] = encoded["input_ids"]
-        special = set(self.tokenizer.all_special_ids)
-        if any(token in message["content"] for message in messages for token in self.tokenizer.all_special_tokens):
+        special = {i: token.content for i, token in self.tokenizer.added_tokens_decoder.items() if token.special}
+        if any(token in message["content"] for message in messages for token in special.values()):
             said = _spans(text, [message["content"].strip() for message in messages])
             ids = []
             for token, (start, end) in zip(encoded["input_ids"], encoded["offset_mapping"], strict=True):

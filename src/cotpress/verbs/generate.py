@@ -84,6 +84,4 @@ def generate(
     traces = list(storage.read(out, Trace))
     finished = sum(trace.finished for trace in traces)
     unsplit = sum(not trace.conclusion for trace in traces)
-    say(
-        f"generate: {len(traces)} traces, {finished / len(traces):.1%} finished, {unsplit} without a conclusion to be told apart"
-    )
+    say(f"generate: {len(traces)} traces, {finished / len(traces):.1%} finished, {unsplit} without a conclusion")
