@@ -33,13 +33,14 @@ class Concluder:
 
     name = "m"
 
-    def __init__(self):
+    def __init__(self, text="12}.", finished=True):
         self.requests = []
+        self.text, self.finished = text, finished
 
     def generate(self, requests, sampling):
         for request in requests:
             self.requests.append(request)
-            yield Completion(text="12}.", n_tokens=2, finished=True, seconds=0.5)
+            yield Completion(text=self.text, n_tokens=2, finished=self.finished, seconds=0.5)
 
     token_ends = staticmethod(words)
 
@@ -149,6 +150,27 @@ def test_a_control_lets_the_model_conclude_from_the_shortened_reasoning():
         assert one.n_tokens == 6
         assert (one.finished, one.seconds, one.grade) == (True, 0.5, None)
     assert result[0].n_conclusion_tokens == 2 + len(words(["<think>\nThe answer is \\boxed{"])[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "finished", "expected"),
+    [
+        ("12}.", True, ("12}.", True)),
+        ("12}.\nMia has\nThe answer is 12", False, ("12}.", True)),
+        ("12}. Mia has Mia has", False, ("12}. Mia has Mia has", False)),
+        ("\n12}.", True, ("\n12}.", True)),
+    ],
+)
+def test_a_conclusion_that_was_begun_ends_with_its_line(text, finished, expected):
+    original = trace()
+    (one,) = concluded([original], Concluder(text, finished), Sampling(), "random", 0.5, lead(original))
+    assert (one.conclusion.removeprefix(r"The answer is \boxed{"), one.finished) == expected
+
+
+def test_a_conclusion_behind_markup_may_have_many_lines():
+    original = trace(opening="<think>", closing="</think>\n")
+    (one,) = concluded([original], Concluder("So.\n12", False), Sampling(), "random", 0.5, lead(original))
+    assert (one.conclusion, one.finished, one.n_conclusion_tokens) == ("So.\n12", False, 2 + 1)
 
 
 def test_an_empty_reasoning_stays_empty():

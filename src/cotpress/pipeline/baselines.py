@@ -7,8 +7,9 @@ The controls `truncation` (the first tokens) and `random` (random segments, in o
 reasoning to the ratio a method *actually* reached (A10) and let the untouched model write only the conclusion, from a
 prefill. That is a stronger control than the paper's truncation, which caps the output tokens and so mostly ends without an
 answer: graded strictly, it would be wrong by construction. Where the conclusion follows the reasoning without markup, the
-prefill also holds its first words, as in the original trace, up to where the answer begins: the model shall conclude, not
-reason on. Their `seconds` are those of the conclusion alone.
+prefill also holds its first words, as in the original trace, up to where the answer begins, and the conclusion ends with its
+line: the model shall conclude, not reason on (small models otherwise repeat the line until the token limit, which would make
+the control weaker than it is). Their `seconds` are those of the conclusion alone.
 """
 
 import re
@@ -97,14 +98,16 @@ def concluded(
         for cut, begin in zip(cuts, leads, strict=True)
     )
     for cut, begin, marks, answer in zip(cuts, leads, markup, model.generate(requests, sampling), strict=True):
+        line, more, _ = answer.text.partition("\n")
+        in_line = bool(begin.stem and more and line.strip())
         yield msgspec.structs.replace(
             cut.trace,
             reasoning=cut.reasoning,
             closing=begin.closing,
-            conclusion=begin.stem + answer.text,
+            conclusion=begin.stem + (line if in_line else answer.text),
             n_tokens=cut.n_tokens,
-            n_conclusion_tokens=len(marks) + answer.n_tokens,
-            finished=answer.finished,
+            n_conclusion_tokens=len(marks) + (len(model.token_ends([line])[0]) if in_line else answer.n_tokens),
+            finished=answer.finished or in_line,
             seconds=answer.seconds,
             grade=None,
         )
