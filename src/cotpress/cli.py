@@ -36,12 +36,11 @@ OUTPUT_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.E
 
 
 def docstring(verb: str) -> str:
-    """What a verb says about itself; empty where there is no such verb."""
+    """What a verb says about itself."""
     name = NAMES.get(verb, verb)
-    file = Path(__file__).parent / "verbs" / f"{name}.py"
-    body = ast.parse(file.read_text(encoding="utf-8")).body if file.exists() else []
-    functions = (node for node in body if isinstance(node, ast.FunctionDef) and node.name == name)
-    return next((ast.get_docstring(function) or "" for function in functions), "")
+    body = ast.parse((Path(__file__).parent / "verbs" / f"{name}.py").read_text(encoding="utf-8")).body
+    function = next(node for node in body if isinstance(node, ast.FunctionDef) and node.name == name)
+    return ast.get_docstring(function) or ""
 
 
 def _shown(default: object) -> str | None:
@@ -60,9 +59,8 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 for _place, _verb in enumerate(VERBS):
-    if text := docstring(_verb):
-        _name = NAMES.get(_verb, _verb)
-        app.command(f"cotpress.verbs.{_name}:{_name}", name=_verb, help=text, sort_key=_place)
+    _name = NAMES.get(_verb, _verb)
+    app.command(f"cotpress.verbs.{_name}:{_name}", name=_verb, help=docstring(_verb), sort_key=_place)
 
 
 def main() -> None:
