@@ -154,6 +154,8 @@ def test_the_original_may_be_another_or_none(run, tmp_path):
     ("change", "message"),
     [
         ({"limit": 0}, "--limit 0 leaves no problem"),
+        ({"max_tokens": 0}, "choose --max-tokens of at least 1"),
+        ({"ratios": [0.0]}, "ratio 0 is not a fraction of kept tokens"),
         ({"split": "endless"}, "more than 20000 problems in split endless: say how many with --limit"),
         ({"split": "train"}, "unknown split of task plus 'train'"),
         ({"baseline": ["randon"]}, "unknown baseline 'randon'; did you mean random"),

@@ -88,6 +88,8 @@ def evaluate(
     json
         Print the rows as JSON instead of a table.
     """
+    if max_tokens < 1 or temperature < 0:
+        raise CotpressError("choose --max-tokens of at least 1 and --temperature of at least 0.")
     asked = tasks.load(task)
     problems = take(asked, split, limit)
     trained = checkpoint(model)
