@@ -24,22 +24,7 @@ WIDE = {"initializer_range": 0.5}  # so that scores differ as a trained model's 
 def xlm_roberta(folder: Path, texts: Sequence[str], *, window: int = 512, **config: object) -> Path:
     """Unigram and Metaspace behind NFKC; characters and some words and parts of words."""
     characters = sorted({c for text in texts for c in unicodedata.normalize("NFKC", text) if c.isascii() and c > " "})
-    whole = [
-        "the",
-        "sold",
-        "clips",
-        "altogether",
-        "answer",
-        "is",
-        "and",
-        "that",
-        "total",
-        "Step",
-        "multiply",
-        "more",
-        "we",
-        "get",
-    ]
+    whole = ["the", "sold", "clips", "altogether", "answer", "is", "and", "that", "total", "Step", "more", "we", "get"]
     parts = ["bcde", "so", "nd", "ol", "{1", "()", "<=", "**", "==", "...", "fr", "ac", "ed", "./", "+,", "\\]", "\\["]
     first = ["▁", "▁(", "▁$", "▁4", "▁1", *("▁" + word for word in whole)]
     pieces = dict.fromkeys([*characters, *"×÷−≤π°⁄", *parts, *first])

@@ -123,11 +123,11 @@ def chunk_text(tokens: Sequence[str], spans: Sequence[Span]) -> tuple[str, list[
     It is normalised text with single spaces (Q4, Q5) that begins with a word even in the middle of one.
     """
     text, where = "", []
-    for n, (token, (start, end)) in enumerate(zip(tokens, spans, strict=True)):
-        spaces, shown = (" " if n and token.startswith("▁") else ""), token.lstrip("▁")
-        text += spaces + shown
+    for token, (start, end) in zip(tokens, spans, strict=True):
+        space, shown = " " * token.startswith("▁"), token.lstrip("▁")
+        text += space + shown
         alike = len(shown) == end - start
-        where += [(start, start)] * len(spaces)
+        where += [(start, start)] * len(space)
         where += [(start + i, start + i + 1) if alike else (start, end) for i in range(len(shown))]
     return text, where
 

@@ -10,7 +10,6 @@ chunks overlap by a quarter, and batches are filled by tokens. `compat=released`
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, groupby
-from operator import itemgetter
 from typing import Any, Literal
 
 import numpy as np
@@ -133,13 +132,15 @@ def merged(chunks: Sequence[tuple[Any, NDArray[np.float32]]], overlap: int) -> I
         text = [i for i, special in enumerate(chunk.special_tokens_mask) if not special]
         first = overlap - overlap // 2 if n > 0 else 0
         last = len(text) - (overlap // 2 if n < len(chunks) - 1 else 0)
+        tokens, offsets, probabilities = chunk.tokens, chunk.offsets, keep.tolist()  # each access makes a new list
         for i in text[first:last]:
-            start, end = chunk.offsets[i]
-            ends.append((start or end) if chunk.tokens[i] == "▁" else end)
-            values.append(float(keep[i]))
-    pieces = groupby(zip(accumulate(ends, max), values, strict=True), key=itemgetter(0))
-    means = [(end, float(np.mean([value for _, value in group]))) for end, group in pieces]
-    return Importance([end for end, _ in means], [mean for _, mean in means])
+            start, end = offsets[i]
+            ends.append((start or end) if tokens[i] == "▁" else end)
+            values.append(probabilities[i])
+    pieces: dict[int, list[float]] = {}
+    for end, value in zip(accumulate(ends, max), values, strict=True):
+        pieces.setdefault(end, []).append(value)
+    return Importance(list(pieces), [sum(shared) / len(shared) for shared in pieces.values()])
 
 
 def batches(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
