@@ -20,6 +20,9 @@ from transformers.cache_utils import DynamicLayer
 
 from cotpress.models import Sampling
 
+LIVE = 0.75
+"""Finished rows leave the batch when no more than this share is live; leaving costs one copy of the cache."""
+
 ROOM = 64
 """Steps for which the buffers of keys and values are enlarged at once."""
 
@@ -97,7 +100,7 @@ def decode(
         steps.append(torch.where(live, chosen, -1))
         live = live & ~torch.isin(chosen, stop_ids)
         n_live = int(live.sum())
-        if n_live <= len(live) // 2 or step == sampling.max_tokens - 1:
+        if n_live <= LIVE * len(live) or step == sampling.max_tokens - 1:
             for row, ids in zip(rows.tolist(), torch.stack(steps, 1).tolist(), strict=True):
                 results[row] += [token for token in ids if token >= 0]
             if not n_live:

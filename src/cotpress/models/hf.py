@@ -26,11 +26,14 @@ from cotpress.records import Message
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
-WINDOW = 8
-"""Batches of requests that are sorted by length together; the larger, the less padding and the later the first result."""
+WINDOW = 4
+"""Batches of requests that are sorted by length together: more would save padding, and lose more work to a kill."""
+
+ROWS = 512
+"""Rows of a batch at most: the tiny model on a CPU is no faster with more."""
 
 CACHE_BYTES = 2**30
-"""What the keys and values of one batch may take, unless `batch_tokens` says how many tokens that is."""
+"""What keys and values of a batch may take on a CPU; on a GPU it is half of the free memory."""
 
 
 class HFModel:
@@ -140,12 +143,18 @@ class HFModel:
 
     def _n_rows(self, n_prompt: int, sampling: Sampling) -> int:
         """How many prompts of this length share a batch."""
-        config = self.torch_model.config
+        batch_tokens = self._batch_tokens or self._room
+        return max(1, min(ROWS, batch_tokens // (n_prompt + sampling.max_tokens)))
+
+    @cached_property
+    def _room(self) -> int:
+        """How many tokens' keys and values fit in memory."""
+        model, config = self.torch_model, self.torch_model.config.get_text_config()
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
         width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        per_token = 2 * config.num_hidden_layers * heads * width * self.torch_model.dtype.itemsize
-        batch_tokens = self._batch_tokens or CACHE_BYTES // per_token
-        return max(1, batch_tokens // (n_prompt + sampling.max_tokens))
+        on_gpu = model.device.type == "cuda"
+        room = torch.cuda.mem_get_info(model.device)[0] // 2 if on_gpu else CACHE_BYTES
+        return int(room // (2 * config.num_hidden_layers * heads * width * model.dtype.itemsize))
 
     @cached_property
     def _stops(self) -> frozenset[int]:
@@ -169,18 +178,22 @@ class HFModel:
 def load(target: str, *, adapter: str = "", dtype: Dtype = "auto", device: str = "", batch_tokens: int = 0) -> HFModel:
     """The model at `target`, a hub id or folder; `adapter` is a PEFT adapter to merge into it.
 
-    `batch_tokens` is how many tokens (prompts and answers) one batch may hold; 0: about 1 GiB of keys and values.
+    `batch_tokens` is how many tokens (prompts and answers) one batch may hold; 0: as many as fit.
     """
     if not target:
         raise CotpressError("model hf needs a hub id or a folder: hf:Qwen/Qwen2.5-0.5B-Instruct, say.")
     name = f"hf:{target},adapter={adapter}" if adapter else f"hf:{target}"
     folder = Path(target)
     if adapter or (folder / "adapter_config.json").is_file():
-        return _adapted(name, target, adapter, device, dtype, batch_tokens)
+        base = f"hf:{target}" if adapter else _base_of(folder)
+        placed = [f",device={device}"] * bool(device) + [f",dtype={dtype}"] * (dtype != "auto")
+        return _adapted(name, adapter or target, "".join([base, *placed]), batch_tokens)
     config = _config(target)
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
         raise CotpressError(f"model {target} is no causal language model but a {config.model_type}: choose one that writes.")
     where = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if where.startswith("cuda") and not torch.cuda.is_available():
+        raise CotpressError(f"model {target}: PyTorch finds no CUDA device here: write device=cpu.")
     kind = ("bfloat16" if where.startswith("cuda") else "float32") if dtype == "auto" else dtype
 
     def make() -> PreTrainedModel:
@@ -218,19 +231,18 @@ def weights_hash(folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def _adapted(name: str, target: str, adapter: str, device: str, dtype: Dtype, batch_tokens: int) -> HFModel:
-    """An adapter merged into its base: `target` itself, or what the adapter folder `target` names as its base."""
-    folder = adapter or target
+def _adapted(name: str, folder: str, base_spec: str, batch_tokens: int) -> HFModel:
+    """The adapter in `folder` (or on the hub), merged into the model that `base_spec` names."""
     peft = plugins.require("peft", f"the adapter {folder}")
-    base = models.load(_hf_spec(target if adapter else _base_of(Path(target)), device, dtype))
+    base = models.load(base_spec)
     if not isinstance(base, HFModel):
-        raise CotpressError(f"the base of adapter {folder} is {base.name}, which is no transformers model.")
+        raise CotpressError(f"the adapter {folder} cannot be put on {base_spec}, which is no transformers model.")
 
     def make() -> PreTrainedModel:
         try:
             return peft.PeftModel.from_pretrained(base.torch_model, folder).merge_and_unload()
-        except (OSError, ValueError) as error:
-            raise CotpressError(f"cannot put the adapter {folder} on {base.name}: {_first(error)}") from error
+        except (OSError, ValueError, RuntimeError) as error:  # torch reports shapes that do not fit as a RuntimeError
+            raise CotpressError(f"cannot put the adapter {folder} on {base_spec}: {_first(error)}") from error
 
     own = (Path(folder) / "tokenizer_config.json").is_file()
     tokenizer = load_tokenizer(folder) if own else base.tokenizer
@@ -239,23 +251,17 @@ def _adapted(name: str, target: str, adapter: str, device: str, dtype: Dtype, ba
 
 
 def _base_of(folder: Path) -> str:
-    """The model spec an adapter was trained on: from `cotpress.json`, else from PEFT's own file."""
+    """The spec of the model that an adapter was trained on: from `cotpress.json`, else from PEFT's own file."""
     ours = folder / "cotpress.json"
-    if ours.is_file():
-        base = json.loads(ours.read_bytes()).get("base")
-    else:
-        base = json.loads((folder / "adapter_config.json").read_bytes()).get("base_model_name_or_path")
+    about = ours if ours.is_file() else folder / "adapter_config.json"
+    try:
+        found = json.loads(about.read_bytes())
+    except ValueError as error:
+        raise CotpressError(f"{about} is not JSON ({error}): train the adapter again, or copy it again.") from error
+    base = found.get("base") if about is ours else found.get("base_model_name_or_path")
     if not base:
-        raise CotpressError(f"the adapter {folder} does not name its base model: load it with hf:BASE,adapter={folder}.")
-    return str(base)
-
-
-def _hf_spec(base: str, device: str, dtype: Dtype) -> str:
-    """`base` as a model spec: a bare hub id or folder means `hf:`, and gets the device and dtype asked for."""
-    named = base.partition(",")[0].partition(":")[0]
-    spec = base if named in plugins.available("models") else f"hf:{base}"
-    options = [f"device={device}"] * bool(device) + [f"dtype={dtype}"] * (dtype != "auto")
-    return ",".join([spec, *options]) if spec.startswith("hf:") else spec
+        raise CotpressError(f"{about} does not name the base model: load the adapter with hf:BASE,adapter={folder}.")
+    return str(base) if about is ours else f"hf:{base}"
 
 
 def _config(target: str) -> Any:
@@ -264,7 +270,8 @@ def _config(target: str) -> Any:
     try:
         return AutoConfig.from_pretrained(target, trust_remote_code=False)
     except (OSError, ValueError) as error:
-        raise CotpressError(f"cannot load model {target}: {_first(error)}") from error
+        cure = f"check the name; an adapter on the hub is hf:BASE,adapter={target}"
+        raise CotpressError(f"cannot load model {target}: {_first(error)} ({cure})") from error
 
 
 def _first(error: Exception) -> str:
