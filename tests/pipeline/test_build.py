@@ -1,15 +1,23 @@
 from collections import Counter
 
 import pytest
+from build_fixtures import make_cuts, make_examples, make_trace
 from hypothesis import given
 from hypothesis import strategies as st
-from train_fixtures import ENDS, make_cuts, make_examples, make_model, make_tokenizer, make_trace
 
 from cotpress.errors import CotpressError
 from cotpress.pipeline.build import IGNORED, build, pretokenized_rows, tokenize_example, trl_rows
 from cotpress.records import Grade, TrainingExample
 
+ENDS = {"chatml": "<|im_end|>", "qwen": "<|im_end|>", "llama3": "<|eot_id|>"}
 RATIOS = (0.9, 0.8, 0.7, 0.6, 0.5)
+
+
+@pytest.fixture
+def make_model():
+    """The maker of tiny models; skips where torch is not installed."""
+    pytest.importorskip("transformers")
+    return pytest.importorskip("train_fixtures").make_model
 
 
 def cuts_of(*traces, ratios=RATIOS):
@@ -89,7 +97,7 @@ def test_a_trace_that_comes_twice_is_refused(cuts):
 
 
 @pytest.mark.parametrize("template", ["chatml", "qwen", "llama3"])
-def test_the_prompt_is_what_is_served_and_only_completion_and_end_of_turn_have_labels(tmp_path, template):
+def test_the_prompt_is_what_is_served_and_only_completion_and_end_of_turn_have_labels(make_model, tmp_path, template):
     model = make_model(tmp_path, template)
     for one in make_examples(6):
         ids, labels = tokenize_example(one, model)
@@ -100,7 +108,7 @@ def test_the_prompt_is_what_is_served_and_only_completion_and_end_of_turn_have_l
 
 
 @pytest.mark.parametrize("template", ["chatml", "qwen", "llama3"])
-def test_the_row_is_what_the_chat_template_writes_up_to_the_end_of_the_turn(tmp_path, template):
+def test_the_row_is_what_the_chat_template_writes_up_to_the_end_of_the_turn(make_model, tmp_path, template):
     model = make_model(tmp_path, template)
     for one in make_examples(6):
         chat = [*one.prompt, {"role": "assistant", "content": one.completion}]
@@ -109,16 +117,17 @@ def test_the_row_is_what_the_chat_template_writes_up_to_the_end_of_the_turn(tmp_
         assert whole.rstrip("\n") == said
 
 
-def test_think_is_not_opened_twice_where_the_template_opens_it(tmp_path):
+def test_think_is_not_opened_twice_where_the_template_opens_it(make_model, tmp_path):
     one = make_examples(1)[0]
     opened = TrainingExample(problem=one.problem, ratio=0.5, prompt=one.prompt, completion="<think>\nso 1\n</think>\n\n1")
     r1, chatml = make_model(tmp_path / "r1", "r1"), make_model(tmp_path / "chatml")
     text = r1.tokenizer.decode(tokenize_example(opened, r1).ids)
     assert text.endswith("<|im_start|>assistant\n<think>\nso 1\n</think>\n\n1<|im_end|>")
-    assert chatml.tokenizer.decode(tokenize_example(opened, chatml).ids).endswith("assistant\n<think>\nso 1\n</think>\n\n1<|im_end|>")
+    text = chatml.tokenizer.decode(tokenize_example(opened, chatml).ids)
+    assert text.endswith("<|im_start|>assistant\n<think>\nso 1\n</think>\n\n1<|im_end|>")
 
 
-def test_pretokenized_rows_have_three_columns_of_one_length(tmp_path):
+def test_pretokenized_rows_have_three_columns_of_one_length(make_model, tmp_path):
     model = make_model(tmp_path)
     examples = make_examples(3)
     for row, one in zip(pretokenized_rows(examples, model), examples, strict=True):
@@ -126,7 +135,7 @@ def test_pretokenized_rows_have_three_columns_of_one_length(tmp_path):
         assert row.attention_mask == [1] * len(row.input_ids)
 
 
-def test_a_completion_that_spells_out_the_end_of_turn_is_left_out_and_counted(tmp_path):
+def test_a_completion_that_spells_out_the_end_of_turn_is_left_out_and_counted(make_model, tmp_path):
     model, dropped = make_model(tmp_path), Counter()
     good, bad = make_examples(2)
     bad = TrainingExample(problem=bad.problem, ratio=0.5, prompt=bad.prompt, completion="1 <|im_end|> 2")
@@ -134,13 +143,13 @@ def test_a_completion_that_spells_out_the_end_of_turn_is_left_out_and_counted(tm
     assert dropped == {"end-of-turn token inside the completion": 1}
 
 
-def test_trl_makes_the_same_ids_of_trl_rows_and_adds_only_what_follows_the_end_of_the_turn(tmp_path):
+def test_trl_makes_the_same_ids_of_trl_rows_and_adds_only_what_follows_the_end_of_the_turn(make_model, tmp_path):
     datasets, trl = pytest.importorskip("datasets"), pytest.importorskip("trl")
     model, examples = make_model(tmp_path / "model"), make_examples(4)
     rows = [{"prompt": row.prompt, "completion": row.completion} for row in trl_rows(examples)]
     args = trl.SFTConfig(str(tmp_path / "out"), max_length=None, bf16=False, use_cpu=True, report_to="none")
     trainer = trl.SFTTrainer(
-        model.torch_model, args=args, train_dataset=datasets.Dataset.from_list(rows), processing_class=make_tokenizer()
+        model.torch_model, args=args, train_dataset=datasets.Dataset.from_list(rows), processing_class=model.tokenizer
     )
     newline = model.text_ids("\n")
     for theirs, one in zip(trainer.train_dataset, examples, strict=True):

@@ -4,7 +4,7 @@ import random
 from collections import Counter
 
 import pytest
-from train_fixtures import make_cuts, make_trace
+from build_fixtures import make_cuts, make_trace
 
 from cotpress.errors import CotpressError
 from cotpress.pipeline.released import released_prompt, released_rows
@@ -20,7 +20,8 @@ PROMPTS = {
     ("llama3", 1.0): "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nPlease reason step by step, and put your "
     "final answer within \\boxed{}.\n" + Q + "\n<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
     ("llama3", 0.5): "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nPlease reason step by step, and put your "
-    "final answer within \\boxed{}.\n" + Q + "\n<|eot_id|>0.5<|eot_id|><|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
+    "final answer within \\boxed{}.\n" + Q + "\n<|eot_id|>0.5<|eot_id|><|eot_id|><|start_header_id|>assistant"
+    "<|end_header_id|>\n\n",
 }
 
 
@@ -63,7 +64,6 @@ def test_training_rows_and_evaluation_prompts_are_one_rendering(family):
     for row in rows:
         question = row.input.partition("?")[0] + "?"
         ratio = float(row.input.split("<|eot_id|>")[1]) if "<|eot_id|>" in row.input else 1.0
-        assert f"user{'' if family == 'qwen' else '<|end_header_id|>'}\n" in released_prompt(question, ratio, family)
         assert f"\n{row.instruction}\n{row.input}{ends[family]}" in released_prompt(question, ratio, family)
 
 

@@ -1,4 +1,4 @@
-"""A tiny random Llama with a small BPE tokenizer and a chat template, and examples for it; made in a folder of the test."""
+"""A tiny random Llama with a small BPE tokenizer and a chat template, made in a folder of the test."""
 
 from pathlib import Path
 
@@ -7,15 +7,12 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from cotpress.models.hf import HFModel, load
-from cotpress.records import CompressedTrace, Grade, Problem, Trace, TrainingExample
 
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-QWEN = (
-    "{% if messages[0].role != 'system' %}<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n{% endif %}" + CHATML
-)
+QWEN = "{% if messages[0].role != 'system' %}<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n{% endif %}" + CHATML
 LLAMA3 = (
     "<|begin_of_text|>{% for message in messages %}<|start_header_id|>{{ message.role }}<|end_header_id|>\n\n"
     "{{ message.content | trim }}<|eot_id|>{% endfor %}"
@@ -64,51 +61,3 @@ def make_model(folder: Path, template: str = "chatml", *, tied: bool = True, con
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return load(str(folder))
-
-
-def make_examples(n: int = 4, ratio: float = 0.5) -> list[TrainingExample]:
-    """Sums, each with its own answer."""
-    problems = [Problem(id=f"sum/{i}", question=f"{i} + {i + 1}", answer=f"{2 * i + 1}", task="sums") for i in range(n)]
-    return [
-        TrainingExample(
-            problem=one,
-            ratio=ratio,
-            prompt=one.prompt(ratio),
-            completion=f"{one.question} = {one.answer}, so the answer is {one.answer}" + "." * (i % 3),
-            method="tokenskip",
-            scorer="surprisal:x",
-        )
-        for i, one in enumerate(problems)
-    ]
-
-
-def make_trace(i: int = 0, **others: object) -> Trace:
-    """A finished, right trace."""
-    fields = {
-        "problem": Problem(id=f"sum/{i}", question=f"{i} + 1?", answer=f"{i + 1}", task="sums", instruction="Add."),
-        "model": "m",
-        "reasoning": f"we add {i} and 1 and get {i + 1}",
-        "closing": "\n\n",
-        "conclusion": f"The answer is {i + 1}.",
-        "n_tokens": 9,
-        "n_conclusion_tokens": 5,
-        "finished": True,
-        "grade": Grade(answer=f"{i + 1}", correct=True, status="ok"),
-    }
-    return Trace(**(fields | others))  # type: ignore[arg-type]
-
-
-def make_cuts(trace: Trace, ratios: tuple[float, ...] = (0.9, 0.8, 0.7, 0.6, 0.5)) -> list[CompressedTrace]:
-    """The trace at each ratio, its reasoning cut by characters."""
-    return [
-        CompressedTrace(
-            trace=trace,
-            method="tokenskip",
-            scorer="surprisal:x",
-            ratio=ratio,
-            reasoning=trace.reasoning[: round(ratio * len(trace.reasoning))],
-            kept=ratio,
-            n_tokens=round(ratio * trace.n_tokens),
-        )
-        for ratio in ratios
-    ]

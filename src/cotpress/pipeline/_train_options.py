@@ -1,7 +1,7 @@
 """How `cotpress train` trains, and what it writes down; light, so that the command line can show the options without torch."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from cotpress.errors import CotpressError
 from cotpress.records import Record
@@ -89,6 +89,6 @@ class TrainSummary(Record, frozen=True, kw_only=True):
     """Mean of the last logged steps; None for a run too short to log."""
     seconds: float
     """Of the last, uninterrupted stretch."""
-    options: dict[str, Any]
+    options: TrainOptions
     version: str
     fingerprint: str

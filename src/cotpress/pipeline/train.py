@@ -83,7 +83,7 @@ def train(
             steps=fitted.steps,
             loss=fitted.loss,
             seconds=round(time.monotonic() - began, 3),
-            options=asdict(options),
+            options=options,
             version=__version__,
             fingerprint=mark,
         )

@@ -1,0 +1,119 @@
+import json
+from dataclasses import dataclass
+
+import msgspec
+import pytest
+from build_fixtures import make_cuts, make_trace
+
+from cotpress import models, storage
+from cotpress.errors import CotpressError
+from cotpress.records import CompressedTrace, Grade, TrainingExample
+from cotpress.verbs.build import build
+
+
+@pytest.fixture
+def compressed(tmp_path):
+    """Three right traces and a wrong one, at five ratios."""
+    wrong = make_trace(3, grade=Grade(answer="0", correct=False, status="ok"))
+    cuts = [cut for trace in (*map(make_trace, range(3)), wrong) for cut in make_cuts(trace)]
+    path = tmp_path / "compressed.jsonl"
+    path.write_bytes(b"".join(msgspec.json.encode(cut) + b"\n" for cut in cuts))
+    assert len(list(storage.read(path, CompressedTrace))) == 20
+    return path
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_examples_are_written_with_counts_of_what_was_left_out(compressed, tmp_path, capsys):
+    out = tmp_path / "train.jsonl"
+    build(compressed, out=out, draw="all")
+    assert len(list(storage.read(out, TrainingExample))) == 18
+    meta = json.loads((tmp_path / "train.meta.json").read_text())
+    assert meta["counts"] == {"in": 20, "out": 18, "dropped": {"wrong answer": 1}}
+    assert "18 records" in capsys.readouterr().err
+
+
+def test_a_second_run_writes_nothing_and_another_draw_is_refused(compressed, tmp_path, capsys):
+    out = tmp_path / "train.jsonl"
+    build(compressed, out=out)
+    first = out.read_bytes()
+    build(compressed, out=out)
+    assert out.read_bytes() == first
+    assert "nothing to do" in capsys.readouterr().err
+    with pytest.raises(CotpressError, match="seed"):
+        build(compressed, out=out, seed=7)
+
+
+def test_ungraded_traces_are_kept_and_said_to_be(tmp_path, capsys):
+    path = tmp_path / "compressed.jsonl"
+    cuts = make_cuts(make_trace(0, grade=None))
+    path.write_bytes(b"".join(msgspec.json.encode(cut) + b"\n" for cut in cuts))
+    build(path, out=tmp_path / "train.jsonl")
+    assert "1 traces ungraded, kept" in capsys.readouterr().err
+    assert json.loads((tmp_path / "train.meta.json").read_text())["noted"] == {"ungraded, kept": 1}
+
+
+def test_trl_rows_are_messages(compressed, tmp_path):
+    build(compressed, out=tmp_path / "trl.jsonl", format="trl", ratios=[0.5])
+    assert lines(tmp_path / "trl.jsonl")[0] == {
+        "prompt": [{"role": "user", "content": "Add.\n0 + 1?\n<ratio>0.5</ratio>"}],
+        "completion": [{"role": "assistant", "content": "we add 0 and\n\nThe answer is 1."}],
+        "id": "sum/0",
+        "ratio": 0.5,
+    }
+
+
+def test_released_rows_are_alpaca_rows_of_the_family(compressed, tmp_path):
+    build(compressed, out=tmp_path / "released.jsonl", format="released", family="llama3")
+    rows = lines(tmp_path / "released.jsonl")
+    assert len(rows) == 3
+    assert all(list(row) == ["instruction", "input", "output"] and "?\n" in row["input"] for row in rows)
+
+
+@dataclass
+class Letters:
+    """A model whose tokens are characters."""
+
+    name: str = "letters"
+    end_id: int = 0
+
+    def text_ids(self, text):
+        return [ord(letter) for letter in text]
+
+    def prompt_ids(self, messages):
+        return self.text_ids(messages[0]["content"] + ">")
+
+
+def test_pretokenized_rows_are_in_the_target_model_s_ids(compressed, tmp_path, monkeypatch):
+    monkeypatch.setattr(models, "load", lambda spec: Letters(spec))
+    build(compressed, out=tmp_path / "ids.jsonl", format="pretokenized", target="letters", ratios=[1.0])
+    row = lines(tmp_path / "ids.jsonl")[0]
+    text = "".join(map(chr, row["input_ids"]))
+    assert text == "Add.\n0 + 1?>we add 0 and 1 and get 1\n\nThe answer is 1.\0"
+    assert row["labels"] == [-100 if i <= text.index(">") else ord(letter) for i, letter in enumerate(text)]
+    assert row["attention_mask"] == [1] * len(text)
+
+
+def test_a_model_without_token_ids_is_no_target(compressed, tmp_path, monkeypatch):
+    monkeypatch.setattr(models, "load", lambda spec: object())
+    with pytest.raises(CotpressError, match="model far has no tokenizer here"):
+        build(compressed, out=tmp_path / "ids.jsonl", format="pretokenized", target="far")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"format": "pretokenized"}, "--format pretokenized needs --target"),
+        ({"target": "tiny"}, "--target is for --format pretokenized"),
+        ({"family": "llama3"}, "--family is for --format released"),
+        ({"format": "released", "draw": "all"}, "--format released draws as the release does"),
+        ({"ratios": [0.4]}, "was not compressed at ratio 0.4"),
+        ({"ratios": [50.0]}, "ratio 50 is not a fraction"),
+    ],
+)
+def test_a_mistake_is_one_sentence_with_the_cure(compressed, tmp_path, options, message):
+    with pytest.raises(CotpressError, match=message):
+        build(compressed, out=tmp_path / "train.jsonl", **options)
+    assert not (tmp_path / "train.jsonl").exists()

@@ -1,0 +1,64 @@
+import json
+
+import msgspec
+import pytest
+
+pytest.importorskip("trl")
+pytest.importorskip("peft")
+
+from build_fixtures import make_examples
+from train_fixtures import make_model
+
+from cotpress import cli, models
+from cotpress.models.hf import HFModel
+
+
+@pytest.fixture
+def there(tmp_path, monkeypatch):
+    """A folder with a model and training examples."""
+    monkeypatch.chdir(tmp_path)
+    make_model(tmp_path / "base")
+    rows = [msgspec.json.encode(one) + b"\n" for one in make_examples(6)]
+    (tmp_path / "train.jsonl").write_bytes(b"".join(rows))
+    return tmp_path
+
+
+def cotpress(monkeypatch, command):
+    monkeypatch.setattr("sys.argv", ["cotpress", *command.split()])
+    try:
+        cli.main()
+    except SystemExit as stopped:
+        return stopped.code or 0
+    return 0
+
+
+def test_the_verb_trains_a_folder_that_loads_again_and_a_second_run_does_nothing(there, monkeypatch, capsys):
+    command = "train train.jsonl --model ./base --out runs/x --method full --epochs 2 --batch 3 --lr 1e-3 --save-every 3"
+    assert cotpress(monkeypatch, command) == 0
+    assert "runs/x holds 4 steps over 6 examples" in capsys.readouterr().err
+    assert isinstance(models.load("runs/x"), HFModel)
+    about = json.loads((there / "runs/x/cotpress.json").read_text())
+    assert (about["kind"], about["examples"], about["options"]["lr"]) == ("full", 6, 1e-3)
+    assert cotpress(monkeypatch, command) == 0
+    assert "nothing to do" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("--max-length 3", "nothing to train on: 6 longer than 3 tokens"),
+        ("--lr 0", "--lr 0 must be above 0"),
+        ("--batch 6 --micro-batch 4", "--micro-batch 4 does not divide the 6 examples"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_2(there, monkeypatch, capsys, flags, message):
+    assert cotpress(monkeypatch, f"train train.jsonl --model ./base --out runs/x {flags}") == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert "Traceback" not in said
+
+
+def test_a_model_without_weights_at_hand_cannot_be_trained(there, monkeypatch, capsys):
+    monkeypatch.setattr(models, "load", lambda spec: object())
+    assert cotpress(monkeypatch, "train train.jsonl --model far --out runs/x") == 2
+    assert "model far answers, but has no weights to train here" in capsys.readouterr().err
