@@ -2,6 +2,7 @@ import json
 import math
 import random
 import re
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -174,7 +175,12 @@ def test_rows_come_original_first_then_methods_then_baselines_each_by_falling_ra
 
 def test_two_models_with_the_same_method_are_two_curves_with_two_names():
     rows = in_order([row(), row(model="runs/other"), row("original", None), row("original", 0.5)])
-    assert [curve.label for curve in series(rows)] == ["original", "original asked", "tokenskip, other", "tokenskip, tokenskip"]
+    assert [curve.label for curve in series(rows)] == [
+        "original",
+        "original with ratio",
+        "tokenskip, other",
+        "tokenskip, tokenskip",
+    ]
     assert [curve.reference for curve in series(rows)] == [True, False, False, False]
 
 
@@ -196,9 +202,17 @@ def test_the_headline_is_the_shortest_row_that_keeps_the_accuracy_with_its_inter
 def test_the_headline_says_so_when_no_ratio_keeps_the_accuracy():
     rows = [row("original", None, 0.974, 108.6), row(ratio=1.0, accuracy=0.97, length=108.0), row(accuracy=0.80, p_value=1e-9)]
     (sentence,) = headline(rows)
-    assert sentence.startswith(
-        "No shorter reasoning of tokenskip keeps the accuracy; the most accurate: at ratio 0.6 the model"
-    )
+    assert sentence.startswith("No shorter reasoning keeps the accuracy. At its best, at ratio 0.6 the model reasons in 61")
+
+
+def test_the_headline_does_not_hide_that_its_answers_were_cut_off():
+    (sentence,) = headline([row("original", None), row(truncated=0.12)])
+    assert sentence.endswith("The token limit cut 12.0\u00a0% of these answers off.")
+
+
+def test_a_long_list_of_warnings_names_a_few_rows_and_counts_the_others():
+    rows = [row("original", None, kept=1.0), *(row(ratio=r / 100, kept=0.3) for r in range(50, 60))]
+    assert any(sentence.endswith(" and 4 more rows.") for sentence in warnings(rows))
 
 
 def test_a_small_loss_that_is_significant_does_not_count_as_keeping_the_accuracy():
@@ -271,6 +285,20 @@ def test_a_detail_panel_appears_only_where_failing_baselines_press_the_rest_toge
     assert "yaxis2" in accuracy_figure(series(in_order(sample_rows())))["layout"]
     alone = [found for found in sample_rows() if found.method in ("original", "tokenskip")]
     assert "yaxis2" not in accuracy_figure(series(in_order(alone)))["layout"]
+
+
+def test_of_many_curves_the_baselines_are_named_in_a_legend():
+    few, many = sample_rows(), [*sample_rows(), row("abbre-words", None), row("only-numbers", None)]
+    assert not accuracy_figure(series(in_order(few)))["layout"]["showlegend"]
+    layout = accuracy_figure(series(in_order(many)))["layout"]
+    assert layout["showlegend"]
+    assert {label["text"] for label in layout["annotations"]} == {"<b>original</b>", "<b>tokenskip</b>"}
+
+
+def test_names_of_curves_do_not_lie_on_one_another():
+    rows = [row(method, 0.5, 0.9, 50.0) for method in ("tokenskip", "cts", "token-assorted", "random", "truncation")]
+    shifts = sorted(label["yshift"] for label in accuracy_figure(series(in_order(rows)))["layout"]["annotations"])
+    assert all(above - below >= 16 for below, above in pairwise(shifts))
 
 
 def test_no_ratio_figure_is_drawn_where_no_ratio_was_asked_for():

@@ -1,8 +1,8 @@
 """The two figures, as plain data for plotly.js: accuracy against length, and requested against actual ratio.
 
 Written as dictionaries rather than with plotly's Python classes: the page needs only JSON, its bytes then depend on nothing
-but the rows (no random element ids), and the import of plotly stays out of it. Colours are Okabe and Ito's, which
-colour-blind readers can tell apart; every series has a marker shape of its own as well.
+but the rows (no random element ids), and the import of plotly stays out of it. Colours are Okabe and Ito's, then Tol's,
+which colour-blind readers can tell apart; every series has a marker shape of its own as well.
 """
 
 import html
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from cotpress.pipeline._report_rows import COMPARED, Series, is_reference, original_of, short
-from cotpress.pipeline._report_words import accuracy, p_value, ratio
+from cotpress.pipeline._report_table import accuracy, p_value, ratio
 from cotpress.pipeline.baselines import CONTROLS
 from cotpress.pipeline.evaluate import ORIGINAL, TOLERANCE
 from cotpress.records import EvalRow
 
 Figure = dict[str, Any]
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B8860B", "#56B4E9", "#8C564B")
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B8860B", "#56B4E9", "#332288", "#882255", "#44AA99", "#8C564B"]
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star", "triangle-down", "pentagon")
 INK, MUTED, RULE, BAND = "#1b1b1b", "#5c5f62", "#e3e3e0", "#efefec"
 SANS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
@@ -27,6 +27,8 @@ HEIGHT, TALL = 430, 600
 MARGIN = {"l": 62, "r": 16, "t": 30, "b": 50}
 WIDTH, LINE, LETTER, GAP = 560, 16, 7.5, 12
 """Pixels: of the plot at full width, between two labels, of a letter in them, between a label and its point."""
+CROWD, LEGEND = 6, 70
+"""Curves from which on not every name fits beside its curve, and the height of the legend that then names them."""
 FLAT = 0.4
 """A detail panel is added where the methods and the original span less than this share of all accuracies."""
 LOWER, UPPER = (0.0, 0.36), (0.42, 1.0)
@@ -53,34 +55,39 @@ def accuracy_figure(curves: Sequence[Series]) -> Figure:
     """Accuracy in percent, with 95 % intervals, against mean reasoning tokens: a curve for each of one task's series.
 
     Baselines that fail can press the rest into a line at the top; then an upper panel shows methods and original in detail.
-    Every curve is drawn in each panel and named once, in the most detailed panel that shows its end.
+    Every curve is drawn in each panel and named once, in the most detailed panel that shows its end. Of more than `CROWD`
+    curves only the methods are named in place, and a legend names all.
     """
     rows = [row for curve in curves for row in curve.rows]
     styled = list(zip(curves, styles(curves), strict=True))
     panels = _panels(rows)
+    crowded = len(curves) > CROWD
     x_max = 1.08 * max(row.mean_tokens for row in rows) or 1
     height = HEIGHT if len(panels) == 1 else TALL
     data: list[Figure] = []
-    layout: Figure = {"height": height, "shapes": [], "annotations": []}
-    named: list[str] = []
+    layout: Figure = {"shapes": [], "annotations": []}
+    unnamed = [curve.label for curve in curves if not (crowded and curve.compared)]
     for panel in panels:
-        names = [(curve, style[0]) for curve, style in styled if panel.shows(curve) and curve.label not in named]
-        named += [curve.label for curve, _ in names]
+        names = [(curve, style[0]) for curve, style in styled if panel.shows(curve) and curve.label in unnamed]
+        unnamed = [label for label in unnamed if label not in [curve.label for curve, _ in names]]
         for curve, style in styled:
             drawn = _accuracy_trace(curve, *style, rows, ratios=panel is panels[0])
             data.append({**drawn, "yaxis": panel.axis, "showlegend": panel is panels[0]})
         pixels = (height - MARGIN["t"] - MARGIN["b"]) * (panel.domain[1] - panel.domain[0])
-        layout[f"yaxis{panel.axis[1:]}"] = _axis(panel.title, panel.between, ticksuffix=" %", domain=panel.domain)
+        layout[f"yaxis{panel.axis[1:]}"] = _percent_axis(panel)
         layout["shapes"] += [shape for row in rows if is_reference(row) for shape in _reference(row, panel.axis)]
         layout["annotations"] += _labels(names, panel, x_max, pixels)
     layout["xaxis"] = _axis("mean reasoning tokens per problem", [0, x_max], anchor="y")
-    return {"data": data, "layout": _layout(**layout)}
+    if crowded:
+        layout |= {"showlegend": True, "legend": {"orientation": "h", "x": 0, "y": -60 / height, "yanchor": "top"}}
+    return {"data": data, "layout": _layout(height=height + (LEGEND if crowded else 0), **layout)}
 
 
 def _panels(rows: Sequence[EvalRow]) -> list[_Panel]:
     """One panel, or two with the detail first."""
+    methods = [row for row in rows if row.method not in (ORIGINAL, *COMPARED)]
     everything = _span(rows)
-    detail = _span([row for row in rows if is_reference(row) or row.method not in (ORIGINAL, *COMPARED)] or rows)
+    detail = _span([*methods, *filter(is_reference, rows)] if methods else rows)
     if detail[1] - detail[0] >= FLAT * (everything[1] - everything[0]):
         return [_Panel("y", "accuracy", everything)]
     return [_Panel("y2", "accuracy: detail", detail, UPPER), _Panel("y", "accuracy: all", everything, LOWER)]
@@ -91,6 +98,14 @@ def _span(rows: Sequence[EvalRow]) -> tuple[float, float]:
     low, high = 100 * min(row.accuracy_low for row in rows), 100 * max(row.accuracy_high for row in rows)
     middle, half = (low + high) / 2, max(1.16 * (high - low) / 2, 5)
     return max(middle - half, -3.0), min(middle + half, 103.0)
+
+
+def _percent_axis(panel: _Panel) -> Figure:
+    """An axis of percentages whose ticks do not go beyond 0 and 100, as its range may."""
+    low, high = panel.between
+    step = next((step for step in (1, 2, 5, 10) if (high - low) / step <= 12 * (panel.domain[1] - panel.domain[0])), 20)
+    ticks = [value for value in range(0, 101, step) if low <= value <= high]
+    return _axis(panel.title, panel.between, domain=panel.domain, tickvals=ticks, ticktext=[f"{value} %" for value in ticks])
 
 
 def _shortest(curve: Series) -> EvalRow:
@@ -153,7 +168,8 @@ def styles(curves: Sequence[Series]) -> list[tuple[str, str]]:
 
 
 def _accuracy_trace(curve: Series, colour: str, symbol: str, rows: Sequence[EvalRow], *, ratios: bool) -> Figure:
-    """One curve with its intervals; `ratios` writes the ratio asked for beside each point."""
+    """One curve with its intervals; `ratios` writes the ratio asked for beside the points, of several methods the last."""
+    alone = len({(row.method, row.scorer, row.model) for row in rows if row.method not in (ORIGINAL, *COMPARED)}) == 1
     return {
         **_marks(curve, colour, symbol),
         "x": [row.mean_tokens for row in curve.rows],
@@ -164,7 +180,7 @@ def _accuracy_trace(curve: Series, colour: str, symbol: str, rows: Sequence[Eval
             [100 * row.accuracy_high for row in curve.rows],
             colour,
         ),
-        "text": [_point_name(row) if ratios else "" for row in curve.rows],
+        "text": [_point_name(row) if ratios and (alone or row is _shortest(curve)) else "" for row in curve.rows],
         "textposition": ["bottom right" if row is _shortest(curve) else "top left" for row in curve.rows],
         "textfont": {"size": 11, "color": colour},
         "customdata": [_hover(row, rows) for row in curve.rows],

@@ -92,7 +92,7 @@ def series(rows: Sequence[EvalRow]) -> list[Series]:
 def _label(curve: Curve, curves: Sequence[Curve]) -> str:
     task, method, scorer, model, reference = curve
     alike = [other for other in curves if other[:2] == (task, method) and other[4] == reference]
-    parts = [f"{method} asked" if method == ORIGINAL and not reference else method]
+    parts = [f"{method} with ratio" if method == ORIGINAL and not reference else method]
     if len({other[2] for other in alike}) > 1:
         parts.append(scorer or "no scorer")
     if len([other for other in alike if other[2] == scorer]) > 1:

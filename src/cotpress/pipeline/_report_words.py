@@ -1,14 +1,13 @@
-"""The sentences and figures of a report: what was found, what to beware of, and the table in words.
+"""The sentences of a report: what was measured, what was found, what to beware of, and how to read it.
 
 The headline follows a rule that is stated on the page: of each method, the row with the fewest reasoning tokens whose
 accuracy is at most `TOLERATED` below the original's and not significantly different from it.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
 from cotpress.pipeline._report_rows import Series, is_reference, original_of, series, short, tasks_of
-from cotpress.pipeline.baselines import CONTROLS
+from cotpress.pipeline._report_table import MISS, accuracy, missed, p_value, percent, ratio
 from cotpress.pipeline.evaluate import TOLERANCE
 from cotpress.records import EvalRow
 
@@ -17,10 +16,10 @@ TOLERATED = 0.02
 SIGNIFICANT = 0.05
 NOTABLE = 0.02
 """A share of cut-off, looping or unsplit answers that deserves a warning."""
+MANY = 6
+"""A warning names this many rows, methods first; the table has the rest."""
 WIDE = 0.05
 """Half width of an accuracy interval from which it is called wide."""
-
-MISS, NOTHING = "†", "–"
 
 FOOTNOTES = (
     "Tokens are those of the evaluated model's own tokenizer. Reasoning tokens are the part before the conclusion; all tokens"
@@ -38,87 +37,8 @@ FOOTNOTES = (
 """What the figures mean, and the rule of the headline."""
 
 
-class Table(NamedTuple):
-    """Titles and cells of the columns that hold anything."""
-
-    titles: list[str]
-    words: list[bool]
-    """Whether a column holds words rather than figures."""
-    lines: list[list[str]]
-
-
-def percent(share: float | None) -> str:
-    """0.976 -> `97.6 %`, with a space that does not break."""
-    return NOTHING if share is None else f"{100 * share:.1f}\u00a0%"
-
-
-def accuracy(row: EvalRow) -> str:
-    """Accuracy with its 95 % interval: `97.6 % [95.8, 98.6]`."""
-    return f"{percent(row.accuracy)}\u00a0[{100 * row.accuracy_low:.1f},\u00a0{100 * row.accuracy_high:.1f}]"
-
-
-def p_value(row: EvalRow) -> str:
-    """`0.80`, `0.004`, `< 0.001`; a dash where there was nothing to compare with."""
-    if row.p_value is None:
-        return NOTHING
-    return "<\u00a00.001" if row.p_value < 0.001 else f"{row.p_value:.3f}" if row.p_value < 0.1 else f"{row.p_value:.2f}"
-
-
-def ratio(value: float | None) -> str:
-    """A ratio as it was asked for; a dash where none was."""
-    return NOTHING if value is None else f"{value:.1f}" if round(value, 1) == value else f"{value:g}"
-
-
-def missed(row: EvalRow) -> bool:
-    """Whether the actual ratio is further than `TOLERANCE` from the one asked for; controls follow the method instead."""
-    asked, kept = row.ratio, row.kept
-    return asked is not None and kept is not None and row.method not in CONTROLS and abs(kept - asked) > TOLERANCE
-
-
-def kept(row: EvalRow) -> str:
-    """Actual ratio with its interval where there is one: `0.612 [0.601, 0.623]`, and a † where it misses."""
-    if row.kept is None:
-        return NOTHING
-    known = row.kept_low is not None and row.kept_high is not None and row.kept_low < row.kept_high
-    interval = f"\u00a0[{row.kept_low:.3f},\u00a0{row.kept_high:.3f}]" if known else ""
-    return f"{row.kept:.3f}{interval}" + (f"\u00a0{MISS}" if missed(row) else "")
-
-
-def table(rows: Sequence[EvalRow]) -> Table:
-    """All that is known of each row, in words; columns in which nothing is known are left out."""
-    columns: list[tuple[str, bool, list[str]]] = [
-        ("method", True, [row.method for row in rows]),
-        ("ratio asked", False, [ratio(row.ratio) for row in rows]),
-        ("actual ratio [95 %]", False, [kept(row) for row in rows]),
-        ("of own 1.0", False, [NOTHING if row.kept_own is None else f"{row.kept_own:.3f}" for row in rows]),
-        ("n", False, [str(row.n) for row in rows]),
-        ("accuracy [95 %]", False, [accuracy(row) for row in rows]),
-        ("p", False, [p_value(row) for row in rows]),
-        ("reasoning tokens", False, [f"{row.mean_tokens:.1f}" for row in rows]),
-        ("all tokens", False, [f"{row.mean_total_tokens:.1f}" for row in rows]),
-        ("cut off", False, [percent(row.truncated) for row in rows]),
-        ("looping", False, [percent(row.looping) for row in rows]),
-        ("unsplit", False, [percent(row.unsplit) for row in rows]),
-        ("s / problem", False, [f"{row.seconds_per_problem:.3g}" for row in rows]),
-        ("no grade", True, [_no_grade(row) for row in rows]),
-        ("scorer", True, [row.scorer or NOTHING for row in rows]),
-        ("model", True, [row.model for row in rows]),
-        ("note", True, [row.note or NOTHING for row in rows]),
-    ]
-    titles, words, cells = zip(*(column for column in columns if {*column[2]} != {NOTHING}), strict=True)
-    return Table(list(titles), list(words), [list(line) for line in zip(*cells, strict=True)])
-
-
-def _no_grade(row: EvalRow) -> str:
-    return (
-        ", ".join(f"{count} {status}" for status, count in sorted(row.statuses.items()) if status != "ok" and count) or NOTHING
-    )
-
-
 def measured(rows: Sequence[EvalRow]) -> str:
     """What was measured, in one sentence: models, tasks, number of problems and settings."""
-    if not rows:
-        return "Nothing was evaluated."
     models = _list(dict.fromkeys(short(row.model) for row in rows))
     tasks = _list(f"{task} (n = {_span([row.n for row in rows if row.task == task])})" for task in tasks_of(rows))
     settings = "1 setting" if len(rows) == 1 else f"{len(rows)} settings"
@@ -139,20 +59,19 @@ def _finding(curve: Series, rows: Sequence[EvalRow], *, named: bool, on_task: bo
     holding = [row for row in shorter if _holds(row, original_of(row, rows))]
     best = min(holding, key=lambda row: row.mean_tokens) if holding else max(shorter, key=lambda row: row.accuracy)
     original = original_of(best, rows)
-    where = f"On {curve.task}, " if on_task else ""
     at = f"at ratio {ratio(best.ratio)}" if best.ratio is not None else "without a ratio in the prompt"
-    who = f"{curve.label} " if named or best.ratio is None else "the model "
+    who = curve.label if named or best.ratio is None else "the model"
+    start = f"{at} {who} reasons in"
     if original is None or best.kept is None:
-        found = f"{at} {who}reasons in {best.mean_tokens:.0f} tokens; accuracy {accuracy(best)}, with no original beside it."
-        return _sentence(where + found)
-    found = (
-        f"{at} {who}reasons in {100 * best.kept:.0f}\u00a0% of the tokens"
-        f" ({best.mean_tokens:.0f} of {original.mean_tokens:.0f});"
-        f" accuracy {accuracy(best)} against {accuracy(original)} ({_p(best)})."
-    )
-    if not holding:
-        found = f"no shorter reasoning of {curve.label} keeps the accuracy; the most accurate: {found}"
-    return _sentence(where + found)
+        found = f"{start} {best.mean_tokens:.0f} tokens; accuracy {accuracy(best)}, with no original beside it."
+    else:
+        if not holding:
+            start = f"no shorter reasoning{f' of {who}' if named else ''} keeps the accuracy. At its best, {start}"
+        tokens = f"{100 * best.kept:.0f}\u00a0% of the tokens ({best.mean_tokens:.0f} of {original.mean_tokens:.0f})"
+        found = f"{start} {tokens}; accuracy {accuracy(best)} against {accuracy(original)} ({_p(best)})."
+    if best.truncated >= NOTABLE:
+        found += f" The token limit cut {percent(best.truncated)} of these answers off."
+    return _sentence(f"on {curve.task}, {found}" if on_task else found)
 
 
 def _holds(row: EvalRow, original: EvalRow | None) -> bool:
@@ -199,14 +118,16 @@ def _about_task(task: str, rows: Sequence[EvalRow]) -> list[str]:
     if (half := max((row.accuracy_high - row.accuracy_low) / 2 for row in rows)) > WIDE:
         few = min(row.n for row in rows)
         found.append(f"Few problems on {task}: with n = {few} an accuracy is known to about ±{100 * half:.0f} points only.")
-    uneven = []
-    for asked in sorted({row.ratio for row in rows if row.ratio is not None}, reverse=True):
+    uneven = {}
+    for asked in sorted({row.ratio for row in rows if row.ratio is not None and row.ratio < 1}):
         kept = {c.label: row.kept for c in series(rows) for row in c.rows if row.ratio == asked and row.kept is not None}
         if len(kept) > 1 and max(kept.values()) - min(kept.values()) > TOLERANCE:
-            uneven.append(f"at {ratio(asked)}: " + ", ".join(f"{label} {share:.2f}" for label, share in kept.items()))
+            uneven[ratio(asked)] = ", ".join(f"{label} {share:.2f}" for label, share in kept.items())
     if uneven:
+        (first, shares), *others = uneven.items()
+        also = f"; also at {', '.join(asked for asked, _ in others)}" if others else ""
         found.append(
-            f"Asked for the same ratio on {task}, methods really keep different shares ({'; '.join(uneven)}):"
+            f"Asked for the same ratio on {task}, methods really keep different shares (at {first}: {shares}{also}):"
             " compare them at equal length in the figure, not row by row."
         )
     return found
@@ -227,7 +148,8 @@ def _where(
 ) -> str:
     """`what: method at ratio (figure), …` for the rows where it is so; empty for none."""
     found = [f"{name} ({say(row)})" for name, row in named if is_so(row)]
-    return f"{what}: {', '.join(found)}." if found else ""
+    more = f" and {len(found) - MANY} more rows" if len(found) > MANY else ""
+    return f"{what}: {', '.join(found[:MANY])}{more}." if found else ""
 
 
 def _ungraded(row: EvalRow) -> int:

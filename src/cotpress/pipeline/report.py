@@ -17,7 +17,8 @@ import msgspec
 from cotpress.pipeline._report_examples import RATIOS, Examples, examples
 from cotpress.pipeline._report_figures import Figure, accuracy_figure, ratio_figure
 from cotpress.pipeline._report_rows import NOTES, in_order, series, tasks_of
-from cotpress.pipeline._report_words import FOOTNOTES, MISS, headline, measured, table, warnings
+from cotpress.pipeline._report_table import MISS, table
+from cotpress.pipeline._report_words import FOOTNOTES, headline, measured, warnings
 from cotpress.plugins import PACKAGE, require
 from cotpress.records import EvalRow, ScoredTrace, Trace
 
@@ -56,7 +57,7 @@ class Report:
 
 
 def report(rows: Iterable[EvalRow], traces: Iterable[Trace], scored: Iterable[ScoredTrace] = (), *, origin: Origin) -> Report:
-    """Put rows in order and choose example problems; `traces` and `scored` are read once and not kept."""
+    """Put rows (at least one) in order and choose example problems; `traces` and `scored` are read once and not kept."""
     return Report(in_order(rows), examples(traces, scored), origin)
 
 
@@ -130,7 +131,7 @@ def _section(task: str, rows: list[EvalRow], number: int) -> dict[str, Any]:
 
 
 def _title(rows: Iterable[EvalRow]) -> str:
-    return "What shorter reasoning costs" + (f": {', '.join(tasks)}" if (tasks := tasks_of(rows)) else "")
+    return f"What shorter reasoning costs: {', '.join(tasks_of(rows))}"
 
 
 def _sources(origin: Origin) -> list[tuple[str, str]]:
