@@ -1,0 +1,56 @@
+"""Surprisal of each token under a causal language model: what the model does not expect is important.
+
+`-ln p(x_i | context, x_<i)`, as in Selective Context (Li et al. 2023) and LLMLingua; TokenSkip compares against it, and its
+specification (section 4.3) says why it is a poor metric for reasoning: numbers that are repeated are expected.
+`context=question` (default) reads the reasoning after the question, in the model's chat template and with the opening of
+the trace; `context=none` reads it alone after BOS. Selective Context scores sentence by sentence and loses white space;
+here all of the text before a token counts, and offsets carry the scores to the original characters.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+from cotpress.models import _logprobs
+from cotpress.models._logprobs import CausalLM, Span
+from cotpress.plugins import Spec
+from cotpress.records import Trace
+from cotpress.scorers import Importance, Scorer, Unscored
+from cotpress.segments import Unit
+
+Context = Literal["question", "none"]
+
+TOO_LONG = "the question leaves no room in the scorer's context"
+
+
+def load(target: str, *, context: Context = "question", unit: Unit = "number") -> Scorer:
+    """The scorer over the model that `target` names, such as `smollm2` or `hf:Qwen/Qwen2.5-0.5B`."""
+    chosen = {"context": (context, "question"), "unit": (unit, "number")}
+    name = str(Spec("surprisal", target, {key: value for key, (value, default) in chosen.items() if value != default}))
+    return Surprisal(name, _logprobs.load(target, "surprisal"), context=context, unit=unit)
+
+
+class Surprisal:
+    """Importance of a token = its negative log-probability in nats."""
+
+    def __init__(self, name: str, lm: CausalLM, *, context: Context = "question", unit: Unit = "number") -> None:
+        self.name = name
+        self.unit = unit
+        self.lm = lm
+        self.context = context
+
+    def score(self, traces: Iterable[Trace]) -> Iterator[Importance | Unscored]:
+        """One `Importance` per trace, in order; all traces handed over are batched together, by length."""
+        traces = list(traces)
+        texts = _logprobs.encode(self.lm, [trace.reasoning for trace in traces])
+        contexts = [self._context(trace) for trace in traces]
+        rooms = [_logprobs.room(self.lm, [before], len(text.ids)) for before, text in zip(contexts, texts, strict=True)]
+        spans = [
+            Span(before, text.ids if room else [], room) for before, text, room in zip(contexts, texts, rooms, strict=True)
+        ]
+        for text, span, values in zip(texts, spans, _logprobs.log_probs(self.lm, spans), strict=True):
+            yield Unscored(TOO_LONG) if len(span.tokens) < len(text.ids) else Importance(text.ends, (-values).tolist())
+
+    def _context(self, trace: Trace) -> list[int]:
+        if self.context == "none":
+            return _logprobs.start_ids(self.lm)
+        return self.lm.prompt_ids(trace.problem.prompt(), trace.opening)

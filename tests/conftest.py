@@ -1,0 +1,62 @@
+"""Fixtures that several folders use. torch is imported by the fixtures that need it, not by this file."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+CHAT = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+@pytest.fixture(scope="session")
+def causal_lm() -> Callable[..., Any]:
+    """`causal_lm(family="llama", chat=True, positions=512, **config)`: a tiny random model behind `models.hf.HFModel`."""
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    import tokenizers
+
+    from cotpress.models.hf import HFModel
+
+    words = ["Please reason step by step.", "She sold 48/2 = 24 clips in May.", "The final answer is \\boxed{72}. <think>"]
+
+    def tokenizer(chat: bool) -> Any:
+        backend = tokenizers.Tokenizer(tokenizers.models.BPE())
+        backend.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+        backend.decoder = tokenizers.decoders.ByteLevel()
+        trainer = tokenizers.trainers.BpeTrainer(
+            vocab_size=300,
+            special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
+            initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        )
+        backend.train_from_iterator(words, trainer)
+        made = transformers.PreTrainedTokenizerFast(
+            tokenizer_object=backend, bos_token="<|endoftext|>", eos_token="<|im_end|>", pad_token="<|endoftext|>"
+        )
+        made.chat_template = CHAT if chat else None
+        return made
+
+    def build(family: str = "llama", *, chat: bool = True, positions: int = 512, **config: Any) -> HFModel:
+        sizes = {
+            "vocab_size": 300,
+            "hidden_size": 32,
+            "intermediate_size": 64,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+            "head_dim": 8,
+            "max_position_embeddings": positions,
+            "initializer_range": 0.3,
+        }
+        made = transformers.AutoConfig.for_model(family, **sizes | config)
+
+        def make() -> Any:
+            torch.manual_seed(0)
+            return transformers.AutoModelForCausalLM.from_config(made)
+
+        return HFModel(f"tiny-{family}", "", tokenizer(chat), make)
+
+    return build
