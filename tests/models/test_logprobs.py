@@ -72,7 +72,9 @@ def test_families_with_other_heads_caches_and_soft_caps_agree_with_their_own_log
 
 
 @pytest.mark.parametrize(("family", "scale"), [("cohere", {"logit_scale": 0.06}), ("granite", {"logits_scaling": 8.0})])
-def test_a_model_that_scales_its_logits_is_refused_in_one_sentence(causal_lm: Make, family: str, scale: dict[str, float]) -> None:
+def test_a_model_that_scales_its_logits_is_refused_in_one_sentence(
+    causal_lm: Make, family: str, scale: dict[str, float]
+) -> None:
     with pytest.raises(CotpressError, match=f"tiny-{family}.*changes the logits after its head"):
         log_probs(causal_lm(family, **scale), spans(1))
 
@@ -156,7 +158,15 @@ def test_batches_hold_every_row_once_within_the_limit(texts: list[list[int]], li
         assert len(batch) == 1 or len(batch) * max(len(row.ids) - len(before) for row in batch) + len(before) <= limit
 
 
-TEXTS = ["", "a", "She sold 48/2 = 24.\r\n\n", "😀 中文 10³ é", "<|endoftext|><think>x</think><|im_end|>", "a\ud800b \udfff!", "  \t"]
+TEXTS = [
+    "",
+    "a",
+    "She sold 48/2 = 24.\r\n\n",
+    "😀 中文 10³ é",
+    "<|endoftext|><think>x</think><|im_end|>",
+    "a\ud800b \udfff!",
+    "  \t",
+]
 
 
 @pytest.mark.parametrize("text", TEXTS)
