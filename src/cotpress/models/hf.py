@@ -29,7 +29,7 @@ Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 WINDOW = 4
 """Batches of requests that are sorted by length together: more would save padding, and lose more work to a kill."""
 
-ROWS = 512
+ROWS = 128
 """Rows of a batch at most: the tiny model on a CPU is no faster with more."""
 
 CACHE_BYTES = 2**30
@@ -73,9 +73,8 @@ class HFModel:
     def end_id(self) -> int:
         """The token that ends the assistant's turn in the chat template: a training completion must end with it."""
         said = "answer"
-        after = self._render([{"role": "user", "content": "?"}, {"role": "assistant", "content": said}], False).rpartition(
-            said
-        )[2]
+        turns: list[Message] = [{"role": "user", "content": "?"}, {"role": "assistant", "content": said}]
+        after = self._render(turns, False).rpartition(said)[2]
         ends = [i for i in self.text_ids(after) if i in self.tokenizer.added_tokens_decoder]
         if not ends and self.tokenizer.eos_token_id is None:
             raise CotpressError(f"model {self.name}: neither chat template nor tokenizer names an end token: set eos_token.")
@@ -166,7 +165,8 @@ class HFModel:
     def _render(self, messages: Sequence[Message], add_generation_prompt: bool) -> str:
         if not self.tokenizer.chat_template:
             raise CotpressError(
-                f"model {self.name} has no chat template: take its instruct version, or add chat_template.jinja."
+                f"model {self.name} has no chat template: take its instruct version, "
+                "or put a chat_template.jinja into the model's folder."
             )
         text = self.tokenizer.apply_chat_template(list(messages), add_generation_prompt=add_generation_prompt, tokenize=False)
         return str(text)

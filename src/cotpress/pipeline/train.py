@@ -13,6 +13,7 @@ already token ids, so that no chat template can render them again. Three things 
 import math
 import os
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
@@ -68,7 +69,9 @@ def train(
     first = int(os.environ.get("RANK", "0")) == 0
     with folder.training(out, mark) if first else nullcontext():
         began = time.monotonic()
-        fitted = fit(rows, model, out, options, say)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # TRL's own settings under their old names
+            fitted = fit(rows, model, out, options, say)
         summary = TrainSummary(
             base=model.name,
             base_revision=model.revision,
@@ -163,7 +166,7 @@ def make_trainer(
     cuda, n_processes = net.device.type == "cuda", int(os.environ.get("WORLD_SIZE", "1"))
     if cuda and n_processes == 1 and torch.cuda.device_count() > 1:
         raise CotpressError(
-            f"{torch.cuda.device_count()} GPUs are visible: start with `accelerate launch -m cotpress train …`, "
+            f"{torch.cuda.device_count()} GPUs are visible: start with `accelerate launch $(which cotpress) train …`, "
             "or show one with CUDA_VISIBLE_DEVICES=0."
         )
     if options.method == "full":

