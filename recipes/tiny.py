@@ -1,6 +1,6 @@
 """Make the bundled model `tiny`: a tokenizer and a small Llama, trained from nothing on worked `arithmetic` problems.
 
-    python recipes/tiny.py --out src/cotpress/assets/tiny --steps 1500
+    bash recipes/tiny.sh
 
 Byte-level BPE with a word or a whole number per token, so that any text can be written; 3 layers of width 128, weights
 stored in half precision. Loss on the completion only, as everywhere in cotpress.
