@@ -21,6 +21,7 @@ from cotpress.records import (
     TrainingExample,
     check_ratio,
     ratio_tag,
+    untagged,
 )
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from('\r\n\t \u2028\u0085\0\\"³😀'))
@@ -113,6 +114,14 @@ def test_a_ratio_that_the_prompt_would_round_is_refused() -> None:
 def test_the_tag_carries_the_ratio_exactly(ratio: float) -> None:
     tag = ratio_tag(ratio)
     assert tag == "" if ratio == 1 else float(tag.removeprefix("\n<ratio>").removesuffix("</ratio>")) == ratio
+
+
+@given(problems, RATIO)
+def test_a_tag_is_taken_off_as_it_was_put_on(problem: Problem, ratio: float) -> None:
+    system = {"role": "system", "content": "Be brief.\n<ratio>0.1</ratio>"}
+    begun = {"role": "assistant", "content": "So"}
+    messages, found = untagged([system, *problem.prompt(ratio), begun])
+    assert (messages, found) == ([system, *problem.prompt(), begun], ratio)
 
 
 @given(traces)

@@ -99,6 +99,8 @@ EXTRAS = {
     "report": ("jinja2", "plotly"),
     "tasks": ("reasoning_gym",),
     "parquet": ("pyarrow",),
+    "http": ("openai",),
+    "vllm": ("vllm",),
 }
 """Which extra installs which import; pyproject.toml lists the same packages."""
 

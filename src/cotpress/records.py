@@ -5,6 +5,8 @@ public file format (docs/formats.md): fields may be added, never renamed. `Probl
 package where a question and a ratio become words, so that training and serving prompts cannot drift apart.
 """
 
+import re
+from collections.abc import Sequence
 from typing import Literal, TypedDict
 
 import msgspec
@@ -13,6 +15,9 @@ from cotpress.errors import CotpressError
 
 RATIO_TAG = "\n<ratio>{}</ratio>"
 """What a ratio below 1 looks like at the end of the user turn. At 1.0 there is no tag (TokenSkip, section 2.2)."""
+
+TAGGED = re.compile(re.escape(RATIO_TAG).replace(r"\{\}", r"(0\.\d{1,2})") + r"\Z")
+"""The tag at the end of a turn, as `ratio_tag` writes it."""
 
 
 class Message(TypedDict):
@@ -40,6 +45,18 @@ def ratio_tag(ratio: float | None) -> str:
     if ratio is None or check_ratio(ratio) == 1.0:
         return ""
     return RATIO_TAG.format(round(float(ratio), 2))
+
+
+def untagged(messages: Sequence[Message]) -> tuple[list[Message], float]:
+    """The messages without the tag at the end of the last user turn, and the ratio that it asked for; 1.0 without one."""
+    turns = list(messages)
+    for place, turn in reversed(list(enumerate(turns))):
+        if turn["role"] == "user":
+            if tag := TAGGED.search(turn["content"]):
+                turns[place] = {"role": "user", "content": turn["content"][: tag.start()]}
+                return turns, check_ratio(float(tag[1]))
+            break
+    return turns, 1.0
 
 
 class Problem(Record, frozen=True, kw_only=True):

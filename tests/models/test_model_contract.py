@@ -1,6 +1,6 @@
 """Every model of the folder keeps the contract of `cotpress.models`; a new file is tested the moment it exists."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -9,19 +9,39 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from openai_server import serving
 
 from cotpress import models, plugins
 from cotpress.models import Model, Request, Sampling
 from cotpress.plugins import PACKAGE
 
-NAMES = [pytest.param(name, marks=[pytest.mark.slow] * (name == "smollm2")) for name in plugins.available("models")]
+MARKS = {"smollm2": [pytest.mark.slow], "vllm": [pytest.mark.serving]}
+NAMES = [pytest.param(name, marks=MARKS.get(name, [])) for name in plugins.available("models")]
 
 
 @pytest.fixture(scope="module", params=NAMES)
 def model(request: pytest.FixtureRequest, causal_lm: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Model:
     """One of each kind, as small as it comes."""
     folder = tmp_path_factory.mktemp("model")
-    return models.load({"hf": hf_folder, "scripted": script}.get(request.param, installed)(request.param, folder, causal_lm))
+    if request.param == "http":
+        pytest.importorskip("openai")
+        return models.load(f"http:{request.getfixturevalue('server_url')},model=fake,tokenizer=words,retries=0")
+    made = {"hf": hf_folder, "scripted": script, "vllm": vllm_folder}.get(request.param, installed)
+    return models.load(made(request.param, folder, causal_lm))
+
+
+@pytest.fixture(scope="module")
+def server_url() -> Iterator[str]:
+    """A server that counts to nine, and goes on counting from a prefill."""
+    counting = "one two three four five six seven eight nine"
+    with serving() as server:
+        server.say = lambda body: counting.removeprefix((body["messages"][1:] or [{"content": ""}])[0]["content"])
+        yield server.url
+
+
+def vllm_folder(name: str, folder: Path, causal_lm: Callable[..., Any]) -> str:
+    pytest.importorskip("vllm")
+    return hf_folder(name, folder, causal_lm).replace("hf:", "vllm:")
 
 
 def hf_folder(name: str, folder: Path, causal_lm: Callable[..., Any]) -> str:

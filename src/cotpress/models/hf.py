@@ -220,6 +220,15 @@ def load_tokenizer(target: str, **where: str) -> PreTrainedTokenizerFast:
     return tokenizer
 
 
+def tokenizer_only(target: str) -> HFModel:
+    """The half of a model that needs no weights: its token counts and prompts, for an engine that holds the weights itself."""
+
+    def no_weights() -> PreTrainedModel:
+        raise AssertionError(f"the weights of {target} are elsewhere")
+
+    return HFModel(f"hf:{target}", target, load_tokenizer(target), no_weights)
+
+
 def weights_hash(folder: Path) -> str:
     """A short hash over the ends of each weight file: cheap for many gigabytes, and another model differs there."""
     digest = hashlib.sha256()

@@ -1,0 +1,137 @@
+"""What an OpenAI-compatible chat server is sent, and what it answers: pure functions over bytes and records.
+
+All sampling fields are always sent: a server fills in those that are missing from its own defaults (llama-server: temperature
+0.8, top_k 40, min_p 0.05) or from the model's `generation_config.json` (vLLM), and two servers would then compare nothing.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from cotpress.errors import CotpressError
+from cotpress.models import Completion, Request, Sampling
+from cotpress.records import Message, Record, untagged
+
+Fields = Literal["open", "openai", "transformers"]
+"""Which sampling fields a server knows: vLLM, SGLang, llama-server and Ollama; hosted services; `transformers serve`."""
+
+
+class BadAnswer(Exception):
+    """The server answered, but not with a chat completion; asking again may help."""
+
+
+class ChatMessage(Record, frozen=True, kw_only=True):
+    """What the model said; servers with a reasoning parser take the reasoning out of `content`."""
+
+    content: str | None = None
+    reasoning: str | None = None
+    """vLLM's name for it."""
+    reasoning_content: str | None = None
+    """That of SGLang, llama-server, `transformers serve` and DeepSeek."""
+
+
+class Choice(Record, frozen=True, kw_only=True):
+    """One completion of a response."""
+
+    message: ChatMessage
+    finish_reason: str | None = None
+
+
+class Usage(Record, frozen=True, kw_only=True):
+    """Tokens, as the server counts them."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class Response(Record, frozen=True, kw_only=True):
+    """The part of a response that is read; its `id` is not: answers belong to requests by their connection."""
+
+    choices: list[Choice]
+    model: str = ""
+    usage: Usage | None = None
+
+
+def body(request: Request, model: str, sampling: Sampling, fields: Fields, *, in_template: bool) -> dict[str, Any]:
+    """The fields of one request. A prefill is the beginning of a last assistant message, which the server is to continue.
+
+    `in_template`: the ratio is taken out of the text and given to the served template as `compression_ratio`, always, so
+    that the server's own default cannot add one. Otherwise the text has the tag and the template is told nothing.
+    """
+    messages, extra = list(request.messages), sampling_fields(sampling, fields)
+    if in_template:
+        messages, ratio = untagged(messages)
+        extra["chat_template_kwargs"] = {"compression_ratio": ratio}
+    if request.prefill:
+        messages.append(Message(role="assistant", content=request.prefill))
+        extra |= {"add_generation_prompt": False, "continue_final_message": True}
+    limit = "max_completion_tokens" if fields == "openai" else "max_tokens"
+    return {
+        "model": model,
+        "messages": messages,
+        "seed": seed_of(request.key, sampling),
+        limit: sampling.max_tokens,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "frequency_penalty": 0.0,
+        "extra_body": extra,
+    }
+
+
+def sampling_fields(sampling: Sampling, fields: Fields) -> dict[str, Any]:
+    """What decides the next token beside OpenAI's own fields: nothing that cuts or reshapes the distribution."""
+    if fields == "openai":
+        return {"presence_penalty": 0.0}
+    if fields == "transformers":  # it refuses fields it does not know, and takes `do_sample` and `top_k` from the model
+        draws = sampling.temperature > 0
+        known = {"do_sample": draws, "top_k": 0, "repetition_penalty": 1.0, "max_new_tokens": sampling.max_tokens}
+        return {"generation_config": json.dumps(known)}
+    no_limit = {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0, "repeat_penalty": 1.0, "presence_penalty": 0.0}
+    return {**no_limit, "skip_special_tokens": False}
+
+
+def seed_of(key: str, sampling: Sampling) -> int:
+    """31 bits from the seed and the request's key, so that order and restarts change no draw."""
+    return int.from_bytes(hashlib.sha256(f"{sampling.seed}|{key}".encode()).digest()[:4], "big") >> 1
+
+
+def read(content: bytes, model: str) -> Response:
+    """The response in the server's bytes; `BadAnswer` if it is none, `CotpressError` if another model gave it.
+
+    Hosted services answer with a dated version of the name that was asked for; anything else is another model.
+    """
+    try:
+        response = msgspec.json.decode(content, type=Response)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadAnswer(f"no chat completion ({error}): {content[:80].decode(errors='replace')!r}") from error
+    if not response.choices:
+        raise BadAnswer("a chat completion without a choice")
+    if response.model and not response.model.startswith(model):
+        raise CotpressError(
+            f"model {model} was asked, but the server answers as {response.model}: write model={response.model} if it is meant."
+        )
+    return response
+
+
+def text_of(message: ChatMessage) -> str:
+    """The whole turn, with `<think>` around a reasoning that the server took out."""
+    thought, said = message.reasoning or message.reasoning_content or "", message.content or ""
+    if not thought:
+        return said
+    closing = "\n</think>\n\n" if said else ""
+    return f"<think>\n{thought.strip()}{closing}{said.lstrip()}"
+
+
+def completion(response: Response, token_ends: Callable[[Sequence[str]], list[list[int]]], seconds: float) -> Completion:
+    """What the model said, as it is even where that is nothing.
+
+    Servers count the end-of-turn token, which is taken off again (held against vLLM, llama-server and `transformers serve`
+    in tests/serving). Where a server counts nothing, the text's tokens are counted.
+    """
+    choice, usage = response.choices[0], response.usage
+    text, finished = text_of(choice.message), choice.finish_reason == "stop"
+    n_tokens = max(0, usage.completion_tokens - finished) if usage else len(token_ends([text])[0])
+    return Completion(text=text, n_tokens=n_tokens, finished=finished, seconds=seconds)

@@ -1,0 +1,281 @@
+"""An OpenAI-compatible server: vLLM, SGLang, llama-server, `transformers serve`, Ollama, or a hosted service.
+
+    http:http://localhost:8000/v1,model=NAME,tokenizer=DIR
+
+`tokenizer` is the folder or hub id whose tokens lengths are counted in; `tokenizer=words` counts words and symbols where the
+model's own is not public, and every figure then carries that name. `key` names the environment variable that holds the API
+key: the key itself never stands in a spec, so it cannot reach a trace, a meta file or a message.
+
+The ratio is in the text of the user turn, as everywhere in cotpress, and the served chat template is told nothing. With
+`ratio=template` it is the other way round: the tag is taken out and sent as `chat_template_kwargs.compression_ratio`, as the
+users of an exported model send it. Never both. A server that drops the field, or that opens a new turn where a prefill was
+to be continued, is found by counting prompt tokens before the first such request, and refused.
+"""
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from typing import Literal
+from urllib.parse import urlsplit
+
+import msgspec
+import openai
+
+from cotpress.errors import CotpressError
+from cotpress.models import Completion, Request, Sampling, _chat_fields
+from cotpress.models._chat_fields import BadAnswer, Fields, Response
+from cotpress.models._concurrency import Clock, running
+from cotpress.models.scripted import TOKEN
+from cotpress.records import untagged
+
+AHEAD = 4
+"""Requests that are read ahead, per connection: answers come back in order, and a slow one must not stop the others."""
+
+NO_KEY = "none"
+"""What servers without keys are sent; the client library insists on one."""
+
+SHOWN = 300
+"""Characters of a server's complaint that are shown."""
+
+_NAME_THE_KEY = "write key=NAME, the environment variable that holds the API key"
+_FIELDS = (
+    "if it does not know a field, choose others: fields=openai for hosted services, fields=transformers for transformers serve"
+)
+CURES = {
+    400: _FIELDS,
+    401: _NAME_THE_KEY,
+    403: _NAME_THE_KEY,
+    404: "check model= and the URL, which mostly ends in /v1",
+    422: _FIELDS,
+    429: "ask less at a time (concurrency=N), or more patiently (retries=N)",
+}
+"""By HTTP status."""
+
+
+class HTTPModel:
+    """A model behind a server; `_Session` holds the connections of one call."""
+
+    revision = ""
+
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        model: str,
+        token_ends: Callable[[Sequence[str]], list[list[int]]],
+        *,
+        key: str = "",
+        in_template: bool = False,
+        fields: Fields = "open",
+        concurrency: int = 16,
+        timeout: float = 600.0,
+        retries: int = 5,
+    ) -> None:
+        self.name, self.url, self.model = name, url, model
+        self.in_template, self.fields, self.concurrency = in_template, fields, concurrency
+        self.timeout, self.retries = timeout, retries
+        self.token_ends = token_ends
+        self._key = key
+
+    def generate(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
+        """One completion per request, in order, `concurrency` of them at a time."""
+        session, window = _Session(self, sampling), deque[Future[Completion]]()
+        with running(session.close) as loop:
+            for request in requests:
+                window.append(asyncio.run_coroutine_threadsafe(session.answer(request), loop))
+                while window and (window[0].done() or len(window) >= AHEAD * self.concurrency):
+                    yield window.popleft().result()
+            while window:
+                yield window.popleft().result()
+
+    def explain(self, error: openai.OpenAIError | BadAnswer, request: Request) -> CotpressError:
+        """What went wrong with a request after all retries, without the key."""
+        who = f"the server at {self.url}"
+        if isinstance(error, openai.APITimeoutError):
+            return CotpressError(
+                f"{who} did not answer request {request.key} within {self.timeout:g} s, {self.retries + 1} times: "
+                "see its log, or allow more with timeout=SECONDS."
+            )
+        if isinstance(error, openai.APIConnectionError):
+            return CotpressError(f"{who} cannot be reached, or hangs up: start it, or check the URL.")
+        if isinstance(error, BadAnswer):
+            said = self._safe(str(error))
+            return CotpressError(f"{who} answered request {request.key} with {said}: check the URL, which mostly ends in /v1.")
+        status = error.status_code if isinstance(error, openai.APIStatusError) else 0
+        said = self._safe(" ".join(str(error).split()))[:SHOWN]
+        return CotpressError(f"{who} refused request {request.key} ({said}): {CURES.get(status, 'see its log')}.")
+
+    def client(self) -> openai.AsyncOpenAI:
+        """Connections that try again after 408, 409, 429, 5xx, a hang-up or a timeout: after a while or as Retry-After says."""
+        return openai.AsyncOpenAI(
+            base_url=self.url, api_key=self._key or NO_KEY, timeout=self.timeout, max_retries=self.retries
+        )
+
+    def _safe(self, text: str) -> str:
+        return text.replace(self._key, "***") if self._key else text
+
+
+class _Session:
+    """The connections of one `generate`, all on one event loop."""
+
+    def __init__(self, model: HTTPModel, sampling: Sampling) -> None:
+        self.model, self.sampling = model, sampling
+        self.client = model.client()
+        self.free = asyncio.Semaphore(model.concurrency)
+        self.clock = Clock()
+        self.known = {name: asyncio.Lock() for name in ("prefill", "ratio")}
+        self.checked: set[str] = set()
+
+    async def answer(self, request: Request) -> Completion:
+        """The completion of one request, after the checks that it is the first to need."""
+        try:
+            if request.prefill:
+                await self._once("prefill", self._check_prefill, request)
+            if self.model.in_template and untagged(request.messages)[1] < 1:
+                await self._once("ratio", self._check_ratio, request)
+            async with self.free:
+                began = self.clock.turn(+1)
+                try:
+                    response = await self._ask(request, self.sampling)
+                finally:
+                    ended = self.clock.turn(-1)
+        except (openai.OpenAIError, BadAnswer) as error:
+            raise self.model.explain(error, request) from None
+        return _chat_fields.completion(response, self.model.token_ends, ended - began)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.client.close()
+
+    async def _ask(self, request: Request, sampling: Sampling) -> Response:
+        """The client library retries what fails on the way; an answer that is none is asked for again here."""
+        model = self.model
+        for attempt in range(model.retries + 1):
+            fields = _chat_fields.body(request, model.model, sampling, model.fields, in_template=model.in_template)
+            raw = await self.client.chat.completions.with_raw_response.create(**fields)
+            try:
+                return _chat_fields.read(raw.content, model.model)
+            except BadAnswer:
+                if attempt == model.retries:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _once(self, name: str, check: Callable[[Request], Awaitable[None]], request: Request) -> None:
+        async with self.known[name]:
+            if name not in self.checked:
+                await check(request)
+                self.checked.add(name)
+
+    async def _check_prefill(self, request: Request) -> None:
+        """A prefill of one letter makes a prompt one token longer; a turn that is closed and opened anew, several."""
+        grown = 0
+        if self.model.fields == "open":
+            begun, unbegun = (msgspec.structs.replace(request, prefill=text) for text in ("A", ""))
+            grown = await self._n_prompt(begun) - await self._n_prompt(unbegun)
+        if not 0 < grown <= 2:
+            raise CotpressError(
+                f"the server at {self.model.url} does not continue an answer that was begun (continue_final_message), "
+                "which the controls `truncation` and `random` need: use vLLM, SGLang or hf:, or leave them out."
+            )
+
+    async def _check_ratio(self, request: Request) -> None:
+        """A ratio that reaches the template changes the prompt."""
+        plain, _ = untagged(request.messages)
+        if await self._n_prompt(request) == await self._n_prompt(msgspec.structs.replace(request, messages=plain)):
+            raise CotpressError(
+                f"the server at {self.model.url} drops compression_ratio: its chat template does not read it. "
+                "Serve what `cotpress export` wrote, or leave out ratio=template, so that the ratio stands in the text."
+            )
+
+    async def _n_prompt(self, request: Request) -> int:
+        response = await self._ask(request, Sampling(max_tokens=1))
+        if response.usage is None or not response.usage.prompt_tokens:
+            raise CotpressError(
+                f"the server at {self.model.url} does not count prompt tokens, so that it cannot be told whether it "
+                "continues a prefill or reads a ratio: leave out what needs them."
+            )
+        return response.usage.prompt_tokens
+
+
+def load(
+    target: str,
+    *,
+    model: str = "",
+    tokenizer: str = "",
+    key: str = "",
+    ratio: Literal["text", "template"] = "text",
+    fields: Fields = "open",
+    concurrency: int = 16,
+    timeout: float = 600.0,
+    retries: int = 5,
+) -> HTTPModel:
+    """The model `model` of the server at the URL `target`; nothing is sent before the first request.
+
+    `timeout`: seconds one request may take. `retries`: how often one is sent again. `fields`: which sampling fields the server
+    knows: `open` (vLLM, SGLang, llama-server, Ollama), `openai` (hosted services) or `transformers` (`transformers serve`).
+    """
+    url = _checked(target)
+    example = f"http:{url},model=NAME,tokenizer=DIR"
+    if not model:
+        raise CotpressError(f"model http needs the name under which the server offers the model (see {url}/models): {example}")
+    if not tokenizer:
+        raise CotpressError(
+            f"model http needs the tokenizer that lengths are counted with: {example}, a folder or hub id; "
+            "tokenizer=words counts words and symbols where the model's own is not public."
+        )
+    if concurrency < 1 or retries < 0 or timeout <= 0:
+        raise CotpressError("model http: choose concurrency of at least 1, retries of at least 0 and a timeout above 0.")
+    name = f"http:{url},model={model},tokenizer={tokenizer}" + (",ratio=template" if ratio == "template" else "")
+    return HTTPModel(
+        name,
+        url,
+        model,
+        _counter(tokenizer),
+        key=_key_in(key),
+        in_template=ratio == "template",
+        fields=fields,
+        concurrency=concurrency,
+        timeout=timeout,
+        retries=retries,
+    )
+
+
+def _checked(target: str) -> str:
+    """A URL without secrets; they would stand in every trace."""
+    try:
+        parts = urlsplit(target)
+        bad = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
+    except ValueError:
+        bad = True
+    if bad:
+        raise CotpressError("model http needs a server's URL: http:http://localhost:8000/v1,model=NAME,tokenizer=DIR")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise CotpressError(
+            f"the URL of the server at {parts.hostname} holds a user, a password or a query: every trace would name it. "
+            "Put the API key into an environment variable, and name that with key=NAME."
+        )
+    return target.rstrip("/")
+
+
+def _key_in(variable: str) -> str:
+    """The API key in an environment variable. Its name is not repeated in errors: it may be the key, given by mistake."""
+    if not variable:
+        return ""
+    found = os.environ.get(variable, "").strip()
+    if not found.isascii() or not found.isprintable() or not found:
+        raise CotpressError(
+            "option key of model http names the environment variable that holds the API key, and there is none of that "
+            "name with a key in it: export one, and write key=NAME."
+        )
+    return found
+
+
+def _counter(tokenizer: str) -> Callable[[Sequence[str]], list[list[int]]]:
+    """Where tokens end: in those of a tokenizer, or in words and symbols."""
+    if tokenizer == "words":
+        return lambda texts: [[match.end() for match in TOKEN.finditer(text)] for text in texts]
+    from cotpress.models import hf  # torch is needed only here
+
+    return hf.tokenizer_only(tokenizer).token_ends

@@ -1,0 +1,114 @@
+"""An OpenAI-compatible server on loopback that answers, counts, and makes every kind of trouble when told to."""
+
+import json
+import re
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+HEADER = ["<|im_start|>"]
+
+
+class FakeServer(ThreadingHTTPServer):
+    """`troubles` are made first, one per request; then `say(body)` is answered. `asked` holds every body, `keys` every key."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}/v1"
+        self.troubles: deque[str] = deque()
+        self.asked: list[dict[str, Any]] = []
+        self.keys: list[str] = []
+        self.say: Callable[[dict[str, Any]], Any] = lambda body: "4"
+        self.model = "fake"
+        self.usage = self.continues = self.takes_ratio = True
+        self.over = threading.Event()
+        self.lock = threading.Lock()
+
+    def prompt(self, body: dict[str, Any]) -> list[str]:
+        """The chat in tokens, as this server's template writes it."""
+        messages = [dict(message) for message in body["messages"]]
+        ratio = body.get("chat_template_kwargs", {}).get("compression_ratio", 1.0)
+        if self.takes_ratio and ratio < 1:
+            messages[-1]["content"] += f" <ratio> {ratio} </ratio>"
+        begun = self.continues and body.get("continue_final_message") and messages.pop()
+        turns = [token for one in messages for token in (*HEADER, one["role"], *one["content"].split(), "<|im_end|>")]
+        return [*turns, *HEADER, "assistant", *(begun["content"].split() if begun else [])]
+
+    def answer(self, body: dict[str, Any]) -> dict[str, Any]:
+        """A chat completion; what `say` returns is the text, the message, or the whole response."""
+        said = self.say(body)
+        if isinstance(said, dict) and "choices" in said:
+            return said
+        message = said if isinstance(said, dict) else {"content": said}
+        words = re.findall(r"\s*\S+", " ".join(filter(None, map(str, message.values()))))
+        limit = body.get("max_tokens") or body["max_completion_tokens"]
+        if len(words) > limit:
+            message = {"content": "".join(words[:limit])}
+        reason, n_words = ("length", limit) if len(words) > limit else ("stop", len(words) + 1)
+        usage = {"prompt_tokens": len(self.prompt(body)), "completion_tokens": n_words}
+        return {
+            "id": "same",
+            "model": self.model,
+            "choices": [{"index": 0, "message": {"role": "assistant"} | message, "finish_reason": reason}],
+        } | ({"usage": usage} if self.usage else {})
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: FakeServer
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with self.server.lock:
+            self.server.asked.append(body)
+            self.server.keys.append(self.headers.get("Authorization", ""))
+            trouble = self.server.troubles.popleft() if self.server.troubles else ""
+        if trouble == "hang":
+            self.server.over.wait()
+        elif trouble == "cut":
+            self.wfile.write(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n{"choi')
+            self.wfile.flush()
+            self.close_connection = True
+        elif trouble == "malformed":
+            self._send(200, b'{"choices": [{"mess')
+        elif trouble == "page":
+            self._send(200, b"<html>Welcome</html>", type="text/html")
+        elif trouble == "no choice":
+            self._send(200, b'{"id": "x", "choices": []}')
+        elif trouble:
+            status, _, said = trouble.partition(" ")
+            error = {"error": {"message": said.format(key=self.headers.get("Authorization"))}}
+            self._send(int(status), json.dumps(error).encode(), **{"Retry-After": "0.01"} if status == "429" else {})
+        else:
+            self._send(200, json.dumps(self.server.answer(body)).encode())
+
+    def _send(self, status: int, content: bytes, type: str = "application/json", **headers: str) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Type": type, "Content-Length": str(len(content)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def serving():
+    """A server that runs until the block ends."""
+    server = FakeServer()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.over.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
