@@ -28,9 +28,11 @@ from typing import Literal, NamedTuple
 
 from cotpress.errors import UnknownName
 from cotpress.plugins import require
-from cotpress.records import Grade
+from cotpress.records import Grade, Problem
 
 Grader = Callable[[str, str], Grade]
+Check = Callable[[str, Problem], Grade]
+"""Is the answer in this text right for that problem? For tasks whose answers are no text to compare with, such as plans."""
 
 MAX_ANSWER = 400
 """Characters. A longer answer is not handed to computer algebra; the longest reference of MATH has about 160."""
@@ -55,8 +57,8 @@ def quickly(name: str, text: str, answer: str) -> Grade | str:
 
 def math(text: str, answer: str) -> Grade:
     """Numbers exactly, everything else by math-verify. May take long: see `quickly`."""
-    decided = _math_quickly(text, answer)
-    return by_algebra(decided, answer) if isinstance(decided, str) else decided
+    quick = _math_quickly(text, answer)
+    return by_algebra(quick, answer) if isinstance(quick, str) else quick
 
 
 def choice(text: str, answer: str) -> Grade:
@@ -64,16 +66,16 @@ def choice(text: str, answer: str) -> Grade:
     said, wanted = _letter(text), _option(answer)
     if not wanted:
         return undecided(answer, "error")
-    return _decided(said, said == wanted) if said else NO_ANSWER
+    return decided(said, said == wanted) if said else NO_ANSWER
 
 
 def exact(text: str, answer: str) -> Grade:
     """The same words: case, white space, markup around them and a full stop at the end do not count."""
     found = boxed(text) or _sentence(text) or _last_line(text)
     if len(found) > 2 * len(answer) + MAX_ANSWER:
-        return _decided(found, False)
+        return decided(found, False)
     said = _plain(found)
-    return _decided(said, said.casefold() == _plain(answer).casefold()) if said else NO_ANSWER
+    return decided(said, said.casefold() == _plain(answer).casefold()) if said else NO_ANSWER
 
 
 GRADERS: dict[str, Grader] = {"math": math, "choice": choice, "exact": exact}
@@ -86,7 +88,8 @@ def undecided(said: str, status: Literal["timeout", "error"]) -> Grade:
     return Grade(answer=_shown(said), correct=False, status=status)
 
 
-def _decided(said: str, correct: bool) -> Grade:
+def decided(said: str, correct: bool) -> Grade:
+    """The grade of an answer that was read and judged."""
     return Grade(answer=_shown(said), correct=correct, status="ok")
 
 
@@ -346,14 +349,14 @@ def _math_quickly(text: str, answer: str) -> Grade | str:
         return undecided(said, "error")
     ours, theirs = _plain(answer), _plain(said)
     if ours.replace(" ", "") == theirs.replace(" ", ""):
-        return _decided(said, True)
+        return decided(said, True)
     if (reference := number(answer)) and (value := number(said)):
-        return _decided(said, same_number(reference, value))
+        return decided(said, same_number(reference, value))
     if (base := _BASE.fullmatch(ours)) or _BASE.fullmatch(theirs):
         other = _BASE.fullmatch(theirs)
-        return _decided(said, bool(base and other and _in_base(base) == _in_base(other)))
+        return decided(said, bool(base and other and _in_base(base) == _in_base(other)))
     if _bare_words(answer) is not None and (_bare_words(answer) == _bare_words(said) or r"\text" in answer):
-        return _decided(said, _bare_words(answer) == _bare_words(said))
+        return decided(said, _bare_words(answer) == _bare_words(said))
     return said
 
 
@@ -377,7 +380,7 @@ def by_algebra(said: str, answer: str) -> Grade:
         equal = _math_verify().verify(reference, ours, timeout_seconds=None, raise_on_error=True)
     except _ALGEBRA_FAILS:
         return undecided(said, "error")
-    return _decided(said, bool(equal))
+    return decided(said, bool(equal))
 
 
 _ALGEBRA_FAILS = (

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from cotpress import tasks
 from cotpress.errors import CotpressError, UnknownName
-from cotpress.tasks.arithmetic import SHARES, split_of, worked
+from cotpress.tasks._procedural import SHARES, split_of
+from cotpress.tasks.arithmetic import worked
 
 
 def test_a_problem_depends_on_seed_split_and_index_alone():

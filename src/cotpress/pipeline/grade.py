@@ -33,9 +33,15 @@ TASKS = 1000
 
 
 def grade(
-    traces: Iterable[Trace], grader_of: Callable[[Trace], str], *, workers: int | None = None, timeout: float = 10.0
+    traces: Iterable[Trace],
+    grader_of: Callable[[Trace], str | grading.Check],
+    *,
+    workers: int | None = None,
+    timeout: float = 10.0,
 ) -> Iterator[Trace]:
-    """Grade traces in order. `grader_of` names each one's grader; an answer gets at most `timeout` seconds of algebra.
+    """Grade traces in order. `grader_of` gives each one's grader by name, or its task's check.
+
+    `timeout`: seconds of algebra that an answer gets at most.
 
     `workers`: how many processes do algebra (None: one per CPU, at most 8); none is started before one is needed.
     """
@@ -66,7 +72,9 @@ class _Job(msgspec.Struct):
     future: "Future[Grade]"
 
 
-def _begin(trace: Trace, grader: str, pool: "_Workers") -> _Job | Grade:
+def _begin(trace: Trace, grader: str | grading.Check, pool: "_Workers") -> _Job | Grade:
+    if callable(grader):
+        return grader(graded_text(trace), trace.problem)
     answer = trace.problem.answer
     decided = grading.quickly(grader, graded_text(trace), answer)
     return _Job(decided, answer, pool.schedule(decided, answer)) if isinstance(decided, str) else decided

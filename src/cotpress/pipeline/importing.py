@@ -60,6 +60,14 @@ KNOWN = Columns(
 """Well-known names, the likelier first."""
 
 
+WORDS = re.compile(r"\w+|[^\w\s]")
+
+
+def count_words(text: str) -> int:
+    """Length of a text in words and symbols: stands for tokens where no tokenizer is named."""
+    return len(WORDS.findall(text))
+
+
 class Unusable(Exception):
     """Why a row, or one completion in it, cannot become a trace."""
 

@@ -7,6 +7,8 @@ A whole task::
             yield Problem(id=f"twice/{split}/0", question="What is 2 + 2?", answer="4", task="twice", instruction=BOXED)
 
         return Task("twice", problems, splits=("train", "test"))
+
+A task whose source has worked reasoning also says how to read it (`Task.gold`), problem by problem as traces.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,8 +16,10 @@ from dataclasses import dataclass
 from typing import cast
 
 from cotpress import plugins
-from cotpress.errors import UnknownName
-from cotpress.records import Problem
+from cotpress.errors import CotpressError, UnknownName
+from cotpress.grading import Check
+from cotpress.pipeline.importing import count_words
+from cotpress.records import Problem, Trace
 
 BOXED = r"Please reason step by step, and put your final answer within \boxed{}."
 """The instruction of TokenSkip and of DeepSeek-Math's evaluation (specification section 2.2)."""
@@ -29,18 +33,46 @@ class Task:
     read: Callable[[str], Iterator[Problem]]
     """Split name -> its problems, the same ones in the same order every time; endless for a procedural task."""
     splits: tuple[str, ...]
-    grader: str = "math"
-    """Which grader of `cotpress.grading` says whether an answer is right."""
+    grader: str | Check = "math"
+    """Which grader of `cotpress.grading` says whether an answer is right; or a check that needs the whole problem."""
     marker: str = ""
     """Text with which the conclusion begins, where the task asks for one; empty: found by the general rules."""
+    gold: Callable[[str], Iterator[Trace]] | None = None
+    """Split name -> the problems of `read`, in the same order, each with its worked reasoning; None: there is none."""
 
     def problems(self, split: str) -> Iterator[Problem]:
         """The problems of a split; `UnknownName` for a split there is not."""
+        self._check(split)
+        return self.read(split)
+
+    def worked(self, split: str) -> Iterator[Trace]:
+        """The problems of a split with their worked reasoning; `CotpressError` where the task has none."""
+        self._check(split)
+        if self.gold is None:
+            raise CotpressError(
+                f"task {self.name} has no worked reasoning of its own: ask a model, or bring traces with cotpress import."
+            )
+        return self.gold(split)
+
+    def _check(self, split: str) -> None:
         if split not in self.splits:
             raise UnknownName(f"split of task {self.name}", split, self.splits)
-        return self.read(split)
 
 
 def load(spec: str) -> Task:
     """The task that `spec` names: `NAME[:TARGET][,option=value…]`."""
     return cast(Task, plugins.load("tasks", spec))
+
+
+def worked_trace(problem: Problem, reasoning: str, conclusion: str) -> Trace:
+    """A problem with its worked reasoning; lengths are in words and symbols, for a task knows no tokenizer."""
+    return Trace(
+        problem=problem,
+        model="gold",
+        reasoning=reasoning,
+        closing="\n",
+        conclusion=conclusion,
+        n_tokens=count_words(reasoning),
+        n_conclusion_tokens=count_words(conclusion),
+        finished=True,
+    )

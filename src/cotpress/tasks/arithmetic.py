@@ -9,25 +9,17 @@ and its worked reasoning, wordy on purpose, so that there is something to leave 
     Let us go through this step by step. At the start, Mia has 9 apples. Next, Mia finds 8 more apples, so we need to add 8
     to 9, and this gives 9 + 8 = 17 apples. Next, Mia gives 5 apples to Tom, so we need to take 5 away from 17, and this
     leaves 17 - 5 = 12 apples. So in the end, Mia has 12 apples.
-
-Every problem comes from `Random(seed/split/index)`. A question belongs to one split only, the one its hash says, and each
-split draws until it has one of its own: splits cannot overlap.
 """
 
-import hashlib
 from collections.abc import Iterator
 from functools import partial
-from itertools import count
 from random import Random
 
 from cotpress.errors import CotpressError
 from cotpress.records import Problem, Trace
-from cotpress.tasks import Task
+from cotpress.tasks import Task, _procedural, worked_trace
 
 INSTRUCTION = r"Reason step by step. End with: The final answer is \boxed{}."
-
-SHARES = {"train": range(80), "validation": range(80, 90), "test": range(90, 100)}
-"""Which hundredths of all questions, by hash, belong to which split."""
 
 NAMES = ("Mia", "Tom", "Ada", "Ben", "Eva", "Leo", "Zoe", "Sam", "Ivy", "Max", "Amy", "Dan", "Kim", "Jon", "Liv", "Ray")
 THINGS = (
@@ -46,24 +38,15 @@ BECAUSE = {
 
 def load(target: str = "", *, steps: int = 4, largest: int = 50, seed: int = 0) -> Task:
     """Problems of 2 to `steps` operations on whole numbers of at most `largest`; no target."""
-    if target:
-        raise CotpressError(
-            f"task arithmetic takes no target, but got {target!r}: write arithmetic,steps=3 for harder or easier ones."
-        )
     if steps < 2 or largest < 20:
         raise CotpressError("task arithmetic needs steps of at least 2 and a largest number of at least 20.")
-    knobs = {"steps": steps, "largest": largest, "seed": seed}
-    return Task("arithmetic", lambda split: (trace.problem for trace in worked(split, **knobs)), tuple(SHARES))
+    return _procedural.task("arithmetic", partial(worked, steps=steps, largest=largest, seed=seed), target=target)
 
 
 def worked(split: str, *, steps: int = 4, largest: int = 50, seed: int = 0) -> Iterator[Trace]:
-    """The problems of a split, without end, each with its worked reasoning and conclusion (token counts 0: no tokenizer)."""
+    """The problems of a split, without end, each with its worked reasoning and conclusion."""
     make = partial(_draw, steps=steps, largest=largest)
-    for index in count():
-        random = Random(f"{seed}/{split}/{index}")
-        question, reasoning, answer = make(random)
-        while split_of(question) != split:
-            question, reasoning, answer = make(random)
+    for index, (question, reasoning, answer) in _procedural.draw(split, seed, make, lambda made: made[0]):
         problem = Problem(
             id=f"arithmetic/{seed}/{steps}/{largest}/{split}/{index}",
             question=question,
@@ -71,23 +54,7 @@ def worked(split: str, *, steps: int = 4, largest: int = 50, seed: int = 0) -> I
             task="arithmetic",
             instruction=INSTRUCTION,
         )
-        conclusion = rf"The final answer is \boxed{{{answer}}}."
-        yield Trace(
-            problem=problem,
-            model="worked",
-            reasoning=reasoning,
-            closing="\n",
-            conclusion=conclusion,
-            n_tokens=0,
-            n_conclusion_tokens=0,
-            finished=True,
-        )
-
-
-def split_of(question: str) -> str:
-    """The one split a question belongs to."""
-    hundredth = int.from_bytes(hashlib.sha256(question.encode()).digest()[:8], "big") % 100
-    return next(split for split, share in SHARES.items() if hundredth in share)
+        yield worked_trace(problem, reasoning, rf"The final answer is \boxed{{{answer}}}.")
 
 
 def _draw(random: Random, *, steps: int, largest: int) -> tuple[str, str, int]:

@@ -2,31 +2,43 @@
 
 `gsm8k` downloads the release; `gsm8k:FOLDER` and `gsm8k:FILE` read JSON Lines with `question` and `answer`, split as
 `tasks/_sources.py` says. The release writes the worked solution and the answer in one field, with `####` between them;
-files with the bare answer are read too. Problems are known by a hash of the question, so they are the same ones
-wherever they come from.
+files with the bare answer, and the worked solution in `cot` or nowhere, are read too. Problems are known by a hash of the
+question, so they are the same ones wherever they come from. Calculator marks (`<<48/2=24>>`) are no part of the reasoning.
 """
 
 from collections.abc import Iterator
 
-from cotpress.records import Problem
-from cotpress.tasks import BOXED, Task, _sources
+from cotpress.errors import BadRecord
+from cotpress.pipeline.importing import CALCULATOR
+from cotpress.records import Problem, Trace
+from cotpress.tasks import BOXED, Task, _sources, worked_trace
 
 
 def load(target: str = "", *, split: str = "") -> Task:
     """The release, or a local file or folder. `split`: the whole file is this split."""
 
-    def read(wanted: str) -> Iterator[Problem]:
-        rows = (
-            _sources.local(target, wanted, split=split, question=lambda row: row.text("question"))
-            if target
-            else _sources.hub_rows("openai/gsm8k", "main", wanted, instead="gsm8k:FOLDER")
-        )
-        return _sources.unique(map(_problem, rows))
+    def rows(wanted: str) -> Iterator[_sources.Row]:
+        if target:
+            return _sources.local(target, wanted, split=split, question=lambda row: row.text("question"))
+        return _sources.hub_rows("openai/gsm8k", "main", wanted, instead="gsm8k:FOLDER")
 
-    return Task("gsm8k", read, _sources.splits(split))
+    def read(wanted: str) -> Iterator[Problem]:
+        return _sources.unique(map(_problem, rows(wanted)))
+
+    def gold(wanted: str) -> Iterator[Trace]:
+        return map(_worked, rows(wanted), read(wanted))
+
+    return Task("gsm8k", read, _sources.splits(split), gold=gold)
 
 
 def _problem(row: _sources.Row) -> Problem:
     question = row.text("question")
     answer = row.text("answer").rpartition("####")[2].strip().replace(",", "")
     return Problem(id=f"gsm8k/{_sources.digest(question)}", question=question, answer=answer, task="gsm8k", instruction=BOXED)
+
+
+def _worked(row: _sources.Row, problem: Problem) -> Trace:
+    solution = row.text("cot") if "cot" in row.values else row.text("answer").rpartition("####")[0]
+    if not solution.strip():
+        raise BadRecord(f"{row.where}: no worked solution, neither in the field 'cot' nor before #### in 'answer'.")
+    return worked_trace(problem, CALCULATOR.sub("", solution.strip()), rf"The final answer is \boxed{{{problem.answer}}}.")

@@ -11,7 +11,7 @@ from itertools import count
 from cotpress.errors import CotpressError
 from cotpress.plugins import require
 from cotpress.records import Problem, Trace
-from cotpress.tasks import BOXED, Task, _sources
+from cotpress.tasks import BOXED, Task, _sources, worked_trace
 
 BLOCK = 1000
 """Seeds per generator. The library draws a block's templates from its first seed, so this number is part of the data."""
@@ -21,11 +21,11 @@ def load(target: str = "") -> Task:
     """All templates; takes no target."""
     if target:
         raise CotpressError(f"task gsm-symbolic takes no target, but got {target!r}: write gsm-symbolic alone.")
-    return Task("gsm-symbolic", lambda split: (trace.problem for trace in worked(split)), _sources.TRAIN_AND_TEST)
+    return Task("gsm-symbolic", lambda split: (trace.problem for trace in worked(split)), _sources.TRAIN_AND_TEST, gold=worked)
 
 
 def worked(split: str) -> Iterator[Trace]:
-    """The problems of a split, each with its worked reasoning and conclusion (token counts 0: no tokenizer)."""
+    """The problems of a split, each with its worked reasoning and conclusion."""
     gym = require("reasoning_gym", "task gsm-symbolic")
     seen: set[str] = set()
     for first in count(0, BLOCK):
@@ -39,13 +39,4 @@ def worked(split: str) -> Iterator[Trace]:
 
 def _trace(known: str, question: str, answer: str, solution: str) -> Trace:
     problem = Problem(id=f"gsm-symbolic/{known}", question=question, answer=answer, task="gsm-symbolic", instruction=BOXED)
-    return Trace(
-        problem=problem,
-        model="worked",
-        reasoning=solution.rpartition("####")[0].rstrip(),
-        closing="\n",
-        conclusion=rf"The final answer is \boxed{{{answer}}}.",
-        n_tokens=0,
-        n_conclusion_tokens=0,
-        finished=True,
-    )
+    return worked_trace(problem, solution.rpartition("####")[0].rstrip(), rf"The final answer is \boxed{{{answer}}}.")

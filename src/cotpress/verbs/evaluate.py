@@ -15,6 +15,7 @@ from rich.text import Text
 
 from cotpress import __version__, models, plugins, storage, tasks
 from cotpress.errors import CotpressError
+from cotpress.grading import Check
 from cotpress.models import Model, Sampling
 from cotpress.pipeline import evaluate as stage
 from cotpress.pipeline.grade import grade
@@ -184,7 +185,9 @@ def table(rows: Sequence[EvalRow], title: str) -> Table:
     return result
 
 
-def _write_traces(out: Path, problems: Iterable[Problem], plan: stage.Plan, grader: str, options: dict[str, object]) -> None:
+def _write_traces(
+    out: Path, problems: Iterable[Problem], plan: stage.Plan, grader: str | Check, options: dict[str, object]
+) -> None:
     with storage.run(out, Trace, "eval", options, version=__version__, key=lambda trace: trace.key) as this:
         if this.complete:
             say(f"eval: {out} was finished before under the same options; no model was asked")

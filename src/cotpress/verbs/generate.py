@@ -1,5 +1,6 @@
-"""`cotpress generate`: let a model answer the problems of a task."""
+"""`cotpress generate`: let a model answer the problems of a task, or write down the task's own worked reasoning."""
 
+from itertools import islice
 from pathlib import Path
 
 from cotpress import models, storage, tasks
@@ -9,6 +10,9 @@ from cotpress.pipeline import generate as stage
 from cotpress.records import Trace, check_ratio
 from cotpress.verbs.common import make, say
 from cotpress.verbs.evaluate import take
+
+GOLD = "gold"
+"""Stands for no model: the task's own worked reasoning."""
 
 
 def generate(
@@ -29,12 +33,15 @@ def generate(
 
     Example: cotpress generate --task gsm8k --model smollm2 --split train --limit 1000 --out traces.jsonl
 
+    `--model gold` asks no model: it writes the worked reasoning that the task itself has (gsm8k, gsm-symbolic and the
+    procedural tasks), one trace per problem, ready for `grade`.
+
     Parameters
     ----------
     task
         What is asked (see `cotpress ls`).
     model
-        Who answers.
+        Who answers (see `cotpress ls`); gold: the task's own worked reasoning.
     out
         Where the traces go.
     split
@@ -64,19 +71,27 @@ def generate(
         raise CotpressError(
             f"--samples {samples} would be {samples} times the same answer: choose a --temperature, such as 0.8."
         )
+    if model == GOLD and (ratio is not None or samples > 1):
+        raise CotpressError(
+            "--model gold has one worked reasoning per problem, at its full length: leave out --ratio and --samples."
+        )
     asked = tasks.load(task)
     problems = take(asked, split, limit)
+    options: dict[str, object] = {"task": task, "split": split, "limit": limit, "model": model}
+    if model == GOLD:
+        worked = islice(asked.worked(split), len(problems))
+        make(out, Trace, lambda items, _: items, worked, verb="generate", options=options, total=len(problems))
+        return
     answerer = models.load(model)
     sampling = Sampling(max_tokens=max_tokens, temperature=temperature, top_p=top_p, seed=seed)
     version = {"revision": getattr(answerer, "revision", ""), "tokenizer": getattr(answerer, "tokenizer_hash", "")}
-    options = {"task": task, "split": split, "limit": limit, "model": model, "ratio": ratio, "samples": samples}
     make(
         out,
         Trace,
         lambda items, dropped: stage.answer(items, answerer, sampling, marker=asked.marker),
         (stage.unanswered(problem, answerer, ratio, sample) for problem in problems for sample in range(samples)),
         verb="generate",
-        options=options | {"sampling": sampling} | version,
+        options=options | {"ratio": ratio, "samples": samples, "sampling": sampling} | version,
         total=len(problems) * samples,
         skip=lambda trace: trace.key,
         key=lambda trace: trace.key,

@@ -50,7 +50,7 @@ def grade(traces: Path, /, *, out: Path, grader: str | None = None, json: bool =
         say(f"grade: {counts['correct']} of {counts['n']} correct; {rest}")
 
 
-def grader_of_task(task: str) -> str:
+def grader_of_task(task: str) -> str | grading.Check:
     """The grader of a problem's task; math, with a line that says so, where there is no such task (imported traces)."""
     try:
         return tasks.load(task).grader

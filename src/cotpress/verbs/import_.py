@@ -1,7 +1,6 @@
 """`cotpress import`: the user's own traces, from JSON Lines or Parquet."""
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -10,14 +9,12 @@ from pathlib import Path
 
 from cotpress import models, plugins, storage
 from cotpress.errors import BadRecord, CotpressError
-from cotpress.pipeline.importing import Columns, Row, find_columns, import_traces
+from cotpress.pipeline.importing import Columns, Row, count_words, find_columns, import_traces
 from cotpress.records import Trace
 from cotpress.verbs.common import make, say
 
 HEAD = 100
 """Rows that are looked at before the columns are settled: an optional column may be missing from the first ones."""
-
-WORDS = re.compile(r"\w+|[^\w\s]")
 
 
 def import_(
@@ -138,6 +135,6 @@ def parquet_rows(path: Path) -> Iterator[Row]:
 
 def _counter(model: str) -> Callable[[str], int]:
     if not model:
-        return lambda text: len(WORDS.findall(text))
+        return count_words
     loaded = models.load(model)
     return lambda text: len(loaded.token_ends([text])[0])
