@@ -22,10 +22,11 @@ from cotpress.errors import CotpressError, UnknownName
 
 HELP = """Teach a language model to reason in fewer tokens, and see what it costs in accuracy.
 
-The walk: generate (or import) -> grade -> score -> compress -> build -> train -> eval -> report; `cotpress run` does it all.
+The walk: generate (or import) -> grade -> score -> compress -> build -> train -> eval -> report.
+`cotpress run` does it all; `cotpress export` makes the folder that is served.
 """
 
-VERBS = ("generate", "import", "grade", "score", "compress", "build", "train", "eval", "report", "run", "ls")
+VERBS = ("generate", "import", "grade", "score", "compress", "build", "train", "eval", "report", "export", "run", "ls")
 
 NAMES = {"import": "import_", "eval": "evaluate"}
 """File and function of a verb whose name Python keeps for itself."""

@@ -48,9 +48,12 @@ class HFModel:
         *,
         revision: str = "",
         batch_tokens: int = 0,
+        weights: str = "",
     ) -> None:
         self.name = name
         self.path = path
+        self.weights = weights or path
+        """Where the full weights are: for an adapter those of its base."""
         self.tokenizer = tokenizer
         self.revision = revision
         """Hub commit, or a hash of the folder's weight files: another one is another model."""
@@ -61,6 +64,17 @@ class HFModel:
     def torch_model(self) -> PreTrainedModel:
         """The weights, in evaluation mode."""
         return self._make().eval()
+
+    @property
+    def stored_dtype(self) -> torch.dtype | None:
+        """The precision that the weights are stored in; None where the folder does not say."""
+        return AutoConfig.from_pretrained(self.weights).dtype if self.weights else None
+
+    def stop_at_end_of_turn(self, net: PreTrainedModel) -> None:
+        """Write into the generation config that the chat template's end of a turn ends a completion, for every library."""
+        if (config := net.generation_config) is not None:
+            stops = config.eos_token_id if isinstance(config.eos_token_id, list) else [config.eos_token_id]
+            config.eos_token_id = sorted({self.end_id, *(i for i in stops if i is not None)})
 
     @cached_property
     def tokenizer_hash(self) -> str:
@@ -243,7 +257,11 @@ def weights_hash(folder: Path) -> str:
 def _adapted(name: str, folder: str, base_spec: str, batch_tokens: int) -> HFModel:
     """The adapter in `folder` (or on the hub), merged into the model that `base_spec` names."""
     peft = plugins.require("peft", f"the adapter {folder}")
-    base = models.load(base_spec)
+    try:
+        base = models.load(base_spec)
+    except CotpressError as error:
+        cure = f"put it back, or name the base: hf:BASE,adapter={folder}"
+        raise CotpressError(f"the base of the adapter {folder} cannot be loaded, {base_spec}: {cure} ({error})") from error
     if not isinstance(base, HFModel):
         raise CotpressError(f"the adapter {folder} cannot be put on {base_spec}, which is no transformers model.")
 
@@ -256,7 +274,7 @@ def _adapted(name: str, folder: str, base_spec: str, batch_tokens: int) -> HFMod
     own = (Path(folder) / "tokenizer_config.json").is_file()
     tokenizer = load_tokenizer(folder) if own else base.tokenizer
     revision = f"{base.revision}+{weights_hash(Path(folder))}"
-    return HFModel(name, folder, tokenizer, make, revision=revision, batch_tokens=batch_tokens)
+    return HFModel(name, folder, tokenizer, make, revision=revision, batch_tokens=batch_tokens, weights=base.weights)
 
 
 def _base_of(folder: Path) -> str:

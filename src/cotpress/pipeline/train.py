@@ -228,9 +228,7 @@ def save(trainer: "CompletionTrainer", model: HFModel, out: Path, dtype: torch.d
         options["save_embedding_layers"] = False
     else:
         net.to(dtype)
-        if (config := net.generation_config) is not None:
-            stops = config.eos_token_id if isinstance(config.eos_token_id, list) else [config.eos_token_id]
-            config.eos_token_id = sorted({model.end_id, *(i for i in stops if i is not None)})
+        model.stop_at_end_of_turn(net)
     net.save_pretrained(out, state_dict=trainer.accelerator.get_state_dict(trainer.model_wrapped), **options)
     if trainer.args.should_save:
         model.tokenizer.save_pretrained(out)

@@ -1,0 +1,77 @@
+"""`cotpress export`: a model folder that any server takes, whose chat template takes the ratio."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from cotpress import models, plugins, storage
+from cotpress.errors import CotpressError
+from cotpress.pipeline import chat_template
+from cotpress.pipeline import export as stage
+from cotpress.pipeline._train_folder import FINISHED
+from cotpress.pipeline._train_options import TrainSummary
+from cotpress.records import EvalRow
+from cotpress.verbs.common import say
+from cotpress.verbs.evaluate import rows_path
+
+
+def export(
+    model: str,
+    /,
+    *,
+    out: Path,
+    efforts: Annotated[tuple[float, float, float] | None, Parameter(consume_multiple=True)] = None,
+    evaluated: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Write a model folder for vLLM, SGLang, llama.cpp and transformers: merged weights, and a template that takes the ratio.
+
+    Example: cotpress export runs/q --out qwen-short
+
+    Parameters
+    ----------
+    model
+        A folder of `cotpress run` or `cotpress train`, or any model spec, such as tiny.
+    out
+        The folder to make.
+    efforts
+        Ratios that reasoning_effort low, medium and high stand for; the smallest, middle and largest trained if not given.
+    evaluated
+        What `cotpress eval` wrote about this model (eval.jsonl), for the table in the model card.
+    json
+        Print what was exported as JSON.
+    """
+    plugins.require("transformers", "cotpress export")
+    from transformers.utils import logging
+
+    from cotpress.models.hf import HFModel  # loads torch: not for --help
+
+    logging.disable_progress_bar()
+    spec, found = model, evaluated
+    if (Path(model) / "model").is_dir():  # of `cotpress run`
+        spec = str(Path(model) / "model")
+        found = evaluated or Path(model) / "eval.jsonl"
+        spec = spec if "/" in spec else f"./{spec}"
+    loaded = models.load(spec)
+    if not isinstance(loaded, HFModel):
+        raise CotpressError(f"model {model} answers, but has no weights to export here: name a folder or hub id, as hf:…")
+    rows = list(storage.read(rows_path(found), EvalRow)) if found and (evaluated or rows_path(found).is_file()) else []
+    done = stage.export(loaded, out, efforts=efforts, trained=trained(Path(loaded.path)), rows=rows, say=say)
+    if json:
+        print(msgspec.json.format(msgspec.json.encode(done), indent=2).decode())
+        return
+    says = ", ".join(f"{effort} {ratio:g}" for effort, ratio in done.efforts.items())
+    say(f"export: {out} takes {chat_template.TAKES}, and reasoning_effort ({says}); its README.md says how to serve it")
+
+
+def trained(folder: Path) -> TrainSummary | None:
+    """What `cotpress train` wrote about the model in this folder; None if it did not."""
+    path = folder / FINISHED
+    if not path.is_file():
+        return None
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=TrainSummary)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise CotpressError(f"{path} does not describe a trained model ({error}): train it again.") from error

@@ -1,0 +1,79 @@
+import json
+import shutil
+
+import pytest
+
+pytest.importorskip("torch")
+from build_fixtures import make_examples
+from train_fixtures import make_model
+
+from cotpress import cli, storage
+from cotpress.errors import CotpressError
+from cotpress.models.hf import load
+from cotpress.pipeline.train import TrainOptions, train
+from cotpress.records import Trace
+from cotpress.verbs.evaluate import evaluate
+from cotpress.verbs.export import export
+
+SHORT = {"task": "arithmetic", "ratios": [1.0, 0.5], "limit": 3, "max_tokens": 8}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """What `cotpress run` leaves: the model, an evaluation, a base elsewhere."""
+    folder = tmp_path_factory.mktemp("runs") / "q"
+    make_model(folder.parent / "base")
+    options = TrainOptions(epochs=1, batch=4, gradient_checkpointing=False)
+    train(make_examples(4, 0.5), load(str(folder.parent / "base")), folder / "model", options, say=lambda line: None)
+    evaluate(
+        task="arithmetic", model=str(folder / "model"), out=folder / "eval.jsonl", ratios=[1.0, 0.5], limit=3, max_tokens=8
+    )
+    return folder
+
+
+def test_the_folder_of_a_run_is_exported_with_its_evaluation(run, tmp_path, capsys):
+    export(str(run), out=tmp_path / "short", json=True)
+    said = json.loads(capsys.readouterr().out)
+    assert said["ratios"] == [0.5]
+    card = (tmp_path / "short" / "README.md").read_text()
+    assert card.count("| arithmetic | tokenskip |") == 2
+    export(str(run / "model"), out=tmp_path / "bare")
+    assert "It was not evaluated" in (tmp_path / "bare" / "README.md").read_text()
+    assert "takes compression_ratio, and reasoning_effort (low 0.5, medium 0.5, high 0.5)" in capsys.readouterr().err
+
+
+def test_an_exported_folder_is_evaluated_like_the_run_and_the_tag_stands_once(run, tmp_path):
+    export(str(run), out=tmp_path / "short")
+    evaluate(model=str(tmp_path / "short"), out=tmp_path / "eval.jsonl", **SHORT)
+    said, before = (
+        [(one.problem.id, one.method, one.ratio, one.completion()) for one in storage.read(folder / "eval.jsonl", Trace)]
+        for folder in (tmp_path, run)
+    )
+    assert said == before
+
+
+def test_the_bundled_model_is_exported_by_name(tmp_path):
+    export("tiny", out=tmp_path / "tiny", efforts=(0.4, 0.6, 1.0))
+    assert json.loads((tmp_path / "tiny" / "cotpress_export.json").read_text())["efforts"]["low"] == 0.4
+
+
+def test_a_named_evaluation_that_is_not_there_is_a_mistake(run, tmp_path):
+    with pytest.raises(CotpressError, match=r"no file .*none.rows.jsonl"):
+        export(str(run), out=tmp_path / "short", evaluated=tmp_path / "none.jsonl")
+
+
+def test_a_model_without_weights_here_cannot_be_exported(tmp_path):
+    (tmp_path / "answers.jsonl").write_text('{"text": "4"}\n')
+    with pytest.raises(CotpressError, match="has no weights to export here"):
+        export(f"scripted:{tmp_path / 'answers.jsonl'}", out=tmp_path / "out")
+
+
+def test_a_broken_description_is_one_sentence(run, tmp_path):
+    shutil.copytree(run / "model", tmp_path / "x")
+    (tmp_path / "x" / "cotpress.json").write_text('{"base": "hf:x"}')
+    with pytest.raises(CotpressError):
+        export(str(tmp_path / "x"), out=tmp_path / "out")
+
+
+def test_the_verb_is_among_the_verbs():
+    assert "export" in cli.VERBS
