@@ -302,3 +302,38 @@ def test_r4_released_scores_come_from_the_model_and_nothing_is_protected(causal_
     digits = [value for value, piece in zip(scored.importance, scored.segments, strict=True) if piece.strip().isdigit()]
     assert 0 < sum(digits) < len(digits)
     assert list(Released("r", lm, 0.5).score([trace(conclusion="")])) == [Unscored(cts.NO_CONCLUSION)]
+
+
+# Work.
+
+
+@pytest.mark.parametrize(("n", "forwarded"), [(1800, 3701), (3600, 12852), (4500, 14628), (5000, 15626)])
+def test_the_released_path_forwards_as_many_tokens_as_measured_and_five_ratios_seven_times_ours(n: int, forwarded: int) -> None:
+    def sweep(ratio: float) -> float:
+        counts = []
+        for seed in range(5):
+            draws, asked_for = np.random.default_rng(seed).standard_normal(n).tolist(), []
+            released_kept(n, 100, ratio, lambda left, n=asked_for, s=draws: n.append(len(left)) or [s[i] for i in left])
+            counts.append(sum(2 * length + 100 for length in asked_for))  # without the condition and with it
+        return float(np.mean(counts))
+
+    assert sweep(0.5) == pytest.approx(forwarded, rel=0.01)
+    if n > 1800:
+        assert sum(map(sweep, (0.9, 0.8, 0.7, 0.6, 0.5))) >= 7 * (2 * n + 100)
+
+
+@pytest.mark.parametrize("condition", ["question+answer", "answer"])
+def test_each_token_of_a_trace_is_forwarded_twice_and_each_condition_once(causal_lm: Make, condition: cts.Condition) -> None:
+    lm = causal_lm()
+    item = trace("She sold 48/2 = 24 clips. " * 20)
+    n = len(_logprobs.encode(lm, [item.reasoning])[0].ids)
+    scorer = CTS("c", lm, condition=condition)
+    contrast = scorer._contrast(item, _logprobs.encode(lm, [item.reasoning])[0].ids)
+    ran: list[int] = []
+    hook = lm.torch_model.get_decoder().register_forward_pre_hook(
+        lambda _module, _args, kwargs: ran.append(kwargs["input_ids"].numel()), with_kwargs=True
+    )
+    list(scorer.score([item]))
+    hook.remove()
+    probe, last, bare = 8, 2, 2 * contrast.bare  # of the head; last tokens are targets only; bare contexts hold the first token
+    assert sum(ran) <= probe + 2 * n + len(contrast.condition) + len(contrast.baseline) - last - bare

@@ -32,6 +32,9 @@ from 4,096 on half as fast: every intermediate is fresh memory."""
 
 GPU_TOKENS = 16384
 
+LONGEST = 16
+"""A text this many times as long as the model's context is a loop, not reasoning: its windows would take hours."""
+
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -106,11 +109,17 @@ def room(lm: CausalLM, contexts: Sequence[Sequence[int]], n: int) -> int:
 
     0: the text needs windows, but the contexts leave less than a quarter of the model's length for them.
     """
-    limit = getattr(lm.torch_model.config.get_text_config(), "max_position_embeddings", None)
+    limit = _context(lm)
     if limit is None:
         return n
     left: int = limit - max(map(len, contexts), default=0)
     return n if n <= left else left if left >= limit // 4 else 0
+
+
+def endless(lm: CausalLM, n: int) -> bool:
+    """Whether `n` tokens are more than `LONGEST` times the model's context."""
+    limit = _context(lm)
+    return limit is not None and n > LONGEST * limit
 
 
 def windows(n: int, room: int) -> list[tuple[int, int, int]]:
@@ -146,6 +155,11 @@ def log_probs(lm: CausalLM, spans: Sequence[Span], *, batch_tokens: int = 0) -> 
     if not all(bool(values.isfinite().all()) for values in result):
         raise CotpressError(f"model {lm.name} gives log-probabilities that are not finite: load it in bfloat16 or float32.")
     return result
+
+
+def _context(lm: CausalLM) -> int | None:
+    """How many tokens the model sees at once, where its configuration says so."""
+    return getattr(lm.torch_model.config.get_text_config(), "max_position_embeddings", None)
 
 
 def _rows(i: int, span: Span) -> Iterator[Row]:

@@ -38,6 +38,7 @@ Difference = Literal["log", "perplexity"]
 NO_CONCLUSION = "no conclusion to score with"
 NO_ANSWER = "no reference answer to score with"
 TOO_LONG = "the condition leaves no room in the scorer's context"
+ENDLESS = f"reasoning more than {_logprobs.LONGEST} times as long as the scorer's context"
 
 LARGEST_EXPONENT = 700.0
 
@@ -91,6 +92,8 @@ class CTS:
         unit: Unit = "number",
         difference: Difference = "log",
     ) -> None:
+        if condition in ("question+answer", "boxed") and not lm.tokenizer.chat_template:
+            raise CotpressError(f"scorer {name}: model {lm.name} has no chat template: score with condition=answer.")
         self.name = name
         self.unit = unit
         self.lm = lm
@@ -158,8 +161,8 @@ class Released:
                 yield Unscored(NO_CONCLUSION)
                 continue
             contrast = bare(self.lm, trace.conclusion, text.ids)
-            if isinstance(spans_of(self.lm, contrast, text.ids), Unscored):
-                yield Unscored(TOO_LONG)
+            if isinstance(spans := spans_of(self.lm, contrast, text.ids), Unscored):
+                yield spans
                 continue
             n_condition = len(_logprobs.encode(self.lm, [trace.conclusion])[0].ids)
             kept = set(released_kept(len(text.ids), n_condition, self.ratio, partial(self._scores, contrast, text.ids)))
@@ -183,6 +186,8 @@ def bare(lm: CausalLM, condition: str, ids: list[int]) -> Contrast:
 def spans_of(lm: CausalLM, contrast: Contrast, ids: list[int]) -> tuple[Span | None, Span] | Unscored:
     """What to run for a text, with the condition and without: the same windows, so that only the condition differs."""
     tokens = ids[1:] if contrast.bare else ids
+    if _logprobs.endless(lm, len(tokens)):
+        return Unscored(ENDLESS)
     room = _logprobs.room(lm, [contrast.condition or [], contrast.baseline], len(tokens))
     if tokens and not room:
         return Unscored(TOO_LONG)

@@ -20,6 +20,7 @@ from cotpress.segments import Unit
 Context = Literal["question", "none"]
 
 TOO_LONG = "the question leaves no room in the scorer's context"
+ENDLESS = f"reasoning more than {_logprobs.LONGEST} times as long as the scorer's context"
 
 
 def load(target: str, *, context: Context = "question", unit: Unit = "number") -> Scorer:
@@ -43,12 +44,18 @@ class Surprisal:
         traces = list(traces)
         texts = _logprobs.encode(self.lm, [trace.reasoning for trace in traces])
         contexts = [self._context(trace) for trace in traces]
-        rooms = [_logprobs.room(self.lm, [before], len(text.ids)) for before, text in zip(contexts, texts, strict=True)]
+        endless = [_logprobs.endless(self.lm, len(text.ids)) for text in texts]
+        rooms = [
+            0 if never else _logprobs.room(self.lm, [before], len(text.ids))
+            for before, text, never in zip(contexts, texts, endless, strict=True)
+        ]
         spans = [
             Span(before, text.ids if room else [], room) for before, text, room in zip(contexts, texts, rooms, strict=True)
         ]
-        for text, span, values in zip(texts, spans, _logprobs.log_probs(self.lm, spans), strict=True):
-            yield Unscored(TOO_LONG) if len(span.tokens) < len(text.ids) else Importance(text.ends, (-values).tolist())
+        found = zip(texts, spans, endless, _logprobs.log_probs(self.lm, spans), strict=True)
+        for text, span, never, values in found:
+            left_out = len(span.tokens) < len(text.ids)
+            yield Unscored(ENDLESS if never else TOO_LONG) if left_out else Importance(text.ends, (-values).tolist())
 
     def _context(self, trace: Trace) -> list[int]:
         if self.context == "none":
