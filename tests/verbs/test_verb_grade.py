@@ -40,7 +40,8 @@ def test_traces_are_graded_as_their_task_says(tmp_path, capsys):
     out = tmp_path / "graded.jsonl"
     grade(write(tmp_path / "traces.jsonl", *rows), out=out, json=True)
     captured = capsys.readouterr()
-    assert json.loads(captured.out) == {"n": 4, "correct": 2, "ok": 3, "no_answer": 1, "timeout": 0, "error": 0}
+    statuses = {"ok": 3, "no_answer": 1, "timeout": 0, "error": 0}
+    assert json.loads(captured.out) == {"n": 4, "correct": 2, "problems": 4, "solved": 2} | statuses
     assert [t.grade.status for t in storage.read(out, Trace)] == ["ok", "ok", "no_answer", "ok"]
     assert "no task" not in captured.err
 

@@ -48,6 +48,8 @@ def grade(traces: Path, /, *, out: Path, grader: str | None = None, json: bool =
     else:
         rest = ", ".join(f"{counts[status]} {status}" for status in ("no_answer", "timeout", "error"))
         say(f"grade: {counts['correct']} of {counts['n']} correct; {rest}")
+        if counts["problems"] < counts["n"]:
+            say(f"grade: {counts['solved']} of {counts['problems']} problems have a correct answer among theirs")
 
 
 def grader_of_task(task: str) -> str | grading.Check:
@@ -60,8 +62,17 @@ def grader_of_task(task: str) -> str | grading.Check:
 
 
 def counted(graded: Path) -> dict[str, int]:
-    """How many traces there are, how many are correct, and how many have which grading status."""
-    grades = [trace.grade for trace in storage.read(graded, Trace) if trace.grade]
+    """How many traces there are, how many are correct or have which grading status, and how many problems were solved.
+
+    `solved`: problems with at least one correct answer; with k samples each this is pass@k (the maze's 1-feasible-10).
+    """
+    solved: dict[str, bool] = {}
+    grades = []
+    for trace in storage.read(graded, Trace):
+        if trace.grade:
+            grades.append(trace.grade)
+            solved[trace.problem.id] = solved.get(trace.problem.id, False) or trace.grade.correct
     statuses: Counter[str] = Counter(grade.status for grade in grades)
     names = ("ok", "no_answer", "timeout", "error")
-    return {"n": len(grades), "correct": sum(grade.correct for grade in grades)} | {name: statuses[name] for name in names}
+    counts = {"n": len(grades), "correct": sum(grade.correct for grade in grades)}
+    return counts | {"problems": len(solved), "solved": sum(solved.values())} | {name: statuses[name] for name in names}
