@@ -56,6 +56,16 @@ def test_every_batch_gives_what_each_text_gets_alone(lm: Any, batch_tokens: int)
     close(log_probs(lm, asked, batch_tokens=batch_tokens), [naive(lm, list(a.context), list(a.tokens)) for a in asked])
 
 
+def test_a_token_that_is_nearly_sure_has_the_probability_float64_gives_it_not_rounding_noise() -> None:
+    logits = torch.randn(200, 50, generator=torch.Generator().manual_seed(0))
+    targets = torch.arange(200) % 50
+    logits[torch.arange(200), targets] += 16.0
+    exact = logits.double().log_softmax(-1)[torch.arange(200), targets]
+    ours = _logprobs._of_targets(logits.clone(), targets)
+    torch.testing.assert_close(ours.double(), exact, rtol=1e-4, atol=0)
+    assert ours.argsort().tolist() == exact.argsort().tolist()
+
+
 def test_order_and_company_change_nothing(lm: Any) -> None:
     asked = spans(10, seed=1)
     order = random.Random(0).sample(range(len(asked)), len(asked))

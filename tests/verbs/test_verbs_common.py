@@ -71,8 +71,8 @@ def test_off_a_terminal_progress_is_a_plain_line_now_and_then(
     monkeypatch.setattr(common, "PLAIN_SECONDS", 0.0)
     assert list(common.progress(records, "test", total=9, started_with=5)) == records
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 3
-    for number, line in enumerate(lines, 6):
+    assert len(lines) == 2
+    for number, line in enumerate(lines, 7):
         assert re.fullmatch(rf"test: {number}/9 \([\d.]+/s, \d+ s left\)", line)
 
 

@@ -7,6 +7,7 @@ is tokenised on its own by `text_ids` and appended, so that training and generat
 
 import hashlib
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import accumulate, islice
@@ -17,6 +18,7 @@ from typing import Any, Literal
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
+from transformers.utils import logging
 
 from cotpress import models, plugins
 from cotpress.errors import CotpressError
@@ -34,6 +36,9 @@ ROWS = 128
 
 CACHE_BYTES = 2**30
 """What keys and values of a batch may take on a CPU; on a GPU it is half of the free memory."""
+
+if not sys.stderr.isatty():
+    logging.disable_progress_bar()  # hundreds of half lines in a log
 
 
 class HFModel:

@@ -73,7 +73,7 @@ def progress(records: Iterable[R], verb: str, total: int | None = None, started_
     for count, record in enumerate(records, 1):
         yield record
         now = time.monotonic()
-        if now - last >= PLAIN_SECONDS:
+        if now - last >= PLAIN_SECONDS and count > 1:  # the first of a batch comes with the time of all of it
             last, rate = now, count / (now - began)
             left = f", {(total - started_with - count) / rate:.0f} s left" if total else ""
             of = f"/{total}" if total else ""

@@ -38,12 +38,9 @@ def train(
     """
     for package in ("torch", "transformers", "trl", "peft", "datasets", "accelerate"):
         plugins.require(package, "cotpress train")
-    from transformers.utils import logging
-
     from cotpress.models.hf import HFModel  # torch and TRL take seconds to load: not for --help
     from cotpress.pipeline import train as stage
 
-    logging.disable_progress_bar()  # of single files; our own lines tell more
     taught = models.load(model)
     if not isinstance(taught, HFModel):
         raise CotpressError(f"model {model} answers, but has no weights to train here: name a folder or hub id, as hf:…")
