@@ -26,7 +26,7 @@ The walk: generate (or import) -> grade -> score -> compress -> build -> train -
 `cotpress run` does it all; `cotpress export` makes the folder that is served.
 """
 
-VERBS = ("generate", "import", "grade", "score", "compress", "build", "train", "eval", "report", "export", "run", "ls")
+VERBS = ("generate", "import", "grade", "score", "compress", "build", "train", "eval", "plan", "report", "export", "run", "ls")
 
 NAMES = {"import": "import_", "eval": "evaluate"}
 """File and function of a verb whose name Python keeps for itself."""

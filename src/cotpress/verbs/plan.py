@@ -1,0 +1,82 @@
+"""`cotpress plan`: which ratio of an evaluation to serve, and what that saves."""
+
+import sys
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cotpress import storage
+from cotpress.errors import CotpressError
+from cotpress.pipeline import plan as stage
+from cotpress.records import Trace
+from cotpress.verbs.evaluate import PLAIN_WIDTH
+
+
+def plan(
+    evaluation: Path,
+    *,
+    min_accuracy: float | None = None,
+    max_tokens: float | None = None,
+    price: float | None = None,
+    json: bool = False,
+) -> None:
+    """Say which ratio to serve, with intervals: the shortest that keeps an accuracy, or the most accurate within a length.
+
+    Example: cotpress plan eval.jsonl --min-accuracy 0.9 --price 0.60
+
+    Parameters
+    ----------
+    evaluation
+        What `cotpress eval` wrote.
+    min_accuracy
+        Share of right answers that is to be kept; a ratio is recommended only if its whole 95 % interval keeps it.
+    max_tokens
+        Generated tokens per request, in the mean, that are not to be exceeded; likewise.
+    price
+        Of a million generated tokens, in any currency: the money saved per million requests is then said, too.
+    json
+        Print the plan as JSON.
+    """
+    if price is not None and price < 0:
+        raise CotpressError(f"--price {price:g} is below 0: write what a million generated tokens cost.")
+    wish = stage.Wish(min_accuracy, max_tokens)
+    found = stage.plan(storage.read(evaluation, Trace), wish, price)
+    if json:
+        print(msgspec.json.format(msgspec.json.encode(found)).decode())
+        return
+    for sentence in found.sentences:
+        print(sentence)
+    if money := found.money_saved:
+        interval = f"{money.mean:,.2f} [{money.low:,.2f}, {money.high:,.2f}]"
+        print(f"At {price:g} per million tokens that is {interval} per million requests.")
+    console = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
+    console.print(table(found))
+
+
+def table(found: stage.Plan) -> Table:
+    """Every ratio that could be served, with whether it keeps to the wish."""
+    result = Table(box=None, pad_edge=False)
+    for name in ("ratio", "method", "n", "accuracy [95 %]", "tokens [95 %]", "saved [95 %]", "truncated", "p", "keeps to it"):
+        result.add_column(name, justify="left" if name in ("method", "keeps to it") else "right", no_wrap=True)
+    for offer in found.offers:
+        accuracy = [100 * share for share in (offer.accuracy.mean, offer.accuracy.low, offer.accuracy.high)]
+        cells = (
+            f"{offer.ratio:g}",
+            offer.method,
+            str(offer.n),
+            "{:.1f}% [{:.1f}, {:.1f}]".format(*accuracy),
+            _shown(offer.tokens),
+            _shown(offer.saved) if offer.saved else "",
+            f"{offer.truncated:.1%}",
+            "" if offer.p_value is None or offer == found.choice else f"{offer.p_value:.2g}",
+            offer.met,
+        )
+        result.add_row(*map(Text, cells))
+    return result
+
+
+def _shown(mean: stage.Mean) -> str:
+    return f"{mean.mean:.1f} [{mean.low:.1f}, {mean.high:.1f}]"
