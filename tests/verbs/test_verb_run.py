@@ -1,0 +1,70 @@
+"""`cotpress run`: one command, every file of the walk, and nothing done twice."""
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("trl")
+pytest.importorskip("math_verify")
+
+from cotpress import cli, storage
+from cotpress.records import CompressedTrace, EvalRow
+
+FILES = (
+    "traces.jsonl",
+    "graded.jsonl",
+    "scored.jsonl",
+    "compressed.jsonl",
+    "train.jsonl",
+    "model/cotpress.json",
+    "eval.jsonl",
+    "eval.rows.jsonl",
+    "report.json",
+    "report.md",
+)
+
+
+def cotpress(monkeypatch: pytest.MonkeyPatch, command: str) -> int:
+    monkeypatch.setattr("sys.argv", ["cotpress", *command.split()])
+    try:
+        cli.main()
+    except SystemExit as stopped:
+        return int(stopped.code or 0)
+    return 0
+
+
+def test_one_command_walks_from_a_task_to_a_report_and_a_second_finds_all_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = (
+        f"run tokenskip --task arithmetic --model tiny --scorer surprisal:tiny --out {tmp_path} --limit 12 --eval-limit 4"
+        " --max-tokens 200 --ratios 1.0 0.6 --method full --epochs 1 --batch 4 --lr 1e-4"
+    )
+    assert cotpress(monkeypatch, command) == 0
+    assert all((tmp_path / name).is_file() for name in FILES)
+    cuts = list(storage.read(tmp_path / "compressed.jsonl", CompressedTrace))
+    assert {cut.method for cut in cuts} == {"tokenskip"}
+    rows = {(row.method, row.ratio): row for row in storage.read(tmp_path / "eval.rows.jsonl", EvalRow)}
+    assert {("original", None), ("tokenskip", 1.0), ("tokenskip", 0.6)} <= set(rows)
+    assert all(row.n == 4 for row in rows.values())
+    before = {name: (tmp_path / name).stat().st_mtime_ns for name in FILES[:7]}
+    capsys.readouterr()
+    assert cotpress(monkeypatch, command) == 0
+    assert capsys.readouterr().err.count("was finished before under the same options") == 7
+    assert before == {name: (tmp_path / name).stat().st_mtime_ns for name in FILES[:7]}
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ("--task arithmetic --ratios 1.5", "ratio 1.5 is not a fraction"),
+        ("--task arithmetik", "did you mean arithmetic"),
+        ("--task arithmetic --scorer surprisl:tiny", "did you mean surprisal"),
+    ],
+)
+def test_a_mistake_shows_before_any_model_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], flags: str, sentence: str
+) -> None:
+    assert cotpress(monkeypatch, f"run tokenskip --model tiny --out {tmp_path} {flags}") == 2
+    assert sentence in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
