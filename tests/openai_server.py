@@ -26,6 +26,8 @@ class FakeServer(ThreadingHTTPServer):
         self.keys: list[str] = []
         self.say: Callable[[dict[str, Any]], Any] = lambda body: "4"
         self.model = "fake"
+        self.offers: list[str] = []
+        """What it lists as its models; nothing: `model`."""
         self.usage = self.continues = self.takes_ratio = True
         self.over = threading.Event()
         self.lock = threading.Lock()
@@ -63,6 +65,10 @@ class _Handler(BaseHTTPRequestHandler):
     server: FakeServer
     protocol_version = "HTTP/1.1"
 
+    def do_GET(self) -> None:
+        names = self.server.offers or [self.server.model]
+        self._send(200, json.dumps({"object": "list", "data": [{"id": name, "object": "model"} for name in names]}).encode())
+
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         with self.server.lock:
@@ -86,7 +92,10 @@ class _Handler(BaseHTTPRequestHandler):
             error = {"error": {"message": said.format(key=self.headers.get("Authorization"))}}
             self._send(int(status), json.dumps(error).encode(), **{"Retry-After": "0.01"} if status == "429" else {})
         else:
-            self._send(200, json.dumps(self.server.answer(body)).encode())
+            try:
+                self._send(200, json.dumps(self.server.answer(body)).encode())
+            except ValueError as error:  # of the chat template
+                self._send(400, json.dumps({"error": {"message": str(error)}}).encode())
 
     def _send(self, status: int, content: bytes, type: str = "application/json", **headers: str) -> None:
         self.send_response(status)

@@ -84,8 +84,12 @@ class HFModel:
     @cached_property
     def tokenizer_hash(self) -> str:
         """A short hash of the tokenizer and the chat template."""
+        return self.tokenizer_hash_with(self.tokenizer.chat_template)
+
+    def tokenizer_hash_with(self, template: str | None) -> str:
+        """The hash that this tokenizer would have with another chat template."""
         parts = json.loads(self.tokenizer.backend_tokenizer.to_str()) | {"padding": None, "truncation": None}
-        text = json.dumps([parts, self.tokenizer.chat_template], sort_keys=True)
+        text = json.dumps([parts, template], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @cached_property

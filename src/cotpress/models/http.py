@@ -216,7 +216,7 @@ def load(
     `timeout`: seconds one request may take. `retries`: how often one is sent again. `fields`: which sampling fields the server
     knows: `open` (vLLM, SGLang, llama-server, Ollama), `openai` (hosted services) or `transformers` (`transformers serve`).
     """
-    url = _checked(target)
+    url = checked_url(target)
     example = f"http:{url},model=NAME,tokenizer=DIR"
     if not model:
         raise CotpressError(f"model http needs the name under which the server offers the model (see {url}/models): {example}")
@@ -233,7 +233,7 @@ def load(
         url,
         model,
         _counter(tokenizer),
-        key=_key_in(key),
+        key=key_in(key),
         in_template=ratio == "template",
         fields=fields,
         concurrency=concurrency,
@@ -242,7 +242,7 @@ def load(
     )
 
 
-def _checked(target: str) -> str:
+def checked_url(target: str) -> str:
     """A URL without secrets; they would stand in every trace."""
     try:
         parts = urlsplit(target)
@@ -259,7 +259,7 @@ def _checked(target: str) -> str:
     return target.rstrip("/")
 
 
-def _key_in(variable: str) -> str:
+def key_in(variable: str) -> str:
     """The API key in an environment variable. Its name is not repeated in errors: it may be the key, given by mistake."""
     if not variable:
         return ""
