@@ -26,12 +26,8 @@ The walk: generate (or import) -> grade -> score -> compress -> build -> train -
 `cotpress run` does it all; `cotpress export` makes the folder that is served.
 """
 
-<<<<<<< HEAD
-VERBS = ("generate", "import", "grade", "score", "compress", "build", "train", "eval", "plan", "report", "export", "run", "ls")
-=======
-WALK = ("generate", "import", "grade", "score", "compress", "build", "train", "eval", "report")
+WALK = ("generate", "import", "grade", "score", "compress", "build", "train", "eval", "plan", "report")
 VERBS = (*WALK, "export", "doctor", "run", "ls")
->>>>>>> 199842b (doctor says what is wrong with a model, a data file or a server, and what to change)
 
 NAMES = {"import": "import_", "eval": "evaluate"}
 """File and function of a verb whose name Python keeps for itself."""
