@@ -166,6 +166,24 @@ class ScoredTrace(Record, frozen=True, kw_only=True):
         return [self.trace.reasoning[a:b] for a, b in zip([0, *self.ends], self.ends, strict=False)]
 
 
+class Verified(Record, frozen=True, kw_only=True):
+    """How likely a reference model finds the whole conclusion, as natural log-probabilities, after which reasoning."""
+
+    reference: str
+    """Spec of the reference model."""
+    shortened: float
+    full: float
+    none: float
+    """Straight after the question."""
+    n_tokens: int
+    """Tokens of the conclusion, the reference model's."""
+
+    @property
+    def loss(self) -> float:
+        """What shortening costs, in nats: the conclusion became `exp(loss)` times less likely."""
+        return self.full - self.shortened
+
+
 class CompressedTrace(Record, frozen=True, kw_only=True):
     """A trace with a shorter reasoning; its conclusion is never touched."""
 
@@ -179,6 +197,10 @@ class CompressedTrace(Record, frozen=True, kw_only=True):
     """What was really kept: fraction of the reasoning's target-model tokens."""
     n_tokens: int
     n_latent: int = 0
+    verified: Verified | None = None
+    """What `cotpress verify` found; None where it was not run, or the conclusion did not fit the reference model."""
+    keep_answer: float | None = None
+    """The loss, in nats, under which the ratio was chosen for this very trace; None: the ratio was asked for."""
 
     @property
     def key(self) -> str:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -201,6 +202,6 @@ def test_a_bare_text_begins_with_bos_or_else_with_the_end_token(causal_lm: Make)
 def test_a_scorer_without_a_model_or_with_one_that_gives_no_probabilities_is_one_sentence(monkeypatch: Any) -> None:
     with pytest.raises(CotpressError, match="scorer cts needs a model: write cts:smollm2"):
         _logprobs.load("", "cts")
-    monkeypatch.setattr(_logprobs.models, "load", lambda spec: object())
+    monkeypatch.setattr(_logprobs.models, "load", lambda spec: SimpleNamespace(name=spec))
     with pytest.raises(CotpressError, match="scorer surprisal needs a model that gives probabilities"):
         _logprobs.load("http:x", "surprisal")

@@ -138,3 +138,13 @@ def test_no_input_is_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("cotpress: no file no.jsonl")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_other_budgets_are_kept_through_the_files(scored: Path, tmp_path: Path) -> None:
+    found = {}
+    for option, value in (("--longest-run", "1"), ("--budget", "window"), ("--budget", "dataset")):
+        out = tmp_path / f"{value}.jsonl"
+        run(scored, "--ratios", "0.3", option, value, "--out", out)
+        found[value] = [cut.reasoning for cut in storage.read(out, CompressedTrace)]
+    protected = "1 + 1 = 2\u2028\n"
+    assert found == {"1": ["124578", protected], "window": ["258", protected], "dataset": ["", protected]}

@@ -54,6 +54,10 @@ class CausalLM(Protocol):
         """Token ids of the chat up to where the assistant goes on, after the words `prefill`."""
         ...
 
+    def text_ids(self, text: str) -> list[int]:
+        """Token ids of a piece of the assistant's turn, markup as its tokens."""
+        ...
+
 
 class Tokens(NamedTuple):
     """A text in tokens."""
@@ -77,9 +81,13 @@ def load(spec: str, scorer: str) -> CausalLM:
     """The model that `spec` names, if it gives probabilities; `CotpressError` names the `scorer` that needs it."""
     if not spec:
         raise CotpressError(f"scorer {scorer} needs a model: write {scorer}:smollm2, or {scorer}:FOLDER.")
-    model = models.load(spec)
+    return causal(models.load(spec), f"scorer {scorer}")
+
+
+def causal(model: models.Model, who: str) -> CausalLM:
+    """`model`, if it gives probabilities; `CotpressError` says `who` needs one that does."""
     if not (hasattr(model, "tokenizer") and hasattr(model, "prompt_ids")):
-        raise CotpressError(f"scorer {scorer} needs a model that gives probabilities, which {spec} does not: try smollm2.")
+        raise CotpressError(f"{who} needs a model that gives probabilities, which {model.name} does not: try smollm2.")
     return cast(CausalLM, model)
 
 
@@ -182,7 +190,11 @@ def _run(runner: Runner, batch: Sequence[Row]) -> Sequence[Tensor]:
 
 
 def _of_targets(logits: Tensor, targets: Tensor) -> Tensor:
+<<<<<<< Updated upstream
     """Log-probability (R,) of `targets` (R,), in nats; overwrites `logits` (R, V); exact near p = 1 too.
+=======
+    """Log-probabilities (R,) of `targets` (R,), written over `logits` (R, V); exact near p = 1 too.
+>>>>>>> Stashed changes
 
     There `logit - logsumexp` is the rounding of float32 (2e-6 for logits near 16), and with a model that is sure of its
     words such noise would order them. Against the sum of all others, -ln p = ln(1 + e^(ln Σ_others - logit)).

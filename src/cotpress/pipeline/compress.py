@@ -6,6 +6,8 @@ never exceeded, a smaller ratio keeps a subset of what a larger one keeps, and w
 exactly. Protected segments come first; where they alone exceed the budget they are all kept, and counted. Ties go to the
 earlier segment.
 
+Other budgets, such as one for the whole data set, are in budgets.py.
+
 A trace that carries a `Percentile` (from `llmlingua2:…,compat=released`) is cut by LLMLingua-2's released rule instead
 (section 3.2, step 6 and quirk Q2).
 """
@@ -22,16 +24,26 @@ OVER_BUDGET = "protected tokens alone exceed the budget"
 
 
 def compress(
-    scored: Iterable[ScoredTrace], ratios: Sequence[float], *, method: str = "tokenskip", counts: Counter[str] | None = None
+    scored: Iterable[ScoredTrace],
+    ratios: Sequence[float],
+    *,
+    method: str = "tokenskip",
+    allowed: Iterable[Sequence[int]] | None = None,
+    counts: Counter[str] | None = None,
 ) -> Iterator[CompressedTrace]:
-    """Cut every trace at every ratio. `counts` gets how often the protected tokens exceeded the budget."""
+    """Cut every trace at every ratio. `counts` gets how often the protected tokens exceeded the budget.
+
+    `allowed` is how many target-model tokens each trace may keep at each ratio (budgets.py); None: `budget`.
+    """
     ratios = [check_ratio(ratio) for ratio in ratios]
+    rooms = None if allowed is None else iter(allowed)
     for trace in scored:
         order = [] if trace.percentile else keeping_order(trace)
-        for ratio in ratios:
-            kept = above_percentile(trace, ratio) if trace.percentile else within_budget(trace, order, ratio)
+        own = [budget(trace, ratio) for ratio in ratios] if rooms is None else next(rooms)
+        for ratio, room in zip(ratios, own, strict=True):
+            kept = above_percentile(trace, ratio) if trace.percentile else within_budget(trace, order, ratio, room)
             cut = cut_trace(trace, kept, ratio, method)
-            if counts is not None and not trace.percentile and cut.n_tokens > budget(trace, ratio):
+            if counts is not None and not trace.percentile and cut.n_tokens > room:
                 counts[f"{OVER_BUDGET} at {ratio:g}"] += 1
             yield cut
 
@@ -47,11 +59,11 @@ def keeping_order(scored: ScoredTrace) -> list[int]:
     return sorted(best, key=[not held for held in scored.protected].__getitem__)
 
 
-def within_budget(scored: ScoredTrace, order: Sequence[int], ratio: float) -> list[int]:
+def within_budget(scored: ScoredTrace, order: Sequence[int], ratio: float, allowed: int | None = None) -> list[int]:
     """The first segments of `order` that fit together in the budget (all protected ones in any case), by position."""
     if ratio == 1.0:
         return list(range(len(order)))
-    allowed = budget(scored, ratio)
+    allowed = budget(scored, ratio) if allowed is None else allowed
     n_tokens, protected = scored.n_tokens, scored.protected
     used = accumulate(n_tokens[i] for i in order)
     fits = next(

@@ -1,0 +1,102 @@
+"""Other ways to spend the same budget, each a small change to what `compress` is handed. Pure; no model.
+
+By default every trace keeps `round(ratio * total)` of its tokens, the most important ones wherever they stand (compress.py).
+CTS specification, section 17, row 6, lists what else one may want:
+
+- `even`: the same share in every window of `WINDOW` tokens, so that no region is hollowed out. A segment's importance becomes
+  its place within its window;
+- `whole_data`: one threshold for the whole data set, so that padded traces are cut more and dense ones less. Scores must
+  mean the same in every trace, as log-likelihoods do;
+- `without_long_gaps`: no more than so many tokens dropped in a row. What has to stay for that is protected.
+
+Each leaves `compress` its promises: cuts are nested, budgets exact, protected segments first.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+
+import msgspec
+import numpy as np
+
+from cotpress.errors import CotpressError
+from cotpress.pipeline.compress import keeping_order
+from cotpress.records import ScoredTrace
+
+WINDOW = 64
+"""Target-model tokens of a window: a step or two of a reasoning."""
+
+
+def even(scored: ScoredTrace) -> ScoredTrace:
+    """The same trace with each segment's importance relative to its window: the share of the window kept along with it."""
+    _refuse_released(scored)
+    ends = list(accumulate(scored.n_tokens))
+    windows: dict[int, list[int]] = {}
+    for i in keeping_order(scored):
+        windows.setdefault((ends[i] - scored.n_tokens[i]) // WINDOW, []).append(i)
+    importance = [0.0] * len(ends)
+    for members in windows.values():
+        total = max(1, sum(scored.n_tokens[i] for i in members))
+        for i, kept in zip(members, accumulate(scored.n_tokens[i] for i in members), strict=True):
+            importance[i] = -kept / total
+    return msgspec.structs.replace(scored, importance=importance)
+
+
+def without_long_gaps(scored: ScoredTrace, longest: int) -> ScoredTrace:
+    """The same trace with as many more segments protected as keep any cut from dropping over `longest` tokens in a row.
+
+    Segments are given up one by one, the least important first; one that would make a gap too long stays for good.
+    """
+    if longest < 1:
+        raise CotpressError(f"a longest run of {longest} dropped tokens would drop nothing: choose 1 or more.")
+    _refuse_released(scored)
+    ends = [0, *accumulate(scored.n_tokens)]
+    begins: dict[int, int] = {}  # where a gap begins, by the boundary it ends at
+    stops: dict[int, int] = {}  # and the other way round
+    protected = list(scored.protected)
+    for i in reversed(keeping_order(scored)):
+        if protected[i]:
+            continue
+        begin, stop = begins.get(i, i), stops.get(i + 1, i + 1)
+        if ends[stop] - ends[begin] > longest:
+            protected[i] = True
+        else:
+            begins[stop], stops[begin] = begin, stop
+    return msgspec.structs.replace(scored, protected=protected)
+
+
+def whole_data(scored: Iterable[ScoredTrace], ratios: Sequence[float]) -> list[list[int]]:
+    """For each trace, how many target-model tokens it keeps at each ratio when all traces share one threshold.
+
+    Together they keep `round(ratio * total)`, short of it by less than the next segment. Where the protected tokens of all
+    traces exceed that, no trace is allowed anything, so that `compress` keeps the protected ones and counts them.
+    """
+    importance, tokens, owner, held = [], [], [], []
+    for number, trace in enumerate(scored):
+        _refuse_released(trace)
+        free = ~np.array(trace.protected, dtype=bool)
+        n_tokens = np.array(trace.n_tokens, dtype=np.int64)
+        held.append(int(n_tokens[~free].sum()))
+        importance.append(np.array(trace.importance)[free])
+        tokens.append(n_tokens[free])
+        owner.append(np.full(int(free.sum()), number))
+    if not held:
+        return []
+    n_tokens, owners = np.concatenate(tokens), np.concatenate(owner)
+    order = np.argsort(-np.concatenate(importance), kind="stable")  # ties by position, as within a trace
+    used = np.cumsum(n_tokens[order])
+    total, n_held = int(n_tokens.sum()) + sum(held), sum(held)
+    columns = []
+    for ratio in ratios:
+        left = round(ratio * total) - n_held
+        fits = order[: np.searchsorted(used, left, side="right")] if left >= 0 else order[:0]
+        own = np.bincount(owners[fits], weights=n_tokens[fits], minlength=len(held)).astype(int) + held
+        columns.append(own.tolist() if left >= 0 else [0] * len(held))
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _refuse_released(scored: ScoredTrace) -> None:
+    if scored.percentile is not None:
+        raise CotpressError(
+            f"the scores of {scored.scorer} carry a released selection, which leaves no choice of budget: "
+            "leave out --budget and --longest-run, or score without it."
+        )

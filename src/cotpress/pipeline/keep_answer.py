@@ -1,0 +1,42 @@
+"""For each trace the smallest ratio that keeps its answer likely: dense traces are cut less, padded ones more.
+
+`cotpress verify` says, for every trace at every ratio, how likely a reference model finds the conclusion after the shortened
+reasoning and after the full one. A trace whose conclusion loses more than the threshold at every ratio is kept whole.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from cotpress.errors import CotpressError
+from cotpress.pipeline.build import by_trace
+from cotpress.records import CompressedTrace
+
+UNVERIFIED = "not verified, kept whole"
+LOSING = "losing the answer at every ratio, kept whole"
+
+
+def keep_answer(
+    verified: Iterable[CompressedTrace], threshold: float, *, noted: Counter[str] | None = None
+) -> Iterator[CompressedTrace]:
+    """One cut of each trace: that of the smallest ratio whose loss is at most `threshold` nats; else the whole reasoning.
+
+    Lines of one trace must be adjacent, as `compress` and `verify` write them. `noted` counts the traces kept whole.
+    """
+    noted = Counter() if noted is None else noted
+    if not threshold >= 0:
+        raise CotpressError(f"--keep-answer {threshold:g} is no loss to tolerate, in nats: choose 0 or more, such as 0.5.")
+    for _, cuts in by_trace(verified):
+        checked = [cut for cut in cuts.values() if cut.verified]
+        holding = [cut for cut in checked if cut.verified and cut.verified.loss <= threshold]
+        if not holding:
+            noted[LOSING if checked else UNVERIFIED] += 1
+        chosen = min(holding, key=lambda cut: cut.ratio) if holding else whole(next(iter(cuts.values())))
+        yield msgspec.structs.replace(chosen, keep_answer=threshold)
+
+
+def whole(cut: CompressedTrace) -> CompressedTrace:
+    """The same trace, not shortened."""
+    total = round(cut.n_tokens / cut.kept) if cut.kept else cut.trace.n_tokens
+    return msgspec.structs.replace(cut, ratio=1.0, reasoning=cut.trace.reasoning, kept=1.0, n_tokens=total, verified=None)

@@ -1,0 +1,70 @@
+"""`CompressedTrace -> CompressedTrace`: does the shortened reasoning still lead to its conclusion?
+
+A selection looks at tokens one by one and cannot see what is lost together. So the whole conclusion is read by a reference
+model after the shortened reasoning, after the full one and after none: ln p(conclusion | question, reasoning). The first two
+say what shortening costs, the last what there was to lose. The CTS paper has no such check.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Protocol
+
+import msgspec
+
+from cotpress.records import CompressedTrace, Trace, Verified
+
+BATCH = 64
+"""Compressed traces whose conclusions are read together."""
+
+NOT_READ = "not verified (no conclusion, or too long for the reference model)"
+
+
+class Likelihood(Protocol):
+    """A conclusion's natural log-probability; models/_conclusions.py makes them."""
+
+    @property
+    def log_prob(self) -> float:
+        """Of the whole conclusion."""
+        ...
+
+    @property
+    def n_tokens(self) -> int:
+        """Its tokens."""
+        ...
+
+
+Reader = Callable[[Sequence[tuple[Trace, str]]], Sequence[Likelihood | None]]
+"""For each (trace, reasoning) the likelihood of the trace's conclusion; None where it cannot be read."""
+
+
+def verify(
+    compressed: Iterable[CompressedTrace], read: Reader, reference: str, *, noted: Counter[str] | None = None
+) -> Iterator[CompressedTrace]:
+    """Each trace with what `read`, the model named `reference`, finds; the same reasoning of a trace is read once per batch.
+
+    What cannot be read passes unverified, counted in `noted`.
+    """
+    noted = Counter() if noted is None else noted
+    compressed = iter(compressed)
+    while batch := list(islice(compressed, BATCH)):
+        asked = {(cut.trace.key, text): (cut.trace, text) for cut in batch for text in _reasonings(cut)}
+        found = dict(zip(asked, read(list(asked.values())), strict=True))
+        for cut in batch:
+            shortened, full, none = (found[cut.trace.key, text] for text in _reasonings(cut))
+            if shortened is None or full is None or none is None:
+                noted[NOT_READ] += 1
+                yield cut
+                continue
+            verified = Verified(
+                reference=reference,
+                shortened=shortened.log_prob,
+                full=full.log_prob,
+                none=none.log_prob,
+                n_tokens=full.n_tokens,
+            )
+            yield msgspec.structs.replace(cut, verified=verified)
+
+
+def _reasonings(cut: CompressedTrace) -> tuple[str, str, str]:
+    return cut.reasoning, cut.trace.reasoning, ""

@@ -1,0 +1,89 @@
+"""`cotpress verify`: does the shortened reasoning still lead to its conclusion?"""
+
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from statistics import mean, median
+
+import msgspec
+
+from cotpress import models, plugins, storage
+from cotpress.pipeline import verify as stage
+from cotpress.records import CompressedTrace, Verified
+from cotpress.verbs.common import make, say
+
+
+class LossSummary(msgspec.Struct):
+    """What shortening to one ratio costs the conclusions, in nats."""
+
+    ratio: float
+    n: int
+    mean_loss: float
+    median_loss: float
+    mean_loss_without_reasoning: float
+    """What dropping all of the reasoning costs."""
+
+
+def verify(compressed: Path, /, *, reference: str, out: Path, json: bool = False) -> None:
+    """Measure how likely a reference model finds each conclusion after the shortened reasoning, the full one and none.
+
+    Example: cotpress verify compressed.jsonl --reference runs/reference --out verified.jsonl
+
+    Parameters
+    ----------
+    compressed
+        Compressed traces.
+    reference
+        The model that reads them: the one CTS scored with, say.
+    out
+        Where the same traces go, with the likelihoods; `compress --keep-answer` reads it.
+    json
+        Print the summary as JSON on standard output.
+    """
+    for package in ("torch", "transformers"):
+        plugins.require(package, "cotpress verify")
+    from cotpress.models._conclusions import conclusions  # torch takes seconds to load: not for --help
+    from cotpress.models._logprobs import causal
+
+    judge = causal(models.load(reference), "verify")
+    noted: Counter[str] = Counter()
+    version = {"revision": getattr(judge, "revision", ""), "tokenizer": getattr(judge, "tokenizer_hash", "")}
+    make(
+        out,
+        CompressedTrace,
+        lambda items, _: stage.verify(items, partial(conclusions, judge), judge.name, noted=noted),
+        storage.read(compressed, CompressedTrace),
+        verb="verify",
+        options={"compressed": storage.hash_file(compressed), "reference": reference, **version},
+        total=storage.count(compressed, CompressedTrace),
+        skip=lambda cut: cut.key,
+        key=lambda cut: cut.key,
+        extra={"noted": noted},
+    )
+    for what, count in noted.items():
+        say(f"verify: {count} traces {what}")
+    summaries = summarise(out)
+    if json:
+        print(msgspec.json.encode(summaries).decode())
+        return
+    for one in summaries:
+        lost = f"conclusions lose {one.mean_loss:.2f} nats on average (median {one.median_loss:.2f})"
+        say(f"ratio {one.ratio:g}: {lost}, without any reasoning {one.mean_loss_without_reasoning:.2f}, n = {one.n}")
+
+
+def summarise(path: Path) -> list[LossSummary]:
+    """One summary per ratio, rising, of the verified traces in a file."""
+    by_ratio: dict[float, list[Verified]] = {}
+    for cut in storage.read(path, CompressedTrace):
+        if cut.verified:
+            by_ratio.setdefault(cut.ratio, []).append(cut.verified)
+    return [
+        LossSummary(
+            ratio=ratio,
+            n=len(found),
+            mean_loss=mean(one.loss for one in found),
+            median_loss=median(one.loss for one in found),
+            mean_loss_without_reasoning=mean(one.full - one.none for one in found),
+        )
+        for ratio, found in sorted(by_ratio.items())
+    ]
