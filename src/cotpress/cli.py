@@ -26,15 +26,8 @@ The walk: generate (or import) -> grade -> score -> compress -> build -> train -
 `cotpress run` does it all; `cotpress export` makes the folder that is served.
 """
 
-<<<<<<< Updated upstream
-WALK = ("generate", "import", "grade", "score", "compress", "build", "train", "eval", "plan", "report")
+WALK = ("generate", "import", "grade", "score", "compress", "verify", "build", "train", "eval", "plan", "report")
 VERBS = (*WALK, "export", "doctor", "run", "ls")
-=======
-VERBS = (
-    *("generate", "import", "grade", "score", "compress", "verify", "build", "train"),
-    *("eval", "plan", "report", "export", "run", "ls"),
-)
->>>>>>> Stashed changes
 
 NAMES = {"import": "import_", "eval": "evaluate"}
 """File and function of a verb whose name Python keeps for itself."""

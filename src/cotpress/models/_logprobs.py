@@ -190,11 +190,7 @@ def _run(runner: Runner, batch: Sequence[Row]) -> Sequence[Tensor]:
 
 
 def _of_targets(logits: Tensor, targets: Tensor) -> Tensor:
-<<<<<<< Updated upstream
     """Log-probability (R,) of `targets` (R,), in nats; overwrites `logits` (R, V); exact near p = 1 too.
-=======
-    """Log-probabilities (R,) of `targets` (R,), written over `logits` (R, V); exact near p = 1 too.
->>>>>>> Stashed changes
 
     There `logit - logsumexp` is the rounding of float32 (2e-6 for logits near 16), and with a model that is sure of its
     words such noise would order them. Against the sum of all others, -ln p = ln(1 + e^(ln Σ_others - logit)).
