@@ -7,7 +7,7 @@ package where a question and a ratio become words, so that training and serving 
 
 import re
 from collections.abc import Sequence
-from typing import Literal, TypedDict
+from typing import ClassVar, Literal, TypedDict
 
 import msgspec
 
@@ -29,6 +29,9 @@ class Message(TypedDict):
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Base of all records: immutable, compared by value, unknown fields ignored so that newer files still load."""
+
+    written_by: ClassVar[str] = ""
+    """The verb that writes files of these; empty for what stands inside of others."""
 
 
 def check_ratio(ratio: float) -> float:
@@ -87,6 +90,8 @@ class Grade(Record, frozen=True, kw_only=True):
 class Trace(Record, frozen=True, kw_only=True):
     """One completion of a model for a problem, split once: `opening + reasoning + closing + conclusion`."""
 
+    written_by = "generate"
+
     problem: Problem
     model: str
     ratio: float | None = None
@@ -131,6 +136,8 @@ class Percentile(Record, frozen=True, kw_only=True):
 
 class ScoredTrace(Record, frozen=True, kw_only=True):
     """A trace cut into segments, each with its importance: every ratio afterwards is a cut of these scores."""
+
+    written_by = "score"
 
     trace: Trace
     scorer: str
@@ -187,6 +194,8 @@ class Verified(Record, frozen=True, kw_only=True):
 class CompressedTrace(Record, frozen=True, kw_only=True):
     """A trace with a shorter reasoning; its conclusion is never touched."""
 
+    written_by = "compress"
+
     trace: Trace
     method: str
     scorer: str
@@ -211,6 +220,8 @@ class CompressedTrace(Record, frozen=True, kw_only=True):
 class TrainingExample(Record, frozen=True, kw_only=True):
     """What the model is taught: this prompt, that completion."""
 
+    written_by = "build"
+
     problem: Problem
     ratio: float | None
     prompt: list[Message]
@@ -221,6 +232,8 @@ class TrainingExample(Record, frozen=True, kw_only=True):
 
 class EvalRow(Record, frozen=True, kw_only=True):
     """One method at one ratio on one set of problems; lengths are in the evaluated model's tokens, failures included."""
+
+    written_by = "eval"
 
     model: str
     task: str

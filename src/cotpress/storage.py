@@ -8,6 +8,7 @@ options it is refused. Lines end at `\\n` only: GSM8K holds a U+2028, which `str
 
 import hashlib
 import os
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -197,7 +198,24 @@ def _decoded(decoder: msgspec.json.Decoder[R], path: Path, number: int, line: by
     try:
         return decoder.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRecord(f"{path}:{number}: not a {decoder.type.__name__}: {error}") from error
+        raise BadRecord(
+            f"{path}:{number}: not a {decoder.type.__name__}: {_said(error, line)}{_source(decoder.type)}"
+        ) from error
+
+
+def _said(error: Exception, line: bytes) -> str:
+    """What the decoder says, with the text around the byte that it only counts."""
+    at = re.search(r"\(byte (\d+)\)$", str(error))
+    if not at:
+        return str(error)
+    around = line[max(0, int(at[1]) - 20) : int(at[1]) + 10].decode("utf-8", "replace").strip()
+    return f"{error}, at {around!r}"
+
+
+def _source(record: type[msgspec.Struct]) -> str:
+    """Which verb writes such records, where a record says so: a file of another step is the likeliest mistake."""
+    verb = getattr(record, "written_by", "")
+    return f" (`cotpress {verb}` writes such lines)." if verb else ""
 
 
 def _note_path(path: Path) -> Path:

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -69,11 +70,25 @@ def test_off_a_terminal_progress_is_a_plain_line_now_and_then(
     assert list(common.progress(records, "test", total=9, started_with=5)) == records
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(common, "PLAIN_SECONDS", 0.0)
+    monkeypatch.setattr(common, "GAP_SECONDS", 0.0)
     assert list(common.progress(records, "test", total=9, started_with=5)) == records
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
-    for number, line in enumerate(lines, 7):
+    for number, line in enumerate(lines, 6):
         assert re.fullmatch(rf"test: {number}/9 \([\d.]+/s, \d+ s left\)", line)
+
+
+def test_the_rate_of_batches_is_that_of_whole_ones(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(common, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+
+    def batches() -> Iterator[Item]:
+        for _ in range(3):
+            clock[0] += 40
+            yield from [Item("a")] * 20
+
+    assert len(list(common.progress(batches(), "test", total=60))) == 60
+    assert capsys.readouterr().err.splitlines() == ["test: 20/60 (0.500/s, 80 s left)", "test: 40/60 (0.500/s, 40 s left)"]
 
 
 def test_on_a_terminal_progress_passes_every_record_through(

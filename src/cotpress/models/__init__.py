@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from cotpress import plugins
-from cotpress.errors import CotpressError
+from cotpress.errors import CotpressError, UnknownName
 from cotpress.records import Message, Record
 
 
@@ -71,10 +71,13 @@ class Model(Protocol):
 
 def load(spec: str) -> Model:
     """The model that `spec` names: `NAME[:TARGET][,option=value…]`, or the path of a model folder."""
-    if "/" in spec or spec.startswith("."):
-        head = spec.partition(",")[0]
+    head = spec.partition(",")[0]
+    if head.partition(":")[0] not in plugins.available("models"):
         if Path(head).is_dir():
             spec = f"hf:{spec}"
-        elif ":" not in head:
+        elif "/" in head and ":" not in head:
             raise CotpressError(f"there is no model folder {head}: for a model of that name on the Hub, write hf:{head}.")
-    return cast(Model, plugins.load("models", spec))
+    try:
+        return cast(Model, plugins.load("models", spec))
+    except UnknownName as error:
+        raise CotpressError(f"{error} A model of the Hub is hf:NAME, one on this disk its folder.") from error

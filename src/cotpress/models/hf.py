@@ -240,6 +240,7 @@ def load_tokenizer(target: str, **where: str) -> PreTrainedTokenizerFast:
         raise CotpressError(f"cannot load the tokenizer of {target}: {_first(error)}") from error
     if not tokenizer.is_fast:
         raise CotpressError(f"the tokenizer of {target} has no fast version, which knows where tokens end: convert it.")
+    tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True  # ours is to cut in chunks
     return tokenizer
 
 

@@ -20,6 +20,9 @@ R = TypeVar("R", bound=msgspec.Struct)
 PLAIN_SECONDS = 10.0
 """Off a terminal: at most one progress line in this many seconds."""
 
+GAP_SECONDS = 1.0
+"""Records that come closer together than this are of one batch, if they last no longer than this."""
+
 
 def make(
     out: Path,
@@ -60,7 +63,10 @@ def make(
 
 
 def progress(records: Iterable[R], verb: str, total: int | None = None, started_with: int = 0) -> Iterator[R]:
-    """Pass records through, showing count, rate and time left: a bar on a terminal, a plain line now and then elsewhere."""
+    """Pass records through, showing count, rate and time left: a bar on a terminal, a plain line now and then elsewhere.
+
+    Models answer in batches, all of one at once: the line waits for the end of a batch, so that its rate is right.
+    """
     if Console(stderr=True).is_terminal:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TaskProgressColumn(show_speed=True))
         with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
@@ -69,15 +75,18 @@ def progress(records: Iterable[R], verb: str, total: int | None = None, started_
                 yield record
                 bar.advance(task)
         return
-    began = last = time.monotonic()
-    for count, record in enumerate(records, 1):
-        yield record
+    began = last = before = batch = time.monotonic()
+    for count, record in enumerate(records):
         now = time.monotonic()
-        if now - last >= PLAIN_SECONDS and count > 1:  # the first of a batch comes with the time of all of it
-            last, rate = now, count / (now - began)
+        next_batch = now - before >= GAP_SECONDS
+        if count and now - last >= PLAIN_SECONDS and (next_batch or now - batch >= GAP_SECONDS):
+            last, rate = now, count / max(before - began, 1e-9)
             left = f", {(total - started_with - count) / rate:.0f} s left" if total else ""
             of = f"/{total}" if total else ""
-            say(f"{verb}: {started_with + count}{of} ({rate:.1f}/s{left})")
+            say(f"{verb}: {started_with + count}{of} ({rate:.{1 if rate >= 1 else 3}f}/s{left})")
+        batch = now if next_batch else batch
+        yield record
+        before = time.monotonic()
 
 
 def say(line: str) -> None:
