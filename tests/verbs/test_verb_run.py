@@ -8,7 +8,7 @@ pytest.importorskip("trl")
 pytest.importorskip("math_verify")
 
 from cotpress import cli, storage
-from cotpress.records import CompressedTrace, EvalRow
+from cotpress.records import CompressedTrace, EvalRow, ScoredTrace, Trace
 
 FILES = (
     "traces.jsonl",
@@ -67,4 +67,38 @@ def test_a_mistake_shows_before_any_model_is_asked(
 ) -> None:
     assert cotpress(monkeypatch, f"run tokenskip --model tiny --out {tmp_path} {flags}") == 2
     assert sentence in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_cts_trains_its_reference_model_on_other_problems_and_chooses_ratios_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = (
+        f"run cts --task arithmetic --model tiny --out {tmp_path} --reference-limit 6 --limit 8 --eval-limit 2"
+        " --keep-answer 2 --max-tokens 200 --ratios 1.0 0.6 --method full --epochs 1 --batch 4 --lr 1e-4"
+    )
+    assert cotpress(monkeypatch, command) == 0
+    taught, compressed = (
+        {trace.problem.id for trace in storage.read(tmp_path / name, Trace)}
+        for name in ("reference/traces.jsonl", "traces.jsonl")
+    )
+    assert (len(taught), len(compressed)) == (6, 8)
+    assert not taught & compressed
+    assert {scored.scorer for scored in storage.read(tmp_path / "scored.jsonl", ScoredTrace)} == {
+        f"cts:{tmp_path}/reference/model"
+    }
+    cuts = list(storage.read(tmp_path / "chosen.jsonl", CompressedTrace))
+    assert {(cut.method, cut.keep_answer) for cut in cuts} == {("cts", 2.0)}
+    assert {row.method for row in storage.read(tmp_path / "eval.rows.jsonl", EvalRow)} >= {"original", "cts"}
+    capsys.readouterr()
+    assert cotpress(monkeypatch, command) == 0
+    assert capsys.readouterr().err.count("was finished before under the same options") == 7 + 6 + 2  # walk, reference, verify
+
+
+def test_keep_answer_needs_somebody_to_ask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = f"run tokenskip --task arithmetic --model tiny --scorer random --keep-answer 1 --out {tmp_path}"
+    assert cotpress(monkeypatch, command) == 2
+    assert "name it with --reference" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

@@ -133,13 +133,16 @@ def evaluate(
         console.print(table(found, f"{task} {split}, {model}"))
 
 
-def take(task: Task, split: str, limit: int | None) -> list[Problem]:
-    """The first `limit` problems of a split, or all of them if there is an end."""
+def take(task: Task, split: str, limit: int | None, skip: int = 0) -> list[Problem]:
+    """`limit` problems of a split after the first `skip`, or all of them if there is an end."""
     if limit is not None and limit < 1:
         raise CotpressError(f"--limit {limit} leaves no problem: choose 1 or more.")
-    problems = list(islice(task.problems(split), limit or ENDLESS + 1))
+    if skip < 0:
+        raise CotpressError(f"--skip {skip} must be 0 or more.")
+    problems = list(islice(task.problems(split), skip, skip + (limit or ENDLESS + 1)))
     if not problems:
-        raise CotpressError(f"task {task.name} has no problems in split {split}: choose another --split.")
+        less = f" after the first {skip}: skip fewer." if skip else ": choose another --split."
+        raise CotpressError(f"task {task.name} has no problems in split {split}{less}")
     if limit is None and len(problems) > ENDLESS:
         raise CotpressError(f"task {task.name} has more than {ENDLESS} problems in split {split}: say how many with --limit.")
     return problems

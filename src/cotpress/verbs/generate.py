@@ -24,6 +24,7 @@ def generate(
     ratio: float | None = None,
     samples: int = 1,
     limit: int | None = None,
+    skip: int = 0,
     max_tokens: int = 512,
     temperature: float = 0.0,
     top_p: float = 1.0,
@@ -52,6 +53,8 @@ def generate(
         Answers per problem; more than one needs a temperature.
     limit
         How many problems, from the first on; all where it is not given.
+    skip
+        Leave out this many problems at the beginning, which another model was trained on, say.
     max_tokens
         Longest answer; one that reaches it is recorded as not finished.
     temperature
@@ -76,10 +79,11 @@ def generate(
             "--model gold has one worked reasoning per problem, at its full length: leave out --ratio and --samples."
         )
     asked = tasks.load(task)
-    problems = take(asked, split, limit)
+    problems = take(asked, split, limit, skip)
     options: dict[str, object] = {"task": task, "split": split, "limit": limit, "model": model}
+    options |= {"skip": skip} if skip else {}
     if model == GOLD:
-        worked = islice(asked.worked(split), len(problems))
+        worked = islice(asked.worked(split), skip, skip + len(problems))
         make(out, Trace, lambda items, _: items, worked, verb="generate", options=options, total=len(problems))
         return
     answerer = models.load(model)

@@ -6,7 +6,10 @@ import msgspec
 
 from cotpress import grading, plugins
 
-METHODS = {"tokenskip": "Unimportant tokens are pruned at a ratio that the model learns to obey"}
+METHODS = {
+    "tokenskip": "Unimportant tokens are pruned at a ratio that the model learns to obey",
+    "cts": "As tokenskip; a reference model says how much the answer changes each token's likelihood",
+}
 """What `cotpress run` walks."""
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from cotpress import plugins
+from cotpress.errors import CotpressError
 from cotpress.pipeline._train_options import TrainOptions
 from cotpress.records import check_ratio
 from cotpress.segments import Protect
@@ -18,6 +19,7 @@ from cotpress.verbs.grade import grade
 from cotpress.verbs.report import report
 from cotpress.verbs.score import score
 from cotpress.verbs.train import train
+from cotpress.verbs.verify import verify
 
 Many = Parameter(consume_multiple=True)
 
@@ -26,13 +28,16 @@ LLMLINGUA2 = "llmlingua2:microsoft/llmlingua-2-xlm-roberta-large-meetingbank"
 
 
 def run(
-    walk: Annotated[Literal["tokenskip"], Parameter(name="METHOD")],
+    walk: Annotated[Literal["tokenskip", "cts"], Parameter(name="METHOD")],
     /,
     *,
     task: str,
     model: str,
     out: Path,
-    scorer: str = LLMLINGUA2,
+    scorer: str = "",
+    reference: str = "",
+    reference_limit: int = 1000,
+    keep_answer: float | None = None,
     protect: Protect = "symbols",
     ratios: Annotated[tuple[float, ...], Many] = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5),
     draw: Literal["one", "all"] = "one",
@@ -49,7 +54,8 @@ def run(
     Parameters
     ----------
     walk
-        tokenskip: prune unimportant tokens at a ratio that the model learns to obey.
+        tokenskip: prune unimportant tokens at a ratio that the model learns to obey; cts: the same, with importance from a
+        reference model that is given the answer.
     task
         What is asked: trained on its split train, judged on its split test.
     model
@@ -57,7 +63,14 @@ def run(
     out
         Folder for every intermediate file, the trained model and report.html.
     scorer
-        What assigns importance.
+        What assigns importance; without it LLMLingua-2 for tokenskip and cts:REFERENCE for cts.
+    reference
+        The model that CTS scores with, and that --keep-answer asks. Without it cts first trains one from MODEL, on right and
+        uncompressed answers to the first problems, which are then left out of everything else.
+    reference_limit
+        How many problems that training takes.
+    keep_answer
+        Teach each trace at the smallest ratio at which its conclusion loses at most this many nats of log-likelihood.
     protect
         symbols: digits, operators, LaTeX commands and \\boxed{…} are never dropped; none: the paper's setting.
     ratios
@@ -78,12 +91,24 @@ def run(
     traces, graded, scored = out / "traces.jsonl", out / "graded.jsonl", out / "scored.jsonl"
     compressed, examples, trained, judged = out / "compressed.jsonl", out / "train.jsonl", out / "model", out / "eval.jsonl"
     levels = sorted({check_ratio(ratio) for ratio in ratios}, reverse=True)
+    judge = reference or (str(out / "reference" / "model") if walk == "cts" and not scorer else "")
+    scorer = scorer or (f"cts:{judge}" if walk == "cts" else LLMLINGUA2)
     for kind, name in (("tasks", task), ("scorers", scorer)):
         plugins.find(kind, plugins.parse_spec(name).name)  # a missing package or a wrong name shows now, not after hours
-    generate(task=task, model=model, out=traces, split="train", limit=limit, max_tokens=max_tokens)
+    if keep_answer is not None and not judge:
+        raise CotpressError("--keep-answer asks a model how likely it finds the answers: name it with --reference.")
+    skip = 0
+    if judge and not reference:
+        skip = reference_limit
+        _train_reference(task, model, out / "reference", limit=reference_limit, max_tokens=max_tokens, options=options)
+    generate(task=task, model=model, out=traces, split="train", limit=limit, skip=skip, max_tokens=max_tokens)
     grade(traces, out=graded)
     score(graded, scorer=scorer, target=model, out=scored, protect=protect)
     compress(scored, ratios=levels, out=compressed, method=walk)
+    if keep_answer is not None:
+        verify(compressed, reference=judge, out=out / "verified.jsonl")
+        compressed = out / "chosen.jsonl"
+        compress(out / "verified.jsonl", keep_answer=keep_answer, out=compressed)
     build(compressed, out=examples, draw=draw)
     train(examples, model=model, out=trained, options=options)
     evaluate(
@@ -98,3 +123,13 @@ def run(
     )
     report(judged, scored=scored, out=out / "report.html")
     say(f"run: open {out / 'report.html'}")
+
+
+def _train_reference(task: str, model: str, out: Path, *, limit: int, max_tokens: int, options: TrainOptions | None) -> None:
+    """CTS's reference model: `model`, fine-tuned on its own right answers to the first `limit` problems, uncompressed."""
+    generate(task=task, model=model, out=out / "traces.jsonl", split="train", limit=limit, max_tokens=max_tokens)
+    grade(out / "traces.jsonl", out=out / "graded.jsonl")
+    score(out / "graded.jsonl", scorer="random", target=model, out=out / "scored.jsonl")  # at ratio 1.0 any score will do
+    compress(out / "scored.jsonl", ratios=[1.0], out=out / "compressed.jsonl", method="reference")
+    build(out / "compressed.jsonl", out=out / "train.jsonl")
+    train(out / "train.jsonl", model=model, out=out / "model", options=options)
