@@ -26,11 +26,25 @@ The walk: generate (or import) -> grade -> score -> compress -> build -> train -
 `cotpress run` does it all; `cotpress export` makes the folder that is served.
 """
 
-WALK = ("generate", "import", "grade", "score", "compress", "verify", "build", "train", "eval", "plan", "report")
+WALK = (
+    "generate",
+    "import",
+    "grade",
+    "score",
+    "compress",
+    "verify",
+    "train-vqvae",
+    "mix",
+    "build",
+    "train",
+    "eval",
+    "plan",
+    "report",
+)
 VERBS = (*WALK, "export", "doctor", "run", "ls")
 
-NAMES = {"import": "import_", "eval": "evaluate"}
-"""File and function of a verb whose name Python keeps for itself."""
+NAMES = {"import": "import_", "eval": "evaluate", "train-vqvae": "train_vqvae"}
+"""File and function of a verb whose name cannot be Python's."""
 
 STOPPED = "stopped; finished records are kept, and the same command goes on from there."
 

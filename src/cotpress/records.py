@@ -114,11 +114,14 @@ class Trace(Record, frozen=True, kw_only=True):
     """Markup or white space between reasoning and conclusion, such as `\\n</think>\\n\\n`."""
     method: str = "original"
     """How the reasoning came to be: a method or baseline of `EvalRow.method`."""
+    latents: int | None = None
+    """How many latent tokens the model was made to write; None: it chose."""
 
     @property
     def key(self) -> str:
         """What makes this trace the same trace when a run is resumed."""
-        return f"{self.problem.id}|{self.model}|{self.method}|{self.ratio}|{self.sample}"
+        forced = "" if self.latents is None else f"|{self.latents} latents"
+        return f"{self.problem.id}|{self.model}|{self.method}|{self.ratio}|{self.sample}{forced}"
 
     def completion(self, reasoning: str | None = None) -> str:
         """The assistant turn, with another reasoning in place of the original if one is given."""
@@ -210,11 +213,15 @@ class CompressedTrace(Record, frozen=True, kw_only=True):
     """What `cotpress verify` found; None where it was not run, or the conclusion did not fit the reference model."""
     keep_answer: float | None = None
     """The loss, in nats, under which the ratio was chosen for this very trace; None: the ratio was asked for."""
+    epoch: int = 0
+    """For which epoch of training it was drawn."""
+    codebook: int = 0
+    """How many latent tokens the model's vocabulary needs; 0: none."""
 
     @property
     def key(self) -> str:
-        """The trace's key and the ratio."""
-        return f"{self.trace.key}|{self.ratio}"
+        """The trace's key, the ratio, and the epoch if it is not the first."""
+        return f"{self.trace.key}|{self.ratio}" + (f"|{self.epoch}" if self.epoch else "")
 
 
 class TrainingExample(Record, frozen=True, kw_only=True):
@@ -228,6 +235,10 @@ class TrainingExample(Record, frozen=True, kw_only=True):
     completion: str
     method: str = ""
     scorer: str = ""
+    epoch: int = 0
+    """In which epoch it is seen, where every epoch has examples of its own."""
+    codebook: int = 0
+    """How many latent tokens the model's vocabulary needs; 0: none."""
 
 
 class EvalRow(Record, frozen=True, kw_only=True):
@@ -267,5 +278,15 @@ class EvalRow(Record, frozen=True, kw_only=True):
     kept_high: float | None = None
     kept_own: float | None = None
     """Like `kept`, but over the same model and method at ratio 1.0 (the base of TokenSkip's Table 2)."""
+    latents: int | None = None
+    """How many latent tokens the model was made to write; None: it chose."""
+    mean_latent: float = 0.0
+    """Latent tokens per problem, a part of the reasoning tokens."""
+    mean_markers: float = 0.0
+    """Markers around latent tokens per problem; the rest of the reasoning tokens is text."""
+    with_latents: float = 0.0
+    """Share of completions with any latent token."""
+    changed: float | None = None
+    """For `corrupted-codes`: share of answers that differ from the model's own, where it used latent tokens."""
     note: str = ""
     """What must not be missed about the ratio: it was never trained on, or the actual one is another."""

@@ -96,8 +96,8 @@ def batches(trainer: CompletionTrainer) -> list[dict[str, torch.Tensor]]:
 
 def test_the_trainer_s_own_batches_label_completion_and_end_of_turn_only(base, tmp_path):
     examples, model = make_examples(5), load(base)
-    rows = list(pretokenized_rows(examples, model))
     options = TrainOptions(method="full", **FAST)
+    rows = trainable(examples, model, options, Counter())
     counted = []
     for batch in batches(make_trainer(rows, model, tmp_path, options, silent)):
         for ids, labels, mask in zip(batch["input_ids"], batch["labels"], batch["attention_mask"], strict=True):
@@ -109,7 +109,7 @@ def test_the_trainer_s_own_batches_label_completion_and_end_of_turn_only(base, t
 
 def test_the_loss_is_the_mean_over_completion_tokens_whatever_the_micro_batch(base, tmp_path):
     model, options = load(base), TrainOptions(method="full", **FAST)
-    rows = list(pretokenized_rows(make_examples(4), model))
+    rows = trainable(make_examples(4), model, options, Counter())
     trainer = make_trainer(rows, model, tmp_path, options, silent)
     (batch,) = batches(trainer)
     said, total, count = trainer.compute_loss(trainer.model, batch).item(), 0.0, 0
@@ -158,7 +158,8 @@ def test_rows_that_are_too_long_are_counted_and_left_out_never_cut(base):
     rows = trainable(examples, model, TrainOptions(max_length=lengths[-2], max_left_out=0.5), left_out)
     n_longer = sum(length > lengths[-2] for length in lengths)
     assert left_out == ({f"longer than {lengths[-2]} tokens": n_longer} if n_longer else {})
-    assert [row for row in pretokenized_rows(examples, model) if len(row.input_ids) <= lengths[-2]] == rows
+    kept = [row.input_ids for row in pretokenized_rows(examples, model) if len(row.input_ids) <= lengths[-2]]
+    assert kept == [row.input_ids for row in rows]
 
 
 def test_training_is_refused_where_more_than_the_threshold_would_be_left_out(base, tmp_path):

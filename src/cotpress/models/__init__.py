@@ -40,6 +40,10 @@ class Sampling(Record, frozen=True, kw_only=True):
     """0: greedy."""
     top_p: float = 1.0
     seed: int = 0
+    latents: int | None = None
+    """Write exactly so many latent tokens first, and then none; None: the model chooses. Only where it knows any."""
+    legal_latents: bool = False
+    """Latent tokens only in runs between their markers."""
 
 
 class Completion(Record, frozen=True, kw_only=True):

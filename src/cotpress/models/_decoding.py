@@ -19,6 +19,7 @@ from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer
 
 from cotpress.models import Sampling
+from cotpress.models._latents import Grammar
 
 LIVE = 0.9
 """Finished rows leave the batch when no more than this share is live; leaving costs one copy of the cache."""
@@ -78,7 +79,12 @@ def uniforms(key: str, sampling: Sampling) -> np.ndarray:
 
 @torch.inference_mode()
 def decode(
-    model: PreTrainedModel, prompts: Sequence[Sequence[int]], keys: Sequence[str], stops: Collection[int], sampling: Sampling
+    model: PreTrainedModel,
+    prompts: Sequence[Sequence[int]],
+    keys: Sequence[str],
+    stops: Collection[int],
+    sampling: Sampling,
+    grammar: Grammar | None = None,
 ) -> list[list[int]]:
     """Continue each prompt (token ids) until a token of `stops`, which is included, or `sampling.max_tokens`."""
     device, width = model.device, max(map(len, prompts))
@@ -96,7 +102,12 @@ def decode(
     for step in range(sampling.max_tokens):
         where = {"position_ids": positions} if takes_positions else {}
         output = model(input_ids=tokens, attention_mask=mask, past_key_values=cache, use_cache=True, logits_to_keep=1, **where)
-        chosen = choose(output.logits[:, -1].float(), sampling, None if draws is None else draws[rows, step])  # (B,)
+        logits = output.logits[:, -1].float()
+        chosen = choose(
+            grammar.mask(logits) if grammar else logits, sampling, None if draws is None else draws[rows, step]
+        )  # (B,)
+        if grammar:
+            grammar.follow(chosen)
         steps.append(torch.where(live, chosen, -1))
         live = live & ~torch.isin(chosen, stop_ids)
         n_live = int(live.sum())
@@ -107,6 +118,8 @@ def decode(
                 break
             steps, keep = [], live.nonzero()[:, 0]
             cache.batch_select_indices(keep)
+            if grammar:
+                grammar.keep(keep)
             rows, chosen, mask, positions, live = rows[keep], chosen[keep], mask[keep], positions[keep], live[keep]
         tokens = chosen[:, None]
         mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)

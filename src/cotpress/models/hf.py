@@ -24,6 +24,7 @@ from cotpress import models, plugins
 from cotpress.errors import CotpressError
 from cotpress.models import Completion, Request, Sampling
 from cotpress.models._decoding import decode
+from cotpress.models._latents import LatentIds, grammar, latent_ids
 from cotpress.records import Message
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
@@ -93,6 +94,11 @@ class HFModel:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @cached_property
+    def latent_ids(self) -> LatentIds | None:
+        """The latent tokens it was taught; None where it was taught none."""
+        return latent_ids(self.tokenizer)
+
+    @cached_property
     def end_id(self) -> int:
         """The token that ends the assistant's turn in the chat template: a training completion must end with it."""
         said = "answer"
@@ -152,7 +158,9 @@ class HFModel:
             order = order[len(batch) :]
             began = perf_counter()
             keys = [requests[i].key for i in batch]
-            answers = decode(self.torch_model, [prompts[i] for i in batch], keys, self._stops, sampling)
+            rows, width = len(batch), self.torch_model.get_output_embeddings().weight.shape[0]
+            allowed = grammar(self.name, self.latent_ids, sampling, rows, width, self.torch_model.device)
+            answers = decode(self.torch_model, [prompts[i] for i in batch], keys, self._stops, sampling, allowed)
             seconds = (perf_counter() - began) / len(batch)
             done |= {i: self._completion(ids, seconds) for i, ids in zip(batch, answers, strict=True)}
         return [done[i] for i in range(len(requests))]

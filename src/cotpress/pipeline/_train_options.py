@@ -81,6 +81,8 @@ class TrainSummary(Record, frozen=True, kw_only=True):
     scorer: str
     ratios: list[float]
     tasks: list[str]
+    codebook: int = 0
+    """Latent tokens that were added to the vocabulary; 0: none."""
     examples: int
     """How many were trained on."""
     left_out: dict[str, int]

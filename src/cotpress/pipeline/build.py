@@ -97,14 +97,14 @@ def build(
 
 
 def by_trace(compressed: Iterable[CompressedTrace]) -> Iterator[tuple[Trace, dict[float, CompressedTrace]]]:
-    """Each trace with its cuts by ratio; `CotpressError` for a trace that comes twice, or twice at one ratio."""
-    seen: set[str] = set()
-    for key, group in groupby(compressed, key=lambda cut: cut.trace.key):
+    """Each trace and epoch with its cuts by ratio; `CotpressError` for one that comes twice, or twice at one ratio."""
+    seen: set[tuple[str, int]] = set()
+    for key, group in groupby(compressed, key=lambda cut: (cut.trace.key, cut.epoch)):
         cuts = list(group)
         by_ratio = {cut.ratio: cut for cut in cuts}
         if key in seen or len(by_ratio) < len(cuts):
             raise CotpressError(
-                f"trace {key} comes twice among the compressed traces: remove the double, "
+                f"trace {key[0]} comes twice among the compressed traces: remove the double, "
                 "or build from one method's file at a time, as compress wrote it."
             )
         seen.add(key)
@@ -134,6 +134,8 @@ def example(trace: Trace, cuts: dict[float, CompressedTrace], ratio: float) -> T
         completion=trace.completion(cuts[ratio].reasoning if ratio in cuts else None),
         method=any_cut.method,
         scorer=any_cut.scorer,
+        epoch=any_cut.epoch,
+        codebook=any_cut.codebook,
     )
 
 

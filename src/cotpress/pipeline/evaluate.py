@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from cotpress import latent_tokens
 from cotpress.errors import CotpressError, UnknownName
 from cotpress.models import Model, Sampling
-from cotpress.pipeline import baselines
+from cotpress.pipeline import baselines, latents
 from cotpress.pipeline.generate import generate
 from cotpress.records import EvalRow, Problem, Trace, check_ratio
 from cotpress.statistics import loops, mcnemar, ratio_of_means, wilson
@@ -42,6 +43,10 @@ class Plan:
     sampling: Sampling = field(default_factory=Sampling)
     marker: str = ""
     """Text with which the task's conclusions begin; empty: the general rules."""
+    forced: Sequence[int] = ()
+    """Numbers of latent tokens that the model is also made to write, one after the other."""
+    corrupt: int = 0
+    """Size of the codebook from which other codes are put in place of the model's own; 0: that control is left out."""
 
     def __post_init__(self) -> None:
         """Refuse ratios that are none, baselines there are not, and baselines without the model they are asked of."""
@@ -63,7 +68,8 @@ class Plan:
         """How often every problem is asked, at most: controls that have nothing to cut are left out."""
         ratios, below = len(self.asked), sum(ratio < 1 for ratio in self.asked)
         times = dict.fromkeys(baselines.CONTROLS, ratios) | {baselines.LC_PROMPT: below}
-        return ratios + (self.original is not None) + sum(times.get(name, 1) for name in set(self.baselines))
+        own = ratios + len(self.forced) + bool(self.corrupt)
+        return own + (self.original is not None) + sum(times.get(name, 1) for name in set(self.baselines))
 
 
 class Arm(NamedTuple):
@@ -74,10 +80,15 @@ class Arm(NamedTuple):
     ratio: float | None
     actual: float = 1.0
     """For the controls: the ratio to cut to."""
+    latents: int | None = None
+    """How many latent tokens are forced."""
 
 
-Sets = defaultdict[tuple[str, str, float | None], dict[str, Trace]]
-"""Graded traces by model, method and ratio, and then by problem id."""
+Setting = tuple[str, str, float | None, int | None]
+"""Model, method, ratio, and number of forced latent tokens."""
+
+Sets = defaultdict[Setting, dict[str, Trace]]
+"""Graded traces by setting, and then by problem id."""
 
 
 def evaluate(
@@ -95,12 +106,13 @@ def evaluate(
     problems = _distinct(problems)
     sets: Sets = defaultdict(dict)
     for trace in done:
-        sets[trace.model, trace.method, trace.ratio][trace.problem.id] = trace
+        sets[trace.model, trace.method, trace.ratio, trace.latents][trace.problem.id] = trace
     for arm in _arms(plan, sets, Counter() if dropped is None else dropped):
-        known = sets[arm.model.name, arm.method, arm.ratio]
+        known = sets[arm.model.name, arm.method, arm.ratio, arm.latents]
         if todo := [problem for problem in problems if problem.id not in known]:
             answers = _answers(arm, todo, plan, sets)
-            for trace in grade(msgspec.structs.replace(answer, method=arm.method, ratio=arm.ratio) for answer in answers):
+            setting = {"method": arm.method, "ratio": arm.ratio, "latents": arm.latents}
+            for trace in grade(msgspec.structs.replace(answer, **setting) for answer in answers):
                 known[trace.problem.id] = trace
                 yield trace
 
@@ -112,6 +124,10 @@ def _arms(plan: Plan, sets: Sets, dropped: Counter[str]) -> Iterator[Arm]:
         yield Arm(original, ORIGINAL, None)
     for ratio in plan.asked:
         yield Arm(plan.model, plan.method, ratio)
+    for k in plan.forced:
+        yield Arm(plan.model, latents.FORCED, plan.asked[0], latents=k)
+    if plan.corrupt:
+        yield Arm(plan.model, latents.CORRUPTED, plan.asked[0])
     if original is None:
         return
     below = [ratio for ratio in plan.asked if ratio < 1]
@@ -120,7 +136,7 @@ def _arms(plan: Plan, sets: Sets, dropped: Counter[str]) -> Iterator[Arm]:
             yield from (Arm(original, name, ratio) for ratio in (below if name == baselines.LC_PROMPT else [None]))
             continue
         for ratio in plan.asked:
-            reached = ratio_of_means(*_lengths(sets[plan.model.name, plan.method, ratio], _base(plan, sets)))
+            reached = ratio_of_means(*_lengths(sets[plan.model.name, plan.method, ratio, None], _base(plan, sets)))
             actual = reached.value if reached else 1.0
             if actual < 1 - TOLERANCE:
                 yield Arm(original, name, ratio, actual)
@@ -133,8 +149,13 @@ def _answers(arm: Arm, todo: Sequence[Problem], plan: Plan, sets: Sets) -> Itera
     if arm.method in baselines.PROMPTS:
         asked = (baselines.asked(problem, arm.method, arm.ratio) for problem in todo)
         return generate(asked, arm.model, plan.sampling, marker=plan.marker)
+    if arm.method == latents.CORRUPTED:
+        own = sets[arm.model.name, plan.method, arm.ratio, None]
+        theirs = [own[problem.id] for problem in todo if latents.usable(own[problem.id])]
+        return latents.corrupted(theirs, arm.model, plan.sampling, plan.corrupt, plan.marker)
     if arm.method not in baselines.BASELINES:
-        return generate(todo, arm.model, plan.sampling, ratio=arm.ratio, marker=plan.marker)
+        sampling = msgspec.structs.replace(plan.sampling, latents=arm.latents)
+        return generate(todo, arm.model, sampling, ratio=arm.ratio, marker=plan.marker)
     base = _base(plan, sets)
     originals = [base[problem.id] for problem in todo]
     usual = baselines.usual_lead(base.values())
@@ -142,7 +163,7 @@ def _answers(arm: Arm, todo: Sequence[Problem], plan: Plan, sets: Sets) -> Itera
 
 
 def _base(plan: Plan, sets: Sets) -> Mapping[str, Trace]:
-    return sets[plan.original.name, ORIGINAL, None] if plan.original else {}
+    return sets[plan.original.name, ORIGINAL, None, None] if plan.original else {}
 
 
 def _distinct(problems: Iterable[Problem]) -> list[Problem]:
@@ -160,20 +181,24 @@ def rows(traces: Iterable[Trace], *, scorer: str = "", trained: Sequence[float] 
     The reference is the untouched model: method `original` with no ratio. `scorer` and `trained` (the ratios the model was
     trained on; None: not known) belong to the rows of a trained method.
     """
-    groups: defaultdict[tuple[str, str, str, float | None], dict[str, Trace]] = defaultdict(dict)
+    groups: defaultdict[tuple[str, str, str, float | None, int | None], dict[str, Trace]] = defaultdict(dict)
     for trace in traces:
         if trace.grade is None:
             raise CotpressError(f"the trace {trace.key} has no grade: run `cotpress grade` first.")
-        groups[trace.problem.task, trace.model, trace.method, trace.ratio][f"{trace.problem.id}|{trace.sample}"] = trace
+        setting = (trace.problem.task, trace.model, trace.method, trace.ratio, trace.latents)
+        groups[setting][f"{trace.problem.id}|{trace.sample}"] = trace
     result = []
-    for (task, model, method, _), group in groups.items():
-        untouched = {key: found for key, found in groups.items() if key[0] == task and key[2:] == (ORIGINAL, None)}
+    for (task, model, method, ratio, _), group in groups.items():
+        untouched = {key: found for key, found in groups.items() if key[0] == task and key[2:] == (ORIGINAL, None, None)}
         if len(untouched) > 1:
             names = " and ".join(key[1] for key in untouched)
             raise CotpressError(f"two untouched models for task {task} ({names}): make the rows of one evaluation at a time.")
         base = next(iter(untouched.values()), {})
-        row = _row(group, base, own=groups.get((task, model, method, 1.0), {}))
-        if method not in (ORIGINAL, *baselines.BASELINES):
+        row = _row(group, base, own=groups.get((task, model, method, 1.0, None), {}))
+        if method == latents.CORRUPTED:
+            own = [key for key in groups if key[:2] == (task, model) and key[3:] == (ratio, None) and _is_taught(key[2])]
+            row = msgspec.structs.replace(row, changed=_changed(group, groups[own[0]])) if own else row
+        if _is_taught(method):
             row = msgspec.structs.replace(row, scorer=scorer)
         result.append(msgspec.structs.replace(row, note=note(row, trained)))
     return result
@@ -185,8 +210,8 @@ def note(row: EvalRow, trained: Sequence[float] | None) -> str:
     if ratio is None or method in baselines.CONTROLS:
         return ""
     notes = []
-    if method not in (ORIGINAL, *baselines.BASELINES):
-        if ratio == 1.0 and not trained:
+    if _is_taught(method) or method in latents.CONTROLS:
+        if ratio == 1.0 and set(trained or ()) <= {1.0}:
             return ""  # a method that knows no ratios, and none was asked for
         if trained is not None and ratio not in trained:
             notes.append("never trained on")
@@ -195,10 +220,22 @@ def note(row: EvalRow, trained: Sequence[float] | None) -> str:
     return "; ".join(notes)
 
 
+def _is_taught(method: str) -> bool:
+    """Whether a name is that of a trained method, not of the original, a baseline or a control."""
+    return method not in (ORIGINAL, *baselines.BASELINES, *latents.CONTROLS)
+
+
+def _changed(group: Mapping[str, Trace], own: Mapping[str, Trace]) -> float:
+    """Share of answers that differ from the model's own, pair by pair."""
+    pairs = [(trace.grade, own[key].grade) for key, trace in group.items() if key in own]
+    return sum(a is None or b is None or a.answer != b.answer for a, b in pairs) / max(1, len(pairs))
+
+
 def _row(group: Mapping[str, Trace], base: Mapping[str, Trace], own: Mapping[str, Trace]) -> EvalRow:
     """The figures of one group against the untouched model's traces `base` and the method's own at ratio 1.0."""
     traces = list(group.values())
     first, n = traces[0], len(traces)
+    counts = [latent_tokens.count(trace.completion()) for trace in traces]
     right = sum(map(_right, traces))
     interval = wilson(right, n)
     kept, kept_own = ratio_of_means(*_lengths(group, base)), ratio_of_means(*_lengths(group, own))
@@ -223,6 +260,10 @@ def _row(group: Mapping[str, Trace], base: Mapping[str, Trace], own: Mapping[str
         mean_total_tokens=sum(trace.n_tokens + trace.n_conclusion_tokens for trace in traces) / n,
         unsplit=sum(not trace.conclusion for trace in traces) / n,
         p_value=None if group is base or not pairs else mcnemar(pairs[True, False], pairs[False, True]),
+        latents=first.latents,
+        mean_latent=sum(count.latent for count in counts) / n,
+        mean_markers=sum(count.markers for count in counts) / n,
+        with_latents=sum(count.latent > 0 for count in counts) / n,
         statuses=dict(sorted(Counter(trace.grade.status for trace in traces if trace.grade).items())),
     )
 

@@ -52,10 +52,11 @@ def answer(asked: Iterable[Trace], model: Model, sampling: Sampling, *, marker: 
             yield Request(key=f"{trace.problem.id}|{trace.sample}", messages=trace.problem.prompt(trace.ratio))
 
     for completion in model.generate(requests(), sampling):
-        yield _answered(waiting.popleft(), completion, model, marker)
+        yield split_answer(waiting.popleft(), completion, model, marker)
 
 
-def _answered(trace: Trace, completion: Completion, model: Model, marker: str) -> Trace:
+def split_answer(trace: Trace, completion: Completion, model: Model, marker: str) -> Trace:
+    """A trace of the same problem, ratio and sample that says `completion`; ungraded."""
     parts = split(completion.text, marker)
     n_tokens = min(len(model.token_ends([parts.reasoning])[0]), completion.n_tokens)
     return Trace(

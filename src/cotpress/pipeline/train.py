@@ -31,6 +31,7 @@ from trl import SFTConfig, SFTTrainer
 
 from cotpress import __version__, storage
 from cotpress.errors import CotpressError
+from cotpress.models._vocabulary import is_tied, latent_rows, with_latents
 from cotpress.models.hf import HFModel
 from cotpress.pipeline import _train_folder as folder
 from cotpress.pipeline._train_options import TrainOptions, TrainSummary
@@ -58,6 +59,7 @@ def train(
     `torchrun`) every process calls this and the first one writes. `say` gets a line of progress now and then.
     """
     options, examples = options or TrainOptions(), list(examples)
+    model = with_latents(model, max((one.codebook for one in examples), default=0))
     mark = fingerprint(examples, model, options)
     if found := folder.finished(out, mark):
         say(f"train: {out} was finished before under the same options; nothing to do")
@@ -80,6 +82,7 @@ def train(
             method="+".join(sorted({one.method for one in examples if one.method})),
             scorer="+".join(sorted({one.scorer for one in examples if one.scorer})),
             ratios=sorted({one.ratio for one in examples if one.ratio is not None}, reverse=True),
+            codebook=max(one.codebook for one in examples),
             tasks=sorted({one.problem.task for one in examples}),
             examples=len(rows),
             left_out=dict(left_out),
@@ -102,9 +105,13 @@ def fingerprint(examples: Sequence[TrainingExample], model: HFModel, options: Tr
     return storage.fingerprint({"examples": msgspec.to_builtins(examples), **about})
 
 
-def trainable(
-    examples: Iterable[TrainingExample], model: HFModel, options: TrainOptions, left_out: Counter[str]
-) -> list[PretokenizedRow]:
+class Row(PretokenizedRow, frozen=True, kw_only=True):
+    """One example as token ids, and the epoch it belongs to."""
+
+    epoch: int = 0
+
+
+def trainable(examples: Iterable[TrainingExample], model: HFModel, options: TrainOptions, left_out: Counter[str]) -> list[Row]:
     """The examples as token ids, without those that are too long; `left_out` counts them by reason.
 
     `CotpressError` if more than `options.max_left_out` of them, or all, would be left out.
@@ -112,11 +119,12 @@ def trainable(
     context = getattr(model.torch_model.config, "max_position_embeddings", None)
     longest = options.max_length or context or math.inf
     rows = []
-    for row in pretokenized_rows(examples, model, left_out):
-        if len(row.input_ids) > longest:
-            left_out[f"longer than {longest} tokens"] += 1
-        else:
-            rows.append(row)
+    for one in examples:
+        for row in pretokenized_rows([one], model, left_out):
+            if len(row.input_ids) > longest:
+                left_out[f"longer than {longest} tokens"] += 1
+            else:
+                rows.append(Row(**msgspec.structs.asdict(row), epoch=one.epoch))
     n_out = left_out.total()
     reasons = ", ".join(f"{count} {why}" for why, count in sorted(left_out.items()))
     if not rows:
@@ -137,9 +145,7 @@ class Fitted(NamedTuple):
     """Mean of the last logged steps; None for a run too short to log."""
 
 
-def fit(
-    rows: Sequence[PretokenizedRow], model: HFModel, out: Path, options: TrainOptions, say: Callable[[str], None]
-) -> Fitted:
+def fit(rows: Sequence[Row], model: HFModel, out: Path, options: TrainOptions, say: Callable[[str], None]) -> Fitted:
     """Train and save weights (or adapter) and tokenizer in `out`."""
     dtype = model.torch_model.dtype
     trainer = make_trainer(rows, model, out, options, say)
@@ -159,7 +165,7 @@ def fit(
 
 
 def make_trainer(
-    rows: Sequence[PretokenizedRow], model: HFModel, out: Path, options: TrainOptions, say: Callable[[str], None]
+    rows: Sequence[Row], model: HFModel, out: Path, options: TrainOptions, say: Callable[[str], None]
 ) -> "CompletionTrainer":
     """The trainer for these rows: the loss counts what their labels name."""
     net = model.torch_model
@@ -201,10 +207,12 @@ def make_trainer(
         args=args,
         train_dataset=Dataset.from_dict(columns),
         processing_class=model.tokenizer,
-        peft_config=_lora(options) if options.method == "lora" else None,
+        peft_config=_lora(options, model) if options.method == "lora" else None,
         callbacks=[Progress(say)],
     )
-    trainer.sampler = SortedSteps([len(row.input_ids) for row in rows], options.batch, options.seed)
+    lengths, epochs = [len(row.input_ids) for row in rows], [row.epoch for row in rows]
+    trainer.sampler = SortedSteps(lengths, options.batch, options.seed, epochs)
+    trainer.plain_loss = not cuda or (options.method == "lora" and bool(latent_rows(model)))
     trainer.remove_callback(PrinterCallback)
     if isinstance(trainer.model, PeftModel):
         # Named, the base would be looked up, on the hub if need be, each time a checkpoint is saved.
@@ -212,24 +220,44 @@ def make_trainer(
     return trainer
 
 
-def _lora(options: TrainOptions) -> LoraConfig:
-    """`all-linear` leaves out the output head: an adapter there would not be trained by the fused loss."""
+def _lora(options: TrainOptions, model: HFModel) -> LoraConfig:
+    """`all-linear` leaves out the output head: an adapter there would not be trained by the fused loss.
+
+    The embeddings of latent tokens are trained whole, on both sides, and stay tied where the model's are.
+    """
+    rows = {}
+    if ids := latent_rows(model):
+        net = model.torch_model
+        ends = [net.get_input_embeddings()] + ([] if is_tied(net) else [net.get_output_embeddings()])
+        rows = {name.rpartition(".")[2]: ids for name, module in net.named_modules() if any(module is one for one in ends)}
     return LoraConfig(
-        task_type="CAUSAL_LM", r=options.lora_rank, lora_alpha=options.lora_alpha, target_modules="all-linear", lora_dropout=0.0
+        task_type="CAUSAL_LM",
+        r=options.lora_rank,
+        lora_alpha=options.lora_alpha,
+        target_modules="all-linear",
+        lora_dropout=0.0,
+        trainable_token_indices=rows or None,
+        ensure_weight_tying=bool(rows) and is_tied(model.torch_model),
     )
 
 
 def save(trainer: "CompletionTrainer", model: HFModel, out: Path, dtype: torch.dtype) -> None:
-    """Weights or adapter as safetensors, in the precision the model came in, and the tokenizer with its chat template."""
+    """Weights or adapter as safetensors, in the precision the model came in, and the tokenizer with its chat template.
+
+    An adapter with latent tokens is merged: no base has the rows it needs, and servers refuse such adapters.
+    """
     net: PreTrainedModel | PeftModel = trainer.accelerator.unwrap_model(trainer.model_wrapped)
     options: dict[str, Any] = {"is_main_process": trainer.args.should_save}
+    state = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+    if isinstance(net, PeftModel) and latent_rows(model):
+        net, state = net.merge_and_unload(), None
     if isinstance(net, PeftModel):
         net.active_peft_config.base_model_name_or_path = model.path
         options["save_embedding_layers"] = False
     else:
         net.to(dtype)
         model.stop_at_end_of_turn(net)
-    net.save_pretrained(out, state_dict=trainer.accelerator.get_state_dict(trainer.model_wrapped), **options)
+    net.save_pretrained(out, state_dict=state, **options)
     if trainer.args.should_save:
         model.tokenizer.save_pretrained(out)
     net.eval()
@@ -239,6 +267,8 @@ class CompletionTrainer(SFTTrainer):  # type: ignore[misc]
     """`SFTTrainer` with steps sorted inside, a plain loss on CPUs, and checkpoints without model cards."""
 
     sampler: "SortedSteps"
+    plain_loss: bool
+    """Whether the model's own loss is used: on a CPU, and where rows of the output matrix are trained apart from it."""
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> "SortedSteps":
         return self.sampler
@@ -246,8 +276,8 @@ class CompletionTrainer(SFTTrainer):  # type: ignore[misc]
     def compute_loss(
         self, model: torch.nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """TRL's fused loss on accelerators, where it saves the memory of the logits; the model's own on a CPU."""
-        if self.args.device.type != "cpu":
+        """TRL's fused loss on accelerators, where it saves the memory of the logits; otherwise the model's own."""
+        if not self.plain_loss:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         plain = super(SFTTrainer, self).compute_loss
         return plain(model, {**inputs, "use_cache": False}, return_outputs, num_items_in_batch)
@@ -257,10 +287,14 @@ class CompletionTrainer(SFTTrainer):  # type: ignore[misc]
 
 
 class SortedSteps(Sampler[int]):
-    """Rows in a new random order each epoch, those of one step sorted by length."""
+    """Rows in a new random order each epoch, those of one step sorted by length.
 
-    def __init__(self, lengths: Sequence[int], batch: int, seed: int) -> None:
+    Rows that belong to epochs of their own (`epochs`) come epoch by epoch within each pass.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch: int, seed: int, epochs: Sequence[int] = ()) -> None:
         self.lengths, self.batch, self.seed, self.epoch = lengths, batch, seed, 0
+        self.epochs = epochs or [0] * len(lengths)
 
     def set_epoch(self, epoch: int) -> None:
         """Called by the trainer, also when it goes on in the middle."""
@@ -272,6 +306,7 @@ class SortedSteps(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         chance = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
         order = torch.randperm(len(self.lengths), generator=chance).tolist()
+        order.sort(key=self.epochs.__getitem__)  # keeps the random order within an epoch
         for start in range(0, len(order), self.batch):
             yield from sorted(order[start : start + self.batch], key=lambda i: self.lengths[i])
 

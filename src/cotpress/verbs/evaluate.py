@@ -41,6 +41,8 @@ class Checkpoint(Record, frozen=True, kw_only=True):
     scorer: str = ""
     ratios: tuple[float, ...] = ()
     """Those it was trained on; empty: the method knows no ratios."""
+    codebook: int = 0
+    """Latent tokens in its vocabulary."""
 
 
 def evaluate(
@@ -50,6 +52,9 @@ def evaluate(
     out: Path,
     ratios: Annotated[list[float] | None, Many] = None,
     baseline: Annotated[list[str] | None, Many] = None,
+    latents: Annotated[list[int] | None, Many] = None,
+    legal_latents: bool = False,
+    corrupt_codes: bool = False,
     original: str = "",
     split: str = "test",
     limit: int | None = None,
@@ -74,6 +79,12 @@ def evaluate(
         Fractions of reasoning tokens to ask for; as trained where none is named.
     baseline
         be-concise, only-numbers, abbre-words, lc-prompt (prompts); truncation, random (controls at the ratio really reached).
+    latents
+        Also make the model write so many latent tokens, each number in turn, such as 0 1 2 4: its accuracy-length curve.
+    legal_latents
+        Admit latent tokens only in runs between their markers.
+    corrupt_codes
+        Also go on from the model's own latent tokens with other codes in their place: how many answers change?
     original
         The untouched model that the others are compared with: as recorded by `cotpress train`; none leaves it out.
     split
@@ -97,14 +108,21 @@ def evaluate(
     judged = models.load(model)
     named = original or (trained.base if trained else model)
     untouched = None if named == "none" else judged if named == model else models.load(named)
+    codebook, forced = trained.codebook if trained else 0, list(dict.fromkeys(latents or ()))
+    if not codebook and (forced or corrupt_codes):
+        raise CotpressError(f"model {model} was taught no latent tokens: leave out --latents and --corrupt-codes.")
+    if any(k < 0 for k in forced):
+        raise CotpressError("--latents are numbers of latent tokens, at least 0.")
     plan = stage.Plan(
         model=judged,
         method=trained.method if trained else stage.ORIGINAL,
         ratios=ratios or sorted(trained.ratios if trained else (), reverse=True) or [1.0],
         original=untouched,
         baselines=baseline or [],
-        sampling=Sampling(max_tokens=max_tokens, temperature=temperature, seed=seed),
+        sampling=Sampling(max_tokens=max_tokens, temperature=temperature, seed=seed, legal_latents=legal_latents),
         marker=asked.marker,
+        forced=forced,
+        corrupt=codebook if corrupt_codes else 0,
     )
     known = trained.ratios if trained else None
     for ratio in plan.ratios:
@@ -118,6 +136,8 @@ def evaluate(
         "original": _identity(untouched) if untouched else None,
         "ratios": plan.ratios,
         "baselines": plan.baselines,
+        "latents": plan.forced,
+        "corrupt": plan.corrupt,
         "sampling": msgspec.to_builtins(plan.sampling),
     }
     _write_traces(out, problems, plan, asked.grader, options)

@@ -1,0 +1,248 @@
+"""Train a VQ-VAE on traces and say at every epoch what its codes are worth.
+
+Loss: mean cross-entropy of every real token of prompt, reasoning and solution + beta * commitment (specification section 2.1).
+The first tenth of the steps has no quantiser; the codes then begin as k-means centres. Accuracy is the share of held-out
+tokens that the decoder gets right from codes, against always guessing the most frequent token, the most frequent one at that
+position of the reasoning, and against decoding with the codes of another trace, which says how much comes from the codes at
+all and how much from the prompt. A codebook that collapses stops the run.
+"""
+
+import math
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from cotpress.errors import CotpressError
+from cotpress.latent.about import Figures
+from cotpress.latent.options import FitOptions, Shape
+from cotpress.latent.quantise import perplexity
+from cotpress.latent.sequences import Pieces, Vocabulary, batch
+from cotpress.latent.vqvae import PAD, VQVAE, Batch
+
+COLLAPSED = 3.0
+"""A codebook whose perplexity is below this (or half its size) has collapsed."""
+
+PER_CODE = 40
+"""Vectors per code that k-means begins with, where there are as many."""
+
+REPORTS = 20
+"""At most so many reports, where an epoch is short."""
+
+POOL = 20
+"""Batches that are sorted by length together."""
+
+
+def fit(
+    data: Sequence[Pieces],
+    shape: Shape,
+    options: FitOptions,
+    *,
+    device: str = "cpu",
+    say: Callable[[str], None] = print,
+) -> tuple[VQVAE, Vocabulary, list[Figures]]:
+    """A trained network in evaluation mode, the tokens it knows, and its figures, epoch by epoch.
+
+    `CotpressError` where there are too few chunks for the codebook, and for a codebook that collapses.
+    """
+    train, held_out = _parted(data, options)
+    _fill(train, shape)
+    vocabulary = Vocabulary(token for one in train for part in one for token in part)
+    guesses = baselines(train, held_out)
+    torch.manual_seed(options.seed)
+    model = VQVAE(shape, len(vocabulary)).to(device)
+    optimiser = torch.optim.Adam(model.parameters(), lr=options.lr)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, options.steps))
+    chance = torch.Generator().manual_seed(options.seed)
+    epoch = -(-len(train) // options.batch)
+    every = max(epoch, -(-options.steps // REPORTS))
+    begins = min(max(1, round(options.warm * options.steps)), options.steps - 1)
+    uses, uses_anywhere, losses = torch.zeros(shape.codebook), torch.zeros(shape.codebook), []
+    figures: list[Figures] = []
+    began = time.monotonic()
+    batches = _batches(train, vocabulary, shape, options, chance, device)
+    for step in range(1, options.steps + 1):
+        quantised = step > begins
+        if step == begins + 1:
+            model.quantiser.begin(_vectors(model, batches, shape.codebook * PER_CODE, len(train)), chance)
+        one = next(batches)
+        encoded = model.encode(one)
+        if quantised:
+            vectors, found = model.quantise(encoded, one)
+            commitment = found.commitment
+        else:
+            vectors, commitment = encoded.pooled, torch.zeros((), device=device)
+        real = one.ids != PAD
+        states = model.decode(vectors, encoded.condition, one.start)[real]
+        loss = F.cross_entropy(model.logits(states), one.ids[real]) + options.commitment * commitment
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        losses.append(loss.item())
+        if not math.isfinite(losses[-1]):
+            raise CotpressError(f"the loss is no number any more at step {step}: train with a smaller --lr.")
+        if quantised:
+            model.quantiser.revive(encoded.pooled[model.real(one)], chance)
+            uses_anywhere += torch.bincount(found.codes, minlength=shape.codebook).cpu()
+            uses += torch.bincount(found.codes[_in_reasoning(model, one)], minlength=shape.codebook).cpu()
+        if quantised and (step % every == 0 or step == options.steps):
+            now = Figures(
+                step=step,
+                loss=sum(losses) / len(losses),
+                usage=float((uses > 0).float().mean()),
+                perplexity=perplexity(uses),
+                dead=float((uses_anywhere == 0).float().mean()),
+                **accuracies(model, held_out, vocabulary, options.batch, device),
+                **guesses,
+            )
+            figures.append(now)
+            say(f"{line(now, options.steps)} ({step / (time.monotonic() - began):.1f} steps/s)")
+            refuse_collapse(now, shape)
+            uses, uses_anywhere, losses = torch.zeros(shape.codebook), torch.zeros(shape.codebook), []
+    return model.eval(), vocabulary, figures
+
+
+def line(now: Figures, steps: int) -> str:
+    """One epoch for a person."""
+    return (
+        f"step {now.step}/{steps}: loss {now.loss:.3f}, codes used {now.usage:.0%}, perplexity {now.perplexity:.1f},"
+        f" dead {now.dead:.0%}; right: prompt {now.prompt:.1%}, reasoning {now.reasoning:.1%}"
+        f" (other codes {now.other_codes:.1%}, position {now.position:.1%}, unigram {now.unigram:.1%}),"
+        f" solution {now.solution:.1%}"
+    )
+
+
+def refuse_collapse(now: Figures, shape: Shape) -> None:
+    """`CotpressError` where hardly any code is used."""
+    if now.perplexity < min(COLLAPSED, shape.codebook / 2):
+        raise CotpressError(
+            f"the codebook has collapsed at step {now.step}: {now.usage:.1%} of {shape.codebook} codes are used "
+            f"(perplexity {now.perplexity:.1f}): train with a lower --lr, a smaller --codebook or more traces."
+        )
+
+
+@torch.no_grad()
+def accuracies(model: VQVAE, held_out: Sequence[Pieces], vocabulary: Vocabulary, size: int, device: str) -> dict[str, float]:
+    """Share of right tokens by part of the sequence, and of the reasoning with the codes of the next trace in the batch."""
+    model.eval()
+    right: Counter[str] = Counter()
+    total: Counter[str] = Counter()
+    for first in range(0, len(held_out), size):
+        these = held_out[first : first + size]
+        one = batch(these, vocabulary, model.shape, torch.device(device))
+        encoded = model.encode(one)
+        vectors, _ = model.quantise(encoded, one)
+        where = parts(one)
+        hits = model.logits(model.decode(vectors, encoded.condition, one.start)).argmax(-1) == one.ids
+        for name, inside in where.items():
+            right[name] += int(hits[inside].sum())
+            total[name] += int(inside.sum())
+        if len(these) > 1:
+            hits = model.logits(model.decode(exchanged(vectors, one, model.shape), encoded.condition, one.start)).argmax(-1)
+            right["other_codes"] += int((hits == one.ids)[where["reasoning"]].sum())
+            total["other_codes"] += int(where["reasoning"].sum())
+    model.train()
+    return {name: right[name] / max(1, total[name]) for name in ("prompt", "reasoning", "solution", "other_codes")}
+
+
+def parts(one: Batch) -> dict[str, Tensor]:
+    """(B, T) masks of the three parts of a batch."""
+    place = torch.arange(one.ids.shape[1], device=one.ids.device)
+    real, before, within = one.ids != PAD, place < one.start[:, None], place < one.end[:, None]
+    return {"prompt": real & before, "reasoning": real & ~before & within, "solution": real & ~within}
+
+
+def exchanged(vectors: Tensor, one: Batch, shape: Shape) -> Tensor:
+    """(B, n, d) with the codes from each reasoning's start on taken from the next trace of the batch (in a circle)."""
+    n = vectors.shape[1]
+    starts = one.start // shape.rate
+    index = torch.arange(n, device=vectors.device)
+    after = index >= starts[:, None]  # (B, n)
+    source = (index - starts[:, None] + starts.roll(-1)[:, None]).clamp(0, n - 1)
+    others = vectors.roll(-1, 0).gather(1, source[..., None].expand_as(vectors))
+    return torch.where(after[..., None], others, vectors)
+
+
+def baselines(train: Sequence[Pieces], held_out: Sequence[Pieces]) -> dict[str, float]:
+    """What guessing without codes gets of the held-out reasoning: the most frequent token, overall and by position."""
+    everywhere = Counter(token for one in train for token in one.reasoning)
+    here: defaultdict[int, Counter[int]] = defaultdict(Counter)
+    for one in train:
+        for position, token in enumerate(one.reasoning):
+            here[position][token] += 1
+    frequent = everywhere.most_common(1)[0][0]
+    guess = {position: counts.most_common(1)[0][0] for position, counts in here.items()}
+    tokens = [(position, token) for one in held_out for position, token in enumerate(one.reasoning)]
+    n = max(1, len(tokens))
+    return {
+        "unigram": sum(token == frequent for _, token in tokens) / n,
+        "position": sum(token == guess.get(position, frequent) for position, token in tokens) / n,
+    }
+
+
+def _in_reasoning(model: VQVAE, one: Batch) -> Tensor:
+    """(N,) which of the batch's quantised vectors stand for whole pools of reasoning."""
+    rate = model.shape.rate
+    pool = torch.arange(one.ids.shape[1] // rate, device=one.ids.device)
+    inside = (pool >= one.start[:, None] // rate) & (
+        pool < (one.end[:, None] - one.start[:, None]) // rate + one.start[:, None] // rate
+    )
+    return inside[model.real(one)]
+
+
+def _parted(data: Sequence[Pieces], options: FitOptions) -> tuple[list[Pieces], list[Pieces]]:
+    """(for training, held out), at random."""
+    n = min(500, max(1, round(options.held_out * len(data))))
+    if len(data) <= n:
+        raise CotpressError(f"{len(data)} traces are too few to train on and to judge by: give at least 2.")
+    order = torch.randperm(len(data), generator=torch.Generator().manual_seed(options.seed)).tolist()
+    return [data[i] for i in order[n:]], [data[i] for i in order[:n]]
+
+
+def _fill(train: Sequence[Pieces], shape: Shape) -> None:
+    """Refuse a codebook that the reasoning cannot fill."""
+    chunks = sum(len(one.reasoning) // shape.rate for one in train)
+    if chunks < shape.codebook:
+        raise CotpressError(
+            f"{chunks} chunks of {shape.rate} reasoning tokens cannot fill a codebook of {shape.codebook}: "
+            "choose a smaller --codebook, or give more or longer traces."
+        )
+
+
+def _rate(step: int, steps: int) -> float:
+    return min(1.0, (step + 1) / max(1, 0.05 * steps)) * (1 + math.cos(math.pi * step / steps)) / 2
+
+
+def _batches(
+    train: Sequence[Pieces],
+    vocabulary: Vocabulary,
+    shape: Shape,
+    options: FitOptions,
+    chance: torch.Generator,
+    device: str,
+) -> Iterator[Batch]:
+    """Batches without end, each pass in a new order; sequences of like length together."""
+    while True:
+        order = torch.randperm(len(train), generator=chance).tolist()
+        for first in range(0, len(order), POOL * options.batch):
+            pool = sorted(order[first : first + POOL * options.batch], key=lambda i: sum(map(len, train[i])))
+            groups = [pool[i : i + options.batch] for i in range(0, len(pool), options.batch)]
+            for which in torch.randperm(len(groups), generator=chance).tolist():
+                yield batch([train[i] for i in groups[which]], vocabulary, shape, torch.device(device))
+
+
+@torch.no_grad()
+def _vectors(model: VQVAE, batches: Iterator[Batch], wanted: int, at_most: int) -> Tensor:
+    """(N, d) what the encoder now makes of at least `wanted` chunks, or of `at_most` sequences."""
+    found: list[Tensor] = []
+    sequences = 0
+    while sum(map(len, found)) < wanted and sequences < at_most:
+        one = next(batches)
+        found.append(model.encode(one).pooled[model.real(one)])
+        sequences += len(one.ids)
+    return torch.cat(found)

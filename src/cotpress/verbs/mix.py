@@ -1,0 +1,134 @@
+"""`cotpress mix`: the first part of a reasoning as latent tokens, the rest as text."""
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from cotpress import latent_tokens, models, plugins, storage
+from cotpress.errors import CotpressError
+from cotpress.latent import mix as stage
+from cotpress.latent.about import WEIGHTS, about
+from cotpress.records import CompressedTrace, Trace
+from cotpress.verbs.common import make, say
+
+AT_ONCE = 512
+"""Traces that are encoded together."""
+
+
+def mix(
+    graded: Path,
+    /,
+    *,
+    vqvae: Path,
+    out: Path,
+    replace: stage.Replace = "ar",
+    codes: stage.Codes = "vq",
+    longest: int | None = None,
+    epochs: int = 1,
+    pauses: int = 0,
+    target: str = "",
+    seed: int = 42,
+) -> None:
+    """Replace the first part of each reasoning by latent tokens, a random number of them, drawn anew for every epoch.
+
+    Example: cotpress mix graded.jsonl --vqvae runs/vq --epochs 3 --out compressed.jsonl
+
+    Parameters
+    ----------
+    graded
+        Traces.
+    vqvae
+        What `cotpress train-vqvae` wrote.
+    out
+        Where the mixed traces go.
+    replace
+        ar: the first chunks, a random number of them (the method); all, curriculum, poisson: the paper's ablations; none.
+    codes
+        vq: the VQ-VAE's (the method); random, constant: controls that carry nothing; none: the chunks are dropped.
+    longest
+        Most reasoning tokens that are replaced; the mean length of the reasonings where it is not given. 256: the paper's set.
+    epochs
+        How often each trace is drawn; `cotpress train` then sees every draw once with --epochs 1.
+    pauses
+        This many constant codes in front, whatever is replaced: the pause-token baseline.
+    target
+        The model to be taught, if it has moved; its tokenizer must be the one the VQ-VAE was made for.
+    seed
+        Of the draws.
+    """
+    for package in ("torch", "transformers", "safetensors"):
+        plugins.require(package, "cotpress mix")
+    from cotpress.latent import encode, folder
+    from cotpress.latent.sequences import fits, pieces
+    from cotpress.models.hf import HFModel
+
+    known = about(vqvae)
+    model = models.load(target or known.target)
+    if not isinstance(model, HFModel):
+        raise CotpressError(f"model {target} has no tokenizer here: name a local folder or hub id, such as hf:{target}.")
+    coder = folder.load(vqvae, model)
+    total = storage.count(graded, Trace)
+    if longest is None:
+        lengths = [len(ends) for ends in model.token_ends([t.reasoning for t in storage.read(graded, Trace)])]
+        longest = round(sum(lengths) / max(1, len(lengths)))
+    plan = stage.Plan(
+        longest=longest,
+        replace=replace,
+        codes=codes,
+        chunk=known.shape.chunk,
+        rate=known.shape.rate,
+        codebook=known.shape.codebook,
+        epochs=epochs,
+        pauses=pauses,
+        seed=seed,
+    )
+    short: Counter[str] = Counter()
+
+    def mixed(traces: Iterator[Trace], dropped: Counter[str]) -> Iterator[CompressedTrace]:
+        while some := list(islice(traces, AT_ONCE)):
+            kept, cut = [], []
+            for trace in some:
+                one = pieces(trace, model)
+                if latent_tokens.SPELLED.search(trace.problem.question + trace.completion()):
+                    dropped["latent tokens spelled in the text"] += 1
+                elif not one.reasoning:
+                    dropped["no reasoning"] += 1
+                elif not fits(one, known.shape):
+                    dropped[f"longer than the {known.shape.length} tokens of the VQ-VAE"] += 1
+                else:
+                    kept.append(trace)
+                    cut.append(one)
+                    short["traces shorter than one chunk stay text"] += len(one.reasoning) < plan.chunk
+            ends = model.token_ends([trace.reasoning for trace in kept])
+            found = encode.encode(coder, cut) if plan.n_codes and codes == "vq" else [[] for _ in cut]
+            yield from stage.mix(map(stage.Ready, kept, ends, found), plan)
+
+    options = {name: value for name, value in vars(plan).items() if name not in ("chunk", "rate", "codebook")}
+    make(
+        out,
+        CompressedTrace,
+        mixed,
+        storage.read(graded, Trace),
+        verb="mix",
+        options={"graded": storage.hash_file(graded), "vqvae": storage.hash_file(vqvae / WEIGHTS), **options},
+        total=total * epochs,
+        extra={"tokenizer": model.tokenizer_hash, "method": plan.method, "noted": short},
+    )
+    for what, count in short.items():
+        if count:
+            say(f"mix: {count} {what}")
+    summary(out, plan)
+
+
+def summary(out: Path, plan: stage.Plan) -> None:
+    """One line on what became of the reasonings; from the file, so that a finished output is summed up too."""
+    n = kept = latent = with_latents = 0.0
+    for one in storage.read(out, CompressedTrace):
+        n, kept, latent, with_latents = n + 1, kept + one.kept, latent + one.n_latent, with_latents + (one.n_latent > 0)
+    sizes = ", ".join(map(str, dict.fromkeys(stage.largest(plan))))
+    how = f" (m_max one of {sizes})" if plan.replace == "ar" else ""
+    say(
+        f"mix: {plan.method}{how}: {kept / n:.3f} of the tokens left on average of {n:.0f} mixed traces, "
+        f"{latent / n:.1f} latent tokens each, {with_latents / n:.0%} with any"
+    )
