@@ -29,6 +29,7 @@ class FakeServer(ThreadingHTTPServer):
         self.offers: list[str] = []
         """What it lists as its models; nothing: `model`."""
         self.usage = self.continues = self.takes_ratio = True
+        self.echoes = False
         self.over = threading.Event()
         self.lock = threading.Lock()
 
@@ -53,9 +54,14 @@ class FakeServer(ThreadingHTTPServer):
         if len(words) > limit:
             message = {"content": "".join(words[:limit])}
         reason, n_words = ("length", limit) if len(words) > limit else ("stop", len(words) + 1)
-        usage = {"prompt_tokens": len(self.prompt(body)), "completion_tokens": n_words}
+        if self.echoes and body.get("continue_final_message"):
+            message = {"content": body["messages"][-1]["content"] + message["content"]}
+        n_prompt = len(self.prompt(body))
+        usage = {"prompt_tokens": n_prompt, "completion_tokens": n_words, "total_tokens": n_prompt + n_words}
         return {
             "id": "same",
+            "object": "chat.completion",
+            "created": 0,
             "model": self.model,
             "choices": [{"index": 0, "message": {"role": "assistant"} | message, "finish_reason": reason}],
         } | ({"usage": usage} if self.usage else {})

@@ -118,7 +118,9 @@ def test_a_prefill_is_continued_and_a_server_that_opens_a_new_turn_is_refused(se
     last = server.asked[-1]
     assert last["messages"][-1] == {"role": "assistant", "content": "2 + 2 ="}
     assert (last["continue_final_message"], last["add_generation_prompt"]) == (True, False)
-    server.continues = False
+    server.echoes = True  # llama.cpp repeats the prefill
+    assert texts(load(server), begun) == [" 4"]
+    server.continues = server.echoes = False
     for options in ("", ",fields=openai", ",fields=transformers"):
         with pytest.raises(CotpressError, match="does not continue an answer that was begun"):
             texts(load(server, options), begun)
@@ -145,6 +147,11 @@ def test_a_prefill_is_continued_and_a_server_that_opens_a_new_turn_is_refused(se
 def test_reasoning_comes_from_where_the_server_puts_it(server: FakeServer, message: dict[str, Any], text: str) -> None:
     server.say = lambda body: message
     assert texts(load(server), ask()) == [text]
+
+
+def test_what_follows_a_prefill_is_no_reasoning_whatever_the_servers_parser_says(server: FakeServer) -> None:
+    server.say = lambda body: {"content": None, "reasoning": " 4"}
+    assert texts(load(server), ask(prefill="<think>\n2 + 2\n</think>\n\nThe answer is")) == [" 4"]
 
 
 def test_tokens_are_the_servers_without_the_end_of_turn(server: FakeServer) -> None:

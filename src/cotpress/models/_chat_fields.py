@@ -116,22 +116,33 @@ def read(content: bytes, model: str) -> Response:
     return response
 
 
-def text_of(message: ChatMessage) -> str:
-    """The whole turn, with `<think>` around a reasoning that the server took out."""
+def text_of(message: ChatMessage, *, continued: bool = False) -> str:
+    """The whole turn, with `<think>` around a reasoning that the server took out.
+
+    Where a prefill was `continued` the tags, if any, are in the prefill, and what the server takes for reasoning is not.
+    """
     thought, said = message.reasoning or message.reasoning_content or "", message.content or ""
-    if not thought:
-        return said
+    if not thought or continued:
+        return thought + said
     closing = "\n</think>\n\n" if said else ""
     return f"<think>\n{thought.strip()}{closing}{said.lstrip()}"
 
 
-def completion(response: Response, token_ends: Callable[[Sequence[str]], list[list[int]]], seconds: float) -> Completion:
-    """What the model said, as it is even where that is nothing.
+def completion(
+    response: Response,
+    request: Request,
+    seconds: float,
+    *,
+    token_ends: Callable[[Sequence[str]], list[list[int]]],
+    echoes: bool,
+) -> Completion:
+    """What the model said, as it is even where that is nothing. `echoes`: the server repeats a prefill before going on.
 
-    Servers count the end-of-turn token, which is taken off again (held against vLLM, llama-server and `transformers serve`
-    in tests/serving). Where a server counts nothing, the text's tokens are counted.
+    Servers count the end-of-turn token, which is taken off again (held against vLLM, llama.cpp and `transformers serve` in
+    tests/serving). Where a server counts nothing, the text's tokens are counted.
     """
     choice, usage = response.choices[0], response.usage
-    text, finished = text_of(choice.message), choice.finish_reason == "stop"
+    text = text_of(choice.message, continued=bool(request.prefill)).removeprefix(request.prefill if echoes else "")
+    finished = choice.finish_reason == "stop"
     n_tokens = max(0, usage.completion_tokens - finished) if usage else len(token_ends([text])[0])
     return Completion(text=text, n_tokens=n_tokens, finished=finished, seconds=seconds)

@@ -36,6 +36,9 @@ AHEAD = 4
 NO_KEY = "none"
 """What servers without keys are sent; the client library insists on one."""
 
+LONG = "Let me think about this step by step."
+"""A prefill that no single token repeats."""
+
 SHOWN = 300
 """Characters of a server's complaint that are shown."""
 
@@ -127,6 +130,7 @@ class _Session:
         self.clock = Clock()
         self.known = {name: asyncio.Lock() for name in ("prefill", "ratio")}
         self.checked: set[str] = set()
+        self.echoes = False
 
     async def answer(self, request: Request) -> Completion:
         """The completion of one request, after the checks that it is the first to need."""
@@ -143,7 +147,8 @@ class _Session:
                     ended = self.clock.turn(-1)
         except (openai.OpenAIError, BadAnswer) as error:
             raise self.model.explain(error, request) from None
-        return _chat_fields.completion(response, self.model.token_ends, ended - began)
+        ends = self.model.token_ends
+        return _chat_fields.completion(response, request, ended - began, token_ends=ends, echoes=self.echoes)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -170,15 +175,15 @@ class _Session:
 
     async def _check_prefill(self, request: Request) -> None:
         """A prefill of one letter makes a prompt one token longer; a turn that is closed and opened anew, several."""
-        grown = 0
-        if self.model.fields == "open":
-            begun, unbegun = (msgspec.structs.replace(request, prefill=text) for text in ("A", ""))
-            grown = await self._n_prompt(begun) - await self._n_prompt(unbegun)
-        if not 0 < grown <= 2:
-            raise CotpressError(
-                f"the server at {self.model.url} does not continue an answer that was begun (continue_final_message), "
-                "which the controls `truncation` and `random` need: use vLLM, SGLang or hf:, or leave them out."
-            )
+        asked = [msgspec.structs.replace(request, prefill=text) for text in ("", "A", LONG)]
+        if self.model.fields == "open" and await self._n_prompt(asked[1]) - await self._n_prompt(asked[0]) == 1:
+            said = await self._ask(asked[2], Sampling(max_tokens=1))
+            self.echoes = _chat_fields.text_of(said.choices[0].message, continued=True).startswith(LONG)  # in one token
+            return
+        raise CotpressError(
+            f"the server at {self.model.url} does not continue an answer that was begun (continue_final_message), "
+            "which the controls `truncation` and `random` need: use vLLM, SGLang, llama-server or hf:, or leave them out."
+        )
 
     async def _check_ratio(self, request: Request) -> None:
         """A ratio that reaches the template changes the prompt."""

@@ -1,0 +1,59 @@
+"""inspect-ai: `inspect eval cotpress/problems -T task=gsm8k -T ratio=0.5 --model …`.
+
+The ratio is in the user turn and works with every provider. For an exported model, leave out `-T ratio` and send it to the
+template instead: `--extra-body '{"chat_template_kwargs": {"compression_ratio": 0.5}}'`. Never both.
+"""
+
+from functools import partial
+
+import anyio
+from inspect_ai import Task, task
+from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.model import ContentReasoning, GenerateConfig, ModelOutput
+from inspect_ai.scorer import Score, Scorer, Target, accuracy, mean, scorer, stderr
+from inspect_ai.solver import TaskState, generate
+
+from cotpress import harness
+from cotpress.models._chat_fields import ChatMessage, text_of
+
+
+@task  # type: ignore[untyped-decorator]  # inspect-ai is not there when types are checked
+def problems(
+    task: str = "arithmetic", split: str = "test", limit: int | None = None, ratio: float | None = None, max_tokens: int = 512
+) -> Task:
+    """The problems of a cotpress task, asked at a ratio, greedily."""
+    rows = harness.problems(task, split, limit)
+    samples = [Sample(id=row["id"], input=harness.prompt(row, ratio), target=row["answer"], metadata=dict(row)) for row in rows]
+    return Task(
+        dataset=MemoryDataset(samples, name=task),
+        solver=generate(),
+        scorer=graded(task),
+        config=GenerateConfig(temperature=0.0, max_tokens=max_tokens),
+    )
+
+
+@scorer(metrics={"correct": [accuracy(), stderr()], "tokens": [mean(), stderr()]})  # type: ignore[untyped-decorator]
+def graded(task: str) -> Scorer:
+    """Is the answer right, as `cotpress grade` judges it; and how many tokens the provider counted for the whole answer."""
+
+    async def score(state: TaskState, target: Target) -> Score:
+        judge = partial(harness.graded, state.metadata, task, said(state.output), finished=state.output.stop_reason == "stop")
+        trace = await anyio.to_thread.run_sync(judge)
+        found, tokens = trace.grade, state.output.usage.output_tokens if state.output.usage else 0
+        return Score(
+            value={"correct": float(found is not None and found.correct), "tokens": tokens},
+            answer=found.answer if found else None,
+            explanation=found.status if found else None,
+            metadata={"reasoning": trace.reasoning, "conclusion": trace.conclusion},
+        )
+
+    return score
+
+
+def said(output: ModelOutput) -> str:
+    """The whole turn, with `<think>` around the reasoning that inspect took out."""
+    content = output.message.content if output.choices else ""
+    if isinstance(content, str):
+        return content
+    reasoning = "".join(part.reasoning for part in content if isinstance(part, ContentReasoning))
+    return text_of(ChatMessage(content="".join(part.text for part in content if part.type == "text"), reasoning=reasoning))
