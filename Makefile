@@ -12,7 +12,7 @@ demo: $(VENV)/.demo
 	PATH="$(abspath $(BIN)):$$PATH" bash recipes/demo.sh
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check --output-format concise .

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -44,7 +45,9 @@ TRACES = [trace(text, i) for i, text in enumerate(TEXTS)]
 def scorer(request: pytest.FixtureRequest, causal_lm: Callable[..., Any], tmp_path: Path, monkeypatch: Any) -> Scorer:
     """Each file of the folder, with a tiny model behind it."""
     monkeypatch.setattr(_logprobs.models, "load", lambda spec: causal_lm())
-    targets = {"random": "", "llmlingua2": str(bert(tmp_path / "bert", TEXTS))}
+    counted = tmp_path / "traces.jsonl"
+    counted.write_bytes(b"".join(msgspec.json.encode(item) + b"\n" for item in TRACES))
+    targets = {"random": "", "llmlingua2": str(bert(tmp_path / "bert", TEXTS)), "unigram": str(counted)}
     return scorers.load(f"{request.param}:{targets.get(request.param, 'tiny')}".rstrip(":"))
 
 
