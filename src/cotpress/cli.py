@@ -13,9 +13,10 @@ from types import FrameType
 from typing import Never
 
 from cyclopts import App, CycloptsError, Parameter, UnknownCommandError
-from cyclopts.help import DefaultFormatter, PanelSpec
+from cyclopts.help import DefaultFormatter, HelpPanel, PanelSpec
 from rich.box import SIMPLE
-from rich.console import Console
+from rich.console import Console, ConsoleOptions
+from rich.text import Text
 
 from cotpress import __version__
 from cotpress.errors import CotpressError, UnknownName
@@ -59,9 +60,23 @@ def docstring(verb: str) -> str:
     return ast.get_docstring(function) or ""
 
 
+class Help(DefaultFormatter):
+    """Help whose lines are broken by the terminal, not where those of the docstring end."""
+
+    def __call__(self, console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
+        """Print one panel."""
+        for entry in panel.entries:
+            text = getattr(entry.description, "primary_renderable", None)
+            if isinstance(text, Text):
+                text.plain = " ".join(text.plain.split())
+        super().__call__(console, options, panel)
+
+
 def _shown(default: object) -> str | None:
-    """How help shows a default: not at all where the option is simply not given."""
-    return None if default is None or default is False or default == "" else str(default)
+    """How help shows a default, as it would be typed: not at all where the option is simply not given."""
+    if default is None or default is False or default in ("", ()):
+        return None
+    return " ".join(map(str, default)) if isinstance(default, tuple) else str(default)
 
 
 app = App(
@@ -69,7 +84,7 @@ app = App(
     version=__version__,
     help=HELP,
     help_format="plaintext",
-    help_formatter=DefaultFormatter(panel_spec=PanelSpec(box=SIMPLE)),
+    help_formatter=Help(panel_spec=PanelSpec(box=SIMPLE)),
     console=Console(width=None if sys.stdout.isatty() else 120, color_system=None if os.environ.get("NO_COLOR") else "auto"),
     default_parameter=Parameter(negative_iterable=(), show_default=_shown),
     suppress_keyboard_interrupt=False,

@@ -162,6 +162,7 @@ def test_the_released_file_is_the_validation_split_unless_said_otherwise():
     assert len({problem.id for problem in problems}) == 300
     assert problems[0].question.endswith("Is Tom a lempus or scrompus?")
     assert problems[0].answer == "Tom is a lempus."
+    assert {problem.task for problem in problems} == {"prosqa:prosqa_valid.json"}, "not to be mixed with generated ones"
     with pytest.raises(UnknownName, match="Available: validation"):
         task.problems("test")
     assert len(list(tasks.load(f"prosqa:{VALID},split=test").problems("test"))) == 300

@@ -91,7 +91,7 @@ def load(
         raise CotpressError("task prosqa: nodes, hops and seed are for the generator: leave them out where a file is read.")
     options = {"control": control, "nodes": str(nodes), "hops": str(hops)}
     usual = {"control": "none", "nodes": "28", "hops": "3"}
-    name = str(Spec("prosqa", options={key: value for key, value in options.items() if value != usual[key]}))
+    name = str(Spec("prosqa", Path(target).name, {key: value for key, value in options.items() if value != usual[key]}))
     trace = partial(_trace, task=name)
     if not target:
         make = partial(generated, seed=seed, control=control, nodes=nodes, hops=hops)
