@@ -96,16 +96,79 @@ def test_pretokenized_rows_are_in_the_target_model_s_ids(compressed, tmp_path, m
     assert row["attention_mask"] == [1] * len(text)
 
 
+@dataclass
+class Chats(Letters):
+    """And whose chat template is a colon."""
+
+    path: str = "org/letters"
+    end_text: str = "\0"
+    bos_text: str = ""
+
+    def prompt_text(self, messages):
+        return messages[0]["content"] + ">"
+
+
+def test_finished_text_for_llamafactory_stands_beside_its_description_and_settings(compressed, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(models, "load", lambda spec: Chats(spec))
+    (tmp_path / "dataset_info.json").write_text('{"mine": {"file_name": "mine.json"}}')
+    build(compressed, out=tmp_path / "short.jsonl", format="llamafactory", target="letters", ratios=[0.5])
+    assert lines(tmp_path / "short.jsonl")[0] == {
+        "prompt": "Add.\n0 + 1?\n<ratio>0.5</ratio>>",
+        "completion": "we add 0 and\n\nThe answer is 1.\0",
+        "id": "sum/0",
+        "ratio": 0.5,
+    }
+    assert json.loads((tmp_path / "dataset_info.json").read_text()) == {
+        "mine": {"file_name": "mine.json"},
+        "short": {
+            "file_name": "short.jsonl",
+            "formatting": "alpaca",
+            "columns": {"prompt": "prompt", "response": "completion"},
+        },
+    }
+    settings = (tmp_path / "short.llamafactory.yaml").read_text()
+    assert 'model_name_or_path: "org/letters"' in settings
+    longest = max(len(row["prompt"] + row["completion"]) for row in lines(tmp_path / "short.jsonl"))
+    assert f"cutoff_len: {longest + 1}\n" in settings
+    assert "short.llamafactory.yaml holds the settings" in capsys.readouterr().err
+    (tmp_path / "short.llamafactory.yaml").unlink()
+    build(compressed, out=tmp_path / "short.jsonl", format="llamafactory", target="letters", ratios=[0.5])
+    assert (tmp_path / "short.llamafactory.yaml").read_text() == settings  # also of a file that was finished before
+
+
+def test_segments_for_axolotl_say_what_the_loss_counts(compressed, tmp_path, monkeypatch):
+    monkeypatch.setattr(models, "load", lambda spec: Chats(spec))
+    build(compressed, out=tmp_path / "short.jsonl", format="axolotl", target="letters", ratios=[0.5])
+    assert lines(tmp_path / "short.jsonl")[0]["segments"] == [
+        {"label": False, "text": "Add.\n0 + 1?\n<ratio>0.5</ratio>>"},
+        {"label": True, "text": "we add 0 and\n\nThe answer is 1.\0"},
+    ]
+    longest = max(sum(len(part["text"]) for part in row["segments"]) for row in lines(tmp_path / "short.jsonl"))
+    assert f"sequence_len: {longest}\n" in (tmp_path / "short.axolotl.yaml").read_text()
+
+
+def test_settings_for_trl_name_the_model_if_one_is_named(compressed, tmp_path, monkeypatch):
+    build(compressed, out=tmp_path / "any.jsonl", format="trl")
+    assert 'model_name_or_path: "CHANGE-ME"' in (tmp_path / "any.trl.yaml").read_text()
+    monkeypatch.setattr(models, "load", lambda spec: Chats(spec))
+    build(compressed, out=tmp_path / "one.jsonl", format="trl", target="letters")
+    assert 'model_name_or_path: "org/letters"' in (tmp_path / "one.trl.yaml").read_text()
+
+
 def test_a_model_without_token_ids_is_no_target(compressed, tmp_path, monkeypatch):
     monkeypatch.setattr(models, "load", lambda spec: object())
     with pytest.raises(CotpressError, match="model far has no tokenizer here"):
         build(compressed, out=tmp_path / "ids.jsonl", format="pretokenized", target="far")
+    with pytest.raises(CotpressError, match="model far has no chat template here"):
+        build(compressed, out=tmp_path / "text.jsonl", format="axolotl", target="far")
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"format": "pretokenized"}, "--format pretokenized needs --target"),
+        ({"format": "llamafactory"}, "--format llamafactory needs --target, the model whose chat template"),
+        ({"format": "axolotl"}, "--format axolotl needs --target"),
         ({"target": "tiny"}, "--target is for --format pretokenized"),
         ({"family": "llama3"}, "--family is for --format released"),
         ({"format": "released", "draw": "all"}, "--format released draws as the release does"),

@@ -109,6 +109,20 @@ class HFModel:
             raise CotpressError(f"model {self.name}: neither chat template nor tokenizer names an end token: set eos_token.")
         return int(ends[0] if ends else self.tokenizer.eos_token_id)
 
+    @property
+    def end_text(self) -> str:
+        """The token that ends the assistant's turn, as text."""
+        return str(self.tokenizer.convert_ids_to_tokens(self.end_id))
+
+    @property
+    def bos_text(self) -> str:
+        """The token that the tokenizer calls the beginning of a text; empty if there is none."""
+        return str(self.tokenizer.bos_token or "")
+
+    def prompt_text(self, messages: Sequence[Message]) -> str:
+        """The chat up to where the assistant goes on, as the chat template writes it."""
+        return self._render(messages, True)
+
     def prompt_ids(self, messages: Sequence[Message], prefill: str = "") -> list[int]:
         """Token ids of the chat up to where the assistant goes on; `prefill` is the beginning of its turn.
 

@@ -163,11 +163,11 @@ def pretokenized_rows(
 def tokenize_example(one: TrainingExample, model: Tokenizing) -> Tokens:
     """Prompt ids exactly as they are served, then the completion and the end of the turn, the only tokens with labels."""
     prompt = model.prompt_ids(one.prompt)
-    said = [*model.text_ids(_not_opened_twice(prompt, one.completion, model)), model.end_id]
+    said = [*model.text_ids(unopened(prompt, one.completion, model)), model.end_id]
     return Tokens(prompt + said, [IGNORED] * len(prompt) + said)
 
 
-def _not_opened_twice(prompt: list[int], completion: str, model: Tokenizing) -> str:
+def unopened(prompt: list[int], completion: str, model: Tokenizing) -> str:
     """The completion without its `<think>` where the chat template's prompt ends with one (R1 and its kin)."""
     if completion.startswith(THINK):
         for opening in (f"{THINK}\n", THINK):
