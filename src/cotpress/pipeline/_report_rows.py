@@ -28,6 +28,13 @@ COMPARED = {
     "pause": "fine-tuned with pause tokens, which say nothing, in place of reasoning.",
     "icot": "fine-tuned while the first reasoning tokens are removed step by step (implicit chain of thought).",
     "drop-only": "fine-tuned with the first part of the reasoning dropped and nothing in its place.",
+    "full-cot": "fine-tuned on the whole reasoning, as long as the method it is compared with.",
+    "pause-cot": "fine-tuned with pause tokens in front of the whole reasoning.",
+    "random-codes": "as token-assorted, with random codes in place of those that encode the reasoning.",
+    "constant-codes": "as token-assorted, with one and the same code everywhere: a pause of the same length.",
+    "forced-latents": "the token-assorted model, made to write the given number of latent tokens first.",
+    "corrupted-codes": "the token-assorted model, going on from its own latent tokens with other codes in their place; “answers"
+    " changed” is the share that then differs.",
 }
 """What a method is compared with, each in one sentence. Any other name but `original` is taken for a method."""
 
@@ -68,7 +75,15 @@ def in_order(rows: Iterable[EvalRow]) -> list[EvalRow]:
     for row in rows:
         if row not in distinct:
             distinct.append(row)
-    return sorted(distinct, key=lambda row: (row.task, *setting_order(row.method, row.model, row.ratio, row.scorer)))
+
+    def order(row: EvalRow) -> tuple[object, ...]:
+        return (
+            row.task,
+            *setting_order(row.method, row.model, row.ratio, row.scorer),
+            -1 if row.latents is None else row.latents,
+        )
+
+    return sorted(distinct, key=order)
 
 
 def setting_order(method: str, model: str, ratio: float | None, scorer: str = "") -> tuple[int, str, str, str, float]:

@@ -72,6 +72,9 @@ def table(rows: Sequence[EvalRow]) -> Table:
         ("p", False, [p_value(row) for row in rows]),
         ("reasoning tokens", False, [f"{row.mean_tokens:.1f}" for row in rows]),
         ("all tokens", False, [f"{row.mean_total_tokens:.1f}" for row in rows]),
+        ("latent + markers", False, [_latents(row) for row in rows]),
+        ("with latents", False, [percent(row.with_latents) if row.with_latents else NOTHING for row in rows]),
+        ("answers changed", False, [NOTHING if row.changed is None else percent(row.changed) for row in rows]),
         ("cut off", False, [percent(row.truncated) for row in rows]),
         ("looping", False, [percent(row.looping) for row in rows]),
         ("unsplit", False, [percent(row.unsplit) for row in rows]),
@@ -83,6 +86,12 @@ def table(rows: Sequence[EvalRow]) -> Table:
     ]
     titles, words, cells = zip(*(column for column in columns if {*column[2]} != {NOTHING}), strict=True)
     return Table(list(titles), list(words), [list(line) for line in zip(*cells, strict=True)])
+
+
+def _latents(row: EvalRow) -> str:
+    """Latent tokens and markers per problem, a part of the reasoning tokens; how many were forced, if they were."""
+    forced = "" if row.latents is None else f" ({row.latents} forced)"
+    return f"{row.mean_latent:.1f} + {row.mean_markers:.1f}{forced}" if row.mean_latent or forced else NOTHING
 
 
 def _no_grade(row: EvalRow) -> str:

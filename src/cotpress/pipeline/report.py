@@ -16,6 +16,7 @@ import msgspec
 
 from cotpress.pipeline._report_examples import RATIOS, Examples, examples
 from cotpress.pipeline._report_figures import Figure, accuracy_figure, ratio_figure
+from cotpress.pipeline._report_latents import Latents
 from cotpress.pipeline._report_rows import NOTES, in_order, series, tasks_of
 from cotpress.pipeline._report_table import MISS, table
 from cotpress.pipeline._report_words import FOOTNOTES, headline, measured, warnings
@@ -54,11 +55,20 @@ class Report:
     rows: list[EvalRow]
     examples: Examples
     origin: Origin
+    latents: Latents | None = None
+    """What latent tokens stand for; None: there are none, or nobody asked."""
 
 
-def report(rows: Iterable[EvalRow], traces: Iterable[Trace], scored: Iterable[ScoredTrace] = (), *, origin: Origin) -> Report:
+def report(
+    rows: Iterable[EvalRow],
+    traces: Iterable[Trace],
+    scored: Iterable[ScoredTrace] = (),
+    *,
+    origin: Origin,
+    latents: Latents | None = None,
+) -> Report:
     """Put rows (at least one) in order and choose example problems; `traces` and `scored` are read once and not kept."""
-    return Report(in_order(rows), examples(traces, scored), origin)
+    return Report(in_order(rows), examples(traces, scored), origin, latents)
 
 
 def as_json(report: Report) -> str:
@@ -110,6 +120,7 @@ def as_html(report: Report) -> str:
         footnotes=FOOTNOTES,
         methods=[(name, NOTES[name]) for name in dict.fromkeys(row.method for row in rows) if name in NOTES],
         examples=report.examples,
+        latents=report.latents,
         origin=report.origin,
         sources=_sources(report.origin),
         ratios=RATIOS,

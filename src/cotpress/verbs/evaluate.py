@@ -189,11 +189,13 @@ def rows_path(out: Path) -> Path:
 def table(rows: Sequence[EvalRow], title: str) -> Table:
     """The rows for a person: shares in percent, lengths in tokens per problem."""
     result = Table(title=Text(title), box=None, pad_edge=False, title_justify="left")
-    for name in ("method", "ratio", "n", "accuracy [95 %]", "tokens", "kept", "truncated", "looping", "p", "note"):
+    latent = ("latent", "with any", "changed") if any(row.mean_latent for row in rows) else ()
+    for name in ("method", "ratio", "n", "accuracy [95 %]", "tokens", "kept", "truncated", "looping", "p", *latent, "note"):
         result.add_column(name, justify="left" if name in ("method", "note") else "right", no_wrap=name != "note")
     for row in rows:
+        changed = "" if row.changed is None else f"{row.changed:.1%}"
         cells = (
-            row.method,
+            row.method if row.latents is None else f"{row.method} {row.latents}",
             "" if row.ratio is None else f"{row.ratio:g}",
             str(row.n),
             f"{row.accuracy:.1%} [{100 * row.accuracy_low:.1f}, {100 * row.accuracy_high:.1f}]",
@@ -202,6 +204,7 @@ def table(rows: Sequence[EvalRow], title: str) -> Table:
             f"{row.truncated:.1%}",
             f"{row.looping:.1%}",
             "" if row.p_value is None else f"{row.p_value:.2g}",
+            *((f"{row.mean_latent:.1f}", f"{row.with_latents:.0%}", changed) if latent else ()),
             row.note,
         )
         result.add_row(*map(Text, cells))

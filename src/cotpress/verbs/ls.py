@@ -9,6 +9,7 @@ from cotpress import grading, plugins
 METHODS = {
     "tokenskip": "Unimportant tokens are pruned at a ratio that the model learns to obey",
     "cts": "As tokenskip; a reference model says how much the answer changes each token's likelihood",
+    "token-assorted": "The first part of the reasoning becomes discrete latent tokens; the model chooses how many",
 }
 """What `cotpress run` walks."""
 

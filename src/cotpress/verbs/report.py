@@ -1,7 +1,7 @@
 """`cotpress report`: what shorter reasoning costs, as one page that works offline."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import chain
 from pathlib import Path
@@ -9,15 +9,17 @@ from typing import Any
 
 import msgspec
 
-from cotpress import __version__, storage
+from cotpress import __version__, plugins, storage
 from cotpress.errors import CotpressError, MissingExtra
+from cotpress.latent.about import code_uses
 from cotpress.pipeline import report as pages
+from cotpress.pipeline._report_latents import Code, Latents, chosen, section
 from cotpress.records import EvalRow, ScoredTrace, Trace
 from cotpress.verbs.common import say
 from cotpress.verbs.evaluate import rows_path
 
 
-def report(*evals: Path, scored: Path | None = None, out: Path) -> None:
+def report(*evals: Path, scored: Path | None = None, vqvae: Path | None = None, out: Path) -> None:
     """Show what shorter reasoning costs: figures, table and traces in one HTML page, with report.json and report.md beside it.
 
     Example: cotpress report eval.jsonl --scored scored.jsonl --out report.html
@@ -28,6 +30,8 @@ def report(*evals: Path, scored: Path | None = None, out: Path) -> None:
         What `cotpress eval` wrote; the rows are read from eval.rows.jsonl beside each.
     scored
         What `cotpress score` wrote: the page then shows, token by token, what each ratio drops.
+    vqvae
+        What `cotpress train-vqvae` wrote: the page then shows what each latent token stands for, and decodes those of answers.
     out
         Where the page goes. Without jinja2 and plotly, only the JSON and the Markdown beside it are written.
     """
@@ -45,9 +49,10 @@ def report(*evals: Path, scored: Path | None = None, out: Path) -> None:
         raise CotpressError(f"no rows in {', '.join(str(rows_path(path)) for path in evals)}: run `cotpress eval` again.")
     traces = chain.from_iterable(storage.read(path, Trace) for path in evals)
     cuts: Iterator[ScoredTrace] = storage.read(scored, ScoredTrace) if scored else iter(())
-    words = ["cotpress", "report", *map(str, evals), *(["--scored", str(scored)] if scored else []), "--out", str(out)]
+    words = ["cotpress", "report", *map(str, evals), *(["--scored", str(scored)] if scored else [])]
+    words += [*(["--vqvae", str(vqvae)] if vqvae else []), "--out", str(out)]
     origin = pages.Origin(shlex.join(words), __version__, date.today().isoformat(), sources)
-    told = pages.report(rows, traces, cuts, origin=origin)
+    told = pages.report(rows, traces, cuts, origin=origin, latents=_latents(vqvae, evals) if vqvae else None)
     storage.write_atomic(out.with_suffix(".json"), pages.as_json(told).encode())
     storage.write_atomic(out.with_suffix(".md"), pages.as_markdown(told).encode())
     shown = f"{len(told.rows)} rows, {len(told.examples.shown)} of {told.examples.total} problems"
@@ -58,6 +63,19 @@ def report(*evals: Path, scored: Path | None = None, out: Path) -> None:
         return
     storage.write_atomic(out, page.encode())
     say(f"report: {shown} in {out}, {out.with_suffix('.json').name} and {out.with_suffix('.md').name}")
+
+
+def _latents(vqvae: Path, evals: Sequence[Path]) -> Latents:
+    """What the codes stand for, and some answers decoded; needs torch only where an answer has codes."""
+    codes = [Code(use.code, use.uses, use.decoded, use.chunks) for use in code_uses(vqvae)]
+    answers = list(chosen(chain.from_iterable(storage.read(path, Trace) for path in evals)))
+    if not answers:
+        return section(codes, ())
+    for package in ("torch", "transformers", "safetensors"):
+        plugins.require(package, "cotpress report --vqvae")
+    from cotpress.latent.explain import explained
+
+    return section(codes, explained(vqvae, answers))
 
 
 def _meta(path: Path) -> dict[str, Any]:

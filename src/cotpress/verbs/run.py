@@ -1,5 +1,7 @@
 """`cotpress run METHOD`: the whole walk in one folder. Every verb resumes, so the run does."""
 
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -7,6 +9,7 @@ from cyclopts import Parameter
 
 from cotpress import plugins
 from cotpress.errors import CotpressError
+from cotpress.latent.options import Preset
 from cotpress.pipeline._train_options import TrainOptions
 from cotpress.records import check_ratio
 from cotpress.segments import Protect
@@ -16,9 +19,11 @@ from cotpress.verbs.compress import compress
 from cotpress.verbs.evaluate import evaluate
 from cotpress.verbs.generate import generate
 from cotpress.verbs.grade import grade
+from cotpress.verbs.mix import mix
 from cotpress.verbs.report import report
 from cotpress.verbs.score import score
 from cotpress.verbs.train import train
+from cotpress.verbs.train_vqvae import train_vqvae
 from cotpress.verbs.verify import verify
 
 Many = Parameter(consume_multiple=True)
@@ -26,9 +31,12 @@ Many = Parameter(consume_multiple=True)
 LLMLINGUA2 = "llmlingua2:microsoft/llmlingua-2-xlm-roberta-large-meetingbank"
 """TokenSkip's scorer."""
 
+FORCED = [0, 1, 2, 4]
+"""Numbers of latent tokens at which a Token Assorted model is judged, beside those that it chooses."""
+
 
 def run(
-    walk: Annotated[Literal["tokenskip", "cts"], Parameter(name="METHOD")],
+    walk: Annotated[Literal["tokenskip", "cts", "token-assorted"], Parameter(name="METHOD")],
     /,
     *,
     task: str,
@@ -41,6 +49,8 @@ def run(
     protect: Protect = "symbols",
     ratios: Annotated[tuple[float, ...], Many] = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5),
     draw: Literal["one", "all"] = "one",
+    codebook: int = 512,
+    preset: Preset = "small",
     limit: int | None = None,
     eval_limit: int | None = None,
     max_tokens: int = 512,
@@ -55,7 +65,7 @@ def run(
     ----------
     walk
         tokenskip: prune unimportant tokens at a ratio that the model learns to obey; cts: the same, with importance from a
-        reference model that is given the answer.
+        reference model that is given the answer; token-assorted: latent tokens for the first part of the reasoning.
     task
         What is asked: trained on its split train, judged on its split test.
     model
@@ -77,6 +87,10 @@ def run(
         Fractions of reasoning tokens to train on and to judge at.
     draw
         one: each trace at one ratio drawn for it, as in the paper; all: each trace at every ratio.
+    codebook
+        token-assorted: how many latent tokens there are.
+    preset
+        token-assorted: small for CPUs, paper for GPUs.
     limit
         How many problems to generate reasoning for.
     eval_limit
@@ -91,6 +105,12 @@ def run(
     traces, graded, scored = out / "traces.jsonl", out / "graded.jsonl", out / "scored.jsonl"
     compressed, examples, trained, judged = out / "compressed.jsonl", out / "train.jsonl", out / "model", out / "eval.jsonl"
     levels = sorted({check_ratio(ratio) for ratio in ratios}, reverse=True)
+    if walk == "token-assorted":
+        plugins.find("tasks", plugins.parse_spec(task).name)
+        generate(task=task, model=model, out=traces, split="train", limit=limit, max_tokens=max_tokens)
+        grade(traces, out=graded)
+        _token_assorted(out, task, model, options or TrainOptions(method="full"), codebook, preset, eval_limit, max_tokens)
+        return
     judge = reference or (str(out / "reference" / "model") if walk == "cts" and not scorer else "")
     scorer = scorer or (f"cts:{judge}" if walk == "cts" else LLMLINGUA2)
     for kind, name in (("tasks", task), ("scorers", scorer)):
@@ -122,6 +142,38 @@ def run(
         max_tokens=max_tokens,
     )
     report(judged, scored=scored, out=out / "report.html")
+    say(f"run: open {out / 'report.html'}")
+
+
+def _token_assorted(
+    out: Path,
+    task: str,
+    model: str,
+    options: TrainOptions,
+    codebook: int,
+    preset: Preset,
+    eval_limit: int | None,
+    max_tokens: int,
+) -> None:
+    """From graded traces to the report: codes, mixes drawn anew for every epoch, training, and what the codes are worth."""
+    vqvae, mixed, examples, trained, judged = (
+        out / name for name in ("vq", "mixed.jsonl", "train.jsonl", "model", "eval.jsonl")
+    )
+    train_vqvae(out / "graded.jsonl", target=model, out=vqvae, codebook=codebook, preset=preset)
+    mix(out / "graded.jsonl", vqvae=vqvae, out=mixed, epochs=math.ceil(options.epochs))
+    build(mixed, out=examples)
+    train(examples, model=model, out=trained, options=replace(options, epochs=1))
+    evaluate(
+        task=task,
+        model=str(trained),
+        out=judged,
+        latents=FORCED,
+        corrupt_codes=True,
+        original=model,
+        limit=eval_limit,
+        max_tokens=max_tokens,
+    )
+    report(judged, vqvae=vqvae, out=out / "report.html")
     say(f"run: open {out / 'report.html'}")
 
 
