@@ -42,5 +42,5 @@ cotpress train $OUT/train.jsonl --model $MODEL --out $OUT/model --method $METHOD
 
 cotpress eval --task $TASK --model $OUT/model --ratios 1.0 0.9 0.8 0.7 0.6 0.5 --baseline truncation random \
   --split test --limit $EVAL_LIMIT --max-tokens $MAX_TOKENS --out $OUT/eval.jsonl
-cotpress report $OUT/eval.jsonl --scored $OUT/scored.jsonl --out $OUT/report.html
+cotpress report $OUT/eval.jsonl --scored $OUT/scored.jsonl --verified $OUT/verified.jsonl --out $OUT/report.html
 echo "open $OUT/report.html"

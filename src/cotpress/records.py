@@ -152,12 +152,18 @@ class ScoredTrace(Record, frozen=True, kw_only=True):
     protected: list[bool]
     percentile: Percentile | None = None
     """Set only by a scorer that reproduces a released selection; None: the exact budget."""
+    given: list[float] | None = None
+    """Log-likelihood with the condition, in nats, of the piece of each segment that decided its importance (CTS)."""
+    alone: list[float] | None = None
+    """The same without the condition."""
 
     def __post_init__(self) -> None:
         """Refuse what could not be cut: unequal lists, offsets that do not tile, importance that is not finite."""
         n = len(self.ends)
         if not n == len(self.importance) == len(self.n_tokens) == len(self.protected):
             raise ValueError("ends, importance, n_tokens and protected must have one entry per segment")
+        if any(values is not None and len(values) != n for values in (self.given, self.alone)):
+            raise ValueError("given and alone must have one entry per segment")
         if self.ends != sorted(self.ends) or (self.ends[-1] if n else 0) != len(self.trace.reasoning):
             raise ValueError("ends must rise and the last must be the length of trace.reasoning")
         if not all(-float("inf") < value < float("inf") for value in self.importance):

@@ -7,7 +7,7 @@ nothing is ever re-joined from decoded pieces, so `10³`, LaTeX and newlines sur
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 Unit = Literal["number", "token", "word"]
@@ -44,16 +44,29 @@ def segment_ends(text: str, token_ends: Sequence[int], unit: Unit) -> list[int]:
 def pooled(ends: Sequence[int], pieces: Sequence[int], values: Sequence[float], unit: Unit) -> list[float]:
     """For each segment the importance of the `pieces` (their ends) that overlap it: the mean for words, else the highest."""
     pool = _mean if unit == "word" else max
-    result, start, first = [], 0, 0
+    return [float(pool(values[part])) if values else 0.0 for part in overlapping(ends, pieces)]
+
+
+def pooled_beside(
+    ends: Sequence[int], pieces: Sequence[int], values: Sequence[float], other: Sequence[float], unit: Unit
+) -> list[float]:
+    """What `pooled` makes of `values`, made of what stands beside them in `other`: the mean, or that of the highest value."""
+    if unit == "word":
+        return pooled(ends, pieces, other, unit)
+    return [float(other[max(range(part.start, part.stop), key=values.__getitem__)]) for part in overlapping(ends, pieces)]
+
+
+def overlapping(ends: Sequence[int], pieces: Sequence[int]) -> Iterator[slice]:
+    """For each segment the `pieces` that overlap it."""
+    start, first = 0, 0
     for end in ends:
         while first < len(pieces) - 1 and pieces[first] <= start:
             first += 1
         last = first
         while last < len(pieces) - 1 and pieces[last] < end:
             last += 1
-        result.append(float(pool(values[first : last + 1])) if values else 0.0)
+        yield slice(first, last + 1)
         start = end
-    return result
 
 
 def count_starts(ends: Sequence[int], token_ends: Sequence[int], length: int) -> list[int]:

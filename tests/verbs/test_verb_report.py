@@ -64,7 +64,7 @@ def test_report_writes_page_json_and_markdown_beside_one_another(evaluated, caps
     )
     cuts = write(evaluated.with_name("scored.jsonl"), [scored])
     out = evaluated.with_name("report.html")
-    report(evaluated, scored=cuts, out=out)
+    report(evaluated, scored=[cuts], out=out)
     page = out.read_text(encoding="utf-8")
     assert "At ratio 0.6 the model reasons in 60\u00a0% of the tokens" in page
     assert f"cotpress report {evaluated} --scored {cuts} --out {out}" in page

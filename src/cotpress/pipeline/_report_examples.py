@@ -16,6 +16,7 @@ from typing import TypeVar
 import msgspec
 
 from cotpress.pipeline._report_rows import setting_order
+from cotpress.pipeline._report_verified import Survival
 from cotpress.pipeline.compress import above_percentile, budget, keeping_order, within_budget
 from cotpress.records import Problem, ScoredTrace, Trace
 
@@ -50,6 +51,13 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
     budgets: list[int]
     """Target-model tokens allowed at each of `RATIOS`; empty where the selection is a percentile and has none."""
     conclusion: str
+    given: list[float] = []
+    """Log-likelihood with the condition of what decided each importance, and without it; empty where it is not known."""
+    alone: list[float] = []
+    losses: list[tuple[float, float]] = []
+    """(ratio, nats) that the conclusion lost, by `cotpress verify`."""
+    chosen: float | None = None
+    """The ratio that `compress --keep-answer` chose for this very trace."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +88,8 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
     answer: str
     tokens: Tokens | None
     answers: list[Answer]
+    other: Tokens | None = None
+    """The same reasoning under a second scorer."""
 
 
 @dataclass(frozen=True)
@@ -90,16 +100,28 @@ class Examples:
     total: int
 
 
-def examples(traces: Iterable[Trace], scored: Iterable[ScoredTrace], *, limit: int = LIMIT) -> Examples:
-    """At most `limit` problems of those in `traces` and `scored`; each iterable is read once, memory stays bounded."""
+def examples(
+    traces: Iterable[Trace],
+    scored: Iterable[ScoredTrace],
+    *,
+    other: Iterable[ScoredTrace] = (),
+    verified: Survival | None = None,
+    limit: int = LIMIT,
+) -> Examples:
+    """At most `limit` problems of those in `traces` and `scored`; each iterable is read once, memory stays bounded.
+
+    `other` are scores of the same traces by a second scorer.
+    """
     cuts, cut_keys = _lowest(((_key(item.trace.problem), item) for item in scored), limit)
     answers, answer_keys = _lowest(((_key(trace.problem), trace) for trace in traces), limit, preferred=cuts)
     both = [key for key in cuts if key in answers]
     apart = zip_longest((key for key in cuts if key not in answers), (key for key in answers if key not in cuts))
+    wanted = {item.key for items in cuts.values() for item in items[:1]}
+    second = {item.key: item for item in other if item.key in wanted}
     shown: list[Example] = []
     size = 0
     for key in [*both, *(key for key in chain.from_iterable(apart) if key)][:limit]:
-        shown.append(_example(cuts.get(key, []), answers.get(key, [])))
+        shown.append(_example(cuts.get(key, []), answers.get(key, []), second, verified or Survival()))
         size += len(msgspec.json.encode(shown[-1]))
         if size > CHARACTERS:
             break
@@ -126,20 +148,23 @@ def _lowest(items: Iterable[tuple[Key, T]], limit: int, preferred: Collection[Ke
     return {kept: found[kept] for kept in lowest()}, keys
 
 
-def _example(scored: list[ScoredTrace], traces: list[Trace]) -> Example:
+def _example(scored: list[ScoredTrace], traces: list[Trace], second: dict[str, ScoredTrace], verified: Survival) -> Example:
     problem = (scored[0].trace if scored else traces[0]).problem
+    other = second.get(scored[0].key) if scored else None
     return Example(
         id=visible(problem.id),
         task=visible(problem.task),
         question=visible(problem.question),
         answer=visible(problem.answer),
-        tokens=tokens(scored[0]) if scored else None,
+        tokens=tokens(scored[0], verified) if scored else None,
         answers=_answers(traces),
+        other=tokens(other) if other else None,
     )
 
 
-def tokens(scored: ScoredTrace) -> Tokens:
+def tokens(scored: ScoredTrace, verified: Survival | None = None) -> Tokens:
     """What the page needs to show one scored reasoning at each of `RATIOS`."""
+    verified = verified or Survival()
     order = keeping_order(scored)
     first = [RATIOS[-1]] * len(order)
     for ratio in reversed(RATIOS):
@@ -159,6 +184,10 @@ def tokens(scored: ScoredTrace) -> Tokens:
         first=first,
         budgets=[] if scored.percentile else [budget(scored, ratio) for ratio in RATIOS],
         conclusion=visible(scored.trace.conclusion),
+        given=scored.given or [],
+        alone=scored.alone or [],
+        losses=verified.by_trace.get(scored.key, []),
+        chosen=verified.chosen_of.get(scored.key),
     )
 
 

@@ -10,7 +10,8 @@ import base64
 import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any
+from statistics import mean, median
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -18,10 +19,12 @@ from cotpress.pipeline._report_examples import RATIOS, Examples, examples
 from cotpress.pipeline._report_figures import Figure, accuracy_figure, ratio_figure
 from cotpress.pipeline._report_latents import Latents
 from cotpress.pipeline._report_rows import NOTES, in_order, series, tasks_of
-from cotpress.pipeline._report_table import MISS, table
+from cotpress.pipeline._report_scorers import Comparison
+from cotpress.pipeline._report_table import MISS, percent, table
+from cotpress.pipeline._report_verified import Survival, chosen_figure, loss_figure, survival
 from cotpress.pipeline._report_words import FOOTNOTES, headline, measured, warnings
 from cotpress.plugins import PACKAGE, require
-from cotpress.records import EvalRow, ScoredTrace, Trace
+from cotpress.records import CompressedTrace, EvalRow, ScoredTrace, Trace
 
 WHAT = "the HTML page"
 
@@ -55,6 +58,8 @@ class Report:
     rows: list[EvalRow]
     examples: Examples
     origin: Origin
+    verified: Survival
+    comparison: Comparison | None = None
     latents: Latents | None = None
     """What latent tokens stand for; None: there are none, or nobody asked."""
 
@@ -64,11 +69,18 @@ def report(
     traces: Iterable[Trace],
     scored: Iterable[ScoredTrace] = (),
     *,
+    other: Iterable[ScoredTrace] = (),
+    comparison: Comparison | None = None,
+    verified: Iterable[CompressedTrace] = (),
     origin: Origin,
     latents: Latents | None = None,
 ) -> Report:
-    """Put rows (at least one) in order and choose example problems; `traces` and `scored` are read once and not kept."""
-    return Report(in_order(rows), examples(traces, scored), origin, latents)
+    """Put rows in order and choose example problems; every iterable is read once and not kept.
+
+    `other` are scores of the same traces by a second scorer, and `comparison` what `compare` makes of the two.
+    """
+    found = survival(verified)
+    return Report(in_order(rows), examples(traces, scored, other=other, verified=found), origin, found, comparison, latents)
 
 
 def as_json(report: Report) -> str:
@@ -77,6 +89,8 @@ def as_json(report: Report) -> str:
         "rows": report.rows,
         "headline": headline(report.rows),
         "warnings": warnings(report.rows),
+        **({"comparison": report.comparison} if report.comparison else {}),
+        **({"verified": _losses(report.verified)} if report.verified.by_ratio else {}),
         **asdict(report.origin),
     }
     return msgspec.json.format(msgspec.json.encode(content), indent=2).decode() + "\n"
@@ -85,14 +99,20 @@ def as_json(report: Report) -> str:
 def as_markdown(report: Report) -> str:
     """The sentences and the table, for an issue or a pull request."""
     rows = report.rows
-    parts = [f"# {_plain(_title(rows))}", f"{_plain(measured(rows))} cotpress {report.origin.version}, {report.origin.date}."]
+    parts = [
+        f"# {_plain(_title(report))}",
+        f"{_plain(_measured(report))} cotpress {report.origin.version}, {report.origin.date}.",
+    ]
     parts += [f"**{_plain(sentence)}**" for sentence in headline(rows)]
     parts.append("\n".join(f"- Beware: {_plain(sentence)}" for sentence in warnings(rows)))
     for task in tasks_of(rows):
         titles, _, lines = table([row for row in rows if row.task == task])
         drawn = [titles, ["---"] * len(titles), *lines]
         parts += [f"## {_plain(task)}", "\n".join("| " + " | ".join(map(_plain, line)) + " |" for line in drawn)]
-    parts.append("\n".join(f"- {sentence}" for sentence in FOOTNOTES))
+    for title, titles, lines in _more_tables(report):
+        drawn = [titles, ["---"] * len(titles), *lines]
+        parts += [f"## {_plain(title)}", "\n".join("| " + " | ".join(map(_plain, line)) + " |" for line in drawn)]
+    parts.append("\n".join(f"- {sentence}" for sentence in (FOOTNOTES if rows else ())))
     made = [("This report", report.origin.command), *_sources(report.origin)]
     parts.append("\n".join(f"- {_plain(what)}: {_code(command)}" for what, command in made))
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -110,14 +130,22 @@ def as_html(report: Report) -> str:
     rows = report.rows
     sections = [_section(task, [row for row in rows if row.task == task], number) for number, task in enumerate(tasks_of(rows))]
     figures = {name: figure for section in sections for name, figure in section["figures"].items()}
+    if report.verified.by_ratio:
+        figures["loss"] = loss_figure(report.verified)
+        if (given := chosen_figure(report.verified)) is not None:
+            figures["chosen"] = given
     page: str = environment.get_template("report.html.j2").render(
-        title=_title(rows),
-        measured=measured(rows),
+        title=_title(report),
+        measured=_measured(report),
         headline=headline(rows),
         warnings=warnings(rows),
         sections=sections,
         miss=MISS,
-        footnotes=FOOTNOTES,
+        more_tables=_more_tables(report),
+        verified=report.verified,
+        comparison=report.comparison,
+        extra_figures={name: figure["layout"]["height"] for name, figure in figures.items() if name in ("loss", "chosen")},
+        footnotes=FOOTNOTES if rows else (),
         methods=[(name, NOTES[name]) for name in dict.fromkeys(row.method for row in rows) if name in NOTES],
         examples=report.examples,
         latents=report.latents,
@@ -141,8 +169,55 @@ def _section(task: str, rows: list[EvalRow], number: int) -> dict[str, Any]:
     return {"task": task, "number": number, "figures": figures, "detailed": detailed, "table": table(rows)}
 
 
-def _title(rows: Iterable[EvalRow]) -> str:
-    return f"What shorter reasoning costs: {', '.join(tasks_of(rows))}"
+def _title(report: Report) -> str:
+    if report.rows:
+        return f"What shorter reasoning costs: {', '.join(tasks_of(report.rows))}"
+    return "Two scorers on the same traces" if report.comparison else "What a ratio drops"
+
+
+def _measured(report: Report) -> str:
+    if report.rows:
+        return measured(report.rows)
+    if report.comparison is None:
+        return "No model was evaluated."
+    return f"{' and '.join(report.comparison.scorers)} on {report.comparison.n} traces; no model was evaluated."
+
+
+class _Grid(NamedTuple):
+    """A table of figures under a title."""
+
+    title: str
+    titles: list[str]
+    lines: list[list[str]]
+
+
+def _more_tables(report: Report) -> list[_Grid]:
+    """What was verified, then what two scorers have in common, where there are such."""
+    found = []
+    if report.verified.by_ratio:
+        lines = [
+            [f"{one['ratio']:g}", str(one["n"]), f"{one['median']:.2f}", f"{one['mean']:.2f}"]
+            for one in _losses(report.verified)
+        ]
+        found.append(_Grid("Do the conclusions survive?", ["ratio", "traces", "median loss (nats)", "mean loss"], lines))
+    if report.comparison:
+        kinds = list(report.comparison.rows[0].of_kind)
+        titles = ["ratio", "kept by both", "by chance", *(f"{kind}: first, second" for kind in kinds)]
+        lines = [
+            [f"{one.ratio:g}", percent(one.both), percent(one.kept[1])]
+            + [f"{percent(one.of_kind[kind][0])}, {percent(one.of_kind[kind][1])}" for kind in kinds]
+            for one in report.comparison.rows
+        ]
+        found.append(_Grid(f"Two scorers: {' and '.join(report.comparison.scorers)}", titles, lines))
+    return found
+
+
+def _losses(found: Survival) -> list[dict[str, float]]:
+    """What was lost at each ratio, in nats."""
+    return [
+        {"ratio": ratio, "n": len(losses), "median": median(losses), "mean": mean(losses)}
+        for ratio, losses in sorted(found.by_ratio.items())
+    ]
 
 
 def _sources(origin: Origin) -> list[tuple[str, str]]:

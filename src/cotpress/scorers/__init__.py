@@ -26,6 +26,13 @@ BATCH = 256
 """Traces handed to a scorer at once: enough for it to sort by length, few enough to lose little when a run dies."""
 
 
+class Likelihoods(NamedTuple):
+    """What a difference of log-likelihoods was made of, in nats, per piece; kept to be shown."""
+
+    given: list[float]
+    alone: list[float]
+
+
 class Importance(NamedTuple):
     """How important each piece of a reasoning is; higher is kept longer."""
 
@@ -34,6 +41,7 @@ class Importance(NamedTuple):
     values: list[float]
     percentile: Percentile | None = None
     """Only from a scorer that reproduces a released selection: the pieces are then the segments, empty ones included."""
+    likelihoods: Likelihoods | None = None
 
 
 class Unscored(NamedTuple):
@@ -82,6 +90,14 @@ def score_trace(
     released = importance.percentile is not None
     pieces, values = importance.ends, importance.values
     ends = pieces if released else segments.segment_ends(text, token_ends, unit)
+    given, alone = (
+        (
+            [round(value, 3) for value in segments.pooled_beside(ends, pieces, values, other, unit)]
+            for other in importance.likelihoods
+        )
+        if importance.likelihoods
+        else (None, None)
+    )
     return ScoredTrace(
         trace=trace,
         scorer=scorer,
@@ -90,6 +106,8 @@ def score_trace(
         n_tokens=segments.count_starts(ends, token_ends, len(text)),
         protected=segments.protected(ends, text) if protect == "symbols" and not released else [False] * len(ends),
         percentile=importance.percentile,
+        given=given,
+        alone=alone,
     )
 
 

@@ -26,7 +26,7 @@ from cotpress.models import _logprobs
 from cotpress.models._logprobs import CausalLM, Span
 from cotpress.plugins import Spec
 from cotpress.records import Message, Percentile, Trace, check_ratio
-from cotpress.scorers import Importance, Scorer, Unscored
+from cotpress.scorers import Importance, Likelihoods, Scorer, Unscored
 from cotpress.scorers._cts_released import released_kept
 from cotpress.segments import Unit
 
@@ -115,7 +115,8 @@ class CTS:
             assert alone is not None
             scores = difference(torch.zeros_like(alone) if given is None else given, alone, self.difference)
             missing = len(text.ids) - len(scores)  # the first token of a bare text
-            yield Importance(text.ends, [max(scores, default=0.0)] * missing + scores)
+            shown = Likelihoods(given.tolist(), alone.tolist()) if given is not None and not missing else None
+            yield Importance(text.ends, [max(scores, default=0.0)] * missing + scores, likelihoods=shown)
 
     def _plan(self, trace: Trace, ids: list[int]) -> tuple[Span | None, Span] | Unscored:
         """The spans to run for a trace: with the condition and without."""

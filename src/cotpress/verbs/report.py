@@ -1,25 +1,33 @@
 """`cotpress report`: what shorter reasoning costs, as one page that works offline."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from cyclopts import Parameter
 
 from cotpress import __version__, plugins, storage
 from cotpress.errors import CotpressError, MissingExtra
 from cotpress.latent.about import code_uses
 from cotpress.pipeline import report as pages
 from cotpress.pipeline._report_latents import Code, Latents, chosen, section
-from cotpress.records import EvalRow, ScoredTrace, Trace
+from cotpress.pipeline._report_scorers import Comparison, compare
+from cotpress.records import CompressedTrace, EvalRow, ScoredTrace, Trace
 from cotpress.verbs.common import say
 from cotpress.verbs.evaluate import rows_path
 
 
-def report(*evals: Path, scored: Path | None = None, vqvae: Path | None = None, out: Path) -> None:
+def report(
+    *evals: Path,
+    scored: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
+    verified: Path | None = None,
+    vqvae: Path | None = None,
+    out: Path,
+) -> None:
     """Show what shorter reasoning costs: figures, table and traces in one HTML page, with report.json and report.md beside it.
 
     Example: cotpress report eval.jsonl --scored scored.jsonl --out report.html
@@ -29,30 +37,45 @@ def report(*evals: Path, scored: Path | None = None, vqvae: Path | None = None, 
     evals
         What `cotpress eval` wrote; the rows are read from eval.rows.jsonl beside each.
     scored
-        What `cotpress score` wrote: the page then shows, token by token, what each ratio drops.
+        What `cotpress score` wrote: the page then shows, token by token, what each ratio drops. Of two files on the same
+        traces it compares the scorers, with or without anything evaluated.
+    verified
+        What `cotpress verify` (or `compress --keep-answer`) wrote: the page then shows what the conclusions lose.
     vqvae
         What `cotpress train-vqvae` wrote: the page then shows what each latent token stands for, and decodes those of answers.
     out
         Where the page goes. Without jinja2 and plotly, only the JSON and the Markdown beside it are written.
     """
-    if not evals:
+    scored = scored or []
+    if len(scored) > 2:
+        raise CotpressError("--scored takes one file, or two to be compared: make a report for each pair.")
+    if not evals and len(scored) < 2:
         raise CotpressError("report needs what `cotpress eval` wrote: cotpress report eval.jsonl --out report.html")
     if out.suffix != ".html":
         raise CotpressError(f"--out {out} names the HTML page: end it in .html, such as {out.with_suffix('.html')}.")
-    files = [*evals, *([scored] if scored else [])]
+    files = [*evals, *scored, *([verified] if verified else [])]
     sources = tuple(pages.Source(str(path), storage.hash_file(path), _meta(path)) for path in files)
     for path in evals:
         if not rows_path(path).exists():
             raise CotpressError(f"no {rows_path(path)} beside {path}: run `cotpress eval` until it ends, it writes both.")
     rows = [row for path in evals for row in storage.read(rows_path(path), EvalRow)]
-    if not rows:
+    if evals and not rows:
         raise CotpressError(f"no rows in {', '.join(str(rows_path(path)) for path in evals)}: run `cotpress eval` again.")
     traces = chain.from_iterable(storage.read(path, Trace) for path in evals)
-    cuts: Iterator[ScoredTrace] = storage.read(scored, ScoredTrace) if scored else iter(())
-    words = ["cotpress", "report", *map(str, evals), *(["--scored", str(scored)] if scored else [])]
-    words += [*(["--vqvae", str(vqvae)] if vqvae else []), "--out", str(out)]
+    named = [*(["--scored", *scored] if scored else []), *(["--verified", verified] if verified else [])]
+    named += [*(["--vqvae", vqvae] if vqvae else []), "--out", out]
+    words = ["cotpress", "report", *map(str, [*evals, *named])]
     origin = pages.Origin(shlex.join(words), __version__, date.today().isoformat(), sources)
-    told = pages.report(rows, traces, cuts, origin=origin, latents=_latents(vqvae, evals) if vqvae else None)
+    told = pages.report(
+        rows,
+        traces,
+        *(storage.read(path, ScoredTrace) for path in scored[:1]),
+        other=storage.read(scored[1], ScoredTrace) if len(scored) == 2 else (),
+        comparison=_comparison(scored) if len(scored) == 2 else None,
+        verified=storage.read(verified, CompressedTrace) if verified else (),
+        origin=origin,
+        latents=_latents(vqvae, evals) if vqvae else None,
+    )
     storage.write_atomic(out.with_suffix(".json"), pages.as_json(told).encode())
     storage.write_atomic(out.with_suffix(".md"), pages.as_markdown(told).encode())
     shown = f"{len(told.rows)} rows, {len(told.examples.shown)} of {told.examples.total} problems"
@@ -76,6 +99,14 @@ def _latents(vqvae: Path, evals: Sequence[Path]) -> Latents:
     from cotpress.latent.explain import explained
 
     return section(codes, explained(vqvae, answers))
+
+
+def _comparison(scored: list[Path]) -> Comparison:
+    """What the two scorers agree on."""
+    found = compare(*(storage.read(path, ScoredTrace) for path in scored))
+    if found is None:
+        raise CotpressError(f"{scored[0]} and {scored[1]} have no trace in common: score the same traces with both scorers.")
+    return found
 
 
 def _meta(path: Path) -> dict[str, Any]:

@@ -141,7 +141,12 @@ def run(
         limit=eval_limit,
         max_tokens=max_tokens,
     )
-    report(judged, scored=scored, out=out / "report.html")
+    report(
+        judged,
+        scored=[scored],
+        verified=None if keep_answer is None else compressed,
+        out=out / "report.html",
+    )
     say(f"run: open {out / 'report.html'}")
 
 
