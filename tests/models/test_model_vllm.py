@@ -1,0 +1,52 @@
+"""vLLM in process is asked with the ids of `hf` and says the same. Runs where vllm is installed (`make test-serving`)."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from cotpress import models, tasks
+from cotpress.errors import CotpressError
+from cotpress.models import Request, Sampling
+from cotpress.plugins import PACKAGE
+from cotpress.verbs.evaluate import take
+
+pytest.importorskip("vllm")
+pytestmark = pytest.mark.serving
+
+TINY = PACKAGE / "assets" / "tiny"
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[models.Model]:
+    made = models.load(f"vllm:{TINY},dtype=float32,max_len=512,eager=true,memory=0.3")
+    yield made
+    del made
+
+
+def asked(n: int, **fields: str) -> list[Request]:
+    problems = take(tasks.load("arithmetic"), "test", n)
+    return [Request(key=one.id, messages=one.prompt(ratio), **fields) for one in problems for ratio in (1.0, 0.5)]
+
+
+def test_it_is_asked_with_the_same_ids_and_says_the_same(model: models.Model) -> None:
+    here = models.load(f"hf:{TINY},dtype=float32")
+    requests = [*asked(12), *asked(4, prefill="Let us go through this")]
+    assert [model.prompt_ids(one) for one in requests] == [here.prompt_ids(one.messages, one.prefill) for one in requests]  # type: ignore[attr-defined]
+    for limit in (200, 7):
+        answers, expected = (list(one.generate(requests, Sampling(max_tokens=limit))) for one in (model, here))
+        assert [(one.text, one.n_tokens, one.finished) for one in answers] == [
+            (one.text, one.n_tokens, one.finished) for one in expected
+        ]
+
+
+def test_a_draw_belongs_to_its_request(model: models.Model) -> None:
+    sampling = Sampling(max_tokens=30, temperature=1.0, seed=3)
+    requests = asked(4)
+    together = [one.text for one in model.generate(requests, sampling)]
+    assert [one.text for one in model.generate(requests[::-1], sampling)] == together[::-1]
+
+
+def test_an_adapter_is_to_be_merged_first(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "adapter_config.json").write_text("{}")
+    with pytest.raises(CotpressError, match="merge it with `cotpress export"):
+        models.load(f"vllm:{tmp_path}")

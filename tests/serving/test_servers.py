@@ -1,0 +1,196 @@
+"""vLLM and `transformers serve` themselves, with an exported folder: token ids of training, and a ratio that takes effect.
+
+They run in environments of their own (`make test-serving`), whose Pythons are named by COTPRESS_VLLM and COTPRESS_HARNESS.
+COTPRESS_SERVED may name a folder that `cotpress export` wrote; else the bundled model is exported, which was not taught any
+ratio, but answers another prompt in another length, too.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cotpress import models, tasks
+from cotpress.models import Request, Sampling
+from cotpress.models.hf import HFModel
+from cotpress.records import Problem
+from cotpress.verbs.evaluate import take
+from cotpress.verbs.export import export
+
+pytestmark = pytest.mark.serving
+
+RATIOS = (1.0, 0.5)
+N = 16
+LIMIT = Sampling(max_tokens=200)
+STARTS_WITHIN = 400.0
+"""Seconds; vLLM takes one or two minutes on two CPU cores."""
+
+
+@dataclass
+class Served:
+    """A server that runs, and how the HTTP model is told about it."""
+
+    kind: str
+    url: str
+    name: str
+    folder: Path
+
+    def model(self, options: str = "") -> models.Model:
+        fields = ",fields=transformers,concurrency=1" if self.kind == "transformers" else ""
+        return models.load(f"http:{self.url}/v1,model={self.name},tokenizer={self.folder}{fields}{options}")
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        asked = urllib.request.Request(self.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+        with urllib.request.urlopen(asked, timeout=300) as answer:
+            found: dict[str, Any] = json.load(answer)
+            return found
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is served."""
+    if given := os.environ.get("COTPRESS_SERVED"):
+        return Path(given)
+    made = tmp_path_factory.mktemp("served") / "tiny-short"
+    export("tiny", out=made)
+    return made
+
+
+@pytest.fixture(scope="session")
+def problems() -> list[Problem]:
+    return take(tasks.load("arithmetic"), "test", N)
+
+
+@pytest.fixture(scope="session", params=["vllm", "transformers"])
+def served(request: pytest.FixtureRequest, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The folder behind one of the servers."""
+    variable = {"vllm": "COTPRESS_VLLM", "transformers": "COTPRESS_HARNESS"}[request.param]
+    python = os.environ.get(variable, "")
+    if not python:
+        pytest.skip(f"{variable} names no Python with {request.param}: make test-serving")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    where = ["serve", str(folder), "--host", "127.0.0.1", "--port", str(port), "--dtype", "float32"]
+    own, name = (
+        (["--served-model-name", "short", "--enforce-eager", "--max-model-len", "512", "--max-num-seqs", "8"], "short")
+        if request.param == "vllm"
+        else (["--device", "cpu"], str(folder))
+    )
+    log = tmp_path_factory.mktemp("log") / "server.log"
+    environment = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1"}
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [str(Path(python).with_name(request.param)), *where, *own], stdout=file, stderr=file, env=environment
+        )
+    try:
+        server = Served(request.param, f"http://127.0.0.1:{port}", name, folder)
+        wait(server, process, log)
+        yield server
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def wait(server: Served, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    last = time.monotonic() + STARTS_WITHIN
+    while process.poll() is None and time.monotonic() < last:
+        try:
+            urllib.request.urlopen(f"{server.url}/health", timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.5)
+    pytest.fail(f"{server.kind} does not run:\n{log.read_text(errors='replace')[-3000:]}")
+
+
+@pytest.fixture(scope="session")
+def here(folder: Path) -> HFModel:
+    """The same folder in this process."""
+    model = models.load(f"hf:{folder},dtype=float32")
+    assert isinstance(model, HFModel)
+    return model
+
+
+def requests(problems: list[Problem], ratio: float) -> list[Request]:
+    return [Request(key=problem.id, messages=problem.prompt(ratio)) for problem in problems]
+
+
+def test_the_template_writes_the_ids_of_training(served: Served, here: HFModel, problems: list[Problem]) -> None:
+    for problem in problems:
+        for ratio in (*RATIOS, 0.7):
+            body = {
+                "model": served.name,
+                "messages": problem.prompt(),
+                "chat_template_kwargs": {"compression_ratio": ratio},
+            }
+            expected = here.prompt_ids(problem.prompt(ratio))
+            if served.kind == "vllm":
+                assert served.post("/tokenize", body | {"add_generation_prompt": True})["tokens"] == expected
+            else:  # it tells how many only
+                counted = served.post("/v1/chat/completions", body | {"max_tokens": 1, "temperature": 0.0})["usage"]
+                assert counted["prompt_tokens"] == len(expected)
+
+
+def test_the_openai_client_sets_the_ratio_per_request(served: Served, here: HFModel, problems: list[Problem]) -> None:
+    openai = pytest.importorskip("openai")
+    client = openai.OpenAI(base_url=f"{served.url}/v1", api_key="none")
+    totals = {}
+    for ratio in RATIOS:
+        answers = [
+            client.chat.completions.create(
+                model=served.name,
+                messages=problem.prompt(),
+                temperature=0.0,
+                max_tokens=LIMIT.max_tokens,
+                extra_body={"chat_template_kwargs": {"compression_ratio": ratio}},
+            )
+            for problem in problems[:4]
+        ]
+        expected = list(here.generate(requests(problems[:4], ratio), LIMIT))
+        assert [answer.choices[0].message.content for answer in answers] == [one.text for one in expected]
+        totals[ratio] = sum(answer.usage.completion_tokens for answer in answers)
+        assert totals[ratio] == sum(one.n_tokens + one.finished for one in expected)  # the end of turn is counted
+    assert totals[1.0] != totals[0.5]
+
+
+@pytest.mark.parametrize("option", ["", ",ratio=template"])
+def test_the_http_model_says_what_the_model_in_process_says(
+    served: Served, here: HFModel, problems: list[Problem], option: str
+) -> None:
+    lengths = {}
+    for ratio in RATIOS:
+        asked = requests(problems, ratio)
+        expected = [(one.text, one.n_tokens, one.finished) for one in here.generate(asked, LIMIT)]
+        assert [(one.text, one.n_tokens, one.finished) for one in served.model(option).generate(asked, LIMIT)] == expected
+        lengths[ratio] = sum(n for _, n, _ in expected) / N
+    print(f"{served.kind}{option}: mean tokens {lengths}")
+    assert lengths[0.5] != lengths[1.0]
+
+
+def test_a_ratio_that_is_none_is_refused(served: Served, problems: list[Problem]) -> None:
+    wrong = {"chat_template_kwargs": {"compression_ratio": 1.5}}
+    with pytest.raises(urllib.error.HTTPError) as stop:
+        served.post("/v1/chat/completions", {"model": served.name, "messages": problems[0].prompt(), "max_tokens": 1} | wrong)
+    assert stop.value.code in ((400,) if served.kind == "vllm" else (400, 500))  # transformers calls it an error of its own
+
+
+def test_a_prefill_is_continued_or_refused(served: Served, here: HFModel, problems: list[Problem]) -> None:
+    from cotpress.errors import CotpressError
+
+    (whole,) = here.generate(requests(problems[:1], 1.0), LIMIT)
+    begun = whole.text[: whole.text.index(".") + 1]
+    asked = [Request(key="p", messages=problems[0].prompt(), prefill=begun)]
+    if served.kind == "transformers":
+        with pytest.raises(CotpressError, match="does not continue an answer"):
+            list(served.model().generate(asked, LIMIT))
+    else:
+        (rest,) = served.model().generate(asked, LIMIT)
+        assert begun + rest.text == whole.text
