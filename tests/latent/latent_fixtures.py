@@ -19,5 +19,5 @@ def made_up(n: int = 40) -> list[Pieces]:
 
 def long_trace(i: int = 0) -> Trace:
     """A trace whose reasoning has some forty tokens of the tiny tokenizers."""
-    steps = " ".join(f"{a} + {a + i % 4} = {2 * a + i % 4}, so" for a in range(1, 6))
+    steps = " ".join(f"{a} + {a * i} = {a + a * i}, so" for a in range(1, 6))
     return make_trace(i, reasoning=steps)

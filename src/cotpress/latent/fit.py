@@ -23,8 +23,8 @@ from cotpress.latent.quantise import perplexity
 from cotpress.latent.sequences import Pieces, Vocabulary, batch
 from cotpress.latent.vqvae import PAD, VQVAE, Batch
 
-COLLAPSED = 3.0
-"""A codebook whose perplexity is below this (or half its size) has collapsed."""
+COLLAPSED = 0.01
+"""A codebook whose perplexity is below this share of its size, or below 2, has collapsed."""
 
 PER_CODE = 40
 """Vectors per code that k-means begins with, where there are as many."""
@@ -119,7 +119,7 @@ def line(now: Figures, steps: int) -> str:
 
 def refuse_collapse(now: Figures, shape: Shape) -> None:
     """`CotpressError` where hardly any code is used."""
-    if now.perplexity < min(COLLAPSED, shape.codebook / 2):
+    if now.perplexity < max(2.0, COLLAPSED * shape.codebook):
         raise CotpressError(
             f"the codebook has collapsed at step {now.step}: {now.usage:.1%} of {shape.codebook} codes are used "
             f"(perplexity {now.perplexity:.1f}): train with a lower --lr, a smaller --codebook or more traces."

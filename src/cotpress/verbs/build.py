@@ -75,6 +75,8 @@ def build(
     noted: Counter[str] = Counter()
 
     def rows(cuts: Iterator[CompressedTrace], dropped: Counter[str]) -> Iterator[msgspec.Struct]:
+        if format:
+            cuts = _without_latents(cuts, format)
         if format == "released":
             return released.released_rows(cuts, family, seed=seed, dropped=dropped)
         examples = stage.build(cuts, draw=draw, seed=seed, ratios=ratios, dropped=dropped, noted=noted)
@@ -144,6 +146,17 @@ def tokenizer_of(model: models.Model | None, target: str) -> stage.Tokenizing:
     if not isinstance(model, stage.Tokenizing):
         raise CotpressError(f"model {target} has no tokenizer here: name a local folder or hub id, such as hf:{target}.")
     return model
+
+
+def _without_latents(cuts: Iterator[CompressedTrace], format: str) -> Iterator[CompressedTrace]:
+    """Pass cuts on; another trainer's model has no rows for latent tokens and would read their names as text."""
+    for cut in cuts:
+        if cut.codebook:
+            raise CotpressError(
+                f"--format {format} cannot hold latent tokens, which need rows in the model's vocabulary: "
+                "build without --format, for `cotpress train`."
+            )
+        yield cut
 
 
 def _check(draw: str, ratios: list[float] | None, format: str | None, target: str, family: str) -> None:
