@@ -134,6 +134,8 @@ def test_long_traces_are_scored_whole_in_the_same_windows_under_both_contexts(ca
         ("cts:m,condition=released,ratio=5", "choose 0 < ratio <= 1"),
         ("cts:m,condition=released,ratio=0.5,unit=word", "leave out unit and difference"),
         ("cts:m,condition=released,ratio=0.5,difference=perplexity", "leave out unit and difference"),
+        ("cts:m,segment=9", "leave out segment=9"),
+        ("cts:m,condition=released,ratio=0.5,segment=1", "choose 2 or more"),
         ("cts:m,condition=answers", "did you mean answer\\?"),
     ],
 )
@@ -145,7 +147,8 @@ def test_options_that_do_not_go_together_are_one_sentence(causal_lm: Make, monke
 
 def test_the_spec_on_the_command_line_is_the_name(causal_lm: Make, monkeypatch: Any) -> None:
     monkeypatch.setattr(_logprobs.models, "load", lambda spec: causal_lm())
-    for spec in ("cts:smollm2", "cts:smollm2,condition=answer,unit=word", "cts:smollm2,condition=released,ratio=0.5"):
+    released = "cts:smollm2,condition=released,ratio=0.5"
+    for spec in ("cts:smollm2", "cts:smollm2,condition=answer,unit=word", released, f"{released},segment=60"):
         assert scorers.load(spec).name == spec
 
 
@@ -283,6 +286,17 @@ def test_a1_released_tokens_are_kept_for_their_neighbours_score_through_score_an
     assert kept_by(scored, 0.5) == expected
     assert gap(kept[:-1], scores[1:]) == pytest.approx(1.60, abs=0.08)
     assert gap(kept, scores) == pytest.approx(0.0, abs=0.08)
+
+
+def test_with_smaller_segments_shorter_traces_are_cut_too(causal_lm: Make) -> None:
+    lm = causal_lm(chat=False)
+    item = trace("She sold 48/2 = 24 clips. " * 10)
+    n = len(_logprobs.encode(lm, [item.reasoning])[0].ids)
+    assert 60 < n < 1700
+    (whole,) = Released("r", lm, 0.5).score([item])
+    (cut,) = Released("r", lm, 0.5, 60).score([item])
+    assert sum(whole.values) == n
+    assert 0.4 * n < sum(cut.values) < 0.9 * n
 
 
 @pytest.mark.parametrize("ratio", [0.1, 0.5, 0.9])

@@ -11,7 +11,8 @@ to their own token, and every ratio is a cut of the same scores. `condition` say
   alone, without template or BOS. The first token has no likelihood of its own then and takes the trace's highest score;
 - `none`: the reasoning alone, `-ln p(x_i | x_<i)`, the paper's unconditional ablation;
 - `released`: the published selection with its defects, condition as in `answer` (_cts_released.py). It is decided for one
-  `ratio` while scoring: `cts:MODEL,condition=released,ratio=0.5`, cut later with `--ratios 0.5`.
+  `ratio` while scoring: `cts:MODEL,condition=released,ratio=0.5`, cut later with `--ratios 0.5`. `segment` is the
+  release's `iterative_size`: with the published 1,800 tokens, shorter traces stay whole.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,7 +28,7 @@ from cotpress.models._logprobs import CausalLM, Span
 from cotpress.plugins import Spec
 from cotpress.records import Message, Percentile, Trace, check_ratio
 from cotpress.scorers import Importance, Likelihoods, Scorer, Unscored
-from cotpress.scorers._cts_released import released_kept
+from cotpress.scorers._cts_released import SEGMENT, released_kept
 from cotpress.segments import Unit
 
 Condition = Literal["question+answer", "boxed", "answer", "question", "none", "released"]
@@ -50,24 +51,30 @@ def load(
     unit: Unit = "number",
     difference: Difference = "log",
     ratio: float | None = None,
+    segment: int = SEGMENT,
 ) -> Scorer:
-    """The scorer over the reference model that `target` names; `ratio` for `condition=released` only."""
+    """The scorer over the reference model that `target` names; `ratio` and `segment` for `condition=released` only."""
     chosen = {
         "condition": (condition, "question+answer"),
         "unit": (unit, "number"),
         "difference": (difference, "log"),
         "ratio": (ratio, None),
+        "segment": (segment, SEGMENT),
     }
     name = str(Spec("cts", target, {key: str(value) for key, (value, default) in chosen.items() if value != default}))
     if condition != "released":
         if ratio is not None:
             raise CotpressError(f"{name}: every ratio is cut from the same scores: leave out ratio={ratio:g}.")
+        if segment != SEGMENT:
+            raise CotpressError(f"{name}: only the released selection works in segments: leave out segment={segment}.")
         return CTS(name, _logprobs.load(target, "cts"), condition=condition, unit=unit, difference=difference)
     if ratio is None:
         raise CotpressError(f"{name}: the released selection is made while scoring: add ratio=0.5, say.")
     if (unit, difference) != ("number", "log"):
         raise CotpressError(f"{name}: the released selection is of tokens, by log-likelihoods: leave out unit and difference.")
-    return Released(name, _logprobs.load(target, "cts"), check_ratio(ratio))
+    if segment < 2:
+        raise CotpressError(f"{name}: a segment of {segment} tokens cannot be cut: choose 2 or more.")
+    return Released(name, _logprobs.load(target, "cts"), check_ratio(ratio), segment)
 
 
 class Contrast(NamedTuple):
@@ -149,10 +156,11 @@ class Released:
 
     unit: Unit = "token"
 
-    def __init__(self, name: str, lm: CausalLM, ratio: float) -> None:
+    def __init__(self, name: str, lm: CausalLM, ratio: float, segment: int = SEGMENT) -> None:
         self.name = name
         self.lm = lm
         self.ratio = ratio
+        self.segment = segment
 
     def score(self, traces: Iterable[Trace]) -> Iterator[Importance | Unscored]:
         """One result per trace, in order and one at a time: what a later segment is scored after hangs on the cut so far."""
@@ -166,7 +174,8 @@ class Released:
                 yield spans
                 continue
             n_condition = len(_logprobs.encode(self.lm, [trace.conclusion])[0].ids)
-            kept = set(released_kept(len(text.ids), n_condition, self.ratio, partial(self._scores, contrast, text.ids)))
+            score = partial(self._scores, contrast, text.ids)
+            kept = set(released_kept(len(text.ids), n_condition, self.ratio, score, size=self.segment))
             values = [float(i in kept) for i in range(len(text.ids))]
             yield Importance(text.ends, values, Percentile(weights=[1] * len(values), chunk_ends=[len(values)]))
 

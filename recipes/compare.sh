@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Which importance scores teach best? CTS, surprisal and chance at equal ratio, three seeds each, on the bundled model and
+# task; and CTS's published selection, which keeps token j for the score of token j+1, against the aligned one at the share
+# that it really kept. Truncation and random deletion of the untouched model's reasoning come as controls of `eval`.
+# About 40 minutes on two quiet CPU cores; started again, it goes on. The table: python benchmarks/compare_scorers.py $OUT
+set -euo pipefail
+MODEL=${MODEL:-tiny}
+TASK=${TASK:-arithmetic}
+OUT=${OUT:-runs/compare}
+SEEDS=${SEEDS:-1 2 3}
+RATIOS=${RATIOS:-0.7 0.5}
+REFERENCE_LIMIT=${REFERENCE_LIMIT:-800}
+LIMIT=${LIMIT:-1200}
+EVAL_LIMIT=${EVAL_LIMIT:-500}
+MAX_TOKENS=${MAX_TOKENS:-256}
+PROTECT=${PROTECT:-none}    # what the scores choose, not what protection keeps for all of them
+SEGMENT=${SEGMENT:-50}      # of the published selection: with its 1,800 tokens such short traces would stay whole
+TRAIN=${TRAIN:---method full --epochs 1 --lr 5e-4 --batch 24 --micro-batch 24}
+REFERENCE=${REFERENCE:-}
+mkdir -p $OUT
+
+# One reference model, trained on other problems than those that are compressed.
+if [ -z "$REFERENCE" ]; then
+  R=$OUT/reference
+  cotpress generate --task $TASK --model $MODEL --split train --limit $REFERENCE_LIMIT --max-tokens $MAX_TOKENS --out $R/traces.jsonl
+  cotpress grade $R/traces.jsonl --out $R/graded.jsonl
+  cotpress score $R/graded.jsonl --scorer random --target $MODEL --out $R/scored.jsonl
+  cotpress compress $R/scored.jsonl --ratios 1.0 --method reference --out $R/compressed.jsonl
+  cotpress build $R/compressed.jsonl --out $R/train.jsonl
+  cotpress train $R/train.jsonl --model $MODEL --out $R/model --method full --epochs 1 --lr 1e-4 --batch 24
+  REFERENCE=$R/model
+fi
+cotpress generate --task $TASK --model $MODEL --split train --skip $REFERENCE_LIMIT --limit $LIMIT --max-tokens $MAX_TOKENS \
+  --out $OUT/traces.jsonl
+cotpress grade $OUT/traces.jsonl --out $OUT/graded.jsonl
+
+# arm NAME SCORER PROTECT RATIOS: scored and cut once, taught and judged once per seed.
+arm() {
+  local name=$1 scorer=$2 protect=$3 ratios=$4 dir=$OUT/$1
+  cotpress score $OUT/graded.jsonl --scorer $scorer --protect $protect --target $MODEL --out $dir/scored.jsonl
+  cotpress compress $dir/scored.jsonl --ratios $ratios --method $name --out $dir/compressed.jsonl
+  for seed in $SEEDS; do
+    cotpress build $dir/compressed.jsonl --draw all --seed $seed --out $dir/train-$seed.jsonl
+    cotpress train $dir/train-$seed.jsonl --model $MODEL --out $dir/model-$seed --seed $seed $TRAIN
+    cotpress eval --task $TASK --model $dir/model-$seed --ratios $ratios --split test --limit $EVAL_LIMIT --max-tokens $MAX_TOKENS \
+      --baseline truncation random --seed $seed --out $dir/eval-$seed.jsonl
+  done
+}
+arm cts cts:$REFERENCE $PROTECT "$RATIOS"
+arm surprisal surprisal:$REFERENCE $PROTECT "$RATIOS"
+arm random-scorer random $PROTECT "$RATIOS"
+
+# Shifted against aligned: single tokens, nothing protected, the condition as in the release.
+arm cts-released cts:$REFERENCE,condition=released,ratio=0.5,segment=$SEGMENT none 0.5
+KEPT=$(python -c "import json, sys; print(round(json.load(open(sys.argv[1]))['ratios'][0]['kept'], 2))" \
+  $OUT/cts-released/compressed.meta.json)
+arm cts-aligned cts:$REFERENCE,condition=answer,unit=token none $KEPT
+
+cotpress report --scored $OUT/cts/scored.jsonl $OUT/surprisal/scored.jsonl --out $OUT/scorers.html
+python "$(dirname "$0")/../benchmarks/compare_scorers.py" $OUT
