@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-pytest.importorskip("transformers")
+transformers = pytest.importorskip("transformers")
+tokenizers = pytest.importorskip("tokenizers")
 
 from cotpress import scorers  # noqa: E402
 from cotpress.errors import CotpressError  # noqa: E402
@@ -62,6 +63,53 @@ def test_the_condition_is_the_prompt_with_the_answer_and_the_baseline_the_prompt
     alone = naive(lm, asked(lm, "How many?"), text.ids)
     assert importance.ends == text.ends
     assert importance.values == pytest.approx((given - alone).tolist(), abs=2e-4)
+
+
+def word_level() -> Any:
+    """Words and single characters of punctuation; what it does not know is one token too."""
+    backend = tokenizers.Tokenizer(tokenizers.models.WordLevel(unk_token="[UNK]"))
+    backend.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    special = ["[UNK]", "<|im_start|>", "<|im_end|>"]
+    backend.train_from_iterator(WORDS, tokenizers.trainers.WordLevelTrainer(special_tokens=special, show_progress=False))
+    return backend
+
+
+def unigram() -> Any:
+    """SentencePiece's kind: pieces that carry the blank before them."""
+    backend = tokenizers.Tokenizer(tokenizers.models.Unigram())
+    backend.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace()
+    special = ["[UNK]", "<|im_start|>", "<|im_end|>"]
+    trainer = tokenizers.trainers.UnigramTrainer(vocab_size=120, special_tokens=special, unk_token="[UNK]", show_progress=False)
+    backend.train_from_iterator(WORDS, trainer)
+    return backend
+
+
+WORDS = ["How many? Reference answer: The answer is 72.", "She sold 48/2 = 24 clips in May, 10\u00b3 more.", "user assistant"]
+
+
+@pytest.mark.parametrize("make", [None, word_level, unigram])
+def test_scores_equal_a_token_by_token_loop_whatever_the_tokenizer(causal_lm: Make, make: Callable[[], Any] | None) -> None:
+    lm = causal_lm()
+    if make:
+        template = lm.tokenizer.chat_template
+        names = {"bos_token": "<|im_start|>", "eos_token": "<|im_end|>", "unk_token": "[UNK]"}
+        lm.tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=make(), **names)
+        lm.tokenizer.chat_template = template
+    item = trace("She sold 48/2 = 24 clips in May,\n 10\u00b3 more.", opening="<think>\n")
+    (importance,) = CTS("c", lm).score([item])
+    (text,) = _logprobs.encode(lm, [item.reasoning])
+    contexts = [asked(lm, "How many?\n\nReference answer:\nThe answer is 72."), asked(lm, "How many?")]
+    given, alone = ([one_by_one(lm, before + text.ids[:i], token) for i, token in enumerate(text.ids)] for before in contexts)
+    assert importance.ends == text.ends
+    assert importance.values == pytest.approx([a - b for a, b in zip(given, alone, strict=True)], abs=1e-4)
+    assert importance.likelihoods
+    assert importance.likelihoods.given == pytest.approx(given, abs=1e-4)
+    assert importance.likelihoods.alone == pytest.approx(alone, abs=1e-4)
+
+
+@torch.inference_mode()
+def one_by_one(lm: Any, before: list[int], token: int) -> float:
+    return float(lm.torch_model(torch.tensor([before])).logits[0, -1].double().log_softmax(-1)[token])
 
 
 @pytest.mark.parametrize(("condition", "before"), [("answer", "The answer is 72."), ("question", "How many?")])
