@@ -176,8 +176,10 @@ def test_a_codebook_that_the_chunks_cannot_fill_is_refused():
 
 def test_a_collapse_stops_the_run_and_says_what_to_change(trained):
     _, figures, _ = trained
+    bad = msgspec.structs.replace(figures[-1], usage=0.125, perplexity=1.0)
+    fit.refuse_collapse([figures[-1], bad], SMALL)
     with pytest.raises(CotpressError, match=r"collapsed at step 60: 12.5% of 8 codes.*lower --lr, a smaller --codebook"):
-        fit.refuse_collapse(msgspec.structs.replace(figures[-1], usage=0.125, perplexity=1.0), SMALL)
+        fit.refuse_collapse([bad, bad], SMALL)
 
 
 @pytest.mark.parametrize(

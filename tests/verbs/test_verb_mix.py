@@ -19,7 +19,7 @@ from cotpress.models.hf import load
 from cotpress.pipeline.build import tokenize_example
 from cotpress.records import CompressedTrace, TrainingExample
 
-VQ = "train-vqvae graded.jsonl --target ./base --out vq --codebook 8 --steps 8 --batch 8"
+VQ = "train-vqvae graded.jsonl --target ./base --out vq --codebook 8 --steps 12 --batch 8 --lr 1e-3"
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_the_folder_says_what_it_holds_and_a_second_run_does_nothing(there, monk
     )
     assert cotpress(monkeypatch, VQ) == 0
     assert "nothing to do" in capsys.readouterr().err
-    assert cotpress(monkeypatch, VQ.replace("--steps 8", "--steps 9")) == 2
+    assert cotpress(monkeypatch, VQ.replace("--steps 12", "--steps 13")) == 2
     assert "was trained on other traces or with other options" in capsys.readouterr().err
 
 

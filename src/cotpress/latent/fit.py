@@ -102,7 +102,7 @@ def fit(
             )
             figures.append(now)
             say(f"{line(now, options.steps)} ({step / (time.monotonic() - began):.1f} steps/s)")
-            refuse_collapse(now, shape)
+            refuse_collapse(figures[-2:], shape)
             uses, uses_anywhere, losses = torch.zeros(shape.codebook), torch.zeros(shape.codebook), []
     return model.eval(), vocabulary, figures
 
@@ -117,9 +117,10 @@ def line(now: Figures, steps: int) -> str:
     )
 
 
-def refuse_collapse(now: Figures, shape: Shape) -> None:
-    """`CotpressError` where hardly any code is used."""
-    if now.perplexity < max(2.0, COLLAPSED * shape.codebook):
+def refuse_collapse(latest: Sequence[Figures], shape: Shape) -> None:
+    """`CotpressError` where hardly any code was used in two reports one after the other: one may be chance."""
+    now = latest[-1]
+    if len(latest) > 1 and all(one.perplexity < max(2.0, COLLAPSED * shape.codebook) for one in latest):
         raise CotpressError(
             f"the codebook has collapsed at step {now.step}: {now.usage:.1%} of {shape.codebook} codes are used "
             f"(perplexity {now.perplexity:.1f}): train with a lower --lr, a smaller --codebook or more traces."
