@@ -21,7 +21,7 @@ test: $(VENV)/.dev
 
 test-serving: $(VENV)/.dev $(SERVING)/.made $(HARNESS)/.made
 	COTPRESS_VLLM=$(abspath $(SERVING)/bin/python) COTPRESS_HARNESS=$(abspath $(HARNESS)/bin/python) \
-	    $(BIN)/python -m pytest -m serving tests/serving
+	    $(BIN)/python -m pytest -m serving --timeout 900 tests/serving
 	VLLM_CPU_KVCACHE_SPACE=1 $(SERVING)/bin/python -m pytest -m serving tests/models/test_model_vllm.py tests/models/test_model_contract.py
 
 check: $(VENV)/.dev
