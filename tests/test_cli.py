@@ -118,8 +118,9 @@ def test_on_a_terminal_no_color_means_no_escape_codes(color: dict[str, str], esc
     [
         (["scor"], "unknown verb 'scor'; did you mean score? Available: "),
         (["zzz", "--help-me"], "unknown verb 'zzz'. Available: "),
-        (["score"], "requires an argument. See cotpress score --help."),
-        (["score", "x", "--scorer", "s", "--target", "t"], "--out requires an argument. See cotpress score --help."),
+        (["score", "x", "--scorer", "s", "--target", "t"], "score needs --out. See cotpress score --help."),
+        (["score", "x", "--scorer"], "--scorer needs a value. See cotpress score --help."),
+        (["compress", "--ratios", "0.5", "x", "--out", "o"], "compress needs SCORED right behind it: an option with several"),
         (
             ["score", "x", "--scorer", "s", "--target", "t", "--out", "o", "--protect", "all"],
             'Invalid value "all" for --protect.',

@@ -85,6 +85,14 @@ def test_a_bad_line_is_named_by_file_line_and_field(tmp_path: Path, line: str, s
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_refused_because_it_can_be_read_only_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for read in (storage.hash_file, lambda path: list(storage.lines(path))):
+        with pytest.raises(CotpressError, match="pipe is a pipe, and inputs are read more than once"):
+            read(tmp_path / "pipe")
+
+
 def test_bytes_that_are_no_utf8_are_named_by_line(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes(b'{"name": "\xff"}\n')
@@ -283,6 +291,11 @@ def test_a_part_removed_while_it_is_written_is_one_sentence(tmp_path: Path) -> N
         storage.run(path, Item, "double", {}, version="0"),
     ):
         storage.part_path(path).unlink()
+
+
+def test_the_working_folder_is_no_output() -> None:
+    with pytest.raises(CotpressError, match=r"^\. is a folder"), storage.run(Path("."), Item, "double", {}, version="0"):
+        pass
 
 
 def test_an_output_that_is_a_folder_or_lies_in_a_file_is_refused(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Never
 
-from cyclopts import App, CycloptsError, Parameter, UnknownCommandError
+from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, UnknownCommandError
 from cyclopts.help import DefaultFormatter, HelpPanel, PanelSpec
 from rich.box import SIMPLE
 from rich.console import Console, ConsoleOptions
@@ -106,7 +106,7 @@ def main() -> None:
         _stop(str(UnknownName("verb", (error.unused_tokens or [""])[0], VERBS)), 2)
     except CycloptsError as error:
         chain = " ".join(["cotpress", *(error.command_chain or ())])
-        _stop(f"{error} See {chain} --help.", 2)
+        _stop(f"{_missing(error) or error} See {chain} --help.", 2)
     except CotpressError as error:
         _stop(str(error), 2)
     except KeyboardInterrupt:
@@ -121,6 +121,17 @@ def main() -> None:
         _stop(
             f"cannot write {where}: {error.strerror}. Finished records are kept: make room, and run the same command again.", 2
         )
+
+
+def _missing(error: CycloptsError) -> str:
+    """What to say where an argument or its value was not given at all; empty for any other mistake."""
+    if not isinstance(error, MissingArgumentError) or error.argument is None or error.argument.tokens:
+        return ""
+    if error.keyword:
+        return f"{error.keyword} needs a value."
+    name = error.argument.name
+    where = "" if name.startswith("-") else " right behind it: an option with several values takes all that follows"
+    return f"{' '.join(error.command_chain or ())} needs {name}{where}."
 
 
 def _stop_on_terminate() -> None:

@@ -159,6 +159,8 @@ def run(
     `options` decide the content: an existing output made under others is refused. `key` names a record; without it an
     unfinished part is begun again (stages that are quick and pure).
     """
+    if path.is_dir():
+        raise CotpressError(f"{path} is a folder: name a file in it as --out.")
     make_folder(path.parent)
     part, meta, note = part_path(path), meta_path(path), _note_path(path)
     mark = Mark(verb=verb, options=options, fingerprint=fingerprint({"verb": verb, **options}))
@@ -184,6 +186,8 @@ def run(
 
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
+    if path.is_fifo():
+        raise CotpressError(f"{path} is a pipe, and inputs are read more than once: write it to a file first.")
     try:
         yield
     except FileNotFoundError as error:
@@ -240,8 +244,6 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _refuse_what_others_made(path: Path, mark: Mark, *, resumable: bool) -> None:
     """Refuse to go on with, or to replace, what was not made by the same verb under the same options."""
-    if path.is_dir():
-        raise CotpressError(f"{path} is a folder: name a file in it as --out.")
     if path.exists():
         made, about = path, meta_path(path) if meta_path(path).exists() else _note_path(path)
         if not about.exists():

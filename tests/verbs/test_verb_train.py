@@ -48,6 +48,7 @@ def test_the_verb_trains_a_folder_that_loads_again_and_a_second_run_does_nothing
     [
         ("--max-length 3", "nothing to train on: 6 longer than 3 tokens"),
         ("--lr 0", "--lr 0 must be above 0"),
+        ("--report-to wandbb", "unknown tracker 'wandbb'; did you mean wandb?"),
         ("--batch 6 --micro-batch 4", "--micro-batch 4 does not divide the 6 examples"),
     ],
 )

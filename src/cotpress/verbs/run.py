@@ -22,7 +22,7 @@ from cotpress.verbs.grade import grade
 from cotpress.verbs.mix import mix
 from cotpress.verbs.report import report
 from cotpress.verbs.score import score
-from cotpress.verbs.train import train
+from cotpress.verbs.train import check_trackers, train
 from cotpress.verbs.train_vqvae import train_vqvae
 from cotpress.verbs.verify import verify
 
@@ -105,6 +105,7 @@ def run(
     traces, graded, scored = out / "traces.jsonl", out / "graded.jsonl", out / "scored.jsonl"
     compressed, examples, trained, judged = out / "compressed.jsonl", out / "train.jsonl", out / "model", out / "eval.jsonl"
     levels = sorted({check_ratio(ratio) for ratio in ratios}, reverse=True)
+    check_trackers(options)
     if walk == "token-assorted":
         plugins.find("tasks", plugins.parse_spec(task).name)
         generate(task=task, model=model, out=traces, split="train", limit=limit, max_tokens=max_tokens)

@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from cotpress import models, plugins, storage
-from cotpress.errors import CotpressError
+from cotpress.errors import CotpressError, UnknownName
 from cotpress.pipeline._train_options import TrainOptions
 from cotpress.records import TrainingExample
 from cotpress.verbs.common import say
@@ -41,6 +41,7 @@ def train(
     from cotpress.models.hf import HFModel  # torch and TRL take seconds to load: not for --help
     from cotpress.pipeline import train as stage
 
+    check_trackers(options)
     taught = models.load(model)
     if not isinstance(taught, HFModel):
         raise CotpressError(f"model {model} answers, but has no weights to train here: name a folder or hub id, as hf:…")
@@ -50,3 +51,17 @@ def train(
     left_out = "".join(f", {count} left out ({why})" for why, count in sorted(done.left_out.items()))
     loss = "" if done.loss is None else f", loss {done.loss:.3f}"
     say(f"train: {out} holds {done.steps} steps over {done.examples} examples{loss}{left_out}")
+
+
+def check_trackers(options: TrainOptions | None) -> None:
+    """`CotpressError` for a tracker that transformers does not know, or whose package is not installed."""
+    if not options or not options.report_to:
+        return
+    trackers = plugins.require("transformers", "cotpress train").integrations.integration_utils.INTEGRATION_TO_CALLBACK
+    for name in options.report_to:
+        if name not in trackers:
+            raise UnknownName("tracker", name, trackers)
+        try:
+            trackers[name]()
+        except (RuntimeError, ImportError) as error:
+            raise CotpressError(f"--report-to {name}: {error}") from error
