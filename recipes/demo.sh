@@ -4,8 +4,8 @@
 set -euo pipefail
 OUT=${OUT:-runs/demo}
 
-# The model's own reasoning on 3,200 problems, and which of it is right.
-cotpress generate --task arithmetic --model tiny --split train --limit 3200 --max-tokens 256 --out $OUT/traces.jsonl
+# The model's own reasoning on 4,000 problems, and which of it is right.
+cotpress generate --task arithmetic --model tiny --split train --limit 4000 --max-tokens 256 --out $OUT/traces.jsonl
 cotpress grade $OUT/traces.jsonl --out $OUT/graded.jsonl
 
 # How important is each token; runs once. Every ratio is a cut of the same scores.
@@ -14,7 +14,7 @@ cotpress compress $OUT/scored.jsonl --ratios 1.0 0.9 0.8 0.7 0.6 0.5 --out $OUT/
 
 # (question, ratio) -> compressed reasoning, at every ratio; one pass of full fine-tuning.
 cotpress build $OUT/compressed.jsonl --draw all --out $OUT/train.jsonl
-cotpress train $OUT/train.jsonl --model tiny --out $OUT/model --method full --epochs 1 --lr 5e-4 --batch 24 --micro-batch 24
+cotpress train $OUT/train.jsonl --model tiny --out $OUT/model --method full --epochs 1 --lr 2e-3 --batch 16 --micro-batch 16
 
 # 500 problems the model has never seen, with two controls at the same actual ratio.
 cotpress eval --task arithmetic --model $OUT/model --ratios 1.0 0.9 0.8 0.7 0.6 0.5 --baseline truncation random \

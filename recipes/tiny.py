@@ -8,12 +8,15 @@ stored in half precision. Loss on the completion only, as everywhere in cotpress
 
 import argparse
 import math
+import random
+import re
 import time
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 import torch
+from msgspec import structs
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -27,6 +30,29 @@ CHAT = (
     "{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
+
+
+OTHER_WORDS = (
+    (r"Let us go through this step by step\. At the start, ", ("At the start, ", "At the start ", "So ", "")),
+    (r"Next, ", ("Next ", "Then ", "So ", "")),
+    (r", so we need to \w+ \d+ (?:to|by|away from) \d+, and this (?:gives|leaves) ", (", so ", ", and this gives ", ", ", " ")),
+    (r", so we need to (\w+ \d+ (?:to|by|away from) \d+), and this (?:gives|leaves) ", (r", so \1, ", r", \1, ", r" \1 ")),
+    (r"(= \d+) \w+\.", (r"\1.", r"\1", r"\1,")),
+    (r"So in the end, ", ("In the end ", "So ", "")),
+)
+"""How else the same thought can be said."""
+
+
+def reworded(reasoning: str, chance: random.Random) -> str:
+    """Each phrase in other words or left as it is, anew at each place."""
+    for phrase, others in OTHER_WORDS:
+        keep = chance.random() / 2
+        reasoning = re.sub(
+            phrase,
+            lambda found, others=others, keep=keep: found[0] if chance.random() < keep else found.expand(chance.choice(others)),
+            reasoning,
+        )
+    return reasoning
 
 
 def make_tokenizer(traces: list[Trace], largest: int) -> PreTrainedTokenizerFast:
@@ -56,10 +82,13 @@ def make_tokenizer(traces: list[Trace], largest: int) -> PreTrainedTokenizerFast
 
 
 def batches(
-    tokenizer: PreTrainedTokenizerFast, size: int, largest: int, pool: int = 40
+    tokenizer: PreTrainedTokenizerFast, size: int, largest: int, *, varied: bool, pool: int = 40
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Endless (ids, labels), both (size, T): sorted by length within a pool, labels -100 on prompt and padding."""
     traces = worked("train", largest=largest)
+    if varied:
+        chance = random.Random(0)
+        traces = (structs.replace(trace, reasoning=reworded(trace.reasoning, chance)) for trace in traces)
     while True:
         rows = [encode(tokenizer, trace) for trace in islice(traces, size * pool)]
         rows.sort(key=lambda row: len(row[0]) + len(row[1]))
@@ -102,6 +131,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--start", type=Path, help="a model folder to go on from; without it, from nothing")
     parser.add_argument("--largest", type=int, default=50, help="numbers of the problems go up to this")
+    parser.add_argument("--varied", action="store_true", help="say the reasoning in many wordings")
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--batch", type=int, default=24)
     parser.add_argument("--lr", type=float, default=2e-3)
@@ -121,7 +151,9 @@ def main() -> None:
         optimizer, lambda step: min(step / warm, 1.0) * (0.02 + 0.98 * (1 + math.cos(math.pi * step / given.steps)) / 2)
     )
     began = time.monotonic()
-    for step, (ids, labels) in enumerate(islice(batches(tokenizer, given.batch, given.largest), given.steps)):
+    for step, (ids, labels) in enumerate(
+        islice(batches(tokenizer, given.batch, given.largest, varied=given.varied), given.steps)
+    ):
         hidden = model.model(ids, use_cache=False).last_hidden_state[:, :-1]
         wanted = labels[:, 1:]
         loss = torch.nn.functional.cross_entropy(model.lm_head(hidden[wanted != -100]), wanted[wanted != -100])
