@@ -50,11 +50,12 @@ def main() -> None:
         for (method, ratio), rows in groups.items():
             n = sum(row.n for row in rows)
             low, high = wilson(sum(round(row.accuracy * row.n) for row in rows), n)
-            share = mean(row.kept for row in rows if row.kept is not None)
+            shares = [row.kept for row in rows if row.kept is not None]
+            share = f"{mean(shares):.3f}" if shares else "–"
             own = f"{kept[ratio]:.3f}" if method == arm.name and ratio in kept else "–"
             print(
                 f"| {arm.name} | {method} | {'–' if ratio is None else f'{ratio:g}'} | {own} | {len(rows)} | {n} "
-                f"| {mean(row.mean_tokens for row in rows):.1f} | {share:.3f} | {interval([row.accuracy for row in rows])} "
+                f"| {mean(row.mean_tokens for row in rows):.1f} | {share} | {interval([row.accuracy for row in rows])} "
                 f"| [{100 * low:.1f}, {100 * high:.1f}] |"
             )
 
