@@ -149,7 +149,9 @@ class HFModel:
         if not texts:
             return []
         offsets = self.tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
-        return [list(accumulate((end for _, end in spans), max)) for spans in offsets]
+        rising = ([*accumulate((end for _, end in spans), max)] for spans in offsets)
+        # some tokenizers have no token for a rare byte and leave it out: the last token then ends before the text does
+        return [ends[:-1] + [len(text)] * bool(ends) for ends, text in zip(rising, texts, strict=True)]
 
     def generate(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
         """One completion per request, in order; batches are made by prompt length inside windows of `WINDOW` batches."""
