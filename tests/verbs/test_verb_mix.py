@@ -19,7 +19,7 @@ from cotpress.models.hf import load
 from cotpress.pipeline.build import tokenize_example
 from cotpress.records import CompressedTrace, TrainingExample
 
-VQ = "train-vqvae graded.jsonl --target ./base --out vq --codebook 8 --steps 12 --batch 8 --lr 1e-3"
+VQ = "train-vqvae graded.jsonl --target ./base --out vq --codebook 16 --steps 12 --batch 8 --lr 1e-4"
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def cotpress(monkeypatch, command):
 
 def test_the_folder_says_what_it_holds_and_a_second_run_does_nothing(there, monkeypatch, capsys):
     found = about(there / "vq")
-    assert (found.target, found.shape.codebook, found.counts["out"]) == ("./base", 8, 12)
+    assert (found.target, found.shape.codebook, found.counts["out"]) == ("./base", 16, 12)
     assert found.tokenizer == load("./base").tokenizer_hash
     assert 0 < found.figures[-1].usage <= 1
     assert sum(use.uses for use in code_uses(there / "vq")) == sum(
@@ -69,7 +69,7 @@ def test_the_folder_says_what_it_holds_and_a_second_run_does_nothing(there, monk
 def test_a_mixed_completion_is_exactly_as_long_as_computed(there):
     mixed = list(storage.read(there / "mixed.jsonl", CompressedTrace))
     examples = list(storage.read(there / "train.jsonl", TrainingExample))
-    model = with_latents(load("./base"), 8)
+    model = with_latents(load("./base"), 16)
     assert len(mixed) == len(examples) == 36
     assert any(one.n_latent for one in mixed)
     for one, example in zip(mixed, examples, strict=True):
@@ -79,7 +79,7 @@ def test_a_mixed_completion_is_exactly_as_long_as_computed(there):
         ids = tokenize_example(example, model).ids
         prompt = model.prompt_ids(example.prompt)
         assert ids[len(prompt) :] == [*model.text_ids(example.completion), model.end_id]
-        assert (example.epoch, example.codebook, example.ratio) == (one.epoch, 8, 1.0)
+        assert (example.epoch, example.codebook, example.ratio) == (one.epoch, 16, 1.0)
 
 
 def test_a_control_needs_no_codes_and_has_its_own_name(there, monkeypatch):
@@ -106,7 +106,7 @@ def test_traces_that_spell_latent_tokens_are_left_out_and_short_ones_stay_text(t
         ("mix graded.jsonl --vqvae base --out x.jsonl", "base holds no finished VQ-VAE"),
         ("mix graded.jsonl --vqvae vq --longest 3 --out x.jsonl", "--longest 3 is below one chunk"),
         ("mix graded.jsonl --vqvae vq --target ./other --out x.jsonl", "./other has another one: train one with"),
-        (VQ.replace("--out vq", "--out v2").replace("--codebook 8", "--codebook 999"), "cannot fill a codebook of 999"),
+        (VQ.replace("--out vq", "--out v2").replace("--codebook 16", "--codebook 999"), "cannot fill a codebook of 999"),
         (VQ.replace("--out vq", "--out base"), "base holds something else than a VQ-VAE"),
         (VQ.replace("--out vq", "--out v2") + " --length 5", "nothing to train on: 12 longer than 5 tokens"),
         ("build mixed.jsonl --format pretokenized --target ./base --out x.jsonl", "cannot hold latent tokens"),

@@ -59,13 +59,15 @@ def train(
     `torchrun`) every process calls this and the first one writes. `say` gets a line of progress now and then.
     """
     options, examples = options or TrainOptions(), list(examples)
-    model = with_latents(model, max((one.codebook for one in examples), default=0))
+    model = with_latents(model, max((one.codebook for one in examples), default=0), options.seed)
     mark = fingerprint(examples, model, options)
     if found := folder.finished(out, mark):
         say(f"train: {out} was finished before under the same options; nothing to do")
         return found
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))  # before the weights are loaded
+    if (draws := len({one.epoch for one in examples})) > 1:
+        say(f"train: the examples are drawn for {draws} epochs; each of --epochs {options.epochs:g} goes through all of them")
     left_out: Counter[str] = Counter()
     rows = trainable(examples, model, options, left_out)
     first = int(os.environ.get("RANK", "0")) == 0
@@ -178,6 +180,8 @@ def make_trainer(
     if options.method == "full":
         net.float()  # half precision would round small updates away; computing is in bfloat16 all the same
     micro, accumulation = options.per_process(n_processes)
+    draws = len({row.epoch for row in rows})
+    save_every = options.save_every or (-(-len(rows) // (draws * options.batch)) if draws > 1 else 0)
     args = SFTConfig(
         output_dir=str(out / folder.CHECKPOINTS),
         num_train_epochs=options.epochs,
@@ -192,8 +196,8 @@ def make_trainer(
         bf16=cuda and torch.cuda.is_bf16_supported(),
         gradient_checkpointing=options.gradient_checkpointing and cuda,
         dataloader_pin_memory=cuda,
-        save_strategy="steps" if options.save_every else "epoch",
-        save_steps=options.save_every or 500,
+        save_strategy="steps" if save_every else "epoch",
+        save_steps=save_every or 500,
         save_total_limit=1,
         seed=options.seed,
         logging_steps=10,
