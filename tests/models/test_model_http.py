@@ -296,6 +296,10 @@ def test_the_key_reaches_the_server_and_nothing_else(
     generate(task="arithmetic", model=spec, out=tmp_path / "traces.jsonl", limit=3)
     assert set(server.keys) == {f"Bearer {KEY}"}
     assert {trace.model for trace in storage.read(tmp_path / "traces.jsonl", Trace)} == {spec.removesuffix(",key=MY_KEY")}
+    server.say = lambda body: {"choices": "x" * 150 + KEY + "x" * 300}  # cut in the middle of the key
+    with pytest.raises(CotpressError, match="no chat completion") as stop:
+        texts(models.load(f"{spec},retries=0"), ask())
+    assert "sk-" not in str(stop.value)
     server.troubles.extend(["401 the key {key} is wrong", "500 {key}", "400 {key}"])
     for _ in range(3):
         with pytest.raises(CotpressError, match=r"\*\*\*") as stop:

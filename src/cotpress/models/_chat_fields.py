@@ -106,7 +106,7 @@ def read(content: bytes, model: str) -> Response:
     try:
         response = msgspec.json.decode(content, type=Response)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadAnswer(f"no chat completion ({error}): {content[:80].decode(errors='replace')!r}") from error
+        raise BadAnswer(f"no chat completion ({error}): {content.decode(errors='replace')}") from error
     if not response.choices:
         raise BadAnswer("a chat completion without a choice")
     if response.model and not response.model.startswith(model):

@@ -103,11 +103,10 @@ class HTTPModel:
             )
         if isinstance(error, openai.APIConnectionError):
             return CotpressError(f"{who} cannot be reached, or hangs up: start it, or check the URL.")
+        said = self._safe(" ".join(str(error).split()))[:SHOWN]  # in this order: half a key would not be found
         if isinstance(error, BadAnswer):
-            said = self._safe(str(error))
             return CotpressError(f"{who} answered request {request.key} with {said}: check the URL, which mostly ends in /v1.")
         status = error.status_code if isinstance(error, openai.APIStatusError) else 0
-        said = self._safe(" ".join(str(error).split()))[:SHOWN]
         return CotpressError(f"{who} refused request {request.key} ({said}): {CURES.get(status, 'see its log')}.")
 
     def client(self) -> openai.AsyncOpenAI:
