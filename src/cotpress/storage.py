@@ -36,6 +36,11 @@ def read(path: Path, record: type[R]) -> Iterator[R]:
         yield _decoded(decoder, path, number, line)
 
 
+def write(path: Path, records: Iterable[msgspec.Struct]) -> None:
+    """All records as one JSON Lines file, or none: for a notebook; verbs write with `run`, which resumes."""
+    write_atomic(path, b"".join(msgspec.json.encode(record) + b"\n" for record in records))
+
+
 def count(path: Path, record: type[msgspec.Struct]) -> int:
     """How many records a file holds, after checking every one: a bad last line shows before hours of work, not after."""
     return sum(1 for _ in read(path, record))

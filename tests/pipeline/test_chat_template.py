@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cotpress.errors import CotpressError
@@ -61,6 +61,7 @@ def test_the_served_prompt_has_the_ids_of_the_training_prompt(family, chat, toke
     assert served_ids(tokenizer, asked, reasoning_effort="low") == ids[0.5]
 
 
+@settings(deadline=None, max_examples=60)
 @given(
     st.text(min_size=1).filter(lambda text: not text.endswith("</ratio>")),
     st.integers(1, 100),

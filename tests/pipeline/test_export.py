@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import asdict
 
+import msgspec
 import pytest
 
 pytest.importorskip("torch")
@@ -11,6 +12,7 @@ import torch
 from build_fixtures import make_examples
 from train_fixtures import CHATML, make_model
 
+from cotpress import latent_tokens
 from cotpress.errors import CotpressError
 from cotpress.models.hf import load
 from cotpress.pipeline import chat_template
@@ -114,6 +116,20 @@ def test_an_exported_folder_can_be_exported_with_other_efforts_and_trained_again
         served_ids(load(str(tmp_path / "third")).tokenizer, make_examples(1)[0].problem.prompt(), compression_ratio=0.5)
         == expected
     )
+
+
+def test_latent_tokens_go_along_whole(base, tmp_path):
+    said = latent_tokens.run([0, 3]) + " so it is 1"
+    examples = [msgspec.structs.replace(one, completion=said, codebook=4, ratio=None) for one in make_examples(4)]
+    examples = [msgspec.structs.replace(one, prompt=one.problem.prompt()) for one in examples]
+    train(examples, load(str(base)), tmp_path / "x", LORA, say=silent)
+    export(load(str(tmp_path / "x")), tmp_path / "out", trained=trained(tmp_path / "x"), say=silent)
+    there, here = load(str(tmp_path / "x")), load(str(tmp_path / "out"))
+    for word in latent_tokens.vocabulary(4):
+        assert here.text_ids(word) == there.text_ids(word) == [here.text_ids(word)[0]]
+    assert here.torch_model.get_input_embeddings().weight.shape[0] >= len(here.tokenizer)
+    assert torch.allclose(logits(here), logits(there), atol=1e-5)
+    assert "ratios trained: none, so nothing says that it obeys one" in (tmp_path / "out" / "README.md").read_text()
 
 
 # --- the model card --------------------------------------------------------------------------------------------------

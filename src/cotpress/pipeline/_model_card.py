@@ -76,7 +76,8 @@ def _about(trained: TrainSummary, base: str) -> Iterator[str]:
     scorer = f", tokens scored by {trained.scorer.partition(':')[0]}" if trained.scorer else ""
     tuned = f"{trained.kind} fine-tuning on {trained.examples} examples, with cotpress {trained.version}"
     yield f"- method: {trained.method}{scorer}; {tuned}"
-    yield f"- ratios trained: {', '.join(f'{ratio:g}' for ratio in trained.ratios) or 'none'}"
+    ratios = ", ".join(f"{ratio:g}" for ratio in trained.ratios) or "none, so nothing says that it obeys one"
+    yield f"- ratios trained: {ratios}"
     for task in trained.tasks:
         licence = LICENCES.get(task.partition(":")[0], "not known to cotpress; say it here")
         yield f"- data: {task} (problems: {licence}; reasoning: the base model's own words)"

@@ -104,7 +104,7 @@ def _hf(spec: str) -> "HFModel":
     plugins.require("transformers", "cotpress doctor")
     from cotpress.models.hf import HFModel
 
-    loaded = models.load(f"./{spec}" if "/" not in spec and Path(spec).is_dir() else spec)
+    loaded = models.load(spec)
     if not isinstance(loaded, HFModel):
         raise CotpressError(f"model {spec} has no tokenizer and template here: name a folder or hub id, as hf:…")
     return loaded

@@ -142,7 +142,7 @@ def evaluate(
     }
     _write_traces(out, problems, plan, asked.grader, options)
     found = stage.rows(storage.read(out, Trace), scorer=trained.scorer if trained else "", trained=known)
-    storage.write_atomic(rows_path(out), b"".join(msgspec.json.encode(row) + b"\n" for row in found))
+    storage.write(rows_path(out), found)
     for row in found:
         if row.note:
             say(f"eval: {row.method} at ratio {row.ratio:g}: {row.note}")

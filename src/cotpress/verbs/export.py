@@ -53,7 +53,6 @@ def export(
     if (Path(model) / "model").is_dir():  # of `cotpress run`
         spec = str(Path(model) / "model")
         found = evaluated or Path(model) / "eval.jsonl"
-        spec = spec if "/" in spec else f"./{spec}"
     loaded = models.load(spec)
     if not isinstance(loaded, HFModel):
         raise CotpressError(f"model {model} answers, but has no weights to export here: name a folder or hub id, as hf:…")

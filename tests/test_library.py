@@ -1,0 +1,88 @@
+"""`import cotpress` offers the stages and loads nothing; the pages that teach it run as they stand."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import cotpress
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def snippets(page: str) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", (DOCS / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_importing_the_package_imports_nothing_else_of_it() -> None:
+    script = "import sys, cotpress; print([name for name in sys.modules if name.startswith(('cotpress.', 'msgspec', 'torch'))])"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_every_name_is_offered_and_typed_alike() -> None:
+    body = ast.parse((Path(cotpress.__file__).with_suffix(".pyi")).read_text(encoding="utf-8")).body
+    typed = {alias.asname for node in body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert {"__version__", *typed} == set(cotpress.__all__) == set(dir(cotpress))
+
+
+@pytest.mark.parametrize("name", [name for name in cotpress.__all__ if name != "train"])
+def test_each_name_leads_somewhere_documented(name: str) -> None:
+    assert getattr(cotpress, name).__doc__
+
+
+def test_a_name_there_is_not_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'cotpress' has no attribute 'compres'"):
+        cotpress.compres  # noqa: B018
+    assert not hasattr(cotpress, "load_model_of_mine")
+
+
+@pytest.mark.slow
+def test_the_notebook_runs_as_it_stands(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("trl")
+    names: dict[str, object] = {"__name__": "notebook"}
+    for snippet in snippets("library.md"):
+        exec(compile(snippet, "docs/library.md", "exec"), names)
+    said = capsys.readouterr().out
+    assert "asked 0.5, kept 0.5" in said
+    assert "<ratio>0.5</ratio>" in said
+    assert re.search(r"^tokenskip 0\.5 \d+% \[\d+%, \d+%\] \d+ tokens$", said, re.MULTILINE)
+    assert (workplace / "short-tiny" / "chat_template.jinja").is_file()
+
+
+def test_the_plug_ins_of_the_page_on_extending_work_as_they_stand(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    package = ModuleType("my_pkg")
+    package.__path__ = []
+    monkeypatch.setitem(sys.modules, "my_pkg", package)
+    pages = {"my_scorer": "class LongWords", "double": '"my_pkg.double"'}
+    for name, mark in pages.items():
+        [code] = [code for code in snippets("extending.md") if mark in code]
+        module = ModuleType(f"my_pkg.{name}")
+        exec(compile(code, f"docs/extending.md ({name})", "exec"), module.__dict__)
+        monkeypatch.setitem(sys.modules, f"my_pkg.{name}", module)
+    task = cotpress.load_task("my_pkg.double")
+    problems = [problem for problem, _ in zip(task.problems("test"), range(3), strict=False)]
+    assert [problem.answer for problem in problems] == ["2", "6", "10"]
+    said = ["Twice one is surely two", "three and three are six"]
+    traces = [
+        cotpress.Trace(
+            problem=problem, model="m", reasoning=text, conclusion="", n_tokens=5, n_conclusion_tokens=0, finished=True
+        )
+        for problem, text in zip(problems, said, strict=False)
+    ]
+    scored = list(cotpress.score(traces, cotpress.load_scorer("my_pkg.my_scorer"), cotpress.load_model("tiny")))
+    assert [cut.reasoning.split() for cut in cotpress.compress(scored, [1.0])] == [text.split() for text in said]
+    assert max(scored[0].importance) == len(" surely")
+    cotpress.write(Path("graded.jsonl"), traces)
+    [stage] = [code for code in snippets("extending.md") if "graded.jsonl" in code]
+    exec(compile(stage, "docs/extending.md", "exec"), {})
