@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from cotpress import latent_tokens
 from cotpress.pipeline.build import IGNORED, PretokenizedRow, TrlRow, tokenize_example, unfit
 from cotpress.pipeline.doctor import Finding, ok, problem, warning
 from cotpress.records import CompressedTrace, Message, Problem, Record, Trace, TrainingExample, untagged
@@ -97,7 +98,8 @@ def markup(texts: Sequence[str], model: "HFModel | None") -> Iterator[Finding]:
     """Special-token strings inside the model's turn become control tokens where a trainer tokenises text."""
     special = [token.content for token in model.tokenizer.added_tokens_decoder.values() if token.special] if model else []
     # one pattern for the usual families and for the special tokens of this very model
-    names = [re.escape(token) for token in special if not re.match(r"<\|latent_|<[be]oLatent>|</?think>", token)]
+    meant = re.compile(rf"{latent_tokens.SPELLED.pattern}|</?think>")
+    names = [re.escape(token) for token in special if not meant.fullmatch(token)]
     pattern = re.compile("|".join([MARKUP.pattern, *names]))
     hits = [found.group() for text in texts if (found := pattern.search(text))]
     if hits:

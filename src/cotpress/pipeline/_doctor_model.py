@@ -1,10 +1,10 @@
 """Is this model folder ready to be served at a ratio? Template, vocabulary, tied weights, end of turn, tokenizer."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cotpress import latent_tokens
 from cotpress.pipeline import chat_template
 from cotpress.pipeline._train_options import TrainSummary
 from cotpress.pipeline.doctor import Finding, ok, problem, warning
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from cotpress.models.hf import HFModel
 
 EXPORT = "cotpress export {} --out DIR"
-
-LATENT = re.compile(r"<\|latent_\d+\|>|<[be]oLatent>")
-"""What a vocabulary is extended by where reasoning is replaced by latent tokens."""
 
 PROBED = (1.0, 0.6, 0.05)
 
@@ -84,7 +81,11 @@ def vocabulary(model: "HFModel") -> Iterator[Finding]:
         yield problem("vocabulary", says, "train with a tokenizer that knows these characters")
     else:
         yield ok("vocabulary", f"the ratio tag is {len(ids)} tokens")
-    latent = {token.content: i for i, token in tokenizer.added_tokens_decoder.items() if LATENT.fullmatch(token.content)}
+    latent = {
+        token.content: i
+        for i, token in tokenizer.added_tokens_decoder.items()
+        if latent_tokens.SPELLED.fullmatch(token.content)
+    }
     split = [text for text, i in latent.items() if model.text_ids(text) != [i]]
     if split:
         says = f"{len(split)} latent tokens are not one token each, such as {split[0]}"
