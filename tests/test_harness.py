@@ -6,9 +6,10 @@ from types import ModuleType
 
 import pytest
 
-from cotpress import harness
+from cotpress import harness, tasks
 from cotpress.records import Problem
 
+TASK = tasks.load("arithmetic")
 ROWS = harness.problems("arithmetic", "test", 3)
 
 
@@ -34,10 +35,10 @@ def test_a_row_is_the_problem_and_its_prompt_the_one_of_training() -> None:
 def test_an_answer_is_split_and_graded_as_in_eval() -> None:
     row = ROWS[0]
     right = f"3 + 4 is easy.\nThe final answer is \\boxed{{{row['answer']}}}."
-    trace = harness.graded(row, "arithmetic", right)
+    trace = harness.graded(row, TASK, right)
     assert (trace.reasoning, trace.grade.correct) == ("3 + 4 is easy.", True)  # type: ignore[union-attr]
-    assert not harness.graded(row, "arithmetic", right.replace("boxed{", "boxed{9")).grade.correct  # type: ignore[union-attr]
-    cut = harness.graded(row, "arithmetic", f"I think {row['answer']}", finished=False)
+    assert not harness.graded(row, TASK, right.replace("boxed{", "boxed{9")).grade.correct  # type: ignore[union-attr]
+    cut = harness.graded(row, TASK, f"I think {row['answer']}", finished=False)
     assert (cut.grade.status, cut.finished) == ("no_answer", False)  # type: ignore[union-attr]
 
 

@@ -12,6 +12,7 @@ from cotpress import tasks
 from cotpress.pipeline.grade import grade
 from cotpress.pipeline.split import split
 from cotpress.records import Problem, Trace
+from cotpress.tasks import Task
 from cotpress.verbs.evaluate import take
 
 LM_EVAL = Path(__file__).parent / "lm_eval"
@@ -37,9 +38,8 @@ def problem(row: dict[str, str]) -> Problem:
     return msgspec.convert(row, Problem)
 
 
-def graded(row: dict[str, str], task: str, text: str, *, finished: bool = True) -> Trace:
+def graded(row: dict[str, str], asked: Task, text: str, *, finished: bool = True) -> Trace:
     """The completion `text`, split and graded as `cotpress eval` does; its tokens are not counted."""
-    asked = tasks.load(task)
     parts = split(text, asked.marker)
     trace = Trace(
         problem=problem(row),

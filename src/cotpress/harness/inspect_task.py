@@ -13,7 +13,7 @@ from inspect_ai.model import ContentReasoning, GenerateConfig, ModelOutput
 from inspect_ai.scorer import Score, Scorer, Target, accuracy, mean, scorer, stderr
 from inspect_ai.solver import TaskState, generate
 
-from cotpress import harness
+from cotpress import harness, tasks
 from cotpress.models._chat_fields import ChatMessage, text_of
 
 
@@ -35,9 +35,10 @@ def problems(
 @scorer(metrics={"correct": [accuracy(), stderr()], "tokens": [mean(), stderr()]})  # type: ignore[untyped-decorator]
 def graded(task: str) -> Scorer:
     """Is the answer right, as `cotpress grade` judges it; and how many tokens the provider counted for the whole answer."""
+    asked = tasks.load(task)  # here, not in the threads below: Python 3.11 cannot parse in several of them at once
 
     async def score(state: TaskState, target: Target) -> Score:
-        judge = partial(harness.graded, state.metadata, task, said(state.output), finished=state.output.stop_reason == "stop")
+        judge = partial(harness.graded, state.metadata, asked, said(state.output), finished=state.output.stop_reason == "stop")
         trace = await anyio.to_thread.run_sync(judge)
         found, tokens = trace.grade, state.output.usage.output_tokens if state.output.usage else 0
         return Score(

@@ -8,7 +8,7 @@ Leave `think_end_token` unset, which would cut off the reasoning before it is me
 from functools import cache
 from typing import Any
 
-from cotpress import harness, models
+from cotpress import harness, models, tasks
 from cotpress.models.scripted import Scripted
 from cotpress.plugins import require
 
@@ -30,9 +30,14 @@ def dataset(
 
 def process_results(doc: dict[str, Any], results: list[str]) -> dict[str, float]:
     """Is the answer right, and how long is its reasoning."""
-    trace = harness.graded(doc, doc["problems"], results[0])
+    trace = harness.graded(doc, _task(doc["problems"]), results[0])
     length = len(_counter(doc["target"]).token_ends([trace.reasoning])[0])
     return {"accuracy": float(trace.grade is not None and trace.grade.correct), "reasoning_length": float(length)}
+
+
+@cache
+def _task(spec: str) -> tasks.Task:
+    return tasks.load(spec)
 
 
 @cache
