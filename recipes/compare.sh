@@ -10,12 +10,12 @@ OUT=${OUT:-runs/compare}
 SEEDS=${SEEDS:-1 2 3}
 RATIOS=${RATIOS:-0.7 0.5}
 REFERENCE_LIMIT=${REFERENCE_LIMIT:-800}
-LIMIT=${LIMIT:-1200}
-EVAL_LIMIT=${EVAL_LIMIT:-500}
+LIMIT=${LIMIT:-1600}
+EVAL_LIMIT=${EVAL_LIMIT:-300}
 MAX_TOKENS=${MAX_TOKENS:-256}
 PROTECT=${PROTECT:-none}    # what the scores choose, not what protection keeps for all of them
 SEGMENT=${SEGMENT:-50}      # of the published selection: with its 1,800 tokens such short traces would stay whole
-TRAIN=${TRAIN:---method full --epochs 1 --lr 5e-4 --batch 24 --micro-batch 24}
+TRAIN=${TRAIN:---method full --epochs 1 --lr 2e-3 --batch 16 --micro-batch 16}
 REFERENCE=${REFERENCE:-}
 mkdir -p $OUT
 
