@@ -199,7 +199,11 @@ SLOW = textwrap.dedent(
 def test_a_stopped_run_says_so_keeps_what_is_finished_and_goes_on(tmp_path: Path, sent: int, code: int) -> None:
     out = tmp_path / "out.jsonl"
     command = [sys.executable, "-c", SLOW, str(out)]
-    with subprocess.Popen([*command, "0.05"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+
+    def heed() -> None:  # a shell starts what runs in its background deaf to Ctrl-C
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    with subprocess.Popen([*command, "0.05"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed) as process:
         for _ in range(3):
             process.stdout.readline()
         process.send_signal(sent)

@@ -32,7 +32,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (there / "problems.jsonl").write_text("".join(lines), encoding="utf-8", newline="")
     few = random.Random(0).sample(lines, 24)
     (there / "few.jsonl").write_text("".join(few), encoding="utf-8", newline="")
-    own = f"jsonl:{there}/few.jsonl"
+    own = f"jsonl:{there}/few.jsonl,split=train"
     for command in (
         f"generate --task {own} --model smollm2 --split train --max-tokens 160 --out {there}/own.jsonl",
         f"grade {there}/own.jsonl --out {there}/own_graded.jsonl",
@@ -50,7 +50,9 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (there / "steps.jsonl").write_bytes(b"".join((there / "train.jsonl").read_bytes().splitlines(keepends=True)[:12]))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("sys.argv", ["cotpress", *command.split()])
-            cli.main()
+            with pytest.raises(SystemExit) as ended:
+                cli.main()
+            assert not ended.value.code, command
     return there
 
 

@@ -153,7 +153,7 @@ def test_a_worker_that_hangs_dies_eats_memory_or_raises_costs_its_own_grade_only
     said = ["x + 1", "x + hang", "x + 2", "x + die", "x + 3", "x + eat", "x + raise", "x + 4", "x + 1"]
     traces = [trace(rf"\boxed{{{text}}}", f"{text} ", id=str(n)) for n, text in enumerate(said)]
     monkeypatch.setattr(grading, "_math_quickly", lambda text, answer: grading.found_answer(text))
-    graded = list(stage.grade(traces, by_math, workers=workers, timeout=2.0))
+    graded = list(stage.grade(traces, by_math, workers=workers, timeout=8.0))
     assert [done.grade.answer for done in graded] == said
     statuses = dict(zip(said, (done.grade.status for done in graded), strict=True))
     assert statuses["x + hang"] == "timeout"
