@@ -170,7 +170,7 @@ def run(
     part, meta, note = part_path(path), meta_path(path), _note_path(path)
     mark = Mark(verb=verb, options=options, fingerprint=fingerprint({"verb": verb, **options}))
     started = time.monotonic()
-    with _locked(path):
+    with locked(path):
         _refuse_what_others_made(path, mark, resumable=key is not None)
         if path.exists() and meta.exists():
             yield Run(path, Counter(), complete=True)
@@ -233,7 +233,8 @@ def _note_path(path: Path) -> Path:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
+    """Keep other runs from writing the file or folder `path`, which need not be there; `CotpressError` where one is at it."""
     lock = filelock.FileLock(path.with_name(path.name + ".lock"))
     try:
         lock.acquire(timeout=0)

@@ -9,10 +9,11 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from build_fixtures import make_trace
+from command import cotpress
 from latent_fixtures import long_trace
 from train_fixtures import make_model
 
-from cotpress import cli, latent_tokens, storage
+from cotpress import latent_tokens, storage
 from cotpress.latent.about import about, code_uses
 from cotpress.models._vocabulary import with_latents
 from cotpress.models.hf import load
@@ -41,15 +42,6 @@ def made(tmp_path_factory):
 def there(made, monkeypatch):
     monkeypatch.chdir(made)
     return made
-
-
-def cotpress(monkeypatch, command):
-    monkeypatch.setattr("sys.argv", ["cotpress", *command.split()])
-    try:
-        cli.main()
-    except SystemExit as stopped:
-        return stopped.code or 0
-    return 0
 
 
 def test_the_folder_says_what_it_holds_and_a_second_run_does_nothing(there, monkeypatch, capsys):

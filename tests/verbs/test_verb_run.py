@@ -7,7 +7,9 @@ import pytest
 pytest.importorskip("trl")
 pytest.importorskip("math_verify")
 
-from cotpress import cli, storage
+from command import cotpress
+
+from cotpress import storage
 from cotpress.records import CompressedTrace, EvalRow, ScoredTrace, Trace
 
 FILES = (
@@ -22,15 +24,6 @@ FILES = (
     "report.json",
     "report.md",
 )
-
-
-def cotpress(monkeypatch: pytest.MonkeyPatch, command: str) -> int:
-    monkeypatch.setattr("sys.argv", ["cotpress", *command.split()])
-    try:
-        cli.main()
-    except SystemExit as stopped:
-        return int(stopped.code or 0)
-    return 0
 
 
 def test_one_command_walks_from_a_task_to_a_report_and_a_second_finds_all_done(

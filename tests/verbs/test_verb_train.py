@@ -7,9 +7,10 @@ pytest.importorskip("trl")
 pytest.importorskip("peft")
 
 from build_fixtures import make_examples
+from command import cotpress
 from train_fixtures import make_model
 
-from cotpress import cli, models
+from cotpress import models
 from cotpress.models.hf import HFModel
 
 
@@ -21,15 +22,6 @@ def there(tmp_path, monkeypatch):
     rows = [msgspec.json.encode(one) + b"\n" for one in make_examples(6)]
     (tmp_path / "train.jsonl").write_bytes(b"".join(rows))
     return tmp_path
-
-
-def cotpress(monkeypatch, command):
-    monkeypatch.setattr("sys.argv", ["cotpress", *command.split()])
-    try:
-        cli.main()
-    except SystemExit as stopped:
-        return stopped.code or 0
-    return 0
 
 
 def test_the_verb_trains_a_folder_that_loads_again_and_a_second_run_does_nothing(there, monkeypatch, capsys):

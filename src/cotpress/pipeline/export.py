@@ -7,12 +7,10 @@ compared with those of training, token by token: a template whose turns cannot b
 import copy
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import filelock
 import msgspec
 
 from cotpress import __version__, storage
@@ -81,7 +79,8 @@ def export(
         version=__version__,
         fingerprint=storage.fingerprint(options),
     )
-    with _locked(out):
+    storage.make_folder(out.parent)
+    with storage.locked(out):
         if (found := read_about(out)) and found.fingerprint == exported.fingerprint:
             say(f"export: {out} was finished before under the same options; nothing to do")
             return found
@@ -167,19 +166,3 @@ def recorded_efforts(folder: Path) -> tuple[float, ...]:
 def _each(template: Any, change: Callable[[str], str]) -> Any:
     """Some tokenizers have several templates by name."""
     return {name: change(one) for name, one in template.items()} if isinstance(template, dict) else change(template)
-
-
-@contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    storage.make_folder(out.parent)
-    path = out.with_name(out.name + ".lock")
-    lock = filelock.FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise CotpressError(f"{out} is being written by another run: wait for it, or choose another --out.") from error
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)  # before the release: afterwards it may be another run's
-        lock.release()
