@@ -1,6 +1,7 @@
 """What every scorer of the folder owes the score stage: one importance per trace, in order, in any company."""
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -84,3 +85,13 @@ def test_scores_become_segments_that_join_to_the_text_and_can_be_cut(scorer: Sco
         half, whole = compress([scored], [0.5, 1.0])
         assert whole.reasoning == scored.trace.reasoning
         assert len(half.reasoning) <= len(whole.reasoning)
+
+
+def test_a_reasoning_that_the_target_has_no_tokens_for_is_left_out_and_counted(scorer: Scorer) -> None:
+    class Deaf:
+        def token_ends(self, texts: list[str]) -> list[list[int]]:
+            return [[] for _ in texts]
+
+    dropped: Counter[str] = Counter()
+    assert list(scorers.score(TRACES, scorer, Deaf(), dropped=dropped)) == []  # type: ignore[arg-type]
+    assert dropped == {scorers.NO_TOKENS: len(TRACES)}

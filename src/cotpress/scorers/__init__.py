@@ -26,6 +26,10 @@ BATCH = 256
 """Traces handed to a scorer at once: enough for it to sort by length, few enough to lose little when a run dies."""
 
 
+NO_TOKENS = "reasoning without a token of the target model"
+"""A ratio of nothing has no meaning: characters that a tokenizer has no bytes for are left out by it."""
+
+
 class Likelihoods(NamedTuple):
     """What a difference of log-likelihoods was made of, in nats, per piece; kept to be shown."""
 
@@ -76,7 +80,9 @@ def score(
     while batch := list(islice(usable, BATCH)):
         tokens = target.token_ends([trace.reasoning for trace in batch])
         for trace, ends, importance in zip(batch, tokens, scorer.score(batch), strict=True):
-            if isinstance(importance, Unscored):
+            if not ends:
+                dropped[NO_TOKENS] += 1
+            elif isinstance(importance, Unscored):
                 dropped[importance.reason] += 1
             else:
                 yield score_trace(trace, ends, importance, scorer.name, scorer.unit, protect)
