@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cotpress.cli import VERBS, app
+from cotpress.cli import METHODS, VERBS, app
 
 PAGE = Path(__file__).parent / "cli.md"
 
@@ -32,7 +32,9 @@ def helped(*verb: str) -> str:
 def page() -> str:
     """The whole page."""
     parts = [HEAD, f"```\n{helped()}\n```\n"]
-    parts += [f"## {verb}\n\n```\n{helped(verb)}\n```\n" for verb in VERBS]
+    for verb in VERBS:
+        parts += [f"## {verb}\n\n```\n{helped(verb)}\n```\n"]
+        parts += [f"### run {method}\n\n```\n{helped(verb, method)}\n```\n" for method in METHODS if verb == "run"]
     return "\n".join(parts)
 
 

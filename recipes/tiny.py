@@ -1,6 +1,7 @@
-"""Make the bundled model `tiny`: a tokenizer and a small Llama, trained from nothing on worked `arithmetic` problems.
+"""Make a small model from nothing: a tokenizer and a Llama of 3 layers, trained on a task's own worked reasoning.
 
-    bash recipes/tiny.sh
+    bash recipes/tiny.sh                      the bundled model `tiny`, on `arithmetic`
+    python recipes/tiny.py --task prosqa,nodes=12,hops=4 --numbers 0 --out runs/scratch
 
 Byte-level BPE with a word or a whole number per token, so that any text can be written; 3 layers of width 128, weights
 stored in half precision. Loss on the completion only, as everywhere in cotpress.
@@ -20,8 +21,8 @@ from msgspec import structs
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from cotpress import tasks
 from cotpress.records import RATIO_TAG, Trace
-from cotpress.tasks.arithmetic import worked
 
 PIECES = Regex(r"\n| ?[A-Za-z]+| ?\d+| ?[^\sA-Za-z\d]+|\s+")
 CHAT = (
@@ -82,10 +83,9 @@ def make_tokenizer(traces: list[Trace], largest: int) -> PreTrainedTokenizerFast
 
 
 def batches(
-    tokenizer: PreTrainedTokenizerFast, size: int, largest: int, *, varied: bool, pool: int = 40
+    tokenizer: PreTrainedTokenizerFast, size: int, traces: Iterator[Trace], *, varied: bool, pool: int = 40
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Endless (ids, labels), both (size, T): sorted by length within a pool, labels -100 on prompt and padding."""
-    traces = worked("train", largest=largest)
     if varied:
         chance = random.Random(0)
         traces = (structs.replace(trace, reasoning=reworded(trace.reasoning, chance)) for trace in traces)
@@ -130,19 +130,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--start", type=Path, help="a model folder to go on from; without it, from nothing")
-    parser.add_argument("--largest", type=int, default=50, help="numbers of the problems go up to this")
+    parser.add_argument("--task", default="arithmetic")
+    parser.add_argument("--numbers", type=int, default=200, help="whole numbers up to this are one token each")
     parser.add_argument("--varied", action="store_true", help="say the reasoning in many wordings")
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--batch", type=int, default=24)
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
+    worked = tasks.load(given.task).worked
     torch.manual_seed(given.seed)
     if given.start:
         tokenizer = PreTrainedTokenizerFast.from_pretrained(given.start)
         model = LlamaForCausalLM.from_pretrained(given.start, dtype=torch.float32)
     else:
-        tokenizer = make_tokenizer(list(islice(worked("train", largest=99), 4000)), largest=200)
+        tokenizer = make_tokenizer(list(islice(worked("train"), 4000)), given.numbers)
         model = LlamaForCausalLM(shape(tokenizer))
     print(f"{len(tokenizer)} tokens, {model.num_parameters():,} parameters", flush=True)
     optimizer = torch.optim.AdamW(model.parameters(), lr=given.lr, betas=(0.9, 0.95), weight_decay=0.01)
@@ -152,7 +154,7 @@ def main() -> None:
     )
     began = time.monotonic()
     for step, (ids, labels) in enumerate(
-        islice(batches(tokenizer, given.batch, given.largest, varied=given.varied), given.steps)
+        islice(batches(tokenizer, given.batch, worked("train"), varied=given.varied), given.steps)
     ):
         hidden = model.model(ids, use_cache=False).last_hidden_state[:, :-1]
         wanted = labels[:, 1:]

@@ -7,7 +7,7 @@ set -euo pipefail
 OUT=${OUT:-src/cotpress/assets/tiny}
 STAGES=${STAGES:-runs/tiny}
 train() { python "$(dirname "$0")/tiny.py" "$@"; }
-train --out "$STAGES/1" --largest 99 --steps 1500 --batch 24 --lr 2e-3
+train --out "$STAGES/1" --task arithmetic,largest=99 --steps 1500 --batch 24 --lr 2e-3
 train --out "$STAGES/2" --start "$STAGES/1" --steps 900 --batch 32 --lr 1e-3
 train --out "$STAGES/3" --start "$STAGES/2" --varied --steps 800 --batch 32 --lr 1.5e-3
 train --out "$OUT" --start "$STAGES/3" --steps 250 --batch 32 --lr 7e-4

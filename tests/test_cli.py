@@ -65,24 +65,37 @@ finally:
     assert found.stdout
 
 
-@pytest.mark.parametrize("verb", cli.VERBS)
-def test_the_help_of_a_verb_is_its_docstring_with_an_example(
-    verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+VERBS = {verb: cli.NAMES.get(verb, verb) for verb in cli.VERBS if verb != "run"}
+METHODS = {f"run {method}": f"run/{method.replace('-', '_')}" for method in cli.METHODS}
+
+
+def said(place: str) -> str:
+    """The first line of what a command says about itself, as help shows it."""
+    return " ".join(cli.docstring(place).partition("\n")[0].split()).replace("`", "")
+
+
+@pytest.mark.parametrize(("command", "place"), (VERBS | METHODS).items())
+def test_the_help_of_a_command_is_its_docstring_with_an_example(
+    command: str, place: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    name = cli.NAMES.get(verb, verb)
-    function = getattr(importlib.import_module(f"cotpress.verbs.{name}"), name)
-    assert cli.docstring(verb) == inspect.getdoc(function)
-    assert run(verb, "--help", monkeypatch=monkeypatch) == 0
+    module = importlib.import_module(f"cotpress.verbs.{place.replace('/', '.')}")
+    assert cli.docstring(place) == inspect.getdoc(getattr(module, place.rpartition("/")[2]))
+    assert run(*command.split(), "--help", monkeypatch=monkeypatch) == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert f"Example: cotpress {verb}" in shown
-    assert " ".join(cli.docstring(verb).partition("\n")[0].split()).replace("`", "") in shown
+    assert f"Example: cotpress {command}" in shown
+    assert said(place) in shown
 
 
-def test_the_list_of_verbs_says_what_each_does(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+def test_the_lists_of_verbs_and_methods_say_what_each_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
     assert run("--help", monkeypatch=monkeypatch) == 0
-    shown = " ".join(capsys.readouterr().out.split())
-    for verb in cli.VERBS:
-        assert f"{verb} " + " ".join(cli.docstring(verb).partition("\n")[0].split()).replace("`", "") in shown
+    verbs = " ".join(capsys.readouterr().out.split())
+    assert run("run", monkeypatch=monkeypatch) == 0
+    methods = " ".join(capsys.readouterr().out.split())
+    assert all(f"{verb} {said(place)}" in verbs for verb, place in VERBS.items())
+    assert f"run {cli.RUN.partition(chr(10))[0]}" in verbs
+    assert all(f"{command.removeprefix('run ')} {said(place)}" in methods for command, place in METHODS.items())
 
 
 def test_without_a_verb_help_is_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:

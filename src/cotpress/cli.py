@@ -47,16 +47,24 @@ VERBS = (*WALK, "export", "doctor", "run", "ls")
 NAMES = {"import": "import_", "eval": "evaluate", "train-vqvae": "train_vqvae"}
 """File and function of a verb whose name cannot be Python's."""
 
+RUN = """Walk a whole method in one folder, from problems to a report; started again, it goes on.
+
+Example: cotpress run tokenskip --task gsm8k --model hf:Qwen/Qwen2.5-1.5B-Instruct --out runs/q
+"""
+
+METHODS = ("tokenskip", "cts", "token-assorted")
+"""What `cotpress run` walks, one file each."""
+
 STOPPED = "stopped; finished records are kept, and the same command goes on from there."
 
 OUTPUT_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
-def docstring(verb: str) -> str:
-    """What a verb says about itself."""
-    name = NAMES.get(verb, verb)
-    body = ast.parse((Path(__file__).parent / "verbs" / f"{name}.py").read_text(encoding="utf-8")).body
-    function = next(node for node in body if isinstance(node, ast.FunctionDef) and node.name == name)
+def docstring(place: str) -> str:
+    """What the function says about itself that the file of the same name in `verbs/` holds."""
+    path = Path(__file__).parent / "verbs" / f"{place}.py"
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    function = next(node for node in body if isinstance(node, ast.FunctionDef) and node.name == path.stem)
     return ast.get_docstring(function) or ""
 
 
@@ -89,9 +97,15 @@ app = App(
     default_parameter=Parameter(negative_iterable=(), show_default=_shown),
     suppress_keyboard_interrupt=False,
 )
+walks = App(name="run", help=RUN, sort_key=VERBS.index("run"))
+app.command(walks)
 for _place, _verb in enumerate(VERBS):
     _name = NAMES.get(_verb, _verb)
-    app.command(f"cotpress.verbs.{_name}:{_name}", name=_verb, help=docstring(_verb), sort_key=_place)
+    if _verb != "run":
+        app.command(f"cotpress.verbs.{_name}:{_name}", name=_verb, help=docstring(_name), sort_key=_place)
+for _place, _method in enumerate(METHODS):
+    _name = _method.replace("-", "_")
+    walks.command(f"cotpress.verbs.run.{_name}:{_name}", name=_method, help=docstring(f"run/{_name}"), sort_key=_place)
 
 
 def main() -> None:
@@ -103,7 +117,8 @@ def main() -> None:
         finally:
             sys.stdout.flush()  # where a closed pipe shows
     except UnknownCommandError as error:
-        _stop(str(UnknownName("verb", (error.unused_tokens or [""])[0], VERBS)), 2)
+        kind, known = ("method", METHODS) if error.command_chain else ("verb", VERBS)
+        _stop(str(UnknownName(kind, (error.unused_tokens or [""])[0], known)), 2)
     except CycloptsError as error:
         chain = " ".join(["cotpress", *(error.command_chain or ())])
         _stop(f"{_missing(error) or error} See {chain} --help.", 2)

@@ -1,13 +1,12 @@
 """`cotpress ls`: everything there is, one line each."""
 
 import json
-from typing import get_args, get_type_hints
 
 import pytest
 
 from cotpress import grading, plugins
+from cotpress.cli import METHODS
 from cotpress.verbs.ls import ls
-from cotpress.verbs.run import run
 
 KINDS = ("tasks", "models", "scorers", "graders", "methods")
 
@@ -19,7 +18,7 @@ def test_json_holds_every_kind_with_a_line_for_each_name(capsys: pytest.CaptureF
     for kind in ("tasks", "models", "scorers"):
         assert found[kind] == plugins.available(kind)
     assert set(found["graders"]) == set(grading.GRADERS)
-    assert tuple(found["methods"]) == get_args(get_type_hints(run)["walk"])
+    assert set(found["methods"]) == set(METHODS)
     for names in found.values():
         assert all(line and "\n" not in line for line in names.values())
 

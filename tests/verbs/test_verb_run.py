@@ -1,5 +1,6 @@
 """`cotpress run`: one command, every file of the walk, and nothing done twice."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ pytest.importorskip("math_verify")
 
 from command import cotpress
 
-from cotpress import storage
+from cotpress import plugins, storage
+from cotpress.cli import METHODS
 from cotpress.records import CompressedTrace, EvalRow, ScoredTrace, Trace
+from cotpress.verbs.run.token_assorted import FORCED
 
 FILES = (
     "traces.jsonl",
@@ -95,3 +98,40 @@ def test_keep_answer_needs_somebody_to_ask(
     assert cotpress(monkeypatch, command) == 2
     assert "name it with --reference" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_token_assorted_teaches_gold_reasoning_and_judges_forced_and_corrupted_codes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = (
+        f"run token-assorted --task arithmetic --source gold --model tiny --out {tmp_path} --limit 40 --eval-limit 2"
+        " --max-tokens 160 --codebook 8 --vq-steps 4 --epochs 1 --batch 8 --lr 1e-4"
+    )
+    assert cotpress(monkeypatch, command) == 0
+    assert {trace.model for trace in storage.read(tmp_path / "traces.jsonl", Trace)} == {"gold"}
+    assert json.loads((tmp_path / "model" / "cotpress.json").read_bytes())["kind"] == "full"
+    rows = [(row.method, row.latents) for row in storage.read(tmp_path / "eval.rows.jsonl", EvalRow)]
+    assert {("original", None), ("token-assorted", None), *(("forced-latents", n) for n in FORCED)} <= set(rows)
+    assert (tmp_path / "report.html").is_file()
+    capsys.readouterr()
+    assert cotpress(monkeypatch, command) == 0
+    assert capsys.readouterr().err.count("was finished before under the same options") == 7
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("tokenskp", "unknown method 'tokenskp'; did you mean tokenskip?"),
+        ("token-assorted --task arithmetic --model tiny --out o --scorer random", "Unknown option: --scorer"),
+        ("cts --task arithmetic --model tiny --out o --codebook 8", "Unknown option: --codebook"),
+    ],
+)
+def test_a_walk_refuses_what_belongs_to_another(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: str, sentence: str
+) -> None:
+    assert cotpress(monkeypatch, f"run {words}") == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_every_method_is_a_file_and_every_file_a_method() -> None:
+    assert set(METHODS) == set(plugins.available("verbs/run"))

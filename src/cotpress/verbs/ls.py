@@ -6,13 +6,6 @@ import msgspec
 
 from cotpress import grading, plugins
 
-METHODS = {
-    "tokenskip": "Unimportant tokens are pruned at a ratio that the model learns to obey",
-    "cts": "As tokenskip; a reference model says how much the answer changes each token's likelihood",
-    "token-assorted": "The first part of the reasoning becomes discrete latent tokens; the model chooses how many",
-}
-"""What `cotpress run` walks."""
-
 
 def ls(*, json: bool = False) -> None:
     """List the tasks, models, scorers, graders and methods there are, with one line each.
@@ -28,7 +21,7 @@ def ls(*, json: bool = False) -> None:
     found["graders"] = {
         name: (inspect.getdoc(grader) or "").partition("\n")[0].rstrip(".") for name, grader in grading.GRADERS.items()
     }
-    found["methods"] = METHODS
+    found["methods"] = plugins.available("verbs/run")
     if json:
         print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
         return

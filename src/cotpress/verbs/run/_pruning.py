@@ -1,0 +1,72 @@
+"""What TokenSkip and CTS share: graded traces, scored by something, cut at every ratio, taught and judged."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from cotpress.pipeline._train_options import TrainOptions
+from cotpress.records import check_ratio
+from cotpress.segments import Protect
+from cotpress.verbs.build import build
+from cotpress.verbs.common import say
+from cotpress.verbs.compress import compress
+from cotpress.verbs.evaluate import evaluate
+from cotpress.verbs.report import report
+from cotpress.verbs.run import Run
+from cotpress.verbs.score import score
+from cotpress.verbs.train import train
+from cotpress.verbs.verify import verify
+
+Many = Parameter(consume_multiple=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """How reasoning is cut, and what the result is held against."""
+
+    protect: Protect = "symbols"
+    """symbols: digits, operators, LaTeX commands and \\boxed{…} are never dropped; none: the paper's setting."""
+    ratios: Annotated[tuple[float, ...], Many] = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
+    """Fractions of reasoning tokens to train on and to judge at."""
+    draw: Literal["one", "all"] = "one"
+    """one: each trace at one ratio drawn for it, as in the paper; all: each trace at every ratio."""
+    keep_answer: float | None = None
+    """Teach each trace at the smallest ratio at which its conclusion loses at most this many nats of log-likelihood."""
+    baseline: Annotated[tuple[str, ...], Many] = ("truncation", "random")
+    """be-concise, only-numbers, abbre-words, lc-prompt; truncation, random (controls at the ratio really reached)."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no ratio."""
+        for ratio in self.ratios:
+            check_ratio(ratio)
+
+
+def prune(run: Run, cut: Cut, options: TrainOptions | None, graded: Path, *, method: str, scorer: str, judge: str) -> None:
+    """From graded traces to the report; `judge` is the reference model that --keep-answer asks."""
+    scored, compressed, examples, trained, judged = (
+        run.out / name for name in ("scored.jsonl", "compressed.jsonl", "train.jsonl", "model", "eval.jsonl")
+    )
+    ratios = sorted(set(cut.ratios), reverse=True)
+    score(graded, scorer=scorer, target=run.model, out=scored, protect=cut.protect)
+    compress(scored, ratios=ratios, out=compressed, method=method)
+    if cut.keep_answer is not None:
+        verify(compressed, reference=judge, out=run.out / "verified.jsonl")
+        compressed = run.out / "chosen.jsonl"
+        compress(run.out / "verified.jsonl", keep_answer=cut.keep_answer, out=compressed)
+    build(compressed, out=examples, draw=cut.draw)
+    train(examples, model=run.model, out=trained, options=options)
+    evaluate(
+        task=run.task,
+        model=str(trained),
+        out=judged,
+        ratios=ratios,
+        baseline=list(cut.baseline),
+        original=run.model,
+        limit=run.eval_limit,
+        max_tokens=run.max_tokens,
+    )
+    page = run.out / "report.html"
+    report(judged, scored=[scored], verified=None if cut.keep_answer is None else compressed, out=page)
+    say(f"run: open {page}")

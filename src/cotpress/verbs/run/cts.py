@@ -1,0 +1,69 @@
+"""As tokenskip; a reference model says how much the answer changes each token's likelihood."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from cotpress.errors import CotpressError
+from cotpress.pipeline._train_options import TrainOptions
+from cotpress.verbs.build import build
+from cotpress.verbs.compress import compress
+from cotpress.verbs.run import Run, check, graded
+from cotpress.verbs.run._pruning import Cut, prune
+from cotpress.verbs.score import score
+from cotpress.verbs.train import train
+
+
+def cts(
+    run: Annotated[Run, Parameter(name="*")],
+    *,
+    reference: str = "",
+    reference_limit: int = 1000,
+    scorer: str = "",
+    cut: Annotated[Cut | None, Parameter(name="*")] = None,
+    options: Annotated[TrainOptions | None, Parameter(name="*")] = None,
+) -> None:
+    """Walk CTS: train a reference model, then generate, grade, score, compress, build, train, eval, report.
+
+    Example: cotpress run cts --task gsm8k --model hf:Qwen/Qwen2.5-1.5B-Instruct --out runs/q
+
+    Started again, it goes on.
+
+    Parameters
+    ----------
+    run
+        What is walked.
+    reference
+        The model that scores, and that --keep-answer asks. Without it one is trained from --model, on right and uncompressed
+        answers to the first problems, which are then left out of everything else.
+    reference_limit
+        How many problems that training takes.
+    scorer
+        What assigns importance; cts:REFERENCE where it is not given.
+    cut
+        How reasoning is cut.
+    options
+        How to train, the reference model too.
+    """
+    cut = cut or Cut()
+    own = not (reference or scorer)
+    judge = str(run.out / "reference" / "model") if own else reference
+    scorer = scorer or f"cts:{judge}"
+    check(run, options, scorer)
+    if cut.keep_answer is not None and not judge:
+        raise CotpressError("--keep-answer asks a model how likely it finds the answers: name it with --reference.")
+    if own:
+        train_reference(run, options, reference_limit)
+    traces = graded(run, run.out, limit=run.limit, skip=reference_limit if own else 0)
+    prune(run, cut, options, traces, method="cts", scorer=scorer, judge=judge)
+
+
+def train_reference(run: Run, options: TrainOptions | None, limit: int) -> None:
+    """CTS's reference model: the model, fine-tuned on right and uncompressed answers to the first `limit` problems."""
+    out: Path = run.out / "reference"
+    scored, compressed, examples = (out / name for name in ("scored.jsonl", "compressed.jsonl", "train.jsonl"))
+    score(graded(run, out, limit=limit), scorer="random", target=run.model, out=scored)  # at ratio 1.0 any score will do
+    compress(scored, ratios=[1.0], out=compressed, method="reference")
+    build(compressed, out=examples)
+    train(examples, model=run.model, out=out / "model", options=options)

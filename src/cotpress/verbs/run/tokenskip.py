@@ -1,0 +1,43 @@
+"""Unimportant tokens are pruned at a ratio that the model learns to obey."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from cotpress.errors import CotpressError
+from cotpress.pipeline._train_options import TrainOptions
+from cotpress.verbs.run import Run, check, graded
+from cotpress.verbs.run._pruning import Cut, prune
+
+
+def tokenskip(
+    run: Annotated[Run, Parameter(name="*")],
+    *,
+    scorer: str = "llmlingua2:microsoft/llmlingua-2-xlm-roberta-large-meetingbank",
+    reference: str = "",
+    cut: Annotated[Cut | None, Parameter(name="*")] = None,
+    options: Annotated[TrainOptions | None, Parameter(name="*")] = None,
+) -> None:
+    """Walk TokenSkip: generate, grade, score, compress, build, train, eval, report; started again, it goes on.
+
+    Example: cotpress run tokenskip --task gsm8k --model hf:Qwen/Qwen2.5-1.5B-Instruct --out runs/q
+
+    Parameters
+    ----------
+    run
+        What is walked.
+    scorer
+        What assigns importance; LLMLingua-2 as in the paper where it is not given.
+    reference
+        The model that --keep-answer asks how likely it finds the answers.
+    cut
+        How reasoning is cut.
+    options
+        How to train.
+    """
+    cut = cut or Cut()
+    check(run, options, scorer)
+    if cut.keep_answer is not None and not reference:
+        raise CotpressError("--keep-answer asks a model how likely it finds the answers: name it with --reference.")
+    traces = graded(run, run.out, limit=run.limit)
+    prune(run, cut, options, traces, method="tokenskip", scorer=scorer, judge=reference)
