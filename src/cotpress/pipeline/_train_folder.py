@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import filelock
 import msgspec
 
 from cotpress import storage
@@ -20,7 +19,6 @@ from cotpress.pipeline._train_options import TrainSummary
 FINISHED = "cotpress.json"
 CHECKPOINTS = "checkpoints"
 BEGUN = f"{CHECKPOINTS}/{FINISHED}"
-LOCK = "train.lock"
 
 STATE = "trainer_state.json"
 """What the trainer writes last into a checkpoint."""
@@ -37,18 +35,10 @@ def finished(out: Path, mark: str) -> TrainSummary | None:
 def training(out: Path, mark: str) -> Iterator[None]:
     """Lock the folder while it is trained in; `CotpressError` where something else or another run has it."""
     storage.make_folder(out)
-    lock = filelock.FileLock(out / LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise CotpressError(f"{out} is being written by another run: wait for it, or choose another --out.") from error
-    try:
+    with storage.locked(out):
         _refuse_what_others_made(out, mark)
         storage.write_atomic(out / BEGUN, msgspec.json.encode({"fingerprint": mark}))
         yield
-    finally:
-        (out / LOCK).unlink(missing_ok=True)  # before the release: afterwards it may be another run's
-        lock.release()
 
 
 def finish(out: Path, summary: TrainSummary) -> None:
@@ -74,7 +64,7 @@ def _is_whole(checkpoint: Path) -> bool:
 def _refuse_what_others_made(out: Path, mark: str) -> None:
     begun = next((out / name for name in (FINISHED, BEGUN) if (out / name).is_file()), None)
     if begun is None:
-        if any(path.name not in (LOCK, CHECKPOINTS) for path in out.iterdir()):
+        if any(path.name != CHECKPOINTS for path in out.iterdir()):
             raise CotpressError(f"{out} holds something else than a training run: choose another --out, or remove it.")
     elif _mark(begun) != mark:
         raise CotpressError(
