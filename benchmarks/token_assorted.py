@@ -48,7 +48,7 @@ def seed_run(asked: argparse.Namespace, seed: int, traces: Path) -> list[Path]:
     out = asked.out / f"seed{seed}"
     cotpress(
         f"train-vqvae {traces} --target {asked.model} --out {out}/vq --codebook {asked.codebook} --steps {asked.vq_steps}"
-        f" --preset {asked.preset} --seed {seed}"
+        f" --preset {asked.preset} --chunk {asked.chunk} --rate {asked.chunk} --seed {seed}"
     )
     last = about(out / "vq").figures[-1]
     print(f"seed {seed}: codes used {last.usage:.0%}, reasoning rebuilt {last.reasoning:.1%}"
@@ -63,7 +63,7 @@ def seed_run(asked: argparse.Namespace, seed: int, traces: Path) -> list[Path]:
         cotpress(f"train {train} --model {asked.model} --out {out}/{arm} --method full --epochs 1 --lr {asked.lr}"
                  f" --batch {asked.batch} --seed {seed}")  # fmt: skip
         latents = "--latents 0 1 2 3 4 5 6 --corrupt-codes" if arm == "token-assorted" else ""
-        cotpress(f"eval --task {asked.task} --model ./{out}/{arm} --original none --split {asked.split} --limit {asked.limit}"
+        cotpress(f"eval --task {asked.task} --model {out}/{arm} --original none --split {asked.split} --limit {asked.limit}"
                  f" --max-tokens {asked.max_tokens} {latents} --out {found}")  # fmt: skip
         judged.append(found)
     return judged
@@ -103,6 +103,7 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=5e-4)
     parser.add_argument("--batch", type=int, default=24)
     parser.add_argument("--codebook", type=int, default=256)
+    parser.add_argument("--chunk", type=int, default=16, help="reasoning tokens per code")
     parser.add_argument("--preset", default="small")
     parser.add_argument("--vq-steps", type=int, default=600)
     parser.add_argument("--longest", type=int, default=0, help="of mix; 0: the mean length of the reasonings")

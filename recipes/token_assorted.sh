@@ -6,6 +6,7 @@ TASK=${TASK:-arithmetic}
 MODEL=${MODEL:-tiny}
 LIMIT=${LIMIT:-3200}
 EPOCHS=${EPOCHS:-4}
+EVAL_LIMIT=${EVAL_LIMIT:-500}
 OUT=${OUT:-runs/token-assorted}
 TRAIN=${TRAIN:---method full --epochs 1 --lr 5e-4 --batch 24}
 
@@ -27,10 +28,10 @@ for WHAT in "vq ar" "none none" "none ar" "random ar" "constant ar"; do
 done
 
 # The model chooses how many latent tokens it writes; then it is made to write 0 to 6; then its codes are exchanged for others.
-LIMITS="--split test --limit ${EVAL:-500} --max-tokens 256"
-cotpress eval --task $TASK --model ./$OUT/vq-ar $LIMITS --latents 0 1 2 3 4 5 6 --corrupt-codes --out $OUT/eval.jsonl
+LIMITS="--split test --limit $EVAL_LIMIT --max-tokens 256"
+cotpress eval --task $TASK --model $OUT/vq-ar $LIMITS --latents 0 1 2 3 4 5 6 --corrupt-codes --out $OUT/eval.jsonl
 for NAME in none-none none-ar random-ar constant-ar; do
-  cotpress eval --task $TASK --model ./$OUT/$NAME --original none $LIMITS --out $OUT/$NAME.eval.jsonl
+  cotpress eval --task $TASK --model $OUT/$NAME --original none $LIMITS --out $OUT/$NAME.eval.jsonl
 done
 cotpress report $OUT/eval.jsonl $OUT/{none-none,none-ar,random-ar,constant-ar}.eval.jsonl --vqvae $OUT/vq --out $OUT/report.html
 echo "open $OUT/report.html"

@@ -6,10 +6,12 @@ MODEL=${MODEL:-hf:Qwen/Qwen2.5-1.5B-Instruct}
 SCORER=${SCORER:-llmlingua2:microsoft/llmlingua-2-xlm-roberta-large-meetingbank}
 TASK=${TASK:-gsm8k}
 OUT=${OUT:-runs/tokenskip}
+LIMIT=${LIMIT:-}            # problems to learn from and to be judged on; empty: all
+EVAL_LIMIT=${EVAL_LIMIT:-}
 
 # The model's own reasoning, not the gold one: training on gold reasoning costs the target model 13 points (specification of
 # the method: 73 % for LLaMA-3.1-8B on GSM8K against 86 %).
-cotpress generate --task $TASK --model $MODEL --split train --max-tokens 512 --out $OUT/traces.jsonl
+cotpress generate --task $TASK --model $MODEL --split train ${LIMIT:+--limit $LIMIT} --max-tokens 512 --out $OUT/traces.jsonl
 cotpress grade $OUT/traces.jsonl --out $OUT/graded.jsonl
 
 # The paper protects nothing: --protect none. The default keeps digits, operators and LaTeX commands whole.
@@ -20,6 +22,8 @@ cotpress compress $OUT/scored.jsonl --ratios 0.9 0.8 0.7 0.6 0.5 --out $OUT/comp
 cotpress build $OUT/compressed.jsonl --draw one --out $OUT/train.jsonl
 cotpress train $OUT/train.jsonl --model $MODEL --out $OUT/model
 
-cotpress eval --task $TASK --model $OUT/model --ratios 1.0 0.9 0.8 0.7 0.6 0.5 --max-tokens 512 --out $OUT/eval.jsonl \
-  --baseline be-concise only-numbers abbre-words lc-prompt truncation random
+cotpress eval --task $TASK --model $OUT/model --ratios 1.0 0.9 0.8 0.7 0.6 0.5 \
+  --baseline be-concise only-numbers abbre-words lc-prompt truncation random \
+  ${EVAL_LIMIT:+--limit $EVAL_LIMIT} --max-tokens 512 --out $OUT/eval.jsonl
 cotpress report $OUT/eval.jsonl --scored $OUT/scored.jsonl --out $OUT/report.html
+echo "open $OUT/report.html"

@@ -1,0 +1,59 @@
+"""The recipes run as they stand, from nothing to a report; here with a handful of problems, so their figures mean nothing."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cotpress import storage
+from cotpress.records import EvalRow
+
+for _package in ("trl", "math_verify", "plotly"):
+    pytest.importorskip(_package)
+
+RECIPES = Path(__file__).parents[1] / "recipes"
+
+SMALL = {
+    "demo": ({"LIMIT": "12", "EVAL_LIMIT": "4"}, {"original", "tokenskip"}),
+    "tokenskip": (
+        {"MODEL": "tiny", "TASK": "arithmetic", "SCORER": "random", "LIMIT": "12", "EVAL_LIMIT": "4"},
+        {"original", "tokenskip", "be-concise", "lc-prompt"},
+    ),
+    "cts": ({"REFERENCE_LIMIT": "8", "LIMIT": "12", "EVAL_LIMIT": "4", "MAX_TOKENS": "160"}, {"original", "cts"}),
+    "token_assorted": (
+        {"LIMIT": "40", "EPOCHS": "1", "CODEBOOK": "8", "STEPS": "4", "EVAL_LIMIT": "2"},
+        {"original", "token-assorted", "forced-latents", "corrupted-codes"},
+    ),
+}
+"""Each recipe with what makes it small and spares it a download, and methods that it must have judged."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SMALL)
+def test_a_recipe_walks_from_nothing_to_a_report(name: str, tmp_path: Path) -> None:
+    settings, methods = SMALL[name]
+    found = _walked(name, tmp_path, settings)
+    assert found.returncode == 0, found.stderr
+    assert {row.method for row in storage.read(tmp_path / "eval.rows.jsonl", EvalRow)} >= methods
+    assert (tmp_path / "report.html").stat().st_size > 10_000
+    assert found.stdout.splitlines()[-1] == f"open {tmp_path / 'report.html'}"
+
+
+@pytest.mark.slow
+def test_the_comparison_of_scorers_ends_with_a_table_of_every_arm(tmp_path: Path) -> None:
+    few = {"REFERENCE_LIMIT": "8", "LIMIT": "8", "EVAL_LIMIT": "2", "SEEDS": "1", "RATIOS": "0.5", "MAX_TOKENS": "160"}
+    found = _walked("compare", tmp_path, few)
+    assert found.returncode == 0, found.stderr
+    table = [line.split(" | ")[:2] for line in found.stdout.splitlines() if line.startswith("| ")]
+    for arm in ("cts", "surprisal", "random-scorer", "cts-released", "cts-aligned"):
+        assert [f"| {arm}", arm] in table
+
+
+def _walked(name: str, out: Path, settings: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    """What a recipe says, with the `cotpress` and `python` of this interpreter."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = os.environ | {"PATH": path, "OUT": str(out)} | settings
+    command = ["bash", str(RECIPES / f"{name}.sh")]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
