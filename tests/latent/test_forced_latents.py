@@ -1,6 +1,7 @@
 """Constrained decoding, and what eval makes of it."""
 
 import re
+from collections import Counter
 
 import pytest
 
@@ -130,3 +131,18 @@ def test_an_evaluation_forces_and_corrupts_and_tells_how_many_answers_change():
     assert (other.accuracy, other.changed) == (0.0, 1.0)
     assert {row.note for row in rows.values()} == {""}
     assert free.changed is None
+
+
+def test_answers_without_latent_tokens_have_none_to_corrupt_and_are_counted():
+    class Sometimes(Codes):
+        def generate(self, requests, sampling):
+            for request in requests:
+                even = int(re.search(r"\d", request.messages[-1]["content"])[0]) % 2 == 0
+                yield from super().generate([request], msgspec.structs.replace(sampling, latents=None if even else 0))
+
+    problems = [Problem(id=str(i), question=f"{i}?", answer=str(i), task="t") for i in range(5)]
+    plan = stage.Plan(model=Sometimes(), method="token-assorted", ratios=[1.0], corrupt=10, marker="The answer")
+    dropped = Counter()
+    traces = list(stage.evaluate(problems, plan, grades, dropped=dropped))
+    assert [trace.problem.id for trace in traces if trace.method == CORRUPTED] == ["0", "2", "4"]
+    assert dropped == {stage.NOTHING_TO_CORRUPT: 2}

@@ -26,6 +26,8 @@ ORIGINAL = "original"
 TOLERANCE = 0.03
 """An actual ratio further than this from the requested one is called a miss."""
 
+NOTHING_TO_CORRUPT = f"{latents.CORRUPTED}: the model's own answer holds no whole run of latent tokens"
+
 Grade = Callable[[Iterable[Trace]], Iterator[Trace]]
 """Traces in, the same traces with grades out, in order."""
 
@@ -101,20 +103,35 @@ def evaluate(
 ) -> Iterator[Trace]:
     """The graded traces of a plan that are not among `done`, arm by arm, problems in order.
 
-    A control at a ratio where the method itself keeps (nearly) everything has nothing to cut; it is counted in `dropped`.
+    A control at a ratio where the method itself keeps (nearly) everything has nothing to cut, and an answer without latent
+    tokens has none to corrupt; both are counted in `dropped`.
     """
     problems = _distinct(problems)
+    dropped = Counter() if dropped is None else dropped
     sets: Sets = defaultdict(dict)
     for trace in done:
         sets[trace.model, trace.method, trace.ratio, trace.latents][trace.problem.id] = trace
-    for arm in _arms(plan, sets, Counter() if dropped is None else dropped):
+    for arm in _arms(plan, sets, dropped):
         known = sets[arm.model.name, arm.method, arm.ratio, arm.latents]
-        if todo := [problem for problem in problems if problem.id not in known]:
+        if todo := _todo(arm, problems, plan, sets, dropped):
             answers = _answers(arm, todo, plan, sets)
             setting = {"method": arm.method, "ratio": arm.ratio, "latents": arm.latents}
             for trace in grade(msgspec.structs.replace(answer, **setting) for answer in answers):
                 known[trace.problem.id] = trace
                 yield trace
+
+
+def _todo(arm: Arm, problems: Sequence[Problem], plan: Plan, sets: Sets, dropped: Counter[str]) -> list[Problem]:
+    """The problems that an arm has still to go through."""
+    known = sets[arm.model.name, arm.method, arm.ratio, arm.latents]
+    todo = [problem for problem in problems if problem.id not in known]
+    if arm.method != latents.CORRUPTED:
+        return todo
+    own = sets[arm.model.name, plan.method, arm.ratio, None]
+    usable = [problem for problem in todo if latents.usable(own[problem.id])]
+    if len(usable) < len(todo):
+        dropped[NOTHING_TO_CORRUPT] += len(todo) - len(usable)
+    return usable
 
 
 def _arms(plan: Plan, sets: Sets, dropped: Counter[str]) -> Iterator[Arm]:
@@ -151,7 +168,7 @@ def _answers(arm: Arm, todo: Sequence[Problem], plan: Plan, sets: Sets) -> Itera
         return generate(asked, arm.model, plan.sampling, marker=plan.marker)
     if arm.method == latents.CORRUPTED:
         own = sets[arm.model.name, plan.method, arm.ratio, None]
-        theirs = [own[problem.id] for problem in todo if latents.usable(own[problem.id])]
+        theirs = [own[problem.id] for problem in todo]
         return latents.corrupted(theirs, arm.model, plan.sampling, plan.corrupt, plan.marker)
     if arm.method not in baselines.BASELINES:
         sampling = msgspec.structs.replace(plan.sampling, latents=arm.latents)

@@ -227,8 +227,8 @@ def _write_traces(
         new = stage.evaluate(asked, plan, by_grader, done=done, dropped=this.dropped)
         for _ in progress(this.write(new), "eval", plan.n_arms * len(asked), before):
             pass
-        for why in this.dropped:
-            say(f"eval: left out {why}")
+        for why, count in this.dropped.items():
+            say(f"eval: left out {why}" + (f" ({count} answers)" if why == stage.NOTHING_TO_CORRUPT else ""))
 
 
 def _identity(model: Model) -> str:
