@@ -200,6 +200,10 @@ class Verified(Record, frozen=True, kw_only=True):
         return self.full - self.shortened
 
 
+Budget = Literal["trace", "window", "dataset"]
+"""What a ratio holds for (`cotpress compress --budget`)."""
+
+
 class CompressedTrace(Record, frozen=True, kw_only=True):
     """A trace with a shorter reasoning; its conclusion is never touched."""
 
@@ -219,6 +223,10 @@ class CompressedTrace(Record, frozen=True, kw_only=True):
     """What `cotpress verify` found; None where it was not run, or the conclusion did not fit the reference model."""
     keep_answer: float | None = None
     """The loss, in nats, under which the ratio was chosen for this very trace; None: the ratio was asked for."""
+    budget: Budget = "trace"
+    """What the ratio holds for: each trace, each window of it, or all traces together by one threshold."""
+    longest_run: int | None = None
+    """No more tokens than this were dropped in a row; None: no such limit."""
     epoch: int = 0
     """For which epoch of training it was drawn."""
     codebook: int = 0

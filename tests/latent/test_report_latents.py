@@ -1,14 +1,20 @@
 """What the page tells of latent tokens: codes with their chunks, decoded answers, and their columns in the table."""
 
+import msgspec
 import pytest
 from build_fixtures import make_trace
 
 from cotpress.latent_tokens import run
 from cotpress.pipeline import report as pages
-from cotpress.pipeline._report_latents import ANSWERS, CODES, Code, chosen, section
-from cotpress.pipeline._report_rows import in_order
+from cotpress.pipeline._report_figures import accuracy_figure, ratio_figure
+from cotpress.pipeline._report_latents import ANSWERS, CODES, Code, Worth, chosen, section
+from cotpress.pipeline._report_rows import in_order, series
 from cotpress.pipeline._report_table import table
+from cotpress.pipeline._report_words import headline
 from cotpress.pipeline.evaluate import rows
+
+ORIGIN = pages.Origin("cotpress report", "0", "2026-01-01")
+WORTH = Worth(own=0.612, other=0.431, position=0.408, unigram=0.1, perplexity=35.3)
 
 
 def answers():
@@ -27,7 +33,7 @@ def test_answers_are_decoded_where_the_model_wrote_latent_tokens_of_its_own_acco
 
 def test_the_most_used_codes_come_first_and_unused_ones_are_counted_only():
     codes = [Code(i, i % 90, f"text {i}", [(f"chunk {i}", 3)]) for i in range(100)]
-    made = section(codes, ())
+    made = section(codes, (), WORTH)
     assert (made.total, made.used, len(made.codes)) == (100, 98, CODES)
     assert [code.uses for code in made.codes] == sorted((i % 90 for i in range(100)), reverse=True)[:CODES]
 
@@ -36,9 +42,8 @@ def test_the_page_shows_codes_and_decoded_answers_and_no_text_acts_as_markup():
     pytest.importorskip("jinja2")
     pytest.importorskip("plotly")
     traces = answers()
-    latents = section([Code(2, 7, "we <i>add", [("we add \u202e3", 7)])], [(traces[0], ["first <script>", "second"])])
-    origin = pages.Origin("cotpress report", "0", "2026-01-01")
-    html = pages.as_html(pages.report(rows(traces, trained=(1.0,)), traces, origin=origin, latents=latents))
+    latents = section([Code(2, 7, "we <i>add", [("we add \u202e3", 7)])], [(traces[0], ["first <script>", "second"])], WORTH)
+    html = pages.as_html(pages.report(rows(traces, trained=(1.0,)), traces, origin=ORIGIN, latents=latents))
     part = html[html.index('<section id="latents">') :]
     for text in (
         "we &lt;i&gt;add",
@@ -49,7 +54,7 @@ def test_the_page_shows_codes_and_decoded_answers_and_no_text_acts_as_markup():
         "(right)",
     ):
         assert text in part
-    assert '<section id="latents">' not in pages.as_html(pages.report(rows(traces), traces, origin=origin))
+    assert '<section id="latents">' not in pages.as_html(pages.report(rows(traces), traces, origin=ORIGIN))
 
 
 def test_the_table_tells_latent_tokens_markers_and_changed_answers():
@@ -64,3 +69,37 @@ def test_the_table_tells_latent_tokens_markers_and_changed_answers():
         ("corrupted-codes", "2.0 + 2.0", "100.0\u00a0%", "0.0\u00a0%"),
     }
     assert [row.latents for row in found if row.method == "forced-latents"] == [0, 2]
+
+
+def told(latents=None):
+    return pages.report(rows(answers(), trained=(1.0,)), answers(), origin=ORIGIN, latents=latents)
+
+
+def test_what_the_codebook_is_worth_is_told_on_the_page_in_json_and_in_markdown():
+    pytest.importorskip("jinja2")
+    pytest.importorskip("plotly")
+    report = told(section([Code(2, 7, "we add", [("we add 3", 7)]), Code(3, 0, "", [])], (), WORTH))
+    page, text = pages.as_html(report), pages.as_markdown(report)
+    for where in (page, text):
+        assert "From its own codes 61.2\u00a0% of the tokens of a held-out reasoning come out right" in where
+        assert "the 2 codes tell apart as much as 35.3 evenly used ones would" in where
+    assert "No answer here holds latent tokens" in page
+    found = msgspec.json.decode(pages.as_json(report))["latents"]
+    assert (found["codebook"], found["used"], found["own"], found["other"]) == (2, 1, 0.612, 0.431)
+    assert found["codes"] == [{"number": 2, "uses": 7, "decoded": "we add", "chunks": [["we add 3", 7]]}]
+
+
+def test_nothing_is_said_of_obeying_a_ratio_where_none_was_asked_for():
+    curves = series(in_order(rows(answers(), trained=(1.0,))))
+    assert ratio_figure(curves) is None
+    (sentence,) = headline(in_order(rows(answers(), trained=(1.0,))))
+    assert "ratio 1.0" not in sentence
+    assert sentence.startswith("Token-assorted reasons in")
+
+
+def test_every_number_of_forced_latent_tokens_is_told_apart():
+    shown = told().examples.shown
+    assert [answer.latents for answer in shown[0].answers if answer.method == "forced-latents"] == [0, 2]
+    forced = next(trace for trace in accuracy_figure(series(told().rows))["data"] if trace["name"] == "forced-latents")
+    assert forced["text"] == ["0", "2"]
+    assert [text[: text.index("</b>")] for text in forced["customdata"]] == [f"<b>forced-latents, {k} forced" for k in (0, 2)]

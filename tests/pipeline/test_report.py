@@ -2,6 +2,7 @@ import json
 import math
 import random
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import msgspec
@@ -14,7 +15,9 @@ from cotpress.pipeline import report as pages
 from cotpress.pipeline._report_examples import RATIOS, examples, tokens, visible
 from cotpress.pipeline._report_figures import accuracy_figure, ratio_figure
 from cotpress.pipeline._report_rows import in_order, original_of, series
+from cotpress.pipeline._report_verified import survival
 from cotpress.pipeline._report_words import headline, warnings
+from cotpress.pipeline.budgets import prepared, whole_data
 from cotpress.pipeline.compress import compress
 from cotpress.records import EvalRow, Grade, Percentile, Problem, ScoredTrace, Trace
 
@@ -301,6 +304,16 @@ def test_names_of_curves_do_not_lie_on_one_another():
     assert all(above - below >= 16 for below, above in pairwise(shifts))
 
 
+def test_a_long_name_loses_its_middle_and_stays_within_the_figure():
+    scorers = "llmlingua2:microsoft/llmlingua-2-xlm-roberta-large-meetingbank", "cts:runs/a-reference-model,condition=boxed"
+    rows = [row("tokenskip", 0.3, 0.9 + i / 50, 30.0, scorer=scorer) for i, scorer in enumerate(scorers)]
+    curves = series([*rows, row("original", None, 0.97, 108.6)])
+    figure = accuracy_figure(curves)
+    assert [trace["name"] for trace in ratio_figure(curves)["data"]] == [trace["name"] for trace in figure["data"]][:2]
+    assert [len(trace["name"]) for trace in figure["data"]] == [33, 33, 8]
+    assert {label["xanchor"] for label in figure["layout"]["annotations"]} == {"left"}
+
+
 def test_no_ratio_figure_is_drawn_where_no_ratio_was_asked_for():
     assert ratio_figure(series([row("original", None), row("be-concise", None)])) is None
 
@@ -313,6 +326,39 @@ def test_the_page_keeps_at_every_ratio_exactly_what_compress_keeps(seed, unit, p
         kept = [i for i, first in enumerate(shown.first) if first <= cut.ratio]
         assert "".join(scored.segments[i] for i in kept) == cut.reasoning
         assert sum(scored.n_tokens[i] for i in kept) == cut.n_tokens
+
+
+@given(
+    st.integers(0, 10_000),
+    st.sampled_from(["number", "token", "word"]),
+    st.sampled_from(["trace", "window", "dataset"]),
+    st.sampled_from([None, 1, 3, 8]),
+)
+def test_the_page_cuts_as_the_compressed_file_was_cut(seed, unit, budget, longest_run):
+    scored = [scored_trace(number, unit, seed=seed) for number in range(4)]
+    held = [prepared(one, budget, longest_run) for one in scored]
+    ratios = [0.35, 0.5, 0.7, 0.9]
+    allowed = whole_data(held, ratios) if budget == "dataset" else None
+    how = {"budget": budget, "longest_run": longest_run}
+    cuts = [msgspec.structs.replace(cut, **how) for cut in compress(held, ratios, allowed=allowed)]
+    found = survival(cuts)
+    for cut in cuts:
+        one = next(one for one in scored if one.key == cut.trace.key)
+        shown = tokens(one, found)
+        assert shown.only == ([*ratios, 1.0] if budget == "dataset" else [])
+        kept = [i for i, first in enumerate(shown.first) if first <= cut.ratio]
+        assert "".join(one.segments[i] for i in kept) == cut.reasoning
+        assert ("--longest-run" in shown.how) == (longest_run is not None)
+        assert ("--budget" in shown.how) == (budget != "trace")
+
+
+def test_the_cuts_of_another_scorer_say_nothing_of_these_scores():
+    scored = scored_trace(0)
+    other = msgspec.structs.replace(scored, scorer="other")
+    (cut,) = compress([prepared(other, "window", 1)], [0.5])
+    found = survival([msgspec.structs.replace(cut, budget="window", longest_run=1)])
+    assert tokens(scored, found) == tokens(scored)
+    assert tokens(other, found) != tokens(other)
 
 
 def test_problems_are_chosen_by_hash_whatever_their_order_and_counted():
@@ -393,6 +439,14 @@ def test_json_holds_every_row_as_it_was_and_where_it_comes_from():
     assert made["version"] == "0.1.0"
     assert made["command"] == ORIGIN.command
     assert made["sources"][0] == {"file": "eval.jsonl", "hash": "0a1b", "meta": ORIGIN.sources[0].meta}
+
+
+def test_where_a_file_comes_from_is_told_with_grouped_options_one_by_one_and_what_is_off_left_out():
+    sampling = {"max_tokens": 256, "latents": None, "legal_latents": False}
+    meta = {"verb": "eval", "options": {"latents": [0, 1], "sampling": sampling}, "counts": {"dropped": {"wrong": 3}}}
+    source = pages.Source("eval.jsonl", "0" * 16, meta)
+    told = pages.as_markdown(pages.report(sample_rows(), [], origin=replace(ORIGIN, sources=(source,))))
+    assert "- eval.jsonl: `eval --latents 0 1 --max-tokens 256; left out: 3 wrong`" in told
 
 
 def test_markdown_holds_headline_warnings_table_and_commands():

@@ -16,7 +16,8 @@ from typing import TypeVar
 import msgspec
 
 from cotpress.pipeline._report_rows import setting_order
-from cotpress.pipeline._report_verified import Survival
+from cotpress.pipeline._report_verified import Cuts, Survival
+from cotpress.pipeline.budgets import WINDOW, prepared
 from cotpress.pipeline.compress import above_percentile, budget, keeping_order, within_budget
 from cotpress.records import Problem, ScoredTrace, Trace
 
@@ -58,6 +59,10 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
     """(ratio, nats) that the conclusion lost, by `cotpress verify`."""
     chosen: float | None = None
     """The ratio that `compress --keep-answer` chose for this very trace."""
+    only: list[float] = []
+    """The ratios at which the cut is known; empty: all of `RATIOS`."""
+    how: str
+    """How it is cut, in words."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +82,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """The answer that the grader read, or why there is none."""
     samples: int
     """How many samples there are; the first is shown."""
+    latents: int | None = None
+    """How many latent tokens were forced; None: none were."""
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,17 +165,20 @@ def _example(scored: list[ScoredTrace], traces: list[Trace], second: dict[str, S
         answer=visible(problem.answer),
         tokens=tokens(scored[0], verified) if scored else None,
         answers=_answers(traces),
-        other=tokens(other) if other else None,
+        other=tokens(other, verified) if other else None,
     )
 
 
 def tokens(scored: ScoredTrace, verified: Survival | None = None) -> Tokens:
-    """What the page needs to show one scored reasoning at each of `RATIOS`."""
-    verified = verified or Survival()
-    order = keeping_order(scored)
-    first = [RATIOS[-1]] * len(order)
-    for ratio in reversed(RATIOS):
-        for i in above_percentile(scored, ratio) if scored.percentile else within_budget(scored, order, ratio):
+    """What the page needs to show one scored reasoning at each of `RATIOS`, cut as `verified` says it was."""
+    cuts = (verified or Survival()).of(scored)
+    held = scored if scored.percentile else prepared(scored, cuts.budget, cuts.longest_run)
+    order = keeping_order(held)
+    known = sorted({*cuts.rooms, 1.0}) if cuts.rooms else RATIOS
+    first = [known[-1]] * len(order)
+    for ratio in reversed(known):
+        room = cuts.rooms.get(ratio)
+        for i in above_percentile(held, ratio) if held.percentile else within_budget(held, order, ratio, room):
             first[i] = ratio
     shades = [0] * len(order)
     for rank, i in enumerate(sorted(range(len(order)), key=scored.importance.__getitem__)):
@@ -178,26 +188,42 @@ def tokens(scored: ScoredTrace, verified: Survival | None = None) -> Tokens:
         model=visible(scored.trace.model),
         segments=[visible(segment) for segment in scored.segments],
         n_tokens=scored.n_tokens,
-        protected=scored.protected,
+        protected=held.protected,
         importance=[float(f"{value:.4g}") for value in scored.importance],
         shades=shades,
         first=first,
-        budgets=[] if scored.percentile else [budget(scored, ratio) for ratio in RATIOS],
+        budgets=[] if scored.percentile or cuts.rooms else [budget(scored, ratio) for ratio in RATIOS],
         conclusion=visible(scored.trace.conclusion),
         given=scored.given or [],
         alone=scored.alone or [],
-        losses=verified.by_trace.get(scored.key, []),
-        chosen=verified.chosen_of.get(scored.key),
+        losses=cuts.losses,
+        chosen=cuts.chosen,
+        only=known if cuts.rooms else [],
+        how=_how(scored, cuts),
     )
+
+
+def _how(scored: ScoredTrace, cuts: Cuts) -> str:
+    """How a trace is cut, in words: the end of the sentence `Each ratio keeps …`."""
+    if scored.percentile:
+        return "what lies above the released percentile"
+    spent = {
+        "trace": "as many of the most important tokens of this trace as fit",
+        "window": f"the same share of every window of {WINDOW} tokens (--budget window)",
+        "dataset": "what lies above one threshold for all traces (--budget dataset)",
+    }[cuts.budget]
+    gaps = "" if cuts.longest_run is None else f", and drops at most {cuts.longest_run} in a row (--longest-run)"
+    return spent + gaps
 
 
 def _answers(traces: Iterable[Trace]) -> list[Answer]:
     """The first sample of every setting, in the order of the table."""
-    settings: dict[tuple[str, str, float | None], list[Trace]] = {}
+    settings: dict[tuple[str, str, float | None, int], list[Trace]] = {}
     for trace in traces:
-        settings.setdefault((trace.method, trace.model, trace.ratio), []).append(trace)
+        forced = -1 if trace.latents is None else trace.latents
+        settings.setdefault((trace.method, trace.model, trace.ratio, forced), []).append(trace)
     found = []
-    for key in sorted(settings, key=lambda key: setting_order(*key)):
+    for key in sorted(settings, key=lambda key: (*setting_order(*key[:3]), key[3])):
         trace = min(settings[key], key=lambda one: one.sample)
         grade = trace.grade
         found.append(
@@ -213,6 +239,7 @@ def _answers(traces: Iterable[Trace]) -> list[Answer]:
                 correct=grade.correct if grade else None,
                 read="not graded" if grade is None else grade.status if grade.answer is None else visible(grade.answer),
                 samples=len({one.sample for one in settings[key]}),
+                latents=trace.latents,
             )
         )
     return found

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cotpress.pipeline._report_rows import COMPARED, Series, is_reference, original_of, short
-from cotpress.pipeline._report_table import accuracy, p_value, ratio
+from cotpress.pipeline._report_table import accuracy, p_value, ratio, setting
 from cotpress.pipeline.baselines import CONTROLS
 from cotpress.pipeline.evaluate import ORIGINAL, TOLERANCE
 from cotpress.records import EvalRow
@@ -29,6 +29,8 @@ WIDTH, LINE, LETTER, GAP = 560, 16, 7.5, 12
 """Pixels: of the plot at full width, between two labels, of a letter in them, between a label and its point."""
 CROWD, LEGEND = 6, 70
 """Curves from which on not every name fits beside its curve, and the height of the legend that then names them."""
+LONGEST = 34
+"""Letters of a curve's name in a figure; of a longer one the middle is left out, and the table has all of it."""
 FLAT = 0.4
 """A detail panel is added where the methods and the original span less than this share of all accuracies."""
 LOWER, UPPER = (0.0, 0.36), (0.42, 1.0)
@@ -94,10 +96,14 @@ def _panels(rows: Sequence[EvalRow]) -> list[_Panel]:
 
 
 def _span(rows: Sequence[EvalRow]) -> tuple[float, float]:
-    """From which to which percent an axis runs that shows the intervals of `rows`: at least ten points, with some air."""
+    """From which to which percent an axis runs that shows the intervals of `rows`: at least ten points, with some air.
+
+    Beyond 0 and 100 there is nothing but the air that a mark at the edge needs.
+    """
     low, high = 100 * min(row.accuracy_low for row in rows), 100 * max(row.accuracy_high for row in rows)
     middle, half = (low + high) / 2, max(1.16 * (high - low) / 2, 5)
-    return max(middle - half, -3.0), min(middle + half, 103.0)
+    air = 0.06 * half
+    return max(middle - half, -air), min(middle + half, 100 + air)
 
 
 def _percent_axis(panel: _Panel) -> Figure:
@@ -113,11 +119,14 @@ def _shortest(curve: Series) -> EvalRow:
 
 
 def ratio_figure(curves: Sequence[Series]) -> Figure | None:
-    """Actual against requested ratio, with the diagonal and the band in which a request counts as met; None without any."""
+    """Actual against requested ratio, with the diagonal and the band in which a request counts as met; None without any.
+
+    At 1.0 nothing is asked for: a curve that has no other ratio, as those with latent tokens, is no request.
+    """
     data = []
     for curve, (colour, symbol) in zip(curves, styles(curves), strict=True):
         met = [row for row in curve.rows if row.ratio is not None and row.kept is not None and row.method not in CONTROLS]
-        if met:
+        if any(row.ratio != 1.0 for row in met):
             data.append(
                 {
                     **_marks(curve, colour, symbol),
@@ -180,7 +189,10 @@ def _accuracy_trace(curve: Series, colour: str, symbol: str, rows: Sequence[Eval
             [100 * row.accuracy_high for row in curve.rows],
             colour,
         ),
-        "text": [_point_name(row) if ratios and (alone or row is _shortest(curve)) else "" for row in curve.rows],
+        "text": [
+            _point_name(row) if ratios and (alone or row is _shortest(curve) or row.latents is not None) else ""
+            for row in curve.rows
+        ],
         "textposition": ["bottom right" if row is _shortest(curve) else "top left" for row in curve.rows],
         "textfont": {"size": 11, "color": colour},
         "customdata": [_hover(row, rows) for row in curve.rows],
@@ -199,7 +211,9 @@ def _bars(values: Sequence[float | None], lows: Sequence[float | None], highs: S
 
 
 def _point_name(row: EvalRow) -> str:
-    """The ratio beside a method's points; baselines, which are many, are told by hovering and by the table."""
+    """The ratio beside a method's points, or the number of forced latent tokens; other baselines are told by hovering."""
+    if row.latents is not None:
+        return str(row.latents)
     return "" if row.method in (ORIGINAL, *COMPARED) or row.ratio is None else ratio(row.ratio)
 
 
@@ -208,14 +222,20 @@ def _marks(curve: Series, colour: str, symbol: str) -> Figure:
     return {
         "type": "scatter",
         "mode": "lines+markers+text" if len(curve.rows) > 1 else "markers+text",
-        "name": html.escape(curve.label),
+        "name": html.escape(_abridged(curve.label)),
         "line": {"color": colour, "width": 1.25 if baseline else 2, "dash": "dash" if baseline else "solid"},
         "marker": {"color": colour, "symbol": symbol, "size": 8, "line": {"width": 2 if "open" in symbol else 0}},
     }
 
 
+def _abridged(label: str) -> str:
+    """A curve's name without its middle, where it is too long for a figure."""
+    half = (LONGEST - 1) // 2
+    return label if len(label) <= LONGEST else f"{label[:half]}…{label[-half:]}"
+
+
 def _hover(row: EvalRow, rows: Sequence[EvalRow]) -> str:
-    name = html.escape(row.method) + (f" at {ratio(row.ratio)}" if row.ratio is not None else "")
+    name = html.escape(row.method) + setting(row)
     of = "" if row.kept is None or (original := original_of(row, rows)) is None else f" of {original.mean_tokens:.1f}"
     lines = [
         f"<b>{name}</b> ({html.escape(short(row.model))})",
@@ -251,7 +271,8 @@ def _line(x0: float, y0: float, x1: float, y1: float) -> Figure:
 def _labels(curves: Sequence[tuple[Series, str]], panel: _Panel, x_max: float, height: float) -> list[Figure]:
     """The name of each curve in its colour: left of its shortest point, an original's on its line; raised where two overlap.
 
-    Overlap is judged in pixels at the page's full width; narrow pages have a legend instead.
+    A name that has no room to the left of its point stands above it, from the axis on. Overlap is judged in pixels at the
+    page's full width; narrow pages have a legend instead.
     """
     per_token, per_point = WIDTH / x_max, height / (panel.between[1] - panel.between[0])
     labels: list[Figure] = []
@@ -259,22 +280,25 @@ def _labels(curves: Sequence[tuple[Series, str]], panel: _Panel, x_max: float, h
     for curve, colour in sorted(curves, key=lambda named: _shortest(named[0]).accuracy):
         end = _shortest(curve)
         original = curve.reference
-        length = LETTER * len(curve.label)
-        left = 6.0 if original else end.mean_tokens * per_token - GAP - length
-        bottom = per_point * 100 * end.accuracy + (LINE / 2 if original else 0)
+        name = _abridged(curve.label)
+        length = LETTER * len(name)
+        left = end.mean_tokens * per_token - GAP - length
+        at_axis = original or left < 0
+        left = 6.0 if at_axis else left
+        bottom = per_point * 100 * end.accuracy + (0 if not at_axis else LINE / 2 if original else LINE)
         while any(left < right and left + length > start and abs(bottom - level) < LINE for start, right, level in taken):
             bottom += 1
         taken.append((left, left + length, bottom))
         labels.append(
             {
-                "x": 0 if original else end.mean_tokens,
+                "x": 0 if at_axis else end.mean_tokens,
                 "y": 100 * end.accuracy,
                 "yref": panel.axis,
-                "text": f"<b>{html.escape(curve.label)}</b>",
+                "text": f"<b>{html.escape(name)}</b>",
                 "font": {"color": colour, "size": 12.5},
                 "showarrow": False,
-                "xanchor": "left" if original else "right",
-                "xshift": left if original else -GAP,
+                "xanchor": "left" if at_axis else "right",
+                "xshift": left if at_axis else -GAP,
                 "yshift": bottom - per_point * 100 * end.accuracy,
             }
         )

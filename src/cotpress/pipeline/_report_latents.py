@@ -6,6 +6,7 @@ from itertools import islice
 
 from cotpress import latent_tokens
 from cotpress.pipeline._report_examples import visible
+from cotpress.pipeline._report_table import percent
 from cotpress.pipeline.latents import CONTROLS
 from cotpress.records import Trace
 
@@ -43,6 +44,31 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Worth:
+    """What the codebook is worth, by held-out reasoning tokens that come out right; shares of 1."""
+
+    own: float
+    """From a trace's own codes."""
+    other: float
+    """From the codes of another trace: only what exceeds this comes from the codes."""
+    position: float
+    """By guessing the most frequent token of each position, and of all."""
+    unigram: float
+    perplexity: float
+    """How many codes an even use of the same entropy would have."""
+
+    def sentence(self, total: int) -> str:
+        """The same in words, for a codebook of `total` codes."""
+        return (
+            f"From its own codes {percent(self.own)} of the tokens of a held-out reasoning come out right, from the codes of"
+            f" another one {percent(self.other)}: only the difference comes from the codes. Guessing the most frequent token of"
+            f" each position gets {percent(self.position)}, the most frequent of all {percent(self.unigram)}."
+            f" Used as they are, the {total} codes tell apart as much as {self.perplexity:.1f} evenly used ones would"
+            " (perplexity)."
+        )
+
+
+@dataclass(frozen=True)
 class Latents:
     """The section of the page."""
 
@@ -51,6 +77,7 @@ class Latents:
     """Size of the codebook."""
     used: int
     answers: list[Answer]
+    worth: Worth
 
 
 def chosen(traces: Iterable[Trace]) -> Iterator[Trace]:
@@ -59,10 +86,11 @@ def chosen(traces: Iterable[Trace]) -> Iterator[Trace]:
     return islice(free, ANSWERS)
 
 
-def section(codes: Sequence[Code], answers: Iterable[tuple[Trace, Sequence[str]]]) -> Latents:
+def section(codes: Sequence[Code], answers: Iterable[tuple[Trace, Sequence[str]]], worth: Worth) -> Latents:
     """Put together what is shown; with each answer comes the text that each of its codes is decoded to."""
     used = sorted((code for code in codes if code.uses), key=lambda code: -code.uses)
-    return Latents([_visible(code) for code in used[:CODES]], len(codes), len(used), [_answer(*pair) for pair in answers])
+    shown = [_visible(code) for code in used[:CODES]]
+    return Latents(shown, len(codes), len(used), [_answer(*pair) for pair in answers], worth)
 
 
 def _visible(code: Code) -> Code:

@@ -121,8 +121,9 @@ def tasks_of(rows: Iterable[EvalRow]) -> list[str]:
 
 
 def short(model: str) -> str:
-    """The last part of a model's path or spec: `hf:org/name` and `runs/name` -> `name`."""
-    return PurePosixPath(model).name or model
+    """The last part of a model's path or spec: `hf:org/name` -> `name`; of a folder called `model` two: `cts/model`."""
+    path = PurePosixPath(model.removeprefix("hf:"))
+    return str(PurePosixPath(path.parent.name, path.name)) if path.name == "model" else path.name or model
 
 
 def original_of(row: EvalRow, rows: Iterable[EvalRow]) -> EvalRow | None:

@@ -33,6 +33,13 @@ def ratio(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.1f}" if round(value, 1) == value else f"{value:g}"
 
 
+def setting(row: EvalRow) -> str:
+    """What a row was asked for, to follow its name: ` at 0.5`, `, 2 forced`, or nothing."""
+    if row.latents is not None:
+        return f", {row.latents} forced"
+    return "" if row.ratio is None else f" at {ratio(row.ratio)}"
+
+
 def missed(row: EvalRow) -> bool:
     """Whether the actual ratio is further than `TOLERANCE` from the one asked for.
 
@@ -65,10 +72,10 @@ def table(rows: Sequence[EvalRow]) -> Table:
     columns: list[tuple[str, bool, list[str]]] = [
         ("method", True, [row.method for row in rows]),
         ("ratio asked", False, [ratio(row.ratio) for row in rows]),
-        ("actual ratio [95 %]", False, [kept(row) for row in rows]),
-        ("of own 1.0", False, [NOTHING if row.kept_own is None else f"{row.kept_own:.3f}" for row in rows]),
+        ("actual ratio [95\u00a0%]", False, [kept(row) for row in rows]),
+        ("of own 1.0", False, [NOTHING if row.kept_own is None or row.ratio == 1.0 else f"{row.kept_own:.3f}" for row in rows]),
         ("n", False, [str(row.n) for row in rows]),
-        ("accuracy [95 %]", False, [accuracy(row) for row in rows]),
+        ("accuracy [95\u00a0%]", False, [accuracy(row) for row in rows]),
         ("p", False, [p_value(row) for row in rows]),
         ("reasoning tokens", False, [f"{row.mean_tokens:.1f}" for row in rows]),
         ("all tokens", False, [f"{row.mean_total_tokens:.1f}" for row in rows]),

@@ -1,44 +1,63 @@
-"""What `cotpress verify` found, for the page: the likelihood that conclusions lose, and ratios chosen by it."""
+"""How traces were cut and what `cotpress verify` found, for the page: likelihood that conclusions lose, ratios chosen by it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from statistics import median, quantiles
 
 from cotpress.pipeline._report_figures import COLOURS, HEIGHT, MUTED, Figure, _axis, _layout
-from cotpress.records import CompressedTrace
+from cotpress.records import Budget, CompressedTrace, ScoredTrace
+
+
+@dataclass
+class Cuts:
+    """What is known of the cuts of one scored trace."""
+
+    budget: Budget = "trace"
+    longest_run: int | None = None
+    losses: list[tuple[float, float]] = field(default_factory=list)
+    """(ratio, nats) that the conclusion lost."""
+    chosen: float | None = None
+    """The ratio that was chosen for this very trace."""
+    rooms: dict[float, int] = field(default_factory=dict)
+    """Tokens kept at each ratio, where one threshold for all traces decided it."""
 
 
 @dataclass
 class Survival:
-    """Losses in nats by ratio, and each trace's."""
+    """Losses in nats by ratio, and each trace's cuts."""
 
     reference: str = ""
     by_ratio: dict[float, list[float]] = field(default_factory=dict)
     without: list[float] = field(default_factory=list)
     """Losses when all of the reasoning is dropped, one per cut."""
-    by_trace: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
-    """(ratio, loss) by trace key."""
+    cuts: dict[tuple[str, str], Cuts] = field(default_factory=dict)
+    """By scorer and trace key."""
     chosen: dict[float, int] = field(default_factory=dict)
     """How many traces were given a ratio of their own, by ratio."""
-    chosen_of: dict[str, float] = field(default_factory=dict)
-    """The ratio of such a trace, by its key."""
     threshold: float | None = None
+
+    def of(self, scored: ScoredTrace) -> Cuts:
+        """The cuts of a scored trace; ordinary ones where nothing is known of it."""
+        return self.cuts.get((scored.scorer, scored.key), Cuts())
 
 
 def survival(cuts: Iterable[CompressedTrace]) -> Survival:
     """Collect what was verified or chosen; memory grows by a few numbers per cut."""
     found = Survival()
     for cut in cuts:
+        own = found.cuts.setdefault((cut.scorer, cut.trace.key), Cuts(cut.budget, cut.longest_run))
+        if cut.budget == "dataset":
+            own.rooms[cut.ratio] = cut.n_tokens
         if cut.keep_answer is not None:
             found.chosen[cut.ratio] = found.chosen.get(cut.ratio, 0) + 1
-            found.chosen_of[cut.trace.key] = cut.ratio
+            own.chosen = cut.ratio
             found.threshold = cut.keep_answer
         if cut.verified is None:
             continue
         found.reference = cut.verified.reference
         found.by_ratio.setdefault(cut.ratio, []).append(cut.verified.loss)
         found.without.append(cut.verified.full - cut.verified.none)
-        found.by_trace.setdefault(cut.trace.key, []).append((cut.ratio, round(cut.verified.loss, 3)))
+        own.losses.append((cut.ratio, round(cut.verified.loss, 3)))
     return found
 
 
@@ -106,6 +125,7 @@ def chosen_figure(found: Survival) -> Figure | None:
                 "type": "bar",
                 "x": [f"{ratio:g}" for ratio in ratios],
                 "y": [found.chosen[ratio] for ratio in ratios],
+                "width": 0.6,
                 "marker": {"color": COLOURS[0]},
                 "hovertemplate": "ratio %{x}: %{y} traces<extra></extra>",
             }

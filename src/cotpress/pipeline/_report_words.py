@@ -7,7 +7,7 @@ accuracy is at most `TOLERATED` below the original's and not significantly diffe
 from collections.abc import Callable, Iterable, Sequence
 
 from cotpress.pipeline._report_rows import Series, is_reference, original_of, series, short, tasks_of
-from cotpress.pipeline._report_table import MISS, accuracy, missed, p_value, percent, ratio
+from cotpress.pipeline._report_table import MISS, accuracy, missed, p_value, percent, ratio, setting
 from cotpress.pipeline.evaluate import TOLERANCE
 from cotpress.records import EvalRow
 
@@ -59,9 +59,10 @@ def _finding(curve: Series, rows: Sequence[EvalRow], *, named: bool, on_task: bo
     holding = [row for row in shorter if _holds(row, original_of(row, rows))]
     best = min(holding, key=lambda row: row.mean_tokens) if holding else max(shorter, key=lambda row: row.accuracy)
     original = original_of(best, rows)
-    at = f"at ratio {ratio(best.ratio)}" if best.ratio is not None else "without a ratio in the prompt"
-    who = curve.label if named or best.ratio is None else "the model"
-    start = f"{at} {who} reasons in"
+    free = all(row.ratio == 1.0 for row in curve.rows)  # it was asked for nothing, as models with latent tokens are
+    at = "" if free else f"at ratio {ratio(best.ratio)} " if best.ratio is not None else "without a ratio in the prompt "
+    who = curve.label if named or free or best.ratio is None else "the model"
+    start = f"{at}{who} reasons in"
     if original is None or best.kept is None:
         found = f"{start} {best.mean_tokens:.0f} tokens; accuracy {accuracy(best)}, with no original beside it."
     else:
@@ -137,9 +138,7 @@ def _named(rows: Sequence[EvalRow]) -> list[tuple[str, EvalRow]]:
     """Each row with what to call it in a sentence: `tokenskip at 0.5`, and on which task where there are several."""
     on = len(tasks_of(rows)) > 1
     return [
-        (curve.label + (f" at {ratio(row.ratio)}" if row.ratio is not None else "") + (f" on {row.task}" if on else ""), row)
-        for curve in series(rows)
-        for row in curve.rows
+        (curve.label + setting(row) + (f" on {row.task}" if on else ""), row) for curve in series(rows) for row in curve.rows
     ]
 
 

@@ -20,10 +20,16 @@ import numpy as np
 
 from cotpress.errors import CotpressError
 from cotpress.pipeline.compress import keeping_order
-from cotpress.records import ScoredTrace
+from cotpress.records import Budget, ScoredTrace
 
 WINDOW = 64
 """Target-model tokens of a window: a step or two of a reasoning."""
+
+
+def prepared(scored: ScoredTrace, budget: Budget = "trace", longest_run: int | None = None) -> ScoredTrace:
+    """The trace as `compress` cuts it under these choices; for `dataset` it also needs what `whole_data` allows."""
+    held = scored if longest_run is None else without_long_gaps(scored, longest_run)
+    return even(held) if budget == "window" else held
 
 
 def even(scored: ScoredTrace) -> ScoredTrace:

@@ -8,8 +8,10 @@ figures that can be zoomed and read point by point without a network.
 
 import base64
 import hashlib
+from collections import ChainMap
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from operator import itemgetter
 from statistics import mean, median
 from typing import Any, NamedTuple
 
@@ -91,6 +93,7 @@ def as_json(report: Report) -> str:
         "warnings": warnings(report.rows),
         **({"comparison": report.comparison} if report.comparison else {}),
         **({"verified": _losses(report.verified)} if report.verified.by_ratio else {}),
+        **({"latents": _codebook(report.latents)} if report.latents else {}),
         **asdict(report.origin),
     }
     return msgspec.json.format(msgspec.json.encode(content), indent=2).decode() + "\n"
@@ -112,6 +115,8 @@ def as_markdown(report: Report) -> str:
     for title, titles, lines in _more_tables(report):
         drawn = [titles, ["---"] * len(titles), *lines]
         parts += [f"## {_plain(title)}", "\n".join("| " + " | ".join(map(_plain, line)) + " |" for line in drawn)]
+    if report.latents:
+        parts += ["## What the latent tokens stand for", report.latents.worth.sentence(report.latents.total)]
     parts.append("\n".join(f"- {sentence}" for sentence in (FOOTNOTES if rows else ())))
     made = [("This report", report.origin.command), *_sources(report.origin)]
     parts.append("\n".join(f"- {_plain(what)}: {_code(command)}" for what, command in made))
@@ -166,7 +171,8 @@ def _section(task: str, rows: list[EvalRow], number: int) -> dict[str, Any]:
     if (asked := ratio_figure(curves)) is not None:
         figures[f"ratio-{number}"] = asked
     detailed = "yaxis2" in figures[f"accuracy-{number}"]["layout"]
-    return {"task": task, "number": number, "figures": figures, "detailed": detailed, "table": table(rows)}
+    forced = any(row.latents is not None for row in rows)
+    return {"task": task, "number": number, "figures": figures, "detailed": detailed, "forced": forced, "table": table(rows)}
 
 
 def _title(report: Report) -> str:
@@ -220,6 +226,11 @@ def _losses(found: Survival) -> list[dict[str, float]]:
     ]
 
 
+def _codebook(latents: Latents) -> dict[str, Any]:
+    """What the codebook is worth and what its most used codes stand for; answers stay in the page."""
+    return {"codebook": latents.total, "used": latents.used, **asdict(latents.worth), "codes": latents.codes}
+
+
 def _sources(origin: Origin) -> list[tuple[str, str]]:
     """Each file that was read, with how it was made and what was left out there, by its meta file."""
     return [(source.file, _made(source.meta)) for source in origin.sources]
@@ -228,10 +239,10 @@ def _sources(origin: Origin) -> list[tuple[str, str]]:
 def _made(meta: dict[str, Any]) -> str:
     """`eval --limit 500 --model tiny …; left out: 2 without an answer`, in one line."""
     parts = [str(meta.get("verb", "no meta file beside it"))]
-    for key, value in sorted(meta.get("options", {}).items()):
-        if isinstance(value, dict):
-            value = [f"{name}={one}" for name, one in value.items()]
-        if value not in (None, [], ""):
+    options = meta.get("options", {})
+    grouped = ChainMap(options, *(value for value in options.values() if isinstance(value, dict)))
+    for key, value in sorted(grouped.items(), key=itemgetter(0)):
+        if value not in (None, False, [], "") and not isinstance(value, dict):
             parts += [f"--{key.replace('_', '-')}", *map(str, value if isinstance(value, list) else [value])]
     dropped = meta.get("counts", {}).get("dropped", {})
     left_out = f"; left out: {', '.join(f'{count} {why}' for why, count in dropped.items())}" if dropped else ""

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from cyclopts import Parameter
@@ -13,10 +13,8 @@ from cotpress.errors import CotpressError
 from cotpress.pipeline import budgets
 from cotpress.pipeline import compress as stage
 from cotpress.pipeline.keep_answer import keep_answer as choose
-from cotpress.records import CompressedTrace, ScoredTrace, check_ratio
+from cotpress.records import Budget, CompressedTrace, ScoredTrace, check_ratio
 from cotpress.verbs.common import make, say
-
-Budget = Literal["trace", "window", "dataset"]
 
 
 class RatioSummary(msgspec.Struct):
@@ -83,21 +81,20 @@ def _cut(scored: Path, ratios: list[float], budget: Budget, longest_run: int | N
     """Every trace at every ratio."""
     over: Counter[str] = Counter()
     summaries = [RatioSummary(ratio) for ratio in ratios]
+    how: dict[str, Any] = {"budget": budget} if budget != "trace" else {}
+    how |= {"longest_run": longest_run} if longest_run is not None else {}
 
     def traces() -> Iterator[ScoredTrace]:
         for one in storage.read(scored, ScoredTrace):
-            held = one if longest_run is None else budgets.without_long_gaps(one, longest_run)
-            yield budgets.even(held) if budget == "window" else held
+            yield budgets.prepared(one, budget, longest_run)
 
     def cuts(items: Iterable[ScoredTrace], _: Counter[str]) -> Iterator[CompressedTrace]:
         allowed = budgets.whole_data(traces(), ratios) if budget == "dataset" else None
         for cut in summarised(stage.compress(items, ratios, method=method, allowed=allowed, counts=over), summaries):
             summaries[ratios.index(cut.ratio)].n_over_budget = over[f"{stage.OVER_BUDGET} at {cut.ratio:g}"]
-            yield cut
+            yield msgspec.structs.replace(cut, **how) if how else cut
 
-    options: dict[str, Any] = {"scored": storage.hash_file(scored), "ratios": ratios, "method": method}
-    options |= {"budget": budget} if budget != "trace" else {}
-    options |= {"longest_run": longest_run} if longest_run is not None else {}
+    options: dict[str, Any] = {"scored": storage.hash_file(scored), "ratios": ratios, "method": method, **how}
     total = len(ratios) * sum(1 for _ in storage.lines(scored))
     extra = {"ratios": summaries}
     make(out, CompressedTrace, cuts, traces(), verb="compress", options=options, total=total, extra=extra)

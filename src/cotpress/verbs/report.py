@@ -12,9 +12,9 @@ from cyclopts import Parameter
 
 from cotpress import __version__, plugins, storage
 from cotpress.errors import CotpressError, MissingExtra
-from cotpress.latent.about import code_uses
+from cotpress.latent.about import about, code_uses
 from cotpress.pipeline import report as pages
-from cotpress.pipeline._report_latents import Code, Latents, chosen, section
+from cotpress.pipeline._report_latents import Code, Latents, Worth, chosen, section
 from cotpress.pipeline._report_scorers import Comparison, compare
 from cotpress.records import CompressedTrace, EvalRow, ScoredTrace, Trace
 from cotpress.verbs.common import say
@@ -40,7 +40,8 @@ def report(
         What `cotpress score` wrote: the page then shows, token by token, what each ratio drops. Of two files on the same
         traces it compares the scorers, with or without anything evaluated.
     verified
-        What `cotpress verify` (or `compress --keep-answer`) wrote: the page then shows what the conclusions lose.
+        What `cotpress verify` or `compress` wrote of those traces: the page then shows what the conclusions lose, and cuts as
+        it was cut there (--budget, --longest-run, --keep-answer).
     vqvae
         What `cotpress train-vqvae` wrote: the page then shows what each latent token stands for, and decodes those of answers.
     out
@@ -90,15 +91,17 @@ def report(
 
 def _latents(vqvae: Path, evals: Sequence[Path]) -> Latents:
     """What the codes stand for, and some answers decoded; needs torch only where an answer has codes."""
+    last = about(vqvae).figures[-1]
+    worth = Worth(last.reasoning, last.other_codes, last.position, last.unigram, last.perplexity)
     codes = [Code(use.code, use.uses, use.decoded, use.chunks) for use in code_uses(vqvae)]
     answers = list(chosen(chain.from_iterable(storage.read(path, Trace) for path in evals)))
     if not answers:
-        return section(codes, ())
+        return section(codes, (), worth)
     for package in ("torch", "transformers", "safetensors"):
         plugins.require(package, "cotpress report --vqvae")
     from cotpress.latent.explain import explained
 
-    return section(codes, explained(vqvae, answers))
+    return section(codes, explained(vqvae, answers), worth)
 
 
 def _comparison(scored: list[Path]) -> Comparison:
