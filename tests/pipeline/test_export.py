@@ -12,10 +12,11 @@ import torch
 from build_fixtures import make_examples
 from train_fixtures import CHATML, make_model
 
-from cotpress import latent_tokens
+from cotpress import latent_tokens, plugins
 from cotpress.errors import CotpressError
 from cotpress.models.hf import load
 from cotpress.pipeline import chat_template
+from cotpress.pipeline._model_card import model_card
 from cotpress.pipeline.export import export, read_about, served_ids
 from cotpress.pipeline.train import TrainOptions, train
 from cotpress.records import EvalRow
@@ -129,7 +130,10 @@ def test_latent_tokens_go_along_whole(base, tmp_path):
         assert here.text_ids(word) == there.text_ids(word) == [here.text_ids(word)[0]]
     assert here.torch_model.get_input_embeddings().weight.shape[0] >= len(here.tokenizer)
     assert torch.allclose(logits(here), logits(there), atol=1e-5)
-    assert "ratios trained: none, so nothing says that it obeys one" in (tmp_path / "out" / "README.md").read_text()
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "ratios trained: none, so nothing says that it obeys one" in card
+    assert "may write the beginning of its reasoning as latent tokens" in card
+    assert "of which it\nknows 4. How many is its own choice" in card
 
 
 # --- the model card --------------------------------------------------------------------------------------------------
@@ -164,9 +168,26 @@ def test_the_card_says_base_method_ratios_figures_licence_and_how_to_serve(adapt
     assert "- method: tokenskip, tokens scored by surprisal; lora fine-tuning on 8 examples" in card
     assert "- ratios trained: 0.8, 0.5" in card
     assert "| sums | tokenskip | 0.50 | 200 | 90.0% [85.0, 93.0] | 54.7 | 0.51 | 1.0% |" in card
-    assert "licence" in card or "not known to cotpress" in card
+    assert "- data: sums (problems: not known to cotpress; say it here)" in card
     assert "vllm serve short" in card
     assert '"chat_template_kwargs": {"compression_ratio": 0.5}' in card
+
+
+def test_the_card_claims_a_ratio_only_where_one_below_1_was_taught(adapter):
+    taught = trained(adapter)
+    assert "set per request" in model_card("m", {"medium": 0.6}, taught)
+    whole = model_card("m", {"medium": 1.0}, msgspec.structs.replace(taught, ratios=[1.0]))
+    assert "set per request" not in whole
+    assert "A model that reasons at full length" in whole
+
+
+def test_the_card_knows_the_licence_of_every_task_that_brings_its_problems(adapter):
+    named = [name for name in plugins.available("tasks") if name != "jsonl"]
+    known = {"prosqa:prosqa_valid.json": "MIT", "prosqa,control=twins": "made by cotpress, Apache-2.0"}
+    card = model_card("m", {"medium": 0.6}, msgspec.structs.replace(trained(adapter), tasks=[*named, *known]))
+    assert "not known to cotpress" not in card
+    for task, licence in known.items():
+        assert f"- data: {task} (problems: {licence})" in card
 
 
 def test_a_base_of_the_hub_is_named_for_the_hub(adapter, tmp_path):

@@ -1,18 +1,25 @@
 """The README.md of an exported model: what it is, what shorter reasoning costs, how it is served."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cotpress.pipeline._train_options import TrainSummary
 from cotpress.records import EvalRow, ratio_tag
 
+OURS = "made by cotpress, Apache-2.0"
+
 LICENCES = {
-    "arithmetic": "made by cotpress, Apache-2.0",
+    "arithmetic": OURS,
     "gsm-symbolic": "made by reasoning-gym, Apache-2.0",
     "gsm8k": "MIT",
     "math500": "MIT",
+    "maze": OURS,
+    "prontoqa": OURS,
+    "prosqa": OURS,
+    "prosqa:": "MIT",
 }
-"""Of the problems of the tasks; the reasoning is the base model's own, under its licence."""
+"""Of the problems of the tasks; a name with a colon is that of a file in the released format."""
 
 HEAD = """\
 ---
@@ -23,9 +30,21 @@ tags: [cotpress, chain-of-thought-compression]
 
 # {name}
 
+{what}
+"""
+
+SHORTER = """\
 A model whose reasoning length is set per request: `compression_ratio` (above 0, at most 1, two decimals) asks for that
 fraction of the reasoning tokens; without it the model reasons at full length. `reasoning_effort` stands for: {efforts}.
+"""
 
+LATENT = """\
+A model that may write the beginning of its reasoning as latent tokens, `<boLatent><|latent_3|>…<eoLatent>`, of which it
+knows {codebook}. How many is its own choice. Its chat template takes `compression_ratio`, but it was taught none below 1.
+"""
+
+FULL = """\
+A model that reasons at full length. Its chat template takes `compression_ratio`, but it was taught none below 1.
 """
 
 SERVE = """
@@ -60,7 +79,7 @@ def model_card(name: str, efforts: Mapping[str, float], trained: TrainSummary | 
     head = HEAD.format(
         name=name,
         base_model=f"base_model: {base}\n" if on_hub else "",
-        efforts=", ".join(f"`{effort}` {ratio:g}" for effort, ratio in efforts.items()),
+        what=_what(efforts, trained),
     )
     ratio = efforts["medium"] if efforts["medium"] < 1 else 0.6
     serve = SERVE.format(name=name, ratio=f"{ratio:g}", tag=f"`{ratio_tag(ratio).strip()}` on a line of its own")
@@ -71,6 +90,13 @@ def model_card(name: str, efforts: Mapping[str, float], trained: TrainSummary | 
 UNTRAINED = "It was exported as it is: it was not trained with cotpress, so nothing says that it obeys the ratio."
 
 
+def _what(efforts: Mapping[str, float], trained: TrainSummary | None) -> str:
+    """What the model does, as far as its training says."""
+    if trained and not any(ratio < 1 for ratio in trained.ratios):
+        return LATENT.format(codebook=trained.codebook) if trained.codebook else FULL
+    return SHORTER.format(efforts=", ".join(f"`{effort}` {ratio:g}" for effort, ratio in efforts.items()))
+
+
 def _about(trained: TrainSummary, base: str) -> Iterator[str]:
     yield f"- base model: {base}"
     scorer = f", tokens scored by {trained.scorer.partition(':')[0]}" if trained.scorer else ""
@@ -79,8 +105,11 @@ def _about(trained: TrainSummary, base: str) -> Iterator[str]:
     ratios = ", ".join(f"{ratio:g}" for ratio in trained.ratios) or "none, so nothing says that it obeys one"
     yield f"- ratios trained: {ratios}"
     for task in trained.tasks:
-        licence = LICENCES.get(task.partition(":")[0], "not known to cotpress; say it here")
-        yield f"- data: {task} (problems: {licence}; reasoning: the base model's own words)"
+        name = re.split("[:,]", task)[0]
+        read = LICENCES.get(f"{name}:") if task.startswith(f"{name}:") else None
+        licence = read or LICENCES.get(name, "not known to cotpress; say it here")
+        yield f"- data: {task} (problems: {licence})"
+    yield "- reasoning: under the licence of the model that wrote it, which is the base model unless traces were imported"
 
 
 def _table(rows: Iterable[EvalRow]) -> Iterator[str]:
