@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cotpress.errors import CotpressError
 from cotpress.pipeline import keep_answer as choosing
 from cotpress.pipeline.keep_answer import keep_answer
-from cotpress.pipeline.verify import BATCH, NOT_READ, verify
+from cotpress.pipeline.verify import BATCH, NO_CONCLUSION, TOO_LONG, verify
 from cotpress.records import CompressedTrace, Problem, Trace, Verified
 
 
@@ -64,7 +64,10 @@ def test_a_conclusion_that_cannot_be_read_passes_unverified_and_counted() -> Non
     first, second = verify([unread, cut(1, 0.5)], length, "R", noted=noted)
     assert first == unread
     assert second.verified
-    assert noted == {NOT_READ: 1}
+    assert noted == {NO_CONCLUSION: 1}
+    (passed,) = verify([cut(1, 0.5)], lambda asked: [None] * len(asked), "R", noted=noted)
+    assert passed == cut(1, 0.5)
+    assert noted == {NO_CONCLUSION: 1, TOO_LONG: 1}
 
 
 def test_batches_change_nothing() -> None:

@@ -92,6 +92,14 @@ def test_traces_that_spell_latent_tokens_are_left_out_and_short_ones_stay_text(t
     assert [one.trace.problem.id for one in storage.read(there / "odd.mixed.jsonl", CompressedTrace)] == ["sum/0", "sum/2"]
 
 
+def test_reasonings_that_are_short_on_average_are_named_and_not_an_option_that_was_not_given(there, monkeypatch, capsys):
+    (there / "short.jsonl").write_bytes(msgspec.json.encode(make_trace(0, reasoning="1 + 1")) + b"\n")
+    assert cotpress(monkeypatch, "mix short.jsonl --vqvae vq --out short.mixed.jsonl") == 2
+    said = capsys.readouterr().err
+    assert "the 1 reasonings in short.jsonl have 3 tokens on average, less than one chunk of 16" in said
+    assert "--longest 3" not in said
+
+
 @pytest.mark.parametrize(
     ("command", "message"),
     [

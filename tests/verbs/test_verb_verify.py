@@ -51,7 +51,7 @@ def test_likelihoods_are_written_summed_up_and_the_ratio_chosen_by_them(
     verify(compressed, reference="r", out=verified, json=True)
     out, err = capsys.readouterr()
     assert [(one["ratio"], one["n"]) for one in json.loads(out)] == [(0.3, 3), (0.6, 3)]
-    assert "2 traces not verified" in err
+    assert "2 cuts not verified" in err
     cuts = list(storage.read(verified, CompressedTrace))
     assert [cut.verified is None for cut in cuts] == [True, True] + [False] * 6
     losses = [cut.verified.loss for cut in cuts if cut.verified]
@@ -99,6 +99,12 @@ def test_keep_answer_goes_with_no_other_choice(compressed: Path, tmp_path: Path,
         compress(compressed, keep_answer=1.0, out=tmp_path / "out.jsonl", **options)
     with pytest.raises(CotpressError, match="name the fractions of tokens to keep"):
         compress(compressed, out=tmp_path / "out.jsonl")
+
+
+def test_keep_answer_on_what_was_never_verified_is_refused(compressed: Path, tmp_path: Path) -> None:
+    with pytest.raises(CotpressError, match=r"no trace in .*compressed.jsonl is verified, so all would be kept whole"):
+        compress(compressed, keep_answer=1.0, out=tmp_path / "out.jsonl")
+    assert not (tmp_path / "out.jsonl").exists()
 
 
 def test_a_reference_that_gives_no_probabilities_is_one_sentence(

@@ -17,7 +17,8 @@ from cotpress.records import CompressedTrace, Trace, Verified
 BATCH = 64
 """Compressed traces whose conclusions are read together."""
 
-NOT_READ = "not verified (no conclusion, or too long for the reference model)"
+NO_CONCLUSION = "not verified (no conclusion)"
+TOO_LONG = "not verified (too long for the reference model)"
 
 
 class Likelihood(Protocol):
@@ -53,7 +54,7 @@ def verify(
         for cut in batch:
             shortened, full, none = (found[cut.trace.key, text] for text in _reasonings(cut))
             if shortened is None or full is None or none is None:
-                noted[NOT_READ] += 1
+                noted[TOO_LONG if cut.trace.conclusion.strip() else NO_CONCLUSION] += 1
                 yield cut
                 continue
             verified = Verified(

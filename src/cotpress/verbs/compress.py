@@ -102,6 +102,11 @@ def _cut(scored: Path, ratios: list[float], budget: Budget, longest_run: int | N
 
 def _choose(verified: Path, threshold: float, out: Path) -> None:
     """Each trace at a ratio of its own."""
+    if not any(cut.verified for cut in storage.read(verified, CompressedTrace)):
+        raise CotpressError(
+            f"no trace in {verified} is verified, so all would be kept whole: "
+            "give --keep-answer what `cotpress verify` wrote, with a reference model that can read them."
+        )
     summaries: list[RatioSummary] = []
     noted: Counter[str] = Counter()
     make(

@@ -72,6 +72,11 @@ def mix(
     if longest is None:
         lengths = [len(ends) for ends in model.token_ends([t.reasoning for t in storage.read(graded, Trace)])]
         longest = round(sum(lengths) / max(1, len(lengths)))
+        if replace == "ar" and codes != "none" and longest < known.shape.chunk:
+            raise CotpressError(
+                f"the {total} reasonings in {graded} have {longest} tokens on average, less than one chunk of "
+                f"{known.shape.chunk}: say with --longest how many may be replaced, or take longer ones."
+            )
     plan = stage.Plan(
         longest=longest,
         replace=replace,

@@ -61,7 +61,7 @@ def verify(compressed: Path, /, *, reference: str, out: Path, json: bool = False
         extra={"noted": noted},
     )
     for what, count in noted.items():
-        say(f"verify: {count} traces {what}")
+        say(f"verify: {count} cuts {what}")
     summaries = summarise(out)
     if json:
         print(msgspec.json.encode(summaries).decode())
