@@ -73,6 +73,7 @@ SCORED = msgspec.to_builtins(
         (json.dumps(SCORED | {"ends": [3, 1]}), "ends must rise"),
         (json.dumps(SCORED | {"n_tokens": [1, -1]}), "n_tokens must not be negative"),
         ('{"trace": "\\ud800"}', "JSON is malformed|truncated"),
+        ('{"trace": "\\ud83d half a smile"}', r"half a character \(a lone surrogate\): mend the text or take the line out"),
         ("\x00\x00", "JSON is malformed"),
         ('{"unknown": ' + "[" * 100_000, "recursion"),
     ],

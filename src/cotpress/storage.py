@@ -218,7 +218,8 @@ def _said(error: Exception, line: bytes) -> str:
     if not at:
         return str(error)
     around = line[max(0, int(at[1]) - 20) : int(at[1]) + 10].decode("utf-8", "replace").strip()
-    return f"{error}, at {around!r}"
+    half = "half a character (a lone surrogate): mend the text or take the line out; " if "surrogate" in str(error) else ""
+    return f"{half}{error}, at {around!r}"
 
 
 def _source(record: type[msgspec.Struct]) -> str:

@@ -92,6 +92,8 @@ def test_what_the_codebook_is_worth_is_told_on_the_page_in_json_and_in_markdown(
 def test_nothing_is_said_of_obeying_a_ratio_where_none_was_asked_for():
     curves = series(in_order(rows(answers(), trained=(1.0,))))
     assert ratio_figure(curves) is None
+    (free,) = (trace for trace in accuracy_figure(curves)["data"] if trace["name"] == "token-assorted")
+    assert free["text"] == [""]
     (sentence,) = headline(in_order(rows(answers(), trained=(1.0,))))
     assert "ratio 1.0" not in sentence
     assert sentence.startswith("Token-assorted reasons in")

@@ -12,7 +12,9 @@ from test_report import ATTACK, ORIGIN, sample_rows, sample_traces, scored_trace
 
 from cotpress.pipeline import report as pages
 from cotpress.pipeline._report_examples import examples, visible
+from cotpress.pipeline.budgets import prepared, whole_data
 from cotpress.pipeline.compress import compress
+from cotpress.records import Verified
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH")
@@ -234,3 +236,45 @@ def test_nothing_but_the_table_is_wider_than_the_screen(browser, page, width):
     assert tab.js("document.documentElement.scrollWidth") == width
     assert tab.js("document.querySelectorAll('#accuracy-0 .legend').length") == (1 if width == 390 else 0)
     assert tab.js("document.querySelectorAll('#accuracy-0 .annotation-text').length") == (0 if width == 390 else 5)
+
+
+@pytest.fixture(scope="module")
+def cut_together(tmp_path_factory):
+    """A page on traces that were cut by one threshold for all, with what their conclusions lose."""
+    scored = [scored_trace(number) for number in range(4)]
+    how = {"budget": "dataset", "longest_run": 6}
+    held = [prepared(one, **how) for one in scored]
+    found = Verified(reference="R", shortened=-2.0, full=-1.0, none=-9.0, n_tokens=5)
+    cuts = compress(held, [0.5, 0.8], allowed=whole_data(held, [0.5, 0.8]))
+    cuts = [msgspec.structs.replace(cut, verified=found, **how) for cut in cuts]
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    path.write_text(pages.as_html(pages.report([], sample_traces(6), scored, verified=cuts, origin=ORIGIN)), encoding="utf-8")
+    return path.as_uri(), scored, cuts
+
+
+def test_where_one_threshold_decided_for_all_traces_the_slider_stops_at_the_ratios_that_were_cut(browser, cut_together):
+    page, scored, cuts = cut_together
+    for asked, ratio in ((0.55, 0.5), (0.7, 0.8), (0.2, 0.5)):
+        tab = browser.open(f"{page}#trace=0&ratio={asked}")
+        assert tab.js("document.getElementById('ratio-shown').textContent") == f"{ratio:.2f}"
+        question = tab.js("document.getElementById('question').textContent")
+        (cut,) = (cut for cut in cuts if cut.ratio == ratio and cut.trace.problem.question == question)
+        segments = next(one for one in scored if one.key == cut.trace.key).segments
+        dropped = tab.js("[...document.querySelectorAll('#reasoning span')].map(span => span.classList.contains('dropped'))")
+        assert "".join(text for text, gone in zip(segments, dropped, strict=True) if not gone) == cut.reasoning
+        assert "the conclusion loses 1.00 nats" in tab.js("document.getElementById('kept').textContent")
+    assert "one threshold for all traces (--budget dataset), and drops at most 6 in a row" in tab.js(
+        "document.getElementById('how').textContent"
+    )
+
+
+def test_problems_are_grouped_by_what_can_be_seen_of_them(browser, cut_together):
+    tab = browser.open(cut_together[0])
+    groups = tab.js("[...document.querySelectorAll('#pick optgroup')].map(group => [group.label, group.children.length])")
+    assert groups == [["Tokens and answers", 4], ["Answers of each setting", 2]]
+
+
+def test_a_narrow_screen_keeps_the_words_in_the_figure_of_losses(browser, cut_together):
+    tab = browser.open(cut_together[0], width=390, height=900)
+    assert tab.js("document.querySelector('#loss .annotation-text').textContent") == "no reasoning at all (median)"
+    assert tab.js("document.querySelectorAll('#loss .legend').length") == 0

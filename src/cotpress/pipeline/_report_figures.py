@@ -190,7 +190,7 @@ def _accuracy_trace(curve: Series, colour: str, symbol: str, rows: Sequence[Eval
             colour,
         ),
         "text": [
-            _point_name(row) if ratios and (alone or row is _shortest(curve) or row.latents is not None) else ""
+            _point_name(row, curve) if ratios and (alone or row is _shortest(curve) or row.latents is not None) else ""
             for row in curve.rows
         ],
         "textposition": ["bottom right" if row is _shortest(curve) else "top left" for row in curve.rows],
@@ -210,10 +210,12 @@ def _bars(values: Sequence[float | None], lows: Sequence[float | None], highs: S
     return {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "color": colour, "thickness": 1, "width": 3}
 
 
-def _point_name(row: EvalRow) -> str:
+def _point_name(row: EvalRow, curve: Series) -> str:
     """The ratio beside a method's points, or the number of forced latent tokens; other baselines are told by hovering."""
     if row.latents is not None:
         return str(row.latents)
+    if row.ratio == 1.0 and len(curve.rows) == 1:  # nothing was asked for
+        return ""
     return "" if row.method in (ORIGINAL, *COMPARED) or row.ratio is None else ratio(row.ratio)
 
 
