@@ -149,6 +149,8 @@ class ScoredTrace(Record, frozen=True, kw_only=True):
     importance: list[float]
     n_tokens: list[int]
     """Tokens of the target model that begin in each segment."""
+    target: str = ""
+    """Spec of that model; empty in files of earlier versions."""
     protected: list[bool]
     percentile: Percentile | None = None
     """Set only by a scorer that reproduces a released selection; None: the exact budget."""

@@ -361,6 +361,12 @@ def test_the_cuts_of_another_scorer_say_nothing_of_these_scores():
     assert tokens(other, found) != tokens(other)
 
 
+def test_tokens_are_said_to_be_those_of_the_target_and_not_of_the_model_that_wrote_the_trace():
+    scored = scored_trace(0)
+    assert tokens(msgspec.structs.replace(scored, target="taught")).target == "taught"
+    assert tokens(scored).target == "the target model"  # of a file that does not say
+
+
 def test_problems_are_chosen_by_hash_whatever_their_order_and_counted():
     traces = list(sample_traces(300))
     scored = [scored_trace(i) for i in range(250, 300)]

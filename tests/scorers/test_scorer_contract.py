@@ -80,7 +80,9 @@ def test_nothing_in_is_nothing_out(scorer: Scorer) -> None:
 
 
 def test_scores_become_segments_that_join_to_the_text_and_can_be_cut(scorer: Scorer, causal_lm: Callable[..., Any]) -> None:
-    for scored in scorers.score(TRACES, scorer, causal_lm()):
+    target = causal_lm()
+    for scored in scorers.score(TRACES, scorer, target):
+        assert scored.target == target.name
         assert "".join(scored.segments) == scored.trace.reasoning
         half, whole = compress([scored], [0.5, 1.0])
         assert whole.reasoning == scored.trace.reasoning

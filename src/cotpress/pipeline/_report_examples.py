@@ -40,7 +40,8 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
     """A scored reasoning: lists with one entry per segment, except `budgets`."""
 
     scorer: str
-    model: str
+    target: str
+    """The model in whose tokens it is counted."""
     segments: list[str]
     n_tokens: list[int]
     protected: list[bool]
@@ -185,7 +186,7 @@ def tokens(scored: ScoredTrace, verified: Survival | None = None) -> Tokens:
         shades[i] = rank * (SHADES + 1) // len(order)
     return Tokens(
         scorer=visible(scored.scorer),
-        model=visible(scored.trace.model),
+        target=visible(scored.target or "the target model"),
         segments=[visible(segment) for segment in scored.segments],
         n_tokens=scored.n_tokens,
         protected=held.protected,

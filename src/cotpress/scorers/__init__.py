@@ -85,13 +85,19 @@ def score(
             elif isinstance(importance, Unscored):
                 dropped[importance.reason] += 1
             else:
-                yield score_trace(trace, ends, importance, scorer.name, scorer.unit, protect)
+                yield score_trace(trace, ends, importance, scorer.name, scorer.unit, protect, target.name)
 
 
 def score_trace(
-    trace: Trace, token_ends: Sequence[int], importance: Importance, scorer: str, unit: Unit, protect: Protect
+    trace: Trace,
+    token_ends: Sequence[int],
+    importance: Importance,
+    scorer: str,
+    unit: Unit,
+    protect: Protect,
+    target: str = "",
 ) -> ScoredTrace:
-    """One trace from its target-token ends and a scorer's importance."""
+    """One trace from the ends of its tokens, those of the model `target`, and a scorer's importance."""
     text = trace.reasoning
     released = importance.percentile is not None
     pieces, values = importance.ends, importance.values
@@ -110,6 +116,7 @@ def score_trace(
         ends=ends,
         importance=list(values) if released else segments.pooled(ends, pieces, values, unit),
         n_tokens=segments.count_starts(ends, token_ends, len(text)),
+        target=target,
         protected=segments.protected(ends, text) if protect == "symbols" and not released else [False] * len(ends),
         percentile=importance.percentile,
         given=given,
