@@ -181,8 +181,8 @@ def test_two_models_with_the_same_method_are_two_curves_with_two_names():
     assert [curve.label for curve in series(rows)] == [
         "original",
         "original with ratio",
-        "tokenskip, other",
-        "tokenskip, tokenskip",
+        "tokenskip (other)",
+        "tokenskip (tokenskip)",
     ]
     assert [curve.reference for curve in series(rows)] == [True, False, False, False]
 

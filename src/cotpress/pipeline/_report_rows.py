@@ -107,12 +107,13 @@ def series(rows: Sequence[EvalRow]) -> list[Series]:
 def _label(curve: Curve, curves: Sequence[Curve]) -> str:
     task, method, scorer, model, reference = curve
     alike = [other for other in curves if other[:2] == (task, method) and other[4] == reference]
-    parts = [f"{method} with ratio" if method == ORIGINAL and not reference else method]
+    name = f"{method} with ratio" if method == ORIGINAL and not reference else method
+    parts = []
     if len({other[2] for other in alike}) > 1:
         parts.append(scorer or "no scorer")
     if len([other for other in alike if other[2] == scorer]) > 1:
         parts.append(short(model))
-    return ", ".join(parts)
+    return f"{name} ({', '.join(parts)})" if parts else name
 
 
 def tasks_of(rows: Iterable[EvalRow]) -> list[str]:
