@@ -109,6 +109,8 @@ def test_what_was_never_verified_is_kept_whole_and_counted() -> None:
     (whole,) = keep_answer([cut(0, 0.5), cut(0, 0.8)], 1.0, noted=noted)
     assert (whole.ratio, whole.reasoning, whole.n_tokens, whole.kept) == (1.0, "abcdefghij", 10, 1.0)
     assert noted == {choosing.UNVERIFIED: 1}
+    (text,) = keep_answer([msgspec.structs.replace(cut(0, 0.5), n_latent=3)], 1.0)
+    assert text.n_latent == 0
     (empty,) = keep_answer([cut(0, 0.01)], 1.0)
     assert empty.n_tokens == 10
 

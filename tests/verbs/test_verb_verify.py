@@ -107,6 +107,13 @@ def test_keep_answer_on_what_was_never_verified_is_refused(compressed: Path, tmp
     assert not (tmp_path / "out.jsonl").exists()
 
 
+def test_latent_tokens_are_not_read_by_a_reference_that_does_not_know_them(compressed: Path, tmp_path: Path) -> None:
+    cuts = [msgspec.structs.replace(cut, n_latent=1) for cut in storage.read(compressed, CompressedTrace)]
+    compressed.write_bytes(b"".join(msgspec.json.encode(cut) + b"\n" for cut in cuts))
+    with pytest.raises(CotpressError, match="holds latent tokens, which tiny-llama does not know and would read as text"):
+        verify(compressed, reference="r", out=tmp_path / "out.jsonl")
+
+
 def test_a_reference_that_gives_no_probabilities_is_one_sentence(
     compressed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

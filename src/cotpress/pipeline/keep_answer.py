@@ -39,4 +39,6 @@ def keep_answer(
 def whole(cut: CompressedTrace) -> CompressedTrace:
     """The same trace, not shortened."""
     total = round(cut.n_tokens / cut.kept) if cut.kept else cut.trace.n_tokens
-    return msgspec.structs.replace(cut, ratio=1.0, reasoning=cut.trace.reasoning, kept=1.0, n_tokens=total, verified=None)
+    return msgspec.structs.replace(
+        cut, ratio=1.0, reasoning=cut.trace.reasoning, kept=1.0, n_tokens=total, n_latent=0, verified=None
+    )

@@ -8,6 +8,7 @@ from statistics import mean, median
 import msgspec
 
 from cotpress import models, plugins, storage
+from cotpress.errors import CotpressError
 from cotpress.pipeline import verify as stage
 from cotpress.records import CompressedTrace, Verified
 from cotpress.verbs.common import make, say
@@ -43,9 +44,15 @@ def verify(compressed: Path, /, *, reference: str, out: Path, json: bool = False
     for package in ("torch", "transformers"):
         plugins.require(package, "cotpress verify")
     from cotpress.models._conclusions import conclusions  # torch takes seconds to load: not for --help
+    from cotpress.models._latents import latent_ids
     from cotpress.models._logprobs import causal
 
     judge = causal(models.load(reference), "verify")
+    if latent_ids(judge.tokenizer) is None and any(cut.n_latent for cut in storage.read(compressed, CompressedTrace)):
+        raise CotpressError(
+            f"{compressed} holds latent tokens, which {judge.name} does not know and would read as text: "
+            "name a --reference that was taught them."
+        )
     noted: Counter[str] = Counter()
     version = {"revision": getattr(judge, "revision", ""), "tokenizer": getattr(judge, "tokenizer_hash", "")}
     make(
