@@ -13,7 +13,7 @@ REFERENCE_LIMIT=${REFERENCE_LIMIT:-800}
 LIMIT=${LIMIT:-1600}
 EVAL_LIMIT=${EVAL_LIMIT:-300}
 MAX_TOKENS=${MAX_TOKENS:-256}
-PROTECT=${PROTECT:-none}    # what the scores choose, not what protection keeps for all of them
+PROTECT=${PROTECT:-none}    # symbols: digits and operators stay whatever the scores say
 SEGMENT=${SEGMENT:-50}      # of the published selection: with its 1,800 tokens such short traces would stay whole
 TRAIN=${TRAIN:---method full --epochs 1 --lr 2e-3 --batch 16 --micro-batch 16}
 REFERENCE=${REFERENCE:-}
@@ -51,10 +51,12 @@ arm surprisal surprisal:$REFERENCE $PROTECT "$RATIOS"
 arm random-scorer random $PROTECT "$RATIOS"
 
 # Shifted against aligned: single tokens, nothing protected, the condition as in the release.
-arm cts-released cts:$REFERENCE,condition=released,ratio=0.5,segment=$SEGMENT none 0.5
-KEPT=$(python -c "import json, sys; print(round(json.load(open(sys.argv[1]))['ratios'][0]['kept'], 2))" \
-  $OUT/cts-released/compressed.meta.json)
-arm cts-aligned cts:$REFERENCE,condition=answer,unit=token none $KEPT
+if [ $PROTECT = none ]; then
+  arm cts-released cts:$REFERENCE,condition=released,ratio=0.5,segment=$SEGMENT none 0.5
+  KEPT=$(python -c "import json, sys; print(round(json.load(open(sys.argv[1]))['ratios'][0]['kept'], 2))" \
+    $OUT/cts-released/compressed.meta.json)
+  arm cts-aligned cts:$REFERENCE,condition=answer,unit=token none $KEPT
+fi
 
 cotpress report --scored $OUT/cts/scored.jsonl $OUT/surprisal/scored.jsonl --out $OUT/scorers.html
 python "$(dirname "$0")/../benchmarks/compare_scorers.py" $OUT
