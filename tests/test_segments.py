@@ -1,5 +1,6 @@
 """Segments tile the reasoning, end at target-token ends, keep numbers whole, and know what must never be dropped."""
 
+import re
 from itertools import pairwise
 
 import pytest
@@ -149,6 +150,7 @@ def test_pooling_equals_a_naive_overlap(case: tuple[str, list[int]], unit: segme
     [
         ("so 12 x 2 = 24.", "12 x 2 = 24"),
         ("x is 3", "3"),
+        ("add 8 to 5", "8    5"),
         ("it costs $1,234.56, or 50% off", "1,234.56     50%"),
         ("10³ + x² ≤ ½", "10³ +  ² ≤ ½"),
         ("a well-known co-op", ""),
@@ -170,6 +172,18 @@ def test_digits_operators_latex_commands_and_boxes_are_protected(text: str, expe
 def test_every_digit_is_protected(text: str) -> None:
     held = segments.protected(characters(text), text)
     assert all(hold for c, hold in zip(text, held, strict=True) if c.isascii() and c.isdigit())
+
+
+@given(st.text(st.sampled_from("12 a.$+\n"), max_size=40))
+def test_no_two_runs_of_digits_become_one(text: str) -> None:
+    held = segments.protected(characters(text), text)
+    kept = "".join(c for c, hold in zip(text, held, strict=True) if hold)
+    assert re.findall(r"\d+", kept) == re.findall(r"\d+", text)
+
+
+def test_the_token_that_keeps_two_numbers_apart_is_the_last_before_the_second() -> None:
+    assert segments.protected([1, 4, 5, 6], "8 to 5") == [True, False, True, True]
+    assert segments.protected([1, 4, 6], "8 to 5") == [True, False, True]  # a token that begins with its blank needs none
 
 
 def test_a_segment_is_protected_as_a_whole_if_a_symbol_touches_it() -> None:
