@@ -21,6 +21,7 @@ import logging
 import re
 from collections import deque
 from collections.abc import Callable
+from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from types import ModuleType
@@ -71,6 +72,7 @@ def choice(text: str, answer: str) -> Grade:
 
 def exact(text: str, answer: str) -> Grade:
     """The same words: case, white space, markup around them and a full stop at the end do not count."""
+    text = _in_answer_tags(text)
     found = boxed(text) or _sentence(text) or _last_line(text)
     if len(found) > 2 * len(answer) + MAX_ANSWER:
         return decided(found, False)
@@ -105,11 +107,11 @@ _BRACES = re.compile(r"(?P<box>\\(?:boxed|fbox)\s*\{)|\\.|(?P<open>\{)|(?P<close
 _BARE_BOX = re.compile(r"\\boxed\s+([^\s${}\\]+)")
 _ANSWER_IS = re.compile(
     r"####|(?<!\bto )\banswers?\b(?:[^.,;\n:=]{0,60}?(?:\b(?:is|are|(?:would|must|should|will) be)\b|[:=])|(?=\*\*\s*:))"
-    r"(?:\s*\*\*)?\s*:?",
+    r"(?:\s*\*\*)?\s*:?|答案(?:是|为|[:：])+",
     re.IGNORECASE,
 )
 _DISPLAY = re.compile(r"\s*(?:\$\$|\\\[)\s*(.+?)\s*(?:\$\$|\\\])", re.DOTALL)
-_STOP = re.compile(r"[.!?]+(?=\s|$)")
+_STOP = re.compile(r"[.!?]+(?=\s|$)|[。！？]")
 _REASON = re.compile(r"[,;]\s+(?=[A-Za-z])|\s+(?:because|since|so|which|as)\b")
 _DECIMAL = r"(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+)"
 _NUMBERS = re.compile(rf"(?:(?<![\w)}}\]])(?<![\d)}}\]]\s)[-−]\s?)?(?:\\?[$€£¥]\s?)?{_DECIMAL}(?:/{_DECIMAL}|(?:\s?\\?%))?")
@@ -118,7 +120,15 @@ _MATHS = re.compile(r"\$([^$]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 
 def found_answer(text: str) -> str | None:
     """The answer as the text words it: last box, else last "the answer is …", else last number; None if there is none."""
+    text = _in_answer_tags(text)
     return boxed(text) or _numeric_sentence(text) or _last_number(text)
+
+
+def _in_answer_tags(text: str) -> str:
+    """What stands in the last `<answer>…</answer>`, with which R1-Zero's prompt has answers given; else the whole text."""
+    end = text.rfind("</answer>")
+    begin = text.rfind("<answer>", 0, max(0, end))
+    return text[begin + len("<answer>") : end].strip() or text if begin >= 0 else text
 
 
 def boxed(text: str) -> str | None:
@@ -191,9 +201,9 @@ _SPELLINGS = str.maketrans(
     }
 )
 _CLEANUPS = [
-    (re.compile(r"\\!\s*"), ""),
+    (re.compile(r"(?<!\\)\\!\s*"), ""),
     (re.compile(r"\{,\}"), ","),
-    (re.compile(r"\\[,;:> ]|~|\\q?quad(?![a-zA-Z])"), " "),
+    (re.compile(r"(?<!\\)\\[,;:> ]|~|\\q?quad(?![a-zA-Z])"), " "),  # but not after \\, which ends a row of a matrix
     (re.compile(r"\\(?:left|right|displaystyle|textstyle|limits|[bB]igg?[lr]?)(?![a-zA-Z])"), ""),
     (re.compile(r"\\[dtc]frac(?![a-zA-Z])"), r"\\frac"),
     (re.compile(r"\\(?:mathrm|text|operatorname)\{(e|i)\}"), r"\1"),
@@ -201,6 +211,8 @@ _CLEANUPS = [
     (re.compile(r"(?<![\\a-zA-Z])sqrt\s*\(([^()]*)\)"), r"\\sqrt{\1}"),
     (re.compile(r"\*\*"), "^"),
     (re.compile(r"\s+"), " "),
+    (re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)[eE]([-+]?\d{1,3})(?!\w)"), r"\1 \\times 10^{\2}"),
+    (re.compile(r"(?<![\w.,/])(\d+) (\d+)/(\d+)(?![\w/])"), r"\1\\frac{\2}{\3}"),
 ]
 _WRAPPED = re.compile(
     r"\*\*(.+)\*\*|\$\$?([^$]+)\$\$?|\\\((.+)\\\)|\\\[(.+)\\\]|\\(?:text|textbf|mathbf|mathrm|mbox|boxed)\{([^{}]*)\}",
@@ -223,11 +235,15 @@ def _plain(text: str) -> str:
 # --- options ---------------------------------------------------------------------------------------------------------------
 
 _OPTION = re.compile(r"(?i:(?:option|choice|answer)\s+)?(?:\(([A-Za-z])\)|([A-Za-z])(?=$|[.:)]))")
-_OPTION_IN_TEXT = re.compile(r"\(([A-Za-z])\)|\b[Oo]ption\s+\(?([A-Za-z])\b")
+_OPTION_IN_TEXT = re.compile(
+    r"\(([A-Za-z])\)|\b[Oo]ption\s+\(?([A-Za-z])\b|\b(?:[Oo]ption|[Cc]hoice)\s+is\s+[*(]*([A-Z])\b"
+    r"|\b([A-Z])\b\W{0,3}\s+is\s+(?:the\s+)?(?:correct|right)\b"
+)
 
 
 def _letter(text: str) -> str | None:
     """The option a text decides for, as a capital letter."""
+    text = _in_answer_tags(text)
     for place in (boxed(text), _sentence(text), _last_line(text)):
         if place and (letter := _option(place)):
             return letter
@@ -237,7 +253,7 @@ def _letter(text: str) -> str | None:
 
 def _option(text: str) -> str | None:
     """`(a) five` -> `A`; None where the text does not begin with an option's letter."""
-    plain = re.sub(r"\\(?:text|textbf|mathbf|mathrm)\{([^{}]*)\}", r"\1", _plain(text[:MAX_ANSWER])).strip(" *")
+    plain = re.sub(r"\\(?:text|textbf|mathbf|mathrm)\{([^{}]*)\}", r"\1", _plain(text[:MAX_ANSWER])).strip(" *\"'[]")
     match = _OPTION.match(plain)
     return next(filter(None, match.groups())).upper() if match else None
 
@@ -277,12 +293,18 @@ _UNIT = re.compile(
 )
 
 
+_SCIENTIFIC = re.compile(
+    rf"(?<![\w.^}}])(?:(?P<digits>{_DECIMAL})\s*(?:\\times|\\cdot|\*)\s*)?10\s*\^\s*\{{?\s*(?P<power>[-+]?\d{{1,2}})(?!\d)\s*\}}?"
+)
+"""A power of ten, or a number times one; the power has two digits at most, for it is written out."""
+
+
 @lru_cache(maxsize=4096)
 def number(text: str) -> Number | None:
-    """The number that a text is, apart from currency and unit; None if it is anything else. Exact; no exponents."""
+    """The number that a text is, apart from currency and unit; None if it is anything else. Exact."""
     if len(text) > SHOWN:
         return None
-    plain = _plain(text)
+    plain = _SCIENTIFIC.sub(_written_out, _plain(text))
     match = _NUMBER.match(plain)
     unit = _UNIT.fullmatch(plain, match.end()) if match else None
     if not match or not unit or (match["sign"] and match["sign2"]):
@@ -294,6 +316,11 @@ def number(text: str) -> Number | None:
     written = match["digits"] if not (match["over"] or match["mixed_n"] or match["mixed_n1"]) else None
     decimals = None if written is None else len(written.partition(".")[2])
     return Number(-value if "-" in (match["sign"], match["sign2"]) else value, factor, decimals)
+
+
+def _written_out(match: re.Match[str]) -> str:
+    r"""`6.02 \times 10^{3}` -> `6020`."""
+    return f"{Decimal((match['digits'] or '1').replace(',', '') + 'e' + match['power']):f}"
 
 
 def _factor(unit: re.Match[str]) -> Fraction | None:
