@@ -347,11 +347,19 @@ def test_a_chat_of_another_shape_is_counted_with_its_reason(turns: Any, reason: 
     assert dropped == {reason: 1}
 
 
-def test_a_system_turn_is_counted_because_it_is_not_carried_over() -> None:
-    traces, dropped, notes = imported({"messages": [{"role": "system", "content": "Be good."}, *CHAT]})
+@pytest.mark.parametrize("role", ["system", "developer"])
+def test_a_system_turn_is_counted_because_it_is_not_carried_over(role: str) -> None:
+    traces, dropped, notes = imported({"messages": [{"role": role, "content": "Be good."}, *CHAT]})
     assert traces[0].problem.prompt() == [{"role": "user", "content": Q}]
     assert not dropped
     assert notes == {"system turn not carried over (see --instruction)": 1, "no reference answer": 1}
+
+
+def test_a_reply_whose_conclusion_cannot_be_told_is_counted() -> None:
+    traces, dropped, notes = imported({"question": Q, "completion": "It is 42.", "answer": "42"})
+    assert [(trace.reasoning, trace.conclusion) for trace in traces] == [("It is 42.", "")]
+    assert not dropped
+    assert notes == {"no conclusion could be told from the reasoning, and build leaves such out": 1}
 
 
 # --- names and numbers -----------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """`cotpress import`: from the user's file to traces, with everything said that was guessed, left out or changed."""
 
+import gzip
 import json
 import math
 import sys
@@ -90,6 +91,14 @@ def test_parquet_gives_what_json_lines_give(tmp_path: Path) -> None:
     assert sum(1 for _ in storage.read(tmp_path / "a.jsonl", Trace)) == 500
 
 
+def test_parquet_is_known_by_its_first_bytes(tmp_path: Path) -> None:
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    file = tmp_path / "rows.PARQUET"
+    parquet.write_table(arrow.Table.from_pylist(ROWS), file)
+    import_(file, out=tmp_path / "out.jsonl")
+    assert sum(1 for _ in storage.read(tmp_path / "out.jsonl", Trace)) == 2
+
+
 def test_parquet_without_pyarrow_or_content_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "mine.parquet"
     file.write_bytes(b"PAR1 but not really")
@@ -111,6 +120,8 @@ def test_parquet_without_pyarrow_or_content_is_one_sentence(tmp_path: Path, monk
         (b"[" * 100_000, "is one JSON array: write one object per line"),
         (b'{"a":' * 100_000, r"mine\.jsonl:1: not JSON: .*recursion"),
         (b' [{"question": "q"}]', "is one JSON array: write one object per line, as jq"),
+        (b"question,answer\n1,2\n", r"mine\.jsonl:1: not JSON: .*\(one JSON object per line was expected, or Parquet\)\.$"),
+        (gzip.compress(b'{"question": "q"}'), r"mine\.jsonl is packed: unpack it first, with gunzip .*mine\.jsonl\.$"),
         (b"\n \n", "holds no rows"),
         (b"", "holds no rows"),
     ],

@@ -28,7 +28,8 @@ CALCULATOR = re.compile(r"<<[-+*/().0-9]+=[-+*/().0-9]*>>")
 BEGIN, END, SOLUTION = "<|begin_of_thought|>", "<|end_of_thought|>", "<|begin_of_solution|>"
 """OpenThoughts' tags."""
 
-ROLES = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "system": "system"}
+SPEAKERS = {"user": ("user", "human"), "assistant": ("assistant", "gpt"), "system": ("system", "developer")}
+ROLES = {name: role for role, names in SPEAKERS.items() for name in names}
 """ShareGPT's and OpenAI's names of who speaks."""
 
 
@@ -157,6 +158,7 @@ def import_traces(
                 ("calculator marks such as <<48/2=24>> taken out", reasoning != parts.reasoning),
                 ("same id as an earlier one: next sample number given", sample > index),
                 ("no reference answer", not problem.answer),
+                ("no conclusion could be told from the reasoning, and build leaves such out", not parts.conclusion),
             ):
                 notes.update([note] if applies else [])
             yield Trace(

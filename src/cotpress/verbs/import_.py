@@ -72,7 +72,7 @@ def import_(
     """
     named = Columns(question, reasoning, completion, messages, answer, conclusion, id)
     content = storage.hash_file(file)
-    rows = parquet_rows(file) if file.suffix == ".parquet" else json_rows(file)
+    rows = rows_of(file)
     head = list(islice(rows, HEAD))
     if not head:
         raise CotpressError(f"{file} holds no rows.")
@@ -106,6 +106,22 @@ def import_(
         say(f"import: {times} traces: {note}")
 
 
+PACKED = {b"\x1f\x8b": "gunzip", b"\x28\xb5\x2f\xfd": "unzstd", b"PK\x03\x04": "unzip"}
+"""How packed files begin, and what unpacks them."""
+
+
+def rows_of(path: Path) -> Iterator[Row]:
+    """The rows of a file, of whichever kind its first bytes say it is."""
+    with path.open("rb") as file:
+        head = file.read(4)
+    if path.suffix == ".parquet" or head.startswith(b"PAR1"):
+        return parquet_rows(path)
+    for magic, unpack in PACKED.items():
+        if head.startswith(magic):
+            raise CotpressError(f"{path} is packed: unpack it first, with {unpack} {path}.")
+    return json_rows(path)
+
+
 def json_rows(path: Path) -> Iterator[Row]:
     """The objects of a JSON Lines file; `BadRecord` names the line that is none.
 
@@ -117,7 +133,8 @@ def json_rows(path: Path) -> Iterator[Row]:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise BadRecord(f"{path}:{number}: not JSON: {error}") from error
+            cure = " (one JSON object per line was expected, or Parquet)." if number == 1 else ""
+            raise BadRecord(f"{path}:{number}: not JSON: {error}{cure}") from error
         if not isinstance(row, dict):
             raise BadRecord(f"{path}:{number}: not a row: an object was expected, not {type(row).__name__}.")
         yield row
