@@ -1,5 +1,7 @@
 """Where the reasoning ends: cases that the general rules once got wrong."""
 
+import pytest
+
 from cotpress.pipeline.split import split
 
 
@@ -10,3 +12,24 @@ def test_a_sentence_that_ends_in_a_number_belongs_to_the_reasoning():
 
 def test_the_number_of_a_list_entry_goes_along_with_the_conclusion():
     assert split("1. Add them.\n2. The final answer is 12.").conclusion == "2. The final answer is 12."
+
+
+@pytest.mark.parametrize("tag", ["think", "thinking", "thought", "reasoning"])
+def test_the_tags_of_every_family_end_the_reasoning(tag: str):
+    text = f"<{tag}>\n7 + 7 = 14\n</{tag}>\n<answer>14</answer>"
+    assert split(text) == (f"<{tag}>\n", "7 + 7 = 14", f"\n</{tag}>\n", "<answer>14</answer>")
+    assert split(text.removeprefix(f"<{tag}>\n")).reasoning == "7 + 7 = 14"
+    assert split(f"<{tag}>\n7 + 7").conclusion == ""
+    assert split(f"<{tag}>\n\n</{tag}>\n\n7 + 7 = 14.\nThe answer is 14.").reasoning == "7 + 7 = 14."
+
+
+def test_a_tag_inside_of_another_is_reasoning():
+    assert (
+        split("<think>\nThe <reasoning>1</reasoning> is odd.\n</think>\n1").reasoning == "The <reasoning>1</reasoning> is odd."
+    )
+
+
+def test_an_answer_tag_or_a_chinese_answer_begins_the_conclusion():
+    assert split("7 + 7 = 14\n<answer>14</answer>").conclusion == "<answer>14</answer>"
+    assert split("12加30等于42。所以答案是42。").conclusion == "所以答案是42。"
+    assert split("所以答案是42。等等，不对，12加31等于43。").conclusion == ""

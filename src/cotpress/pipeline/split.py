@@ -16,8 +16,10 @@ TAIL = 400
 LEAD = 150
 """Characters of its sentence that a conclusion may have before the words that announce the answer."""
 
-OPENING = re.compile(r"\s*(?:<think>\s*)?")
-CLOSE = "</think>"
+TAGS = "think|thinking|thought|reasoning"
+"""R1 and Qwen3 write `<think>`, Claude's and many a prompt for reinforcement learning the others."""
+
+OPENING = re.compile(rf"\s*(?:<(?P<tag>{TAGS})>\s*)?")
 
 ANSWER = re.compile(
     r"\bthe\s+(?:\w+\s+){0,2}answers?(?:\s+(?:to|for|of|in|must|should|would|will|then|thus|therefore)\b(?:\s+\w+){0,6}?)?"
@@ -25,13 +27,14 @@ ANSWER = re.compile(
     r"|\bfinal\s+answer\b|\banswer\s+is\b|\*\*(?:\w+\s+)?answers?\s*(?::\s*\*\*|\*\*\s*:)"
     r"|^[#*_\s]*(?:correct\s+)?answer\s*(?:\*\*|__)?\s*[:：]"
     r"|^\#{4}(?=\s*\S)"
-    r"|^\#{2,6}\s+(?:\w+\s+)?answer\b",
+    r"|^\#{2,6}\s+(?:\w+\s+)?answer\b"
+    r"|答案(?:是|为|[:：])|<answer>(?=\s*[^\s<])",
     re.IGNORECASE | re.MULTILINE,
 )
 
 BOX = re.compile(r"\\f?boxed\s*(?=[{\s\d])")
 
-TAKEN_BACK = re.compile(r"\b(?:wait|hmm|however|let me|let's|alternatively|but)\b", re.IGNORECASE)
+TAKEN_BACK = re.compile(r"\b(?:wait|hmm|however|let me|let's|alternatively|but)\b|等等|不对", re.IGNORECASE)
 """After an answer these words say that the model is still thinking."""
 
 BREAK = re.compile(r"[.!?]['\")\]*_$]*\s+|[。！？]\s*|(?<![:,=\s])[ \t]*(?:\r?\n)\s*")
@@ -54,10 +57,11 @@ class Parts(NamedTuple):
 
 def split(text: str, marker: str = "") -> Parts:
     """Take a completion apart; `marker` is the text with which the task asks the conclusion to begin."""
-    opening = OPENING.match(text).group()  # type: ignore[union-attr]  # matches the empty string
-    body = text[len(opening) :]
-    thought, tag, rest = body.partition(CLOSE)
-    if thought.strip() and (tag or "<think>" in opening):
+    opened: re.Match[str] = OPENING.match(text)  # type: ignore[assignment]  # matches the empty string
+    opening, body = opened.group(), text[opened.end() :]
+    closed = re.search(f"</(?:{opened['tag'] or TAGS})>", body)  # R1's template writes the opening tag itself
+    thought, tag, rest = body.partition(closed.group()) if closed else (body, "", "")
+    if thought.strip() and (closed or opened["tag"]):
         return _parts(opening, thought, tag, rest)
     if tag:  # an empty think block, as hybrid models write it in front of visible reasoning
         body = rest.lstrip()
