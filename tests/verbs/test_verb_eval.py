@@ -7,12 +7,13 @@ from types import ModuleType
 
 import pytest
 
-from cotpress import cli, storage
+from cotpress import cli, storage, tasks
 from cotpress.errors import CotpressError
 from cotpress.models import Completion
 from cotpress.records import EvalRow, Problem, Trace
 from cotpress.tasks import Task
-from cotpress.verbs.evaluate import evaluate
+from cotpress.tasks._sources import split_of
+from cotpress.verbs.evaluate import evaluate, take
 
 
 class Short:
@@ -172,6 +173,15 @@ def test_a_broken_description_is_named(run, tmp_path):
     (tmp_path / "taught" / "cotpress.json").write_text('{"base": 3}', encoding="utf-8")
     with pytest.raises(CotpressError, match=r"taught/cotpress.json does not describe a trained model"):
         run()
+
+
+def test_a_file_alone_of_which_no_question_falls_to_the_split_is_answered_with_how_to_take_it_whole(tmp_path):
+    questions = tmp_path / "q.jsonl"
+    questions.write_text('{"question": "What is 2 + 2?", "answer": 4}\n')
+    empty = "train" if split_of("What is 2 + 2?") == "test" else "test"
+    with pytest.raises(CotpressError, match=rf"q\.jsonl,split={empty} for the whole file\.$"):
+        take(tasks.load(f"jsonl:{questions}"), empty, None)
+    assert len(take(tasks.load(f"jsonl:{questions},split={empty}"), empty, None)) == 1
 
 
 def test_several_values_follow_one_flag(run, tmp_path, monkeypatch, capsys):

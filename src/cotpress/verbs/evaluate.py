@@ -161,7 +161,9 @@ def take(task: Task, split: str, limit: int | None, skip: int = 0) -> list[Probl
         raise CotpressError(f"--skip {skip} must be 0 or more.")
     problems = list(islice(task.problems(split), skip, skip + (limit or ENDLESS + 1)))
     if not problems:
-        less = f" after the first {skip}: skip fewer." if skip else ": choose another --split."
+        part = task.name.startswith("jsonl:") and "split=" not in task.name
+        whole = f", or --task {task.name},split={split} for the whole file" if part else ""
+        less = f" after the first {skip}: skip fewer." if skip else f": choose another --split{whole}."
         raise CotpressError(f"task {task.name} has no problems in split {split}{less}")
     if limit is None and len(problems) > ENDLESS:
         raise CotpressError(f"task {task.name} has more than {ENDLESS} problems in split {split}: say how many with --limit.")
