@@ -57,7 +57,10 @@ def quickly(name: str, text: str, answer: str) -> Grade | str:
 
 
 def math(text: str, answer: str) -> Grade:
-    """Numbers exactly, everything else by math-verify. May take long: see `quickly`."""
+    """Numbers exactly, everything else by math-verify.
+
+    May take long: see `quickly`.
+    """
     quick = _math_quickly(text, answer)
     return by_algebra(quick, answer) if isinstance(quick, str) else quick
 

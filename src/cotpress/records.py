@@ -30,8 +30,8 @@ class Message(TypedDict):
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Base of all records: immutable, compared by value, unknown fields ignored so that newer files still load."""
 
-    written_by: ClassVar[str] = ""
-    """The verb that writes files of these; empty for what stands inside of others."""
+    written_by: ClassVar[tuple[str, ...]] = ()
+    """The verbs that write files of these; empty for what stands inside of others."""
 
 
 def check_ratio(ratio: float) -> float:
@@ -86,11 +86,18 @@ class Grade(Record, frozen=True, kw_only=True):
     correct: bool
     status: Literal["ok", "no_answer", "timeout", "error"]
 
+    @property
+    def fault(self) -> str:
+        """Why nothing is learnt from such an answer; empty for a right one."""
+        if self.correct:
+            return ""
+        return {"ok": "wrong answer", "no_answer": "no answer"}.get(self.status, "answer that could not be graded")
+
 
 class Trace(Record, frozen=True, kw_only=True):
     """One completion of a model for a problem, split once: `opening + reasoning + closing + conclusion`."""
 
-    written_by = "generate"
+    written_by = ("generate", "import")
 
     problem: Problem
     model: str
@@ -140,7 +147,7 @@ class Percentile(Record, frozen=True, kw_only=True):
 class ScoredTrace(Record, frozen=True, kw_only=True):
     """A trace cut into segments, each with its importance: every ratio afterwards is a cut of these scores."""
 
-    written_by = "score"
+    written_by = ("score",)
 
     trace: Trace
     scorer: str
@@ -209,7 +216,7 @@ Budget = Literal["trace", "window", "dataset"]
 class CompressedTrace(Record, frozen=True, kw_only=True):
     """A trace with a shorter reasoning; its conclusion is never touched."""
 
-    written_by = "compress"
+    written_by = ("compress",)
 
     trace: Trace
     method: str
@@ -243,7 +250,7 @@ class CompressedTrace(Record, frozen=True, kw_only=True):
 class TrainingExample(Record, frozen=True, kw_only=True):
     """What the model is taught: this prompt, that completion."""
 
-    written_by = "build"
+    written_by = ("build",)
 
     problem: Problem
     ratio: float | None
@@ -260,7 +267,7 @@ class TrainingExample(Record, frozen=True, kw_only=True):
 class EvalRow(Record, frozen=True, kw_only=True):
     """One method at one ratio on one set of problems; lengths are in the evaluated model's tokens, failures included."""
 
-    written_by = "eval"
+    written_by = ("eval",)
 
     model: str
     task: str

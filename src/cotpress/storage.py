@@ -224,8 +224,8 @@ def _said(error: Exception, line: bytes) -> str:
 
 def _source(record: type[msgspec.Struct]) -> str:
     """Which verb writes such records, where a record says so: a file of another step is the likeliest mistake."""
-    verb = getattr(record, "written_by", "")
-    return f" (`cotpress {verb}` writes such lines)." if verb else ""
+    verbs = " or ".join(f"`cotpress {verb}`" for verb in getattr(record, "written_by", ()))
+    return f" ({verbs} writes such lines)." if verbs else ""
 
 
 def _note_path(path: Path) -> Path:

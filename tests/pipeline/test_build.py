@@ -73,11 +73,15 @@ def test_what_is_left_out_is_counted_with_its_reason_and_ungraded_traces_are_kep
         make_trace(2, finished=False),
         make_trace(3, grade=None),
         make_trace(4),
+        make_trace(5, grade=Grade(answer=None, correct=False, status="no_answer")),
+        make_trace(6, grade=Grade(answer="x", correct=False, status="timeout")),
+        make_trace(7, grade=Grade(answer="x", correct=False, status="error")),
     ]
     dropped, noted = Counter(), Counter()
     examples = list(build(cuts_of(*traces), dropped=dropped, noted=noted))
     assert [one.problem.id for one in examples] == ["sum/3", "sum/4"]
-    assert dropped == {"wrong answer": 1, "no conclusion": 1, "cut off by the token limit": 1}
+    ungradable = {"no answer": 1, "answer that could not be graded": 2}
+    assert dropped == {"wrong answer": 1, "no conclusion": 1, "cut off by the token limit": 1} | ungradable
     assert noted == {"ungraded, kept": 1}
 
 

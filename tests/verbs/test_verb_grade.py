@@ -41,7 +41,7 @@ def test_traces_are_graded_as_their_task_says(tmp_path, capsys):
     grade(write(tmp_path / "traces.jsonl", *rows), out=out, json=True)
     captured = capsys.readouterr()
     statuses = {"ok": 3, "no_answer": 1, "timeout": 0, "error": 0}
-    assert json.loads(captured.out) == {"n": 4, "correct": 2, "problems": 4, "solved": 2} | statuses
+    assert json.loads(captured.out) == {"n": 4, "correct": 2, "no_reference": 0, "problems": 4, "solved": 2} | statuses
     assert [t.grade.status for t in storage.read(out, Trace)] == ["ok", "ok", "no_answer", "ok"]
     assert "no task" not in captured.err
 
@@ -51,6 +51,11 @@ def test_the_summary_is_one_line_and_standard_output_stays_free(tmp_path, capsys
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines()[-1] == "grade: 1 of 2 correct; 1 no_answer, 0 timeout, 0 error"
+
+
+def test_traces_without_a_reference_answer_are_counted_and_the_way_on_is_said(tmp_path, capsys):
+    grade(write(tmp_path / "t.jsonl", ("gsm8k", "18", "18"), ("gsm8k", "18", "")), out=tmp_path / "g.jsonl")
+    assert "grade: 1 of 2 have no reference answer, so none can be right: " in capsys.readouterr().err
 
 
 def test_traces_of_an_unknown_task_are_graded_as_math_and_it_is_said_once(tmp_path, capsys):

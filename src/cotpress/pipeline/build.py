@@ -113,8 +113,8 @@ def by_trace(compressed: Iterable[CompressedTrace]) -> Iterator[tuple[Trace, dic
 
 def unfit(trace: Trace) -> str:
     """Why a trace is no example to learn from; empty if it is one. An ungraded trace is taken to be right."""
-    if trace.grade is not None and not trace.grade.correct:
-        return "wrong answer"
+    if trace.grade is not None and trace.grade.fault:
+        return trace.grade.fault
     if not trace.finished:
         return "cut off by the token limit"
     return "" if trace.conclusion.strip() else "no conclusion"

@@ -82,8 +82,8 @@ def released_rows(
 
 def _unfit(trace: Trace) -> str:
     """Section 2.4."""
-    if trace.grade is not None and not trace.grade.correct:
-        return "wrong answer"
+    if trace.grade is not None and trace.grade.fault:
+        return trace.grade.fault
     return f"reasoning longer than {LONGEST} tokens" if trace.n_tokens > LONGEST else ""
 
 

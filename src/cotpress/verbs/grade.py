@@ -48,6 +48,9 @@ def grade(traces: Path, /, *, out: Path, grader: str | None = None, json: bool =
     else:
         rest = ", ".join(f"{counts[status]} {status}" for status in ("no_answer", "timeout", "error"))
         say(f"grade: {counts['correct']} of {counts['n']} correct; {rest}")
+        if counts["no_reference"]:
+            what = "have no reference answer, so none can be right: score and build also take traces that were never graded"
+            say(f"grade: {counts['no_reference']} of {counts['n']} {what}")
         if counts["problems"] < counts["n"]:
             say(f"grade: {counts['solved']} of {counts['problems']} problems have a correct answer among theirs")
 
@@ -64,15 +67,18 @@ def grader_of_task(task: str) -> str | grading.Check:
 def counted(graded: Path) -> dict[str, int]:
     """How many traces there are, how many are correct or have which grading status, and how many problems were solved.
 
-    `solved`: problems with at least one correct answer; with k samples each this is pass@k (the maze's 1-feasible-10).
+    `no_reference`: traces that nothing could be compared with. `solved`: problems with at least one correct answer; with k
+    samples each this is pass@k (the maze's 1-feasible-10).
     """
     solved: dict[str, bool] = {}
     grades = []
+    no_reference = 0
     for trace in storage.read(graded, Trace):
         if trace.grade:
             grades.append(trace.grade)
+            no_reference += not trace.problem.answer and not trace.grade.correct
             solved[trace.problem.id] = solved.get(trace.problem.id, False) or trace.grade.correct
     statuses: Counter[str] = Counter(grade.status for grade in grades)
     names = ("ok", "no_answer", "timeout", "error")
-    counts = {"n": len(grades), "correct": sum(grade.correct for grade in grades)}
+    counts = {"n": len(grades), "correct": sum(grade.correct for grade in grades), "no_reference": no_reference}
     return counts | {"problems": len(solved), "solved": sum(solved.values())} | {name: statuses[name] for name in names}

@@ -123,8 +123,8 @@ def train_vqvae(
 
 def unfit(trace: Trace) -> str:
     """Why a trace is nothing to learn codes from; empty if it is."""
-    if trace.grade is not None and not trace.grade.correct:
-        return "wrong answer"
+    if trace.grade is not None and trace.grade.fault:
+        return trace.grade.fault
     if not trace.finished:
         return "cut off by the token limit"
     return "" if trace.reasoning else "no reasoning"
