@@ -17,6 +17,7 @@ from cotpress.models.hf import load
 from cotpress.pipeline.build import pretokenized_rows, trl_rows
 from cotpress.pipeline.export import export, served_ids
 from cotpress.pipeline.train import TrainOptions, train
+from cotpress.pipeline.trainers import axolotl_rows, llamafactory_rows
 from cotpress.verbs.doctor import doctor
 
 
@@ -155,6 +156,22 @@ def test_what_build_writes_is_healthy_with_and_without_a_model(folders, found, t
             assert said["prompts"][1] == "8 rows by ratio: 1: 4, 0.5: 4"
     rows = write(tmp_path / "ids.jsonl", pretokenized_rows(examples, load(base)))
     assert {level for level, _ in found("data", rows, model=base).values()} == {"ok"}
+
+
+@pytest.mark.parametrize("rows_of", [llamafactory_rows, axolotl_rows])
+def test_rows_of_finished_text_end_their_turn_and_hold_no_markup_inside(folders, found, tmp_path, rows_of):
+    model = load(str(folders / "base"))
+    rows = list(rows_of(make_examples(6), model))
+    assert {level for level, _ in found("data", write(tmp_path / "a.jsonl", rows)).values()} == {"ok"}
+    said = found("data", write(tmp_path / "b.jsonl", rows), model=str(folders / "base"))
+    assert {level for level, _ in said.values()} == {"ok"}
+    assert set(said) == {"rows", "markup", "lengths"}
+    cut = [msgspec.json.decode(msgspec.json.encode(row).replace(model.end_text.encode(), b"")) for row in rows]
+    said = found("data", write(tmp_path / "c.jsonl", cut), model=str(folders / "base"))
+    assert said["end of turn"] == (
+        "problem",
+        f"6 of 6 completions do not end with {model.end_text}: the model would not learn to stop",
+    )
 
 
 def test_drifted_doubled_and_empty_rows_are_found(found, tmp_path):

@@ -2,13 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from cotpress import latent_tokens
 from cotpress.pipeline.build import IGNORED, PretokenizedRow, TrlRow, tokenize_example, unfit
 from cotpress.pipeline.doctor import Finding, ok, problem, warning
+from cotpress.pipeline.trainers import AxolotlRow, LlamaFactoryRow
 from cotpress.records import CompressedTrace, Message, Problem, Record, Trace, TrainingExample, untagged
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ TRL_CUTS_AT = 1024
 KINDS: dict[str, type[Record]] = {
     "problem prompt completion": TrainingExample,
     "prompt completion": TrlRow,
+    "segments": AxolotlRow,
     "input_ids labels": PretokenizedRow,
     "trace kept reasoning": CompressedTrace,
     "problem reasoning conclusion": Trace,
@@ -30,10 +32,11 @@ KINDS: dict[str, type[Record]] = {
 """By the fields that a row must have; the first that fits."""
 
 
-def kind_of(fields: Iterable[str]) -> type[Record] | None:
-    """The record that a row with these fields is."""
-    names = set(fields)
-    return next((record for needed, record in KINDS.items() if names.issuperset(needed.split())), None)
+def kind_of(row: Mapping[str, Any]) -> type[Record] | None:
+    """The record that a row is. LLaMA-Factory's has TRL's fields, with text in them instead of messages."""
+    if isinstance(row.get("prompt"), str):
+        return LlamaFactoryRow
+    return next((record for needed, record in KINDS.items() if set(row).issuperset(needed.split())), None)
 
 
 def examine_data(rows: Sequence[Any], model: "HFModel | None") -> Iterator[Finding]:
@@ -46,6 +49,9 @@ def examine_data(rows: Sequence[Any], model: "HFModel | None") -> Iterator[Findi
         traces = [row.trace if isinstance(row, CompressedTrace) else row for row in rows]
         yield from outcomes(traces)
         yield from markup([row.reasoning + trace.conclusion for row, trace in zip(rows, traces, strict=True)], model)
+        return
+    if isinstance(rows[0], (LlamaFactoryRow, AxolotlRow)):
+        yield from finished([_texts(row) for row in rows], model)
         return
     examples = [_example(row) for row in rows]
     yield from prompts(examples, ours=isinstance(rows[0], TrainingExample))
@@ -85,6 +91,19 @@ def prompts(examples: Sequence[TrainingExample], *, ours: bool) -> Iterator[Find
         yield ok("prompts", f"{len(examples)} rows by ratio: {told}")
     if empty := sum(not one.completion.strip() for one in examples):
         yield problem("completions", f"{empty} are empty: the model would be taught to say nothing", "leave them out")
+
+
+def finished(texts: Sequence[tuple[str, str]], model: "HFModel | None") -> Iterator[Finding]:
+    """Prompts and completions as finished text, which another trainer only tokenises."""
+    end = model.end_text if model else ""
+    if unended := sum(not said.endswith(end) for _, said in texts):
+        says = f"{unended} of {len(texts)} completions do not end with {end}: the model would not learn to stop"
+        yield problem("end of turn", says, "build them again with --target MODEL")
+    else:
+        yield ok("rows", f"{len(texts)} rows of finished text, for a trainer that adds nothing to it")
+    if model:
+        yield from markup([said.removesuffix(end) for _, said in texts], model)
+        yield from lengths([len(model.text_ids(asked + said)) for asked, said in texts], model)
 
 
 def doubles(examples: Sequence[TrainingExample]) -> Iterator[Finding]:
@@ -178,6 +197,14 @@ def _example(row: Any) -> TrainingExample:
         return row
     problem = Problem(id=row.id, question="", answer="", task="")
     return TrainingExample(problem=problem, ratio=row.ratio, prompt=row.prompt, completion=row.completion[0]["content"])
+
+
+def _texts(row: LlamaFactoryRow | AxolotlRow) -> tuple[str, str]:
+    """Prompt and completion: what the loss passes over, and what it counts."""
+    if isinstance(row, LlamaFactoryRow):
+        return row.prompt, row.completion
+    parts = ["".join(piece.text for piece in row.segments if piece.label is counted) for counted in (False, True)]
+    return parts[0], parts[1]
 
 
 def _context(model: "HFModel | None") -> int:
