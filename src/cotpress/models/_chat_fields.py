@@ -6,6 +6,7 @@ All sampling fields are always sent: a server fills in those that are missing fr
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -19,8 +20,16 @@ Fields = Literal["open", "openai", "transformers"]
 """Which sampling fields a server knows: vLLM, SGLang, llama-server and Ollama; hosted services; `transformers serve`."""
 
 
+VERSION = re.compile(r"-\d{4}[\d-]*|@.+|:latest")
+"""What a server adds to the name it was asked for: hosted services a date, `transformers serve` a revision, Ollama a tag."""
+
+
 class BadAnswer(Exception):
-    """The server answered, but not with a chat completion; asking again may help."""
+    """The server answered, but not with a chat completion; asking again may help. `cure` is what to do if it does not."""
+
+    def __init__(self, said: str, cure: str = "check the URL, which mostly ends in /v1") -> None:
+        super().__init__(said)
+        self.cure = cure
 
 
 class ChatMessage(Record, frozen=True, kw_only=True):
@@ -99,21 +108,24 @@ def seed_of(key: str, sampling: Sampling) -> int:
 
 
 def read(content: bytes, model: str) -> Response:
-    """The response in the server's bytes; `BadAnswer` if it is none, `CotpressError` if another model gave it.
-
-    Hosted services answer with a dated version of the name that was asked for; anything else is another model.
-    """
+    """The response in the server's bytes; `BadAnswer` if it is none, `CotpressError` if another model gave it."""
     try:
         response = msgspec.json.decode(content, type=Response)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadAnswer(f"no chat completion ({error}): {content.decode(errors='replace')}") from error
     if not response.choices:
-        raise BadAnswer("a chat completion without a choice")
-    if response.model and not response.model.startswith(model):
+        raise BadAnswer("a chat completion without a choice", "see its log, the model or a filter has answered nothing")
+    if response.model and not is_same_model(model, response.model):
         raise CotpressError(
             f"model {model} was asked, but the server answers as {response.model}: write model={response.model} if it is meant."
         )
     return response
+
+
+def is_same_model(asked: str, answers: str) -> bool:
+    """Whether a server that was asked for one name means the same model by the other: `gpt-4o-2024-08-06` for `gpt-4o`."""
+    rest = answers.removeprefix(asked)
+    return not rest or (rest != answers and VERSION.fullmatch(rest) is not None)
 
 
 def text_of(message: ChatMessage, *, continued: bool = False) -> str:

@@ -46,6 +46,7 @@ _NAME_THE_KEY = "write key=NAME, the environment variable that holds the API key
 _FIELDS = (
     "if it does not know a field, choose others: fields=openai for hosted services, fields=transformers for transformers serve"
 )
+_IN_TEXT = "leave out ratio=template, so that the ratio stands in the text"
 CURES = {
     400: _FIELDS,
     401: _NAME_THE_KEY,
@@ -105,9 +106,12 @@ class HTTPModel:
             return CotpressError(f"{who} cannot be reached, or hangs up: start it, or check the URL.")
         said = self._safe(" ".join(str(error).split()))[:SHOWN]  # in this order: half a key would not be found
         if isinstance(error, BadAnswer):
-            return CotpressError(f"{who} answered request {request.key} with {said}: check the URL, which mostly ends in /v1.")
+            return CotpressError(f"{who} answered request {request.key} with {said}: {error.cure}.")
         status = error.status_code if isinstance(error, openai.APIStatusError) else 0
-        return CotpressError(f"{who} refused request {request.key} ({said}): {CURES.get(status, 'see its log')}.")
+        cure = CURES.get(status, "see its log")
+        if self.in_template and cure == _FIELDS:
+            cure = f"{_IN_TEXT}, if it does not know chat_template_kwargs; {cure}"
+        return CotpressError(f"{who} refused request {request.key} ({said}): {cure}.")
 
     def client(self) -> openai.AsyncOpenAI:
         """Connections that try again after 408, 409, 429, 5xx, a hang-up or a timeout: after a while or as Retry-After says."""
@@ -190,7 +194,7 @@ class _Session:
         if await self._n_prompt(request) == await self._n_prompt(msgspec.structs.replace(request, messages=plain)):
             raise CotpressError(
                 f"the server at {self.model.url} drops compression_ratio: its chat template does not read it. "
-                "Serve what `cotpress export` wrote, or leave out ratio=template, so that the ratio stands in the text."
+                f"Serve what `cotpress export` wrote, or {_IN_TEXT}."
             )
 
     async def _n_prompt(self, request: Request) -> int:

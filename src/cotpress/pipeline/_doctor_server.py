@@ -7,6 +7,7 @@ sign is that the prompt stays as long as it was.
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
+from cotpress.models._chat_fields import is_same_model
 from cotpress.pipeline.doctor import Finding, ok, problem, warning
 from cotpress.pipeline.export import ASKED
 from cotpress.records import ratio_tag
@@ -77,7 +78,7 @@ def _fault(server: Server, plain: Answer) -> Finding | None:
         )
     if plain.empty:
         return problem("answers", "the answer holds no choice", "see its log: the model may have failed to load")
-    if plain.model and server.model not in plain.model:
+    if plain.model and not is_same_model(server.model, plain.model):
         return problem(
             "answers", f"{server.model} was asked, {plain.model} answers", f"ask for --model {plain.model}, if it is meant"
         )
