@@ -270,6 +270,7 @@ def test_every_unusable_model_gets_one_sentence(causal_lm: Make, folder: Path, t
     empty.mkdir()
     assert "holds no config.json" in mistake(str(empty))
     assert "hub id or a folder" in mistake("hf")
+    assert "there is no folder /gone/model: check the path" in mistake("hf:/gone/model")
 
     transformers.ViTConfig().save_pretrained(tmp_path / "vit")
     assert "no causal language model but a vit" in mistake(str(tmp_path / "vit"))

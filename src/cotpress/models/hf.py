@@ -258,6 +258,7 @@ def load(target: str, *, adapter: str = "", dtype: Dtype = "auto", device: str =
 
 def load_tokenizer(target: str, **where: str) -> PreTrainedTokenizerFast:
     """The fast tokenizer of a hub id or folder."""
+    _check_path(target)
     try:
         tokenizer = AutoTokenizer.from_pretrained(target, trust_remote_code=False, **where)
     except (OSError, ValueError) as error:
@@ -325,7 +326,14 @@ def _base_of(folder: Path) -> str:
     return str(base) if about is ours else f"hf:{base}"
 
 
+def _check_path(target: str) -> None:
+    """Complain of a path that leads nowhere, which transformers would take for a misspelt name of the Hub."""
+    if target.startswith(("/", "./", "../", "~")) and not Path(target).exists():
+        raise CotpressError(f"there is no folder {target}: check the path.")
+
+
 def _config(target: str) -> Any:
+    _check_path(target)
     if Path(target).is_dir() and not (Path(target) / "config.json").is_file():
         raise CotpressError(f"{target} is not a model folder: it holds no config.json (and no adapter_config.json).")
     try:
