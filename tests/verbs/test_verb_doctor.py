@@ -331,6 +331,7 @@ def test_a_server_that_is_down_is_a_finding_without_secrets(found, monkeypatch):
     said = found("server", "http://127.0.0.1:9/v1", model="short", key="MY_KEY")
     assert said["answers"][0] == "problem"
     assert "secret" not in str(said)
+    assert found("server", "http://127.0.0.1:9/v1")["models"][0] == "problem"  # no model is named, and none to be found
     with pytest.raises(CotpressError, match="holds a user, a password or a query"):
         doctor("server", "http://me:secret@127.0.0.1:9/v1")
 

@@ -52,7 +52,11 @@ def examine_server(server: Server) -> Iterator[Finding]:
     """All findings about a server; the first that makes the others pointless is the last."""
     names = server.names()
     if isinstance(names, str):
-        yield warning("models", f"it does not list its models ({names})", "check the URL, which mostly ends in /v1")
+        level = warning if server.model else problem
+        cure = "start the server, or check the URL, which mostly ends in /v1; a model that is not listed is named with --model"
+        yield level("models", f"it does not list its models ({names})", cure)
+        if not server.model:
+            return
     elif server.model not in names:
         offered = ", ".join(names) or "none"
         yield problem("models", f"it does not offer {server.model or 'a model'}, but: {offered}", "name one with --model")
