@@ -20,7 +20,7 @@ test: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-serving: $(VENV)/.dev $(SERVING)/.made $(HARNESS)/.made
-	COTPRESS_VLLM=$(abspath $(SERVING)/bin/python) COTPRESS_HARNESS=$(abspath $(HARNESS)/bin/python) \
+	OMP_NUM_THREADS=1 COTPRESS_VLLM=$(abspath $(SERVING)/bin/python) COTPRESS_HARNESS=$(abspath $(HARNESS)/bin/python) \
 	    $(BIN)/python -m pytest -m serving --timeout 900 tests/serving
 	VLLM_CPU_KVCACHE_SPACE=1 $(SERVING)/bin/python -m pytest -m serving tests/models/test_model_vllm.py tests/models/test_model_contract.py
 

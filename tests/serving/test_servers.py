@@ -9,10 +9,11 @@ import json
 import os
 import socket
 import subprocess
-import time
+import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,8 @@ pytestmark = pytest.mark.serving
 RATIOS = (1.0, 0.5)
 N = 16
 LIMIT = Sampling(max_tokens=200)
-STARTS_WITHIN = 600.0
-"""Seconds; vLLM takes one or two minutes on two CPU cores."""
+RUNS = "Application startup complete"
+"""What both servers write when they can be asked."""
 
 
 @dataclass
@@ -86,28 +87,35 @@ def served(request: pytest.FixtureRequest, folder: Path, tmp_path_factory: pytes
     else:
         command = [str(Path(python).with_name("transformers")), "serve", str(folder), *where, "--device", "cpu"]
     name = "short" if request.param == "vllm" else str(folder)
-    log = tmp_path_factory.mktemp("log") / "server.log"
+    with running(command, tmp_path_factory.mktemp("log") / "server.log"):
+        yield Served(request.param, f"http://127.0.0.1:{port}", name, folder)
+
+
+@contextmanager
+def running(command: list[str], log: Path) -> Iterator[None]:
+    """A server that can be asked, until the block ends; how long it may take to start is for pytest's time limit to say."""
     environment = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1"}
-    with log.open("wb") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=file, env=environment)
+    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
+    process = subprocess.Popen(command, env=environment, **pipe)
+    said: list[str] = []
     try:
-        server = Served(request.param, f"http://127.0.0.1:{port}", name, folder)
-        wait(server, process, log)
-        yield server
+        for line in process.stdout:
+            said.append(line)
+            if RUNS in line:
+                break
+        else:
+            pytest.fail(f"{command} does not run:\n{''.join(said[-60:])}")
+        threading.Thread(target=keep, args=(process.stdout, log), daemon=True).start()
+        yield
     finally:
         process.terminate()
         process.wait(60)
 
 
-def wait(server: Served, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    last = time.monotonic() + STARTS_WITHIN
-    while process.poll() is None and time.monotonic() < last:
-        try:
-            urllib.request.urlopen(f"{server.url}/health", timeout=5).close()
-            return
-        except OSError:
-            time.sleep(0.5)
-    pytest.fail(f"{server.kind} does not run:\n{log.read_text(errors='replace')[-3000:]}")
+def keep(lines: Iterable[str], log: Path) -> None:
+    """Read what a server goes on to write, because it stands still when nobody does."""
+    with log.open("w", buffering=1, encoding="utf-8") as file:
+        file.writelines(lines)
 
 
 @pytest.fixture(scope="session")
