@@ -67,6 +67,10 @@ def test_the_folder_stands_on_its_own_when_the_run_and_the_base_are_gone(adapter
     assert torch.allclose(logits(load(str(tmp_path / "moved"))), logits(load(str(adapter))), atol=1e-5)
 
 
+def test_whoever_may_read_the_config_may_read_the_weights(exported):
+    assert len({path.stat().st_mode for path in exported.iterdir()}) == 1
+
+
 def test_prompts_by_template_argument_have_the_ids_of_the_training_prompts(adapter, exported):
     tokenizer = load(str(exported)).tokenizer
     for one in [*make_examples(4, 0.5), *make_examples(2, 0.8), *make_examples(2, 1.0)]:

@@ -117,6 +117,8 @@ def save(model: "HFModel", folder: Path, efforts: Sequence[float]) -> None:
     model.stop_at_end_of_turn(net)
     net.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    for weights in folder.glob("*.safetensors"):  # written for their owner alone, and a server may be another user
+        weights.chmod((folder / "config.json").stat().st_mode)
 
 
 def check(model: "HFModel", folder: Path, ratios: Sequence[float]) -> None:
