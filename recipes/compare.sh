@@ -7,6 +7,7 @@ set -euo pipefail
 MODEL=${MODEL:-tiny}
 TASK=${TASK:-arithmetic}
 OUT=${OUT:-runs/compare}
+ARMS=${ARMS:-cts surprisal random-scorer}
 SEEDS=${SEEDS:-1 2 3}
 RATIOS=${RATIOS:-0.7 0.5}
 REFERENCE_LIMIT=${REFERENCE_LIMIT:-800}
@@ -46,9 +47,10 @@ arm() {
       --baseline truncation random --seed $seed --out $dir/eval-$seed.jsonl
   done
 }
-arm cts cts:$REFERENCE $PROTECT "$RATIOS"
-arm surprisal surprisal:$REFERENCE $PROTECT "$RATIOS"
-arm random-scorer random $PROTECT "$RATIOS"
+declare -A SCORER=([cts]=cts:$REFERENCE [surprisal]=surprisal:$REFERENCE [random-scorer]=random)
+for name in $ARMS; do
+  arm $name ${SCORER[$name]} $PROTECT "$RATIOS"
+done
 
 # Shifted against aligned: single tokens, nothing protected, the condition as in the release.
 if [ $PROTECT = none ]; then
@@ -58,5 +60,6 @@ if [ $PROTECT = none ]; then
   arm cts-aligned cts:$REFERENCE,condition=answer,unit=token none $KEPT
 fi
 
-cotpress report --scored $OUT/cts/scored.jsonl $OUT/surprisal/scored.jsonl --out $OUT/scorers.html
+set -- $ARMS  # the first two of them, trace by trace
+cotpress report --scored $OUT/$1/scored.jsonl ${2:+$OUT/$2/scored.jsonl} --out $OUT/scorers.html
 python "$(dirname "$0")/../benchmarks/compare_scorers.py" $OUT
