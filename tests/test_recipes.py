@@ -13,6 +13,8 @@ from cotpress.records import EvalRow
 for _package in ("trl", "math_verify", "plotly"):
     pytest.importorskip(_package)
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # a dozen commands each, and a machine may be busy
+
 RECIPES = Path(__file__).parents[1] / "recipes"
 
 SMALL = {
@@ -30,7 +32,6 @@ SMALL = {
 """Each recipe with what makes it small and spares it a download, and methods that it must have judged."""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_a_recipe_walks_from_nothing_to_a_report(name: str, tmp_path: Path) -> None:
     settings, methods = SMALL[name]
@@ -41,7 +42,6 @@ def test_a_recipe_walks_from_nothing_to_a_report(name: str, tmp_path: Path) -> N
     assert found.stdout.splitlines()[-1] == f"open {tmp_path / 'report.html'}"
 
 
-@pytest.mark.slow
 def test_the_comparison_of_scorers_ends_with_a_table_of_every_arm(tmp_path: Path) -> None:
     few = {"REFERENCE_LIMIT": "8", "LIMIT": "8", "EVAL_LIMIT": "2", "SEEDS": "1", "RATIOS": "0.5", "MAX_TOKENS": "160"}
     found = _walked("compare", tmp_path, few)
