@@ -26,7 +26,7 @@ SMALL = {
     "cts": ({"REFERENCE_LIMIT": "8", "LIMIT": "12", "EVAL_LIMIT": "4", "MAX_TOKENS": "160"}, {"original", "cts"}),
     "token_assorted": (
         {"LIMIT": "40", "EPOCHS": "1", "CODEBOOK": "8", "STEPS": "4", "EVAL_LIMIT": "2"},
-        {"original", "token-assorted", "forced-latents", "corrupted-codes"},
+        {"original", "token-assorted", "forced-latents"},
     ),
 }
 """Each recipe with what makes it small and spares it a download, and methods that it must have judged."""
