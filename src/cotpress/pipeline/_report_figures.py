@@ -98,11 +98,11 @@ def _panels(rows: Sequence[EvalRow]) -> list[_Panel]:
 def _span(rows: Sequence[EvalRow]) -> tuple[float, float]:
     """From which to which percent an axis runs that shows the intervals of `rows`: at least ten points, with some air.
 
-    Beyond 0 and 100 there is nothing but the air that a mark at the edge needs.
+    Beyond 0 and 100 there is nothing but the air that a mark at the edge and its label need.
     """
     low, high = 100 * min(row.accuracy_low for row in rows), 100 * max(row.accuracy_high for row in rows)
     middle, half = (low + high) / 2, max(1.16 * (high - low) / 2, 5)
-    air = 0.06 * half
+    air = 0.12 * half
     return max(middle - half, -air), min(middle + half, 100 + air)
 
 
