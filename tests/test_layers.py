@@ -15,7 +15,7 @@ PACKAGE = Path(cotpress.__file__).parent
 
 FLOORS = (
     {"__init__", "errors"},
-    {"storage", "segments", "plugins", "records", "statistics", "latent_tokens"},
+    {"storage", "segments", "plugins", "records", "methods", "statistics", "latent_tokens"},
     {"models", "grading"},
     {"pipeline", "scorers", "latent"},
     {"tasks"},

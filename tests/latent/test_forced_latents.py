@@ -15,11 +15,12 @@ from train_fixtures import make_model
 from cotpress import latent_tokens
 from cotpress.errors import CotpressError
 from cotpress.latent_tokens import BEGIN, END, RUN, code, run
+from cotpress.methods import CORRUPTED, FORCED
 from cotpress.models import Completion, Request, Sampling
 from cotpress.models._latents import Grammar, LatentIds
 from cotpress.models._vocabulary import with_latents
 from cotpress.pipeline import evaluate as stage
-from cotpress.pipeline.latents import CORRUPTED, FORCED, changed, usable
+from cotpress.pipeline.latents import changed, usable
 from cotpress.records import Grade, Problem, Trace
 
 

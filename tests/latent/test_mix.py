@@ -2,8 +2,11 @@
 
 import re
 from collections import Counter
+from contextlib import suppress
 from fractions import Fraction
+from itertools import product
 from random import Random
+from typing import get_args
 
 import pytest
 from build_fixtures import make_trace
@@ -12,7 +15,8 @@ from hypothesis import strategies as st
 
 from cotpress import latent_tokens
 from cotpress.errors import CotpressError
-from cotpress.latent.mix import Plan, Ready, chunks, largest, mix, mixed
+from cotpress.latent.mix import Codes, Plan, Ready, Replace, chunks, largest, mix, mixed
+from cotpress.methods import METHODS
 
 
 def ready(n: int) -> Ready:
@@ -126,8 +130,24 @@ def test_the_baselines_are_mixes_without_codes():
         ("none", "constant", 6, "pause-cot"),
     ],
 )
-def test_each_mix_has_the_name_that_the_report_explains(replace, codes, pauses, name):
+def test_each_mix_has_its_name(replace, codes, pauses, name):
     assert Plan(longest=64, replace=replace, codes=codes, pauses=pauses).method == name
+
+
+def plans():
+    """Every plan there is, as far as its name goes."""
+    for replace, codes, pauses in product(get_args(Replace), get_args(Codes), (0, 6)):
+        with suppress(CotpressError):
+            yield Plan(longest=64, replace=replace, codes=codes, pauses=pauses)
+
+
+@pytest.mark.parametrize("plan", plans(), ids=lambda plan: f"{plan.replace}-{plan.codes}-{plan.pauses}")
+def test_the_report_explains_the_name_of_every_mix_and_takes_one_alone_for_a_method(plan):
+    found = METHODS[plan.method]
+    assert found.sentence
+    assert found.trained
+    assert (found.kind == "taught") == (plan.replace == "ar" and plan.codes == "vq")
+    assert found.servable == (plan.codes == "vq" and plan.replace != "none")
 
 
 def test_pauses_are_a_fixed_number_of_one_code_with_or_without_the_reasoning():

@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cotpress.errors import CotpressError
+from cotpress.methods import METHODS
 from cotpress.pipeline.plan import Wish, plan
 from cotpress.records import Grade, Problem, Trace
 from cotpress.statistics import wilson
 
 
-def row(ratio, right, tokens, n=100, *, method="tokenskip", model="taught", cut=0, task="t"):
+def row(ratio, right, tokens, n=100, *, method="tokenskip", model="taught", cut=0, task="t", latents=None):
     """Traces of one row: the first `right` of `n` are right; lengths alternate around `tokens`; `cut` are cut off."""
     for i in range(n):
         yield Trace(
@@ -22,6 +23,7 @@ def row(ratio, right, tokens, n=100, *, method="tokenskip", model="taught", cut=
             model=model,
             ratio=ratio,
             method=method,
+            latents=latents,
             reasoning="",
             conclusion="1",
             n_tokens=tokens - 10 + (1 if i % 2 else -1),
@@ -148,6 +150,28 @@ def test_the_number_of_problems_that_would_tell_is_enough_and_not_far_too_many()
 def test_wishes_that_cannot_be_are_refused(wish, message):
     with pytest.raises(CotpressError, match=message):
         Wish(**wish)
+
+
+def test_each_number_of_forced_latent_tokens_keeps_the_length_of_its_own_answers():
+    forced = [row(1.0, 90, tokens, latents=k, method="token-assorted") for k, tokens in ((0, 100), (2, 80), (4, 60))]
+    found = plan(evaluation(row(None, 99, 110, **UNTOUCHED), *forced), Wish(max_tokens=200))
+    assert [offer.tokens.mean for offer in found.offers] == [100, 80, 60]
+    assert [offer.saved.mean for offer in found.offers] == [10, 30, 50]
+
+
+@pytest.mark.parametrize("name", [name for name, method in METHODS.items() if method.kind in ("prompt", "control")])
+def test_what_a_method_is_compared_with_is_never_recommended(name):
+    better = row(1.0, 100, 20, method=name, latents=2 if name == "forced-latents" else None)
+    served = [row(None, 99, 110, **UNTOUCHED), row(1.0, 98, 100, method="token-assorted")]
+    found = plan(evaluation(*served, better), Wish(min_accuracy=0.8))
+    assert [offer.method for offer in found.offers] == ["token-assorted"]
+    with pytest.raises(CotpressError, match="holds no ratio to choose"):
+        plan(evaluation(better), Wish(min_accuracy=0.8))
+
+
+@pytest.mark.parametrize("name", ["token-assorted-poisson", "my-own-method"])
+def test_ablations_and_methods_of_ones_own_may_be_served(name):
+    assert plan(evaluation(row(0.5, 99, 60, method=name)), Wish(min_accuracy=0.8)).choice.method == name
 
 
 def test_evaluations_without_a_choice_are_refused():

@@ -27,14 +27,14 @@ Codes = Literal["vq", "random", "constant", "none"]
 PAPER_SET = (0, 72, 128, 160, 192, 224, 256)
 """The values of m_max, in reasoning tokens. 72 is no multiple of 16: m is then at most 64 (A1)."""
 
-DROPPED = {
+DROPPED: dict[Replace, str] = {
     "ar": "drop-only",
     "all": "solution-only",
     "curriculum": "icot",
     "poisson": "drop-poisson",
     "none": "full-cot",
 }
-"""What a mix without codes is called."""
+"""What a mix without codes is called; `cotpress.methods` says what each name means."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,10 +15,10 @@ from typing import TypeVar
 
 import msgspec
 
-from cotpress.pipeline._report_rows import setting_order
 from cotpress.pipeline._report_verified import Cuts, Survival
 from cotpress.pipeline.budgets import WINDOW, prepared
 from cotpress.pipeline.compress import above_percentile, budget, keeping_order, within_budget
+from cotpress.pipeline.setting import Setting
 from cotpress.records import Problem, ScoredTrace, Trace
 
 T = TypeVar("T")
@@ -219,12 +219,11 @@ def _how(scored: ScoredTrace, cuts: Cuts) -> str:
 
 def _answers(traces: Iterable[Trace]) -> list[Answer]:
     """The first sample of every setting, in the order of the table."""
-    settings: dict[tuple[str, str, float | None, int], list[Trace]] = {}
+    settings: dict[Setting, list[Trace]] = {}
     for trace in traces:
-        forced = -1 if trace.latents is None else trace.latents
-        settings.setdefault((trace.method, trace.model, trace.ratio, forced), []).append(trace)
+        settings.setdefault(Setting.of(trace), []).append(trace)
     found = []
-    for key in sorted(settings, key=lambda key: (*setting_order(*key[:3]), key[3])):
+    for key in sorted(settings, key=Setting.order):
         trace = min(settings[key], key=lambda one: one.sample)
         grade = trace.grade
         found.append(

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cotpress.pipeline._report_rows import COMPARED, Series, is_reference, original_of, short
+from cotpress.pipeline._report_rows import Series, is_reference, is_taught, original_of, short
 from cotpress.pipeline._report_table import accuracy, p_value, ratio, setting
 from cotpress.pipeline.baselines import CONTROLS
-from cotpress.pipeline.evaluate import ORIGINAL, TOLERANCE
+from cotpress.pipeline.evaluate import TOLERANCE
 from cotpress.records import EvalRow
 
 Figure = dict[str, Any]
@@ -87,7 +87,7 @@ def accuracy_figure(curves: Sequence[Series]) -> Figure:
 
 def _panels(rows: Sequence[EvalRow]) -> list[_Panel]:
     """One panel, or two with the detail first."""
-    methods = [row for row in rows if row.method not in (ORIGINAL, *COMPARED)]
+    methods = [row for row in rows if is_taught(row)]
     everything = _span(rows)
     detail = _span([*methods, *filter(is_reference, rows)] if methods else rows)
     if detail[1] - detail[0] >= FLAT * (everything[1] - everything[0]):
@@ -178,7 +178,7 @@ def styles(curves: Sequence[Series]) -> list[tuple[str, str]]:
 
 def _accuracy_trace(curve: Series, colour: str, symbol: str, rows: Sequence[EvalRow], *, ratios: bool) -> Figure:
     """One curve with its intervals; `ratios` writes the ratio asked for beside the points, of several methods the last."""
-    alone = len({(row.method, row.scorer, row.model) for row in rows if row.method not in (ORIGINAL, *COMPARED)}) == 1
+    alone = len({(row.method, row.scorer, row.model) for row in rows if is_taught(row)}) == 1
     return {
         **_marks(curve, colour, symbol),
         "x": [row.mean_tokens for row in curve.rows],
@@ -216,7 +216,7 @@ def _point_name(row: EvalRow, curve: Series) -> str:
         return str(row.latents)
     if row.ratio == 1.0 and len(curve.rows) == 1:  # nothing was asked for
         return ""
-    return "" if row.method in (ORIGINAL, *COMPARED) or row.ratio is None else ratio(row.ratio)
+    return "" if not is_taught(row) or row.ratio is None else ratio(row.ratio)
 
 
 def _marks(curve: Series, colour: str, symbol: str) -> Figure:

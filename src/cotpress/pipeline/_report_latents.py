@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from itertools import islice
 
 from cotpress import latent_tokens
+from cotpress.methods import CORRUPTED
 from cotpress.pipeline._report_examples import visible
 from cotpress.pipeline._report_table import percent
-from cotpress.pipeline.latents import CONTROLS
 from cotpress.records import Trace
 
 CODES = 64
@@ -82,7 +82,7 @@ class Latents:
 
 def chosen(traces: Iterable[Trace]) -> Iterator[Trace]:
     """The first answers in which a model wrote latent tokens of its own accord."""
-    free = (t for t in traces if t.latents is None and t.method not in CONTROLS and latent_tokens.codes(t.completion()))
+    free = (t for t in traces if t.latents is None and t.method != CORRUPTED and latent_tokens.codes(t.completion()))
     return islice(free, ANSWERS)
 
 

@@ -8,41 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from cotpress.pipeline.baselines import PROMPTS
-from cotpress.pipeline.evaluate import ORIGINAL
+from cotpress.methods import ORIGINAL, method
+from cotpress.pipeline.setting import Setting
 from cotpress.records import EvalRow
-
-TAUGHT = {
-    "tokenskip": "fine-tuned on its own reasoning, pruned to the ratio that the prompt asks for.",
-    "cts": "as tokenskip, with importance from a reference model that is given the question and the answer.",
-    "token-assorted": "fine-tuned on reasoning whose first part is replaced by discrete latent tokens.",
-}
-"""The methods that a report is about, each in one sentence."""
-
-COMPARED = {
-    **{name: f"the original, told “{sentence.format(percent='N')}”" for name, sentence in PROMPTS.items()},
-    "truncation": "the first tokens of the original's own reasoning, as many as the method really kept; the original then only"
-    " concludes, and the seconds are those of the conclusion.",
-    "random": "as truncation, with segments drawn at random: what importance scores must beat.",
-    "solution-only": "fine-tuned to answer without reasoning.",
-    "pause": "fine-tuned with pause tokens, which say nothing, in place of reasoning.",
-    "icot": "fine-tuned while the first reasoning tokens are removed step by step (implicit chain of thought).",
-    "drop-only": "fine-tuned with the first part of the reasoning dropped and nothing in its place.",
-    "full-cot": "fine-tuned on the whole reasoning, as long as the method it is compared with.",
-    "pause-cot": "fine-tuned with pause tokens in front of the whole reasoning.",
-    "random-codes": "as token-assorted, with random codes in place of those that encode the reasoning.",
-    "constant-codes": "as token-assorted, with one and the same code everywhere: a pause of the same length.",
-    "forced-latents": "the token-assorted model, made to write the given number of latent tokens first.",
-    "corrupted-codes": "the token-assorted model, going on from its own latent tokens with other codes in their place; “answers"
-    " changed” is the share that then differs.",
-}
-"""What a method is compared with, each in one sentence. Any other name but `original` is taken for a method."""
-
-NOTES = {
-    ORIGINAL: "the untouched model; the reference is its answers to the plain question, without a ratio.",
-    **TAUGHT,
-    **COMPARED,
-}
 
 
 @dataclass(frozen=True)
@@ -61,12 +29,17 @@ class Series:
     @property
     def compared(self) -> bool:
         """Whether this is a baseline or a control rather than a method; also the untouched model asked for a ratio."""
-        return not self.reference and self.rows[0].method in (ORIGINAL, *COMPARED)
+        return not self.reference and not is_taught(self.rows[0])
 
 
 def is_reference(row: EvalRow) -> bool:
     """Whether a row is the untouched model's, asked without a ratio."""
-    return row.method == ORIGINAL and row.ratio is None
+    return Setting.of(row).is_reference
+
+
+def is_taught(row: EvalRow) -> bool:
+    """Whether a row is of a method that the report is about, rather than of what it is compared with."""
+    return method(row.method).kind == "taught"
 
 
 def in_order(rows: Iterable[EvalRow]) -> list[EvalRow]:
@@ -76,20 +49,7 @@ def in_order(rows: Iterable[EvalRow]) -> list[EvalRow]:
         if row not in distinct:
             distinct.append(row)
 
-    def order(row: EvalRow) -> tuple[object, ...]:
-        return (
-            row.task,
-            *setting_order(row.method, row.model, row.ratio, row.scorer),
-            -1 if row.latents is None else row.latents,
-        )
-
-    return sorted(distinct, key=order)
-
-
-def setting_order(method: str, model: str, ratio: float | None, scorer: str = "") -> tuple[int, str, str, str, float]:
-    """Where one setting stands: original, methods, baselines; those without a ratio before the falling ratios."""
-    rank = 0 if method == ORIGINAL else 2 if method in COMPARED else 1
-    return rank, method, scorer, model, -2.0 if ratio is None else -ratio
+    return sorted(distinct, key=lambda row: (row.task, *Setting.of(row).order(row.scorer)))
 
 
 Curve = tuple[str, str, str, str, bool]
@@ -105,9 +65,9 @@ def series(rows: Sequence[EvalRow]) -> list[Series]:
 
 
 def _label(curve: Curve, curves: Sequence[Curve]) -> str:
-    task, method, scorer, model, reference = curve
-    alike = [other for other in curves if other[:2] == (task, method) and other[4] == reference]
-    name = f"{method} with ratio" if method == ORIGINAL and not reference else method
+    task, name, scorer, model, reference = curve
+    alike = [other for other in curves if other[:2] == (task, name) and other[4] == reference]
+    name = f"{name} with ratio" if name == ORIGINAL and not reference else name
     parts = []
     if len({other[2] for other in alike}) > 1:
         parts.append(scorer or "no scorer")

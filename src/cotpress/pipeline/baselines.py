@@ -14,32 +14,48 @@ the control weaker than it is). Their `seconds` are those of the conclusion alon
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from random import Random
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from cotpress import segments
+from cotpress.methods import LC_PROMPT, METHODS
 from cotpress.models import Model, Request, Sampling
 from cotpress.pipeline.compress import cut_trace, within_budget
+from cotpress.pipeline.generate import generate
 from cotpress.records import CompressedTrace, Problem, ScoredTrace, Trace
-
-PROMPTS = {
-    "be-concise": "Be concise.",
-    "only-numbers": "Only use numbers or equations.",
-    "abbre-words": "Abbreviate words as much as possible.",
-    "lc-prompt": "Please reduce {percent}% of the words in your Chain-of-Thought process.",
-}
-"""Sentences for the untouched model."""
-LC_PROMPT = "lc-prompt"
-"""The one prompt that names a ratio; it is asked once per ratio below 1."""
-
-CONTROLS = ("truncation", "random")
-BASELINES = (*PROMPTS, *CONTROLS)
 
 ANSWER = re.compile(r"[-+−.$\\(]*\d|(?<=\\boxed\{)")
 """Where an answer begins in a conclusion: at its first number, sign and currency included, or inside the box."""
+
+
+class Asking(NamedTuple):
+    """What a baseline has to answer."""
+
+    name: str
+    problems: Sequence[Problem]
+    originals: Mapping[str, Trace]
+    """What the untouched model wrote, by problem."""
+    model: Model
+    """The untouched model."""
+    sampling: Sampling
+    marker: str
+    """Text with which the task's conclusions begin; empty: the general rules."""
+    ratio: float | None
+    """The ratio that the method was asked for."""
+    actual: float
+    """The ratio that the method reached."""
+
+
+class Baseline(NamedTuple):
+    """Something to compare with, asked of the untouched model."""
+
+    answer: Callable[[Asking], Iterator[Trace]]
+    """One ungraded trace per problem, in order."""
+    each: Literal["once", "ratio below 1", "ratio reached"]
+    """How often every problem is asked."""
 
 
 class Lead(NamedTuple):
@@ -52,7 +68,7 @@ class Lead(NamedTuple):
 
 def asked(problem: Problem, name: str, ratio: float | None) -> Problem:
     """The problem with the sentence of a prompt baseline after its instruction; the percentage comes from the ratio."""
-    sentence = PROMPTS[name].format(percent=round(100 * (1 - (ratio or 1.0))))
+    sentence = METHODS[name].words.format(percent=round(100 * (1 - (ratio or 1.0))))
     return msgspec.structs.replace(problem, instruction=f"{problem.instruction} {sentence}".strip())
 
 
@@ -129,3 +145,30 @@ def usual_lead(traces: Iterable[Trace]) -> Lead:
     """The most frequent lead, for traces without a conclusion of their own (cut off, not to be split)."""
     leads = Counter(lead(trace) for trace in traces if trace.conclusion)
     return leads.most_common(1)[0][0] if leads else Lead("", "")
+
+
+def prompted(asking: Asking) -> Iterator[Trace]:
+    """The untouched model's answers to the problems with the sentence of a prompt."""
+    told = (asked(problem, asking.name, asking.ratio) for problem in asking.problems)
+    return generate(told, asking.model, asking.sampling, marker=asking.marker)
+
+
+def cut_blindly(asking: Asking) -> Iterator[Trace]:
+    """The untouched model's own reasoning, cut to the ratio that the method reached, with a new conclusion."""
+    originals = [asking.originals[problem.id] for problem in asking.problems]
+    usual = usual_lead(asking.originals.values())
+    return concluded(originals, asking.model, asking.sampling, asking.name, asking.actual, usual)
+
+
+BASELINES = {
+    "be-concise": Baseline(prompted, "once"),
+    "only-numbers": Baseline(prompted, "once"),
+    "abbre-words": Baseline(prompted, "once"),
+    LC_PROMPT: Baseline(prompted, "ratio below 1"),
+    "truncation": Baseline(cut_blindly, "ratio reached"),
+    "random": Baseline(cut_blindly, "ratio reached"),
+}
+"""What each is stands in `cotpress.methods`; how it answers stands here."""
+
+CONTROLS = tuple(name for name, baseline in BASELINES.items() if baseline.each == "ratio reached")
+"""Those that shorten the original reasoning blindly."""

@@ -16,17 +16,19 @@ import msgspec
 
 from cotpress import latent_tokens
 from cotpress.errors import CotpressError, UnknownName
+from cotpress.methods import CORRUPTED, FORCED, ORIGINAL, method
 from cotpress.models import Model, Sampling
-from cotpress.pipeline import baselines, latents
+from cotpress.pipeline import latents
+from cotpress.pipeline.baselines import BASELINES, CONTROLS, Asking
 from cotpress.pipeline.generate import generate
+from cotpress.pipeline.setting import Setting
 from cotpress.records import EvalRow, Problem, Trace, check_ratio
 from cotpress.statistics import loops, mcnemar, ratio_of_means, wilson
 
-ORIGINAL = "original"
 TOLERANCE = 0.03
 """An actual ratio further than this from the requested one is called a miss."""
 
-NOTHING_TO_CORRUPT = f"{latents.CORRUPTED}: the model's own answer holds no whole run of latent tokens"
+NOTHING_TO_CORRUPT = f"{CORRUPTED}: the model's own answer holds no whole run of latent tokens"
 
 Grade = Callable[[Iterable[Trace]], Iterator[Trace]]
 """Traces in, the same traces with grades out, in order."""
@@ -55,8 +57,8 @@ class Plan:
         for ratio in self.ratios:
             check_ratio(ratio)
         for name in self.baselines:
-            if name not in baselines.BASELINES:
-                raise UnknownName("baseline", name, baselines.BASELINES)
+            if name not in BASELINES:
+                raise UnknownName("baseline", name, BASELINES)
         if self.baselines and self.original is None:
             raise CotpressError("baselines are asked of the untouched model: name it with --original MODEL.")
 
@@ -69,13 +71,13 @@ class Plan:
     def n_arms(self) -> int:
         """How often every problem is asked, at most: controls that have nothing to cut are left out."""
         ratios, below = len(self.asked), sum(ratio < 1 for ratio in self.asked)
-        times = dict.fromkeys(baselines.CONTROLS, ratios) | {baselines.LC_PROMPT: below}
+        times = {"once": 1, "ratio below 1": below, "ratio reached": ratios}
         own = ratios + len(self.forced) + bool(self.corrupt)
-        return own + (self.original is not None) + sum(times.get(name, 1) for name in set(self.baselines))
+        return own + (self.original is not None) + sum(times[BASELINES[name].each] for name in set(self.baselines))
 
 
 class Arm(NamedTuple):
-    """One method at one ratio, which every problem goes through once."""
+    """One setting, which every problem goes through once."""
 
     model: Model
     method: str
@@ -85,9 +87,11 @@ class Arm(NamedTuple):
     latents: int | None = None
     """How many latent tokens are forced."""
 
+    @property
+    def setting(self) -> Setting:
+        """What its traces are known by."""
+        return Setting(self.model.name, self.method, self.ratio, self.latents)
 
-Setting = tuple[str, str, float | None, int | None]
-"""Model, method, ratio, and number of forced latent tokens."""
 
 Sets = defaultdict[Setting, dict[str, Trace]]
 """Graded traces by setting, and then by problem id."""
@@ -110,9 +114,9 @@ def evaluate(
     dropped = Counter() if dropped is None else dropped
     sets: Sets = defaultdict(dict)
     for trace in done:
-        sets[trace.model, trace.method, trace.ratio, trace.latents][trace.problem.id] = trace
+        sets[Setting.of(trace)][trace.problem.id] = trace
     for arm in _arms(plan, sets, dropped):
-        known = sets[arm.model.name, arm.method, arm.ratio, arm.latents]
+        known = sets[arm.setting]
         if todo := _todo(arm, problems, plan, sets, dropped):
             answers = _answers(arm, todo, plan, sets)
             setting = {"method": arm.method, "ratio": arm.ratio, "latents": arm.latents}
@@ -123,11 +127,11 @@ def evaluate(
 
 def _todo(arm: Arm, problems: Sequence[Problem], plan: Plan, sets: Sets, dropped: Counter[str]) -> list[Problem]:
     """The problems that an arm has still to go through."""
-    known = sets[arm.model.name, arm.method, arm.ratio, arm.latents]
+    known = sets[arm.setting]
     todo = [problem for problem in problems if problem.id not in known]
-    if arm.method != latents.CORRUPTED:
+    if arm.method != CORRUPTED:
         return todo
-    own = sets[arm.model.name, plan.method, arm.ratio, None]
+    own = _own(arm, plan, sets)
     usable = [problem for problem in todo if latents.usable(own[problem.id])]
     if len(usable) < len(todo):
         dropped[NOTHING_TO_CORRUPT] += len(todo) - len(usable)
@@ -142,18 +146,19 @@ def _arms(plan: Plan, sets: Sets, dropped: Counter[str]) -> Iterator[Arm]:
     for ratio in plan.asked:
         yield Arm(plan.model, plan.method, ratio)
     for k in plan.forced:
-        yield Arm(plan.model, latents.FORCED, plan.asked[0], latents=k)
+        yield Arm(plan.model, FORCED, plan.asked[0], latents=k)
     if plan.corrupt:
-        yield Arm(plan.model, latents.CORRUPTED, plan.asked[0])
+        yield Arm(plan.model, CORRUPTED, plan.asked[0])
     if original is None:
         return
     below = [ratio for ratio in plan.asked if ratio < 1]
     for name in dict.fromkeys(plan.baselines):
-        if name not in baselines.CONTROLS:
-            yield from (Arm(original, name, ratio) for ratio in (below if name == baselines.LC_PROMPT else [None]))
+        if name not in CONTROLS:
+            yield from (Arm(original, name, ratio) for ratio in (below if BASELINES[name].each == "ratio below 1" else [None]))
             continue
         for ratio in plan.asked:
-            reached = ratio_of_means(*_lengths(sets[plan.model.name, plan.method, ratio, None], _base(plan, sets)))
+            own = sets[Setting(plan.model.name, plan.method, ratio)]
+            reached = ratio_of_means(*_lengths(own, _base(plan, sets)))
             actual = reached.value if reached else 1.0
             if actual < 1 - TOLERANCE:
                 yield Arm(original, name, ratio, actual)
@@ -163,24 +168,25 @@ def _arms(plan: Plan, sets: Sets, dropped: Counter[str]) -> Iterator[Arm]:
 
 def _answers(arm: Arm, todo: Sequence[Problem], plan: Plan, sets: Sets) -> Iterator[Trace]:
     """Ungraded traces of an arm, one per problem; their method and ratio are not yet written on them."""
-    if arm.method in baselines.PROMPTS:
-        asked = (baselines.asked(problem, arm.method, arm.ratio) for problem in todo)
-        return generate(asked, arm.model, plan.sampling, marker=plan.marker)
-    if arm.method == latents.CORRUPTED:
-        own = sets[arm.model.name, plan.method, arm.ratio, None]
+    if baseline := BASELINES.get(arm.method):
+        base = _base(plan, sets)
+        asking = Asking(arm.method, todo, base, arm.model, plan.sampling, plan.marker, arm.ratio, arm.actual)
+        return baseline.answer(asking)
+    if arm.method == CORRUPTED:
+        own = _own(arm, plan, sets)
         theirs = [own[problem.id] for problem in todo]
         return latents.corrupted(theirs, arm.model, plan.sampling, plan.corrupt, plan.marker)
-    if arm.method not in baselines.BASELINES:
-        sampling = msgspec.structs.replace(plan.sampling, latents=arm.latents)
-        return generate(todo, arm.model, sampling, ratio=arm.ratio, marker=plan.marker)
-    base = _base(plan, sets)
-    originals = [base[problem.id] for problem in todo]
-    usual = baselines.usual_lead(base.values())
-    return baselines.concluded(originals, arm.model, plan.sampling, arm.method, arm.actual, usual)
+    sampling = msgspec.structs.replace(plan.sampling, latents=arm.latents)
+    return generate(todo, arm.model, sampling, ratio=arm.ratio, marker=plan.marker)
+
+
+def _own(arm: Arm, plan: Plan, sets: Sets) -> Mapping[str, Trace]:
+    """What the judged model wrote by itself at the ratio of an arm."""
+    return sets[Setting(arm.model.name, plan.method, arm.ratio)]
 
 
 def _base(plan: Plan, sets: Sets) -> Mapping[str, Trace]:
-    return sets[plan.original.name, ORIGINAL, None, None] if plan.original else {}
+    return sets[Setting(plan.original.name, ORIGINAL, None)] if plan.original else {}
 
 
 def _distinct(problems: Iterable[Problem]) -> list[Problem]:
@@ -198,24 +204,24 @@ def rows(traces: Iterable[Trace], *, scorer: str = "", trained: Sequence[float] 
     The reference is the untouched model: method `original` with no ratio. `scorer` and `trained` (the ratios the model was
     trained on; None: not known) belong to the rows of a trained method.
     """
-    groups: defaultdict[tuple[str, str, str, float | None, int | None], dict[str, Trace]] = defaultdict(dict)
+    groups: defaultdict[tuple[str, Setting], dict[str, Trace]] = defaultdict(dict)
     for trace in traces:
         if trace.grade is None:
             raise CotpressError(f"the trace {trace.key} has no grade: run `cotpress grade` first.")
-        setting = (trace.problem.task, trace.model, trace.method, trace.ratio, trace.latents)
-        groups[setting][f"{trace.problem.id}|{trace.sample}"] = trace
+        groups[trace.problem.task, Setting.of(trace)][f"{trace.problem.id}|{trace.sample}"] = trace
     result = []
-    for (task, model, method, ratio, _), group in groups.items():
-        untouched = {key: found for key, found in groups.items() if key[0] == task and key[2:] == (ORIGINAL, None, None)}
+    for (task, setting), group in groups.items():
+        untouched = {other.model: found for (of, other), found in groups.items() if of == task and other.is_reference}
         if len(untouched) > 1:
-            names = " and ".join(key[1] for key in untouched)
+            names = " and ".join(untouched)
             raise CotpressError(f"two untouched models for task {task} ({names}): make the rows of one evaluation at a time.")
         base = next(iter(untouched.values()), {})
-        row = _row(group, base, own=groups.get((task, model, method, 1.0, None), {}))
-        if method == latents.CORRUPTED:
-            own = [key for key in groups if key[:2] == (task, model) and key[3:] == (ratio, None) and _is_taught(key[2])]
+        row = _row(group, base, own=groups.get((task, setting._replace(asked=1.0, latents=None)), {}))
+        if setting.method == CORRUPTED:
+            alike = (key for key in groups if key == (task, setting._replace(method=key[1].method)))
+            own = [key for key in alike if _is_by_itself(key[1])]
             row = msgspec.structs.replace(row, changed=_changed(group, groups[own[0]])) if own else row
-        if _is_taught(method):
+        if method(setting.method).trained:
             row = msgspec.structs.replace(row, scorer=scorer)
         result.append(msgspec.structs.replace(row, note=note(row, trained)))
     return result
@@ -223,11 +229,11 @@ def rows(traces: Iterable[Trace], *, scorer: str = "", trained: Sequence[float] 
 
 def note(row: EvalRow, trained: Sequence[float] | None) -> str:
     """What must not be missed about a row's ratio: it was never trained on, or the actual one is another. Else empty."""
-    ratio, method = row.ratio, row.method
-    if ratio is None or method in baselines.CONTROLS:
+    ratio = row.ratio
+    if ratio is None or row.method in CONTROLS:
         return ""
     notes = []
-    if _is_taught(method) or method in latents.CONTROLS:
+    if method(row.method).trained:
         if ratio == 1.0 and set(trained or ()) <= {1.0}:
             return ""  # a method that knows no ratios, and none was asked for
         if trained is not None and ratio not in trained:
@@ -237,9 +243,9 @@ def note(row: EvalRow, trained: Sequence[float] | None) -> str:
     return "; ".join(notes)
 
 
-def _is_taught(method: str) -> bool:
-    """Whether a name is that of a trained method, not of the original, a baseline or a control."""
-    return method not in (ORIGINAL, *baselines.BASELINES, *latents.CONTROLS)
+def _is_by_itself(setting: Setting) -> bool:
+    """Whether a trained model answered as it does by itself, its latent tokens neither forced nor exchanged."""
+    return method(setting.method).trained and setting.method not in (FORCED, CORRUPTED)
 
 
 def _changed(group: Mapping[str, Trace], own: Mapping[str, Trace]) -> float:

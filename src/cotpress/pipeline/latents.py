@@ -9,15 +9,10 @@ from random import Random
 import msgspec
 
 from cotpress import latent_tokens
+from cotpress.methods import CORRUPTED
 from cotpress.models import Model, Request, Sampling
 from cotpress.pipeline.generate import split_answer
 from cotpress.records import Trace
-
-FORCED = "forced-latents"
-"""The trained model, made to write a given number of latent tokens first."""
-CORRUPTED = "corrupted-codes"
-"""The trained model, going on from its own latent tokens with other codes in their place."""
-CONTROLS = (FORCED, CORRUPTED)
 
 
 def corrupted(own: Sequence[Trace], model: Model, sampling: Sampling, codebook: int, marker: str) -> Iterator[Trace]:

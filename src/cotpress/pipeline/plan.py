@@ -15,8 +15,9 @@ from typing import Literal
 import msgspec
 
 from cotpress.errors import CotpressError
-from cotpress.pipeline.baselines import BASELINES
-from cotpress.pipeline.evaluate import ORIGINAL, rows
+from cotpress.methods import method
+from cotpress.pipeline.evaluate import rows
+from cotpress.pipeline.setting import Setting
 from cotpress.records import EvalRow, Record, Trace
 from cotpress.statistics import Z, mcnemar, wilson
 
@@ -95,25 +96,24 @@ Group = Mapping[str, Trace]
 def plan(traces: Iterable[Trace], wish: Wish, price: float | None = None) -> Plan:
     """Choose among the ratios of one evaluation: the shortest that keeps the accuracy, or the most accurate that fits."""
     traces = list(traces)
-    groups: dict[tuple[str, str, float | None], dict[str, Trace]] = {}
+    groups: dict[Setting, dict[str, Trace]] = {}
     for trace in traces:
-        group = groups.setdefault((trace.model, trace.method, trace.ratio), {})
-        group[f"{trace.problem.id}|{trace.sample}"] = trace
-    found = [row for row in rows(traces) if row.method not in BASELINES]
+        groups.setdefault(Setting.of(trace), {})[f"{trace.problem.id}|{trace.sample}"] = trace
+    found = [row for row in rows(traces) if method(row.method).servable]
     if len({row.task for row in found}) > 1:
         raise CotpressError("the evaluation is of several tasks: make a plan for each, from an evaluation of its own.")
     reference, asked = _sides(found)
     if not asked:
         raise CotpressError("the evaluation holds no ratio to choose: run `cotpress eval` with --ratios 1.0 0.7 0.5, say.")
     base = reference or next((row for row in asked if row.ratio == 1.0), None)
-    paired = groups[_key(base)] if base else {}
-    offers = [_offer(row, groups[_key(row)], {} if row is base else paired, wish) for row in asked]
+    paired = groups[Setting.of(base)] if base else {}
+    offers = [_offer(row, groups[Setting.of(row)], {} if row is base else paired, wish) for row in asked]
     choice = _choose([offer for offer in offers if offer.met == "yes"], wish)
     if choice:
         at = offers.index(choice)
-        chosen = groups[_key(asked[at])]
+        chosen = groups[Setting.of(asked[at])]
         pairs = zip(offers, asked, strict=True)
-        offers = [msgspec.structs.replace(offer, p_value=_p_value(groups[_key(row)], chosen)) for offer, row in pairs]
+        offers = [msgspec.structs.replace(offer, p_value=_p_value(groups[Setting.of(row)], chosen)) for offer, row in pairs]
         choice = offers[at]
     name = "" if base is None else "the untouched model" if base is reference else f"{base.method} at ratio 1"
     saved = choice.saved if choice else None
@@ -129,15 +129,11 @@ def plan(traces: Iterable[Trace], wish: Wish, price: float | None = None) -> Pla
 
 def _sides(found: Sequence[EvalRow]) -> tuple[EvalRow | None, list[EvalRow]]:
     """The untouched model, and what could be served: the ratios, and an untouched model that is the judged one at 1.0."""
-    reference = next((row for row in found if row.method == ORIGINAL and row.ratio is None), None)
+    reference = next((row for row in found if Setting.of(row).is_reference), None)
     asked = [row for row in found if row.ratio is not None]
     if reference and all(row.model == reference.model for row in asked) and not any(row.ratio == 1.0 for row in asked):
         asked = [reference, *asked] if asked else []
     return reference, asked
-
-
-def _key(row: EvalRow) -> tuple[str, str, float | None]:
-    return row.model, row.method, row.ratio
 
 
 def _offer(row: EvalRow, group: Group, base: Group, wish: Wish) -> Offer:

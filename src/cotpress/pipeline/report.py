@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from cotpress.methods import METHODS
 from cotpress.pipeline._report_examples import RATIOS, Examples, examples
 from cotpress.pipeline._report_figures import Figure, accuracy_figure, ratio_figure
 from cotpress.pipeline._report_latents import Latents
-from cotpress.pipeline._report_rows import NOTES, in_order, series, tasks_of
+from cotpress.pipeline._report_rows import in_order, series, tasks_of
 from cotpress.pipeline._report_scorers import Comparison
 from cotpress.pipeline._report_table import MISS, percent, table
 from cotpress.pipeline._report_verified import Survival, chosen_figure, loss_figure, survival
@@ -151,7 +152,7 @@ def as_html(report: Report) -> str:
         comparison=report.comparison,
         extra_figures={name: figure["layout"]["height"] for name, figure in figures.items() if name in ("loss", "chosen")},
         footnotes=FOOTNOTES if rows else (),
-        methods=[(name, NOTES[name]) for name in dict.fromkeys(row.method for row in rows) if name in NOTES],
+        methods=[(name, METHODS[name].sentence) for name in dict.fromkeys(row.method for row in rows) if name in METHODS],
         examples=report.examples,
         latents=report.latents,
         origin=report.origin,

@@ -16,6 +16,7 @@ from rich.text import Text
 from cotpress import __version__, models, plugins, storage, tasks
 from cotpress.errors import CotpressError
 from cotpress.grading import Check
+from cotpress.methods import ORIGINAL
 from cotpress.models import Model, Sampling
 from cotpress.pipeline import evaluate as stage
 from cotpress.pipeline.grade import grade
@@ -115,7 +116,7 @@ def evaluate(
         raise CotpressError("--latents are numbers of latent tokens, at least 0.")
     plan = stage.Plan(
         model=judged,
-        method=trained.method if trained else stage.ORIGINAL,
+        method=trained.method if trained else ORIGINAL,
         ratios=ratios or sorted(trained.ratios if trained else (), reverse=True) or [1.0],
         original=untouched,
         baselines=baseline or [],
