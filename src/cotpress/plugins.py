@@ -8,6 +8,7 @@ as it is, so a plug-in may live in somebody else's package. Nothing is imported 
 import ast
 import importlib
 import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -60,11 +61,19 @@ def first_line(path: Path) -> str:
     return text.partition("\n")[0].rstrip(".")
 
 
-def load(kind: str, spec: str | Spec) -> Any:
-    """Import the plug-in that `spec` names in the folder `kind` and call its `load(target, **options)`."""
+def load(kind: str, spec: str | Spec, *, offers: Sequence[str] = ()) -> Any:
+    """Import the plug-in that `spec` names in the folder `kind` and call its `load(target, **options)`.
+
+    `offers`: what the contract of the folder asks of the result; `CotpressError` names what is missing.
+    """
     spec = parse_spec(spec) if isinstance(spec, str) else spec
     module = find(kind, spec.name)
-    return module.load(spec.target, **typed_options(module, kind, spec))
+    found = module.load(spec.target, **typed_options(module, kind, spec))
+    for name in offers:
+        if inspect.getattr_static(found, name, None) is None:
+            what, contract = kind.rstrip("s"), f"cotpress.{kind}.{kind.rstrip('s').title()}"
+            raise CotpressError(f"{what} {spec.name} has no {name!r}, which every {what} offers: see {contract}.")
+    return found
 
 
 def find(kind: str, name: str) -> ModuleType:

@@ -25,6 +25,9 @@ from cotpress.errors import BadRecord, CotpressError
 I = TypeVar("I")  # noqa: E741
 R = TypeVar("R", bound=msgspec.Struct)
 
+IDENTITY = "identity"
+"""The entry of a run's options that holds the identities of its tasks, models and scorers."""
+
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """Some editors put it before the first line; JSON has no place for it."""
 
@@ -263,13 +266,22 @@ def _refuse_what_others_made(path: Path, mark: Mark, *, resumable: bool) -> None
     if found.fingerprint == mark.fingerprint:
         return
     ours = msgspec.json.decode(msgspec.json.encode(mark.options))
-    names = sorted(name for name in {*found.options, *ours} if found.options.get(name) != ours.get(name))
+    names = sorted(_differing(found.options, ours))
     how = (
         f"by {found.verb or 'an unknown run'}"
         if found.verb != mark.verb
         else f"with other options or input ({', '.join(names)})"
     )
     raise CotpressError(f"{made} was made {how}, see {about.name}: choose another --out, or remove it.")
+
+
+def _differing(found: dict[str, Any], ours: dict[str, Any]) -> Iterator[str]:
+    """The options that are not the same; of an identity what it is of, such as `another scorer`."""
+    for name in {*found, *ours} - {IDENTITY}:
+        if found.get(name) != ours.get(name):
+            yield name
+    before, now = found.get(IDENTITY, {}), ours.get(IDENTITY, {})
+    yield from (f"another {name}" for name in {*before, *now} if before.get(name) != now.get(name))
 
 
 def _read_mark(path: Path) -> Mark:

@@ -11,7 +11,7 @@ from cotpress.errors import CotpressError
 @pytest.fixture
 def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     specs: list[str] = []
-    monkeypatch.setattr(plugins, "load", lambda kind, spec: specs.append(spec))
+    monkeypatch.setattr(plugins, "load", lambda kind, spec, offers: specs.append(spec))
     return specs
 
 

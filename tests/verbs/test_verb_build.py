@@ -1,5 +1,6 @@
 import json
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -77,6 +78,7 @@ class Letters:
     """A model whose tokens are characters."""
 
     name: str = "letters"
+    identity: str = "letters"
     end_id: int = 0
 
     def text_ids(self, text):
@@ -156,7 +158,7 @@ def test_settings_for_trl_name_the_model_if_one_is_named(compressed, tmp_path, m
 
 
 def test_a_model_without_token_ids_is_no_target(compressed, tmp_path, monkeypatch):
-    monkeypatch.setattr(models, "load", lambda spec: object())
+    monkeypatch.setattr(models, "load", lambda spec: SimpleNamespace(identity=spec))
     with pytest.raises(CotpressError, match="model far has no tokenizer here"):
         build(compressed, out=tmp_path / "ids.jsonl", format="pretokenized", target="far")
     with pytest.raises(CotpressError, match="model far has no chat template here"):

@@ -20,7 +20,7 @@ class Short:
     """Reasons in 20 words times the ratio in the prompt, and never in fewer than 12; stops after `patience` answers."""
 
     def __init__(self, target):
-        self.name = f"fakes.short:{target}"
+        self.name = self.identity = f"fakes.short:{target}"
         self.n_asked = 0
         self.patience = 10**9
 

@@ -49,6 +49,8 @@ def test_traces_come_out_and_everything_is_said(tmp_path: Path, capsys: pytest.C
 
 def test_lengths_are_counted_in_the_tokens_of_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Letters:
+        identity = "letters"
+
         def token_ends(self, texts: list[str]) -> list[list[int]]:
             return [list(range(1, len(text) + 1)) for text in texts]
 

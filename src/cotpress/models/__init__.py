@@ -3,7 +3,7 @@
 A whole model for a test or a notebook::
 
     class Parrot:
-        name = "parrot"
+        name, identity = "parrot", "parrot 1"
 
         def generate(self, requests, sampling):
             for request in requests:
@@ -64,6 +64,13 @@ class Model(Protocol):
     name: str
     """What `Trace.model` and the report call it: the spec it was loaded from."""
 
+    @property
+    def identity(self) -> str:
+        """Its name and whatever else decides its answers and tokens (a hash of weights and tokenizer): with another
+        identity it is another model, and a verb does not go on with what the earlier one wrote.
+        """
+        ...
+
     def generate(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
         """One completion per request, in the order of the requests."""
         ...
@@ -82,6 +89,6 @@ def load(spec: str) -> Model:
         elif "/" in head and ":" not in head:
             raise CotpressError(f"there is no model folder {head}: for a model of that name on the Hub, write hf:{head}.")
     try:
-        return cast(Model, plugins.load("models", spec))
+        return cast(Model, plugins.load("models", spec, offers=("name", "identity", "generate", "token_ends")))
     except UnknownName as error:
         raise CotpressError(f"{error} A model of the Hub is hf:NAME, one on this disk its folder.") from error

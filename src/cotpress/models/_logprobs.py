@@ -46,6 +46,11 @@ class CausalLM(Protocol):
     """A fast transformers tokenizer."""
 
     @property
+    def identity(self) -> str:
+        """Its name and whatever else decides its probabilities."""
+        ...
+
+    @property
     def torch_model(self) -> Any:
         """The transformers model, in evaluation mode."""
         ...

@@ -82,6 +82,11 @@ class HFModel:
             stops = config.eos_token_id if isinstance(config.eos_token_id, list) else [config.eos_token_id]
             config.eos_token_id = sorted({self.end_id, *(i for i in stops if i is not None)})
 
+    @property
+    def identity(self) -> str:
+        """Its name, the revision of its weights, and the hash of its tokenizer."""
+        return f"{self.name}@{self.revision}+{self.tokenizer_hash}"
+
     @cached_property
     def tokenizer_hash(self) -> str:
         """A short hash of the tokenizer and the chat template."""
@@ -89,9 +94,7 @@ class HFModel:
 
     def tokenizer_hash_with(self, template: str | None) -> str:
         """The hash that this tokenizer would have with another chat template."""
-        parts = json.loads(self.tokenizer.backend_tokenizer.to_str()) | {"padding": None, "truncation": None}
-        text = json.dumps([parts, template], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return tokenizer_hash(self.tokenizer, template)
 
     @cached_property
     def latent_ids(self) -> LatentIds | None:
@@ -252,8 +255,7 @@ def load(target: str, *, adapter: str = "", dtype: Dtype = "auto", device: str =
             raise CotpressError(f"cannot load the weights of {target}: {_first(error)}") from error
         return model.to(where)
 
-    revision = weights_hash(folder) if folder.is_dir() else str(getattr(config, "_commit_hash", None) or "")
-    return HFModel(name, target, load_tokenizer(target), make, revision=revision, batch_tokens=batch_tokens)
+    return HFModel(name, target, load_tokenizer(target), make, revision=revision_of(target, config), batch_tokens=batch_tokens)
 
 
 def load_tokenizer(target: str, **where: str) -> PreTrainedTokenizerFast:
@@ -276,6 +278,18 @@ def tokenizer_only(target: str) -> HFModel:
         raise AssertionError(f"the weights of {target} are elsewhere")
 
     return HFModel(f"hf:{target}", target, load_tokenizer(target), no_weights)
+
+
+def tokenizer_hash(tokenizer: PreTrainedTokenizerFast, template: str | None) -> str:
+    """A short hash of a tokenizer with a chat template."""
+    parts = json.loads(tokenizer.backend_tokenizer.to_str()) | {"padding": None, "truncation": None}
+    text = json.dumps([parts, template], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def revision_of(target: str, config: Any) -> str:
+    """What tells the weights at `target` from later ones: a hash of a folder's, or the hub's commit in its `config`."""
+    return weights_hash(Path(target)) if Path(target).is_dir() else str(getattr(config, "_commit_hash", None) or "")
 
 
 def weights_hash(folder: Path) -> str:

@@ -61,8 +61,6 @@ CURES = {
 class HTTPModel:
     """A model behind a server; `_Session` holds the connections of one call."""
 
-    revision = ""
-
     def __init__(
         self,
         name: str,
@@ -70,6 +68,7 @@ class HTTPModel:
         model: str,
         token_ends: Callable[[Sequence[str]], list[list[int]]],
         *,
+        tokenizer_hash: str = "",
         key: str = "",
         in_template: bool = False,
         fields: Fields = "open",
@@ -78,6 +77,7 @@ class HTTPModel:
         retries: int = 5,
     ) -> None:
         self.name, self.url, self.model = name, url, model
+        self.identity = f"{name}+{tokenizer_hash}"  # which weights are behind it, a server does not say
         self.in_template, self.fields, self.concurrency = in_template, fields, concurrency
         self.timeout, self.retries = timeout, retries
         self.token_ends = token_ends
@@ -236,11 +236,13 @@ def load(
     if concurrency < 1 or retries < 0 or timeout <= 0:
         raise CotpressError("model http: choose concurrency of at least 1, retries of at least 0 and a timeout above 0.")
     name = f"http:{url},model={model},tokenizer={tokenizer}" + (",ratio=template" if ratio == "template" else "")
+    token_ends, tokenizer_hash = _counter(tokenizer)
     return HTTPModel(
         name,
         url,
         model,
-        _counter(tokenizer),
+        token_ends,
+        tokenizer_hash=tokenizer_hash,
         key=key_in(key),
         in_template=ratio == "template",
         fields=fields,
@@ -280,10 +282,11 @@ def key_in(variable: str) -> str:
     return found
 
 
-def _counter(tokenizer: str) -> Callable[[Sequence[str]], list[list[int]]]:
-    """Where tokens end: in those of a tokenizer, or in words and symbols."""
+def _counter(tokenizer: str) -> tuple[Callable[[Sequence[str]], list[list[int]]], str]:
+    """Where tokens end, in those of a tokenizer or in words and symbols; and the tokenizer's hash."""
     if tokenizer == "words":
-        return lambda texts: [[match.end() for match in TOKEN.finditer(text)] for text in texts]
+        return lambda texts: [[match.end() for match in TOKEN.finditer(text)] for text in texts], ""
     from cotpress.models import hf  # torch is needed only here
 
-    return hf.tokenizer_only(tokenizer).token_ends
+    known = hf.tokenizer_only(tokenizer)
+    return known.token_ends, known.tokenizer_hash

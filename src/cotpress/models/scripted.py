@@ -32,8 +32,11 @@ class Line(Record, frozen=True, kw_only=True):
 class Scripted:
     """Answers by a function of the request, or by request key; a prefill that begins the answer is not said again."""
 
-    def __init__(self, answers: Callable[[Request], str] | Mapping[str, str], name: str = "scripted") -> None:
+    def __init__(
+        self, answers: Callable[[Request], str] | Mapping[str, str], name: str = "scripted", *, script: str = ""
+    ) -> None:
         self.name = name
+        self.identity = f"{name}@{script}"
         self._answer = answers if callable(answers) else lambda request: answers[request.key]
 
     def generate(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
@@ -61,4 +64,4 @@ def load(target: str) -> Scripted:
             raise CotpressError(f"{target} has no line for the request {request.key}: add one, or one without conditions.")
         return line.text
 
-    return Scripted(say, name=f"scripted:{target}")
+    return Scripted(say, name=f"scripted:{target}", script=storage.hash_file(Path(target)))

@@ -31,10 +31,10 @@ class VLLMModel:
         self._tokens = hf.tokenizer_only(target)
         self._engine = engine | {"model": target}
 
-    @cached_property
-    def tokenizer_hash(self) -> str:
-        """A short hash of the tokenizer and the chat template."""
-        return self._tokens.tokenizer_hash
+    @property
+    def identity(self) -> str:
+        """Its name, the revision of its weights, and the hash of its tokenizer."""
+        return f"{self.name}@{self.revision}+{self._tokens.tokenizer_hash}"
 
     @cached_property
     def llm(self) -> Any:

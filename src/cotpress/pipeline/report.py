@@ -28,6 +28,7 @@ from cotpress.pipeline._report_verified import Survival, chosen_figure, loss_fig
 from cotpress.pipeline._report_words import FOOTNOTES, headline, measured, warnings
 from cotpress.plugins import PACKAGE, require
 from cotpress.records import CompressedTrace, EvalRow, ScoredTrace, Trace
+from cotpress.storage import IDENTITY
 
 WHAT = "the HTML page"
 
@@ -241,7 +242,7 @@ def _made(meta: dict[str, Any]) -> str:
     """`eval --limit 500 --model tiny …; left out: 2 without an answer`, in one line."""
     parts = [str(meta.get("verb", "no meta file beside it"))]
     options = meta.get("options", {})
-    grouped = ChainMap(options, *(value for value in options.values() if isinstance(value, dict)))
+    grouped = ChainMap(options, *(value for key, value in options.items() if isinstance(value, dict) and key != IDENTITY))
     for key, value in sorted(grouped.items(), key=itemgetter(0)):
         if value not in (None, False, [], "") and not isinstance(value, dict):
             parts += [f"--{key.replace('_', '-')}", *map(str, value if isinstance(value, list) else [value])]

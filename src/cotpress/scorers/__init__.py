@@ -4,7 +4,7 @@ A scorer says how important which characters of the reasoning are, in whatever p
 that into segments of target-model tokens (segments.py). A whole scorer::
 
     class LongWords:
-        name, unit = "long-words", "word"
+        name, identity, unit = "long-words", "long-words 1", "word"
 
         def score(self, traces):
             for trace in traces:
@@ -61,6 +61,13 @@ class Scorer(Protocol):
     """The spec it was loaded from; recorded with every score."""
     unit: Unit
 
+    @property
+    def identity(self) -> str:
+        """Its name and whatever else decides its scores (its model, its file): with another identity it is another
+        scorer, and `score` does not go on with what the earlier one wrote.
+        """
+        ...
+
     def score(self, traces: Iterable[Trace]) -> Iterator[Importance | Unscored]:
         """One `Importance` (or `Unscored`) per trace, in order; scores do not depend on which traces share a batch."""
         ...
@@ -68,7 +75,7 @@ class Scorer(Protocol):
 
 def load(spec: str) -> Scorer:
     """The scorer that `spec` names: `NAME[:TARGET][,option=value…]`."""
-    return cast(Scorer, plugins.load("scorers", spec))
+    return cast(Scorer, plugins.load("scorers", spec, offers=("name", "identity", "unit", "score")))
 
 
 def score(

@@ -53,8 +53,11 @@ class Released:
         tokenizer: PreTrainedTokenizerFast,
         keep: Callable[[Sequence[Sequence[int]]], Sequence[NDArray[np.float32]]],
         length: Callable[[str], int],
+        *,
+        model: str = "",
     ) -> None:
         self.name = name
+        self.identity = f"{name}@{model}"
         self.tokenizer = tokenizer
         self.keep = keep
         """p(keep) of every id of every row."""

@@ -107,6 +107,11 @@ class CTS:
         self.condition = condition
         self.difference = difference
 
+    @property
+    def identity(self) -> str:
+        """Its name, and the identity of its model."""
+        return f"{self.name}@{self.lm.identity}"
+
     def score(self, traces: Iterable[Trace]) -> Iterator[Importance | Unscored]:
         """One result per trace, in order; all traces handed over are batched together, by length."""
         traces = list(traces)
@@ -161,6 +166,11 @@ class Released:
         self.lm = lm
         self.ratio = ratio
         self.segment = segment
+
+    @property
+    def identity(self) -> str:
+        """Its name, and the identity of its model."""
+        return f"{self.name}@{self.lm.identity}"
 
     def score(self, traces: Iterable[Trace]) -> Iterator[Importance | Unscored]:
         """One result per trace, in order and one at a time: what a later segment is scored after hangs on the cut so far."""

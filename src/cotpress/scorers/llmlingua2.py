@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
 from cotpress.errors import CotpressError
+from cotpress.models import hf
 from cotpress.plugins import Spec
 from cotpress.records import Trace
 from cotpress.scorers import Importance, Scorer
@@ -49,7 +50,7 @@ def load(
     classifier = load_classifier(target, batch_tokens=batch_tokens, dtype=torch.float32)
     if classifier.model.config.model_type != "xlm-roberta":
         raise CotpressError(f"{name}: compat=released follows the XLM-R release only: leave it out, or use {CHECKPOINT}.")
-    return Released(name, classifier.tokenizer, classifier.keep, length)
+    return Released(name, classifier.tokenizer, classifier.keep, length, model=classifier.identity)
 
 
 class LLMLingua2:
@@ -57,6 +58,7 @@ class LLMLingua2:
 
     def __init__(self, name: str, unit: Unit, classifier: "Classifier") -> None:
         self.name = name
+        self.identity = f"{name}@{classifier.identity}"
         self.unit = unit
         self.classifier = classifier
 
@@ -75,8 +77,12 @@ class LLMLingua2:
 class Classifier:
     """A two-label token classifier with its tokenizer."""
 
-    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, batch_tokens: int) -> None:
+    def __init__(
+        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, batch_tokens: int, identity: str = ""
+    ) -> None:
         self.model = model
+        self.identity = identity
+        """Which weights and which tokenizer these are."""
         self.tokenizer = tokenizer
         self.batch_tokens = batch_tokens
         self.label = keep_label(model.config.label2id)
@@ -175,7 +181,8 @@ def load_classifier(target: str, *, batch_tokens: int, dtype: torch.dtype | None
         )
     if not tokenizer.is_fast:
         raise CotpressError(f"scorer llmlingua2: {target} has no fast tokenizer, which gives offsets: save its tokenizer.json.")
-    return Classifier(model.eval().to("cuda" if cuda else "cpu"), tokenizer, batch_tokens)
+    identity = f"{hf.revision_of(target, config)}+{hf.tokenizer_hash(tokenizer, None)}"
+    return Classifier(model.eval().to("cuda" if cuda else "cpu"), tokenizer, batch_tokens, identity)
 
 
 def check_labels(target: str, config: Any) -> None:

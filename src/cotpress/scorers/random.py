@@ -34,7 +34,7 @@ class Random:
     """Importance of a piece = a uniform draw from [0, 1)."""
 
     def __init__(self, name: str = "random", *, seed: int = 0, unit: Unit = "number") -> None:
-        self.name = name
+        self.name = self.identity = name
         self.unit = unit
         self.seed = seed
 

@@ -39,6 +39,11 @@ class Surprisal:
         self.lm = lm
         self.context = context
 
+    @property
+    def identity(self) -> str:
+        """Its name, and the identity of its model."""
+        return f"{self.name}@{self.lm.identity}"
+
     def score(self, traces: Iterable[Trace]) -> Iterator[Importance | Unscored]:
         """One `Importance` per trace, in order; all traces handed over are batched together, by length."""
         traces = list(traces)

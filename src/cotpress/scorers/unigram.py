@@ -25,14 +25,15 @@ def load(target: str, *, unit: Unit = "number") -> Scorer:
         raise CotpressError("scorer unigram needs the traces to count words in: unigram:graded.jsonl, say.")
     counts = Counter(word for trace in storage.read(Path(target), Trace) for word, _ in words(trace.reasoning))
     name = str(Spec("unigram", target, {} if unit == "number" else {"unit": unit}))
-    return Unigram(name, counts, unit=unit)
+    return Unigram(name, counts, unit=unit, source=storage.hash_file(Path(target)))
 
 
 class Unigram:
     """Importance of a word or symbol = its self-information in nats."""
 
-    def __init__(self, name: str, counts: Mapping[str, int], *, unit: Unit = "number") -> None:
+    def __init__(self, name: str, counts: Mapping[str, int], *, unit: Unit = "number", source: str = "") -> None:
         self.name = name
+        self.identity = f"{name}@{source}"
         self.unit = unit
         self.counts = counts
         self._total = sum(counts.values()) + len(counts) + 1

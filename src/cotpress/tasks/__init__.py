@@ -13,9 +13,10 @@ A task whose source has worked reasoning also says how to read it (`Task.gold`),
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
-from cotpress import plugins
+from cotpress import plugins, storage
 from cotpress.errors import CotpressError, UnknownName
 from cotpress.grading import Check
 from cotpress.pipeline.importing import count_words
@@ -37,8 +38,15 @@ class Task:
     """Which grader of `cotpress.grading` says whether an answer is right; or a check that needs the whole problem."""
     marker: str = ""
     """Text with which the conclusion begins, where the task asks for one; empty: found by the general rules."""
+    file: Callable[[str], Path] | None = None
+    """Split name -> the file that its problems are read from; None: they are made here, or come from the hub."""
     gold: Callable[[str], Iterator[Trace]] | None = None
     """Split name -> the problems of `read`, in the same order, each with its worked reasoning; None: there is none."""
+
+    def identity(self, split: str) -> str:
+        """Its name, and a hash of the file that the split is read from: with another identity these are other problems."""
+        self._check(split)
+        return f"{self.name}@{storage.hash_file(self.file(split))}" if self.file else self.name
 
     def problems(self, split: str) -> Iterator[Problem]:
         """The problems of a split; `UnknownName` for a split there is not."""

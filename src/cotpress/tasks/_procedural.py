@@ -44,4 +44,4 @@ def task(
     """The task whose problems are those of `worked`; `CotpressError` for a target, since there is nothing to name."""
     if target:
         raise CotpressError(f"task {name} takes no target, but got {target!r}: write {name} alone, or with options.")
-    return Task(name, lambda split: (trace.problem for trace in worked(split)), tuple(SHARES), grader, marker, worked)
+    return Task(name, lambda split: (trace.problem for trace in worked(split)), tuple(SHARES), grader, marker, gold=worked)

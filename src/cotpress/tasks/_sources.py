@@ -49,13 +49,15 @@ def splits(split: str) -> tuple[str, ...]:
 
 def local(target: str, wanted: str, *, split: str, question: Callable[[Row], str]) -> Iterator[Row]:
     """The rows of the split `wanted` of a file or folder, by the rule above."""
-    path = Path(target)
-    if path.is_dir():
-        yield from file_rows(_file_of(path, wanted))
-        return
-    for row in file_rows(path):
-        if split or split_of(question(row)) == wanted:
+    whole = bool(split) or Path(target).is_dir()
+    for row in file_rows(file_of(target, wanted)):
+        if whole or split_of(question(row)) == wanted:
             yield row
+
+
+def file_of(target: str, wanted: str) -> Path:
+    """The file that the split `wanted` of a file or folder is read from."""
+    return _file_of(Path(target), wanted) if Path(target).is_dir() else Path(target)
 
 
 def file_rows(path: Path) -> Iterator[Row]:

@@ -7,6 +7,7 @@ question, so they are the same ones wherever they come from. Calculator marks (`
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 from cotpress.errors import BadRecord
 from cotpress.pipeline.importing import CALCULATOR
@@ -28,7 +29,8 @@ def load(target: str = "", *, split: str = "") -> Task:
     def gold(wanted: str) -> Iterator[Trace]:
         return map(_worked, rows(wanted), read(wanted))
 
-    return Task("gsm8k", read, _sources.splits(split), gold=gold)
+    file = partial(_sources.file_of, target) if target else None
+    return Task("gsm8k", read, _sources.splits(split), file=file, gold=gold)
 
 
 def _problem(row: _sources.Row) -> Problem:

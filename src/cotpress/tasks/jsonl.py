@@ -6,6 +6,7 @@ comes again gets a number after its hash.
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 from cotpress import grading
 from cotpress.errors import BadRecord, CotpressError
@@ -47,4 +48,10 @@ def load(
             ids.add(known)
             yield Problem(id=known, question=asked, answer=row.text(answer), task=name, instruction=asks)
 
-    return Task(name, lambda wanted: _sources.unique(read(wanted)), _sources.splits(split), grader)
+    return Task(
+        name,
+        lambda wanted: _sources.unique(read(wanted)),
+        _sources.splits(split),
+        grader,
+        file=partial(_sources.file_of, target),
+    )

@@ -6,6 +6,7 @@ answer read from the last `\boxed{}` of the solution. `math500:FILE` reads JSON 
 """
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from cotpress import grading
@@ -31,7 +32,8 @@ def load(target: str = "", *, split: str = "test") -> Task:
         return _sources.unique(map(_problem, rows))
 
     is_file = bool(target) and not Path(target).is_dir()
-    return Task("math500", read, (split,) if is_file else _sources.TRAIN_AND_TEST)
+    file = partial(_sources.file_of, target) if target else None
+    return Task("math500", read, (split,) if is_file else _sources.TRAIN_AND_TEST, file=file)
 
 
 def _test() -> Iterator[_sources.Row]:

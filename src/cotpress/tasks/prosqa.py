@@ -101,7 +101,15 @@ def load(
     def read(wanted: str) -> Iterator[Trace]:
         return (trace(f"prosqa/{wanted}/{known}", item) for known, item in controlled(released(Path(target)), control))
 
-    return Task(name, lambda wanted: (one.problem for one in read(wanted)), (whole,), "exact", MARKER, read)
+    return Task(
+        name,
+        lambda wanted: (one.problem for one in read(wanted)),
+        (whole,),
+        "exact",
+        MARKER,
+        file=lambda wanted: Path(target),
+        gold=read,
+    )
 
 
 def generated(

@@ -87,8 +87,16 @@ def build(
     longest = Longest()
     options: dict[str, Any] = {"compressed": storage.hash_file(compressed), "draw": draw, "ratios": ratios, "format": format}
     options |= {"target": target, "family": family, "seed": seed}
-    extra = {"noted": noted, "tokenizer": getattr(model, "tokenizer_hash", ""), "longest": longest}
-    make(out, RECORDS[format], rows, storage.read(compressed, CompressedTrace), verb="build", options=options, extra=extra)
+    make(
+        out,
+        RECORDS[format],
+        rows,
+        storage.read(compressed, CompressedTrace),
+        verb="build",
+        options=options,
+        identity={"target": model.identity} if model else {},
+        extra={"noted": noted, "longest": longest},
+    )
     for what, count in noted.items():
         say(f"build: {count} traces {what}")
     if format == "trl" or format == "llamafactory" or format == "axolotl":

@@ -35,14 +35,18 @@ def make(
     total: int | None = None,
     skip: Callable[[I], str] | None = None,
     key: Callable[[R], str] | None = None,
+    identity: dict[str, str] | None = None,
     extra: dict[str, Any] | None = None,
 ) -> None:
     """Run `stage(items, dropped)` into `out`: locked, resumed by `key`, finished atomically, counted in the meta file.
 
+    `identity`: what the tasks, models and scorers of the run call themselves; with another one it is another run.
+
     `skip` gives the key of the record an item will become, so that finished ones are not done again; `key` that of a
     record. Without them an interrupted output is begun again. The stage counts what it leaves out in `dropped`.
     """
-    with storage.run(out, record, verb, options, version=__version__, key=key) as this:
+    deciding = options | ({storage.IDENTITY: identity} if identity else {})
+    with storage.run(out, record, verb, deciding, version=__version__, key=key) as this:
         if this.complete:
             say(f"{verb}: {out} was finished before under the same options; nothing to do")
             return

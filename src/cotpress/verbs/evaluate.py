@@ -17,7 +17,7 @@ from cotpress import __version__, models, plugins, storage, tasks
 from cotpress.errors import CotpressError
 from cotpress.grading import Check
 from cotpress.methods import ORIGINAL
-from cotpress.models import Model, Sampling
+from cotpress.models import Sampling
 from cotpress.pipeline import evaluate as stage
 from cotpress.pipeline.grade import grade
 from cotpress.records import EvalRow, Problem, Record, Trace
@@ -133,13 +133,18 @@ def evaluate(
         "task": task,
         "split": split,
         "limit": limit,
-        "model": _identity(judged),
-        "original": _identity(untouched) if untouched else None,
+        "model": judged.name,
+        "original": untouched.name if untouched else None,
         "ratios": plan.ratios,
         "baselines": plan.baselines,
         "latents": plan.forced,
         "corrupt": plan.corrupt,
         "sampling": msgspec.to_builtins(plan.sampling),
+        storage.IDENTITY: {
+            "task": asked.identity(split),
+            "model": judged.identity,
+            "original": untouched.identity if untouched else "",
+        },
     }
     _write_traces(out, problems, plan, asked.grader, options)
     found = stage.rows(storage.read(out, Trace), scorer=trained.scorer if trained else "", trained=known)
@@ -232,9 +237,3 @@ def _write_traces(
             pass
         for why, count in this.dropped.items():
             say(f"eval: left out {why}" + (f" ({count} answers)" if why == stage.NOTHING_TO_CORRUPT else ""))
-
-
-def _identity(model: Model) -> str:
-    """A model's name, with the revision of its weights where the backend knows it: another one is another model."""
-    revision = getattr(model, "revision", "")
-    return f"{model.name}@{revision}" if revision else model.name

@@ -84,18 +84,19 @@ def generate(
     options |= {"skip": skip} if skip else {}
     if model == GOLD:
         worked = islice(asked.worked(split), skip, skip + len(problems))
-        make(out, Trace, lambda items, _: items, worked, verb="generate", options=options, total=len(problems))
+        same = {"task": asked.identity(split)}
+        make(out, Trace, lambda items, _: items, worked, verb="generate", options=options, identity=same, total=len(problems))
         return
     answerer = models.load(model)
     sampling = Sampling(max_tokens=max_tokens, temperature=temperature, top_p=top_p, seed=seed)
-    version = {"revision": getattr(answerer, "revision", ""), "tokenizer": getattr(answerer, "tokenizer_hash", "")}
     make(
         out,
         Trace,
         lambda items, dropped: stage.answer(items, answerer, sampling, marker=asked.marker),
         (stage.unanswered(problem, answerer, ratio, sample) for problem in problems for sample in range(samples)),
         verb="generate",
-        options=options | {"ratio": ratio, "samples": samples, "sampling": sampling} | version,
+        options=options | {"ratio": ratio, "samples": samples, "sampling": sampling},
+        identity={"task": asked.identity(split), "model": answerer.identity},
         total=len(problems) * samples,
         skip=lambda trace: trace.key,
         key=lambda trace: trace.key,

@@ -80,7 +80,8 @@ def import_(
     guessed = {name: path for name, path in asdict(columns).items() if path != getattr(named, name)}
     if guessed:
         say("import: guessed " + ", ".join(f"--{name} {path}" for name, path in guessed.items() if path))
-    count = _counter(model)
+    counter = models.load(model) if model else None
+    count = _counting(counter)
     if not model:
         say("import: lengths are counted in words and symbols, for want of --model; score counts the target's tokens anyway")
     notes: Counter[str] = Counter()
@@ -100,6 +101,7 @@ def import_(
             "model": model,
             "model_name": model_name,
         },
+        identity={"model": counter.identity} if counter else {},
         extra={"lengths_in": f"tokens of {model}" if model else "words and symbols", "notes": notes},
     )
     for note, times in notes.items():
@@ -150,8 +152,5 @@ def parquet_rows(path: Path) -> Iterator[Row]:
         raise BadRecord(f"{path}: not a Parquet file: {error}") from error
 
 
-def _counter(model: str) -> Callable[[str], int]:
-    if not model:
-        return count_words
-    loaded = models.load(model)
-    return lambda text: len(loaded.token_ends([text])[0])
+def _counting(model: models.Model | None) -> Callable[[str], int]:
+    return (lambda text: len(model.token_ends([text])[0])) if model else count_words

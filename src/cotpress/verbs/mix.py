@@ -117,6 +117,7 @@ def mix(
         storage.read(graded, Trace),
         verb="mix",
         options={"graded": storage.hash_file(graded), "vqvae": storage.hash_file(vqvae / WEIGHTS), **options},
+        identity={"target": model.identity},
         total=total * epochs,
         extra={"tokenizer": model.tokenizer_hash, "method": plan.method, "noted": short},
     )

@@ -35,6 +35,7 @@ def score(traces: Path, /, *, scorer: str, target: str, out: Path, protect: Lite
         storage.read(traces, Trace),
         verb="score",
         options=options,
+        identity={"scorer": judge.identity, "target": model.identity},
         total=storage.count(traces, Trace),
         skip=lambda trace: trace.key,
         key=lambda scored: scored.key,

@@ -54,14 +54,14 @@ def verify(compressed: Path, /, *, reference: str, out: Path, json: bool = False
             "name a --reference that was taught them."
         )
     noted: Counter[str] = Counter()
-    version = {"revision": getattr(judge, "revision", ""), "tokenizer": getattr(judge, "tokenizer_hash", "")}
     make(
         out,
         CompressedTrace,
         lambda items, _: stage.verify(items, partial(conclusions, judge), judge.name, noted=noted),
         storage.read(compressed, CompressedTrace),
         verb="verify",
-        options={"compressed": storage.hash_file(compressed), "reference": reference, **version},
+        options={"compressed": storage.hash_file(compressed), "reference": reference},
+        identity={"reference": judge.identity},
         total=storage.count(compressed, CompressedTrace),
         skip=lambda cut: cut.key,
         key=lambda cut: cut.key,
