@@ -72,7 +72,10 @@ METHODS: dict[str, Method] = {
         trained=False,
     ),
     "random": Method(
-        "control", "as truncation, with segments drawn at random: what importance scores must beat.", trained=False
+        "control",
+        "as truncation, with segments drawn at random in the method's own units and under its protection: what importance"
+        " scores must beat without any training.",
+        trained=False,
     ),
     "solution-only": Method("control", "fine-tuned to answer without reasoning."),
     "pause": Method("control", "fine-tuned with pause tokens, which say nothing, in place of reasoning."),

@@ -158,6 +158,10 @@ class ScoredTrace(Record, frozen=True, kw_only=True):
     """Tokens of the target model that begin in each segment."""
     target: str = ""
     """Spec of that model; empty in files of earlier versions."""
+    unit: str = ""
+    """What a segment keeps whole (`segments.Unit`); empty in files of earlier versions."""
+    protect: str = ""
+    """By which rule segments are protected (`segments.Protect`); likewise."""
     protected: list[bool]
     percentile: Percentile | None = None
     """Set only by a scorer that reproduces a released selection; None: the exact budget."""
@@ -227,6 +231,9 @@ class CompressedTrace(Record, frozen=True, kw_only=True):
     kept: float
     """What was really kept: fraction of the reasoning's target-model tokens."""
     n_tokens: int
+    unit: str = ""
+    """In what units it was cut, and under which protection: a control beside it is cut alike. Empty: not by scores."""
+    protect: str = ""
     n_latent: int = 0
     verified: Verified | None = None
     """What `cotpress verify` found; None where it was not run, or the conclusion did not fit the reference model."""
@@ -258,6 +265,9 @@ class TrainingExample(Record, frozen=True, kw_only=True):
     completion: str
     method: str = ""
     scorer: str = ""
+    unit: str = ""
+    """As of the cut (`CompressedTrace`)."""
+    protect: str = ""
     epoch: int = 0
     """In which epoch it is seen, where every epoch has examples of its own."""
     codebook: int = 0

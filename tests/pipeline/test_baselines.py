@@ -1,6 +1,8 @@
 """Prompts say what the paper says; controls keep the budget, the order and the conclusion's wording, but not the answer."""
 
 import re
+from random import Random
+from typing import get_args
 
 import msgspec
 import pytest
@@ -8,9 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cotpress.models import Completion, Sampling
-from cotpress.pipeline.baselines import CONTROLS, Lead, asked, concluded, lead, shorten, usual_lead
-from cotpress.records import Grade, Problem, Trace
-from cotpress.segments import WHOLE
+from cotpress.pipeline.baselines import CONTROLS, Lead, Rules, asked, concluded, lead, shorten, usual_lead
+from cotpress.pipeline.compress import keeping_order, within_budget
+from cotpress.records import Grade, Problem, ScoredTrace, Trace
+from cotpress.segments import WHOLE, Protect, Unit, count_starts, protected, segment_ends
+
+FREE = Rules("number", "none")
+"""Nothing is protected."""
 
 PROBLEM = Problem(id="p/1", question="How many apples?", answer="12", task="t", instruction="Think step by step.")
 
@@ -79,7 +85,7 @@ def test_truncation_keeps_exactly_the_first_tokens(text, ratio, seed):
 def test_random_deletion_keeps_the_budget_the_order_and_whole_numbers(text, ratio, seed):
     one = trace(reasoning=text)
     ends = list(range(1, len(text) + 1))  # one token per character
-    cut = shorten(one, ends, "random", ratio, seed)
+    cut = shorten(one, ends, "random", ratio, seed, FREE)
     assert cut.n_tokens <= round(ratio * len(text))
     left = iter(text)
     assert all(character in left for character in cut.reasoning)
@@ -95,11 +101,44 @@ def test_a_smaller_ratio_keeps_no_more_than_a_larger_one(text, one, other, contr
     assert all(character in left for character in smaller.reasoning)
 
 
+@given(texts, st.floats(0.01, 1.0), st.integers(0, 3), st.sampled_from(get_args(Unit)), st.sampled_from(get_args(Protect)))
+def test_random_deletion_cuts_as_the_method_beside_it_would_with_scores_drawn_at_random(text, ratio, seed, unit, protect):
+    one, ends = trace(reasoning=text), list(range(1, len(text) + 1))
+    cut = shorten(one, ends, "random", ratio, seed, Rules(unit, protect))
+    own = segment_ends(text, ends, unit)
+    order = list(range(len(own)))
+    Random(f"{seed}|{one.problem.id}").shuffle(order)
+    scored = ScoredTrace(
+        trace=one,
+        scorer="chance",
+        ends=own,
+        importance=[-float(order.index(i)) for i in range(len(own))],
+        n_tokens=count_starts(own, ends, len(text)),
+        protected=protected(own, text) if protect == "symbols" else [False] * len(own),
+    )
+    kept = within_budget(scored, keeping_order(scored), ratio)
+    assert cut.reasoning == "".join(scored.segments[i] for i in kept)
+    assert (cut.unit, cut.protect) == (unit, protect)
+
+
+def test_random_deletion_drops_no_digit_where_the_method_drops_none():
+    one = trace()
+    symbols, none = (
+        shorten(one, words([one.reasoning])[0], "random", 0.5, 0, Rules("number", protect))
+        for protect in get_args(Protect)[::-1]
+    )
+    numbers = re.findall(r"\d+", one.reasoning)
+    assert re.findall(r"\d+", symbols.reasoning) == numbers
+    assert re.findall(r"\d+", none.reasoning) != numbers
+
+
 def test_random_deletion_depends_on_the_seed_and_the_problem_only():
     text = " ".join(f"w{i}" for i in range(50))
     other = msgspec.structs.replace(PROBLEM, id="p/2")
     cut = {
-        (seed, problem.id, sample): shorten(trace(text, problem=problem, sample=sample), words([text])[0], "random", 0.5, seed)
+        (seed, problem.id, sample): shorten(
+            trace(text, problem=problem, sample=sample), words([text])[0], "random", 0.5, seed, FREE
+        )
         for seed in (0, 1)
         for problem in (PROBLEM, other)
         for sample in (0, 1)

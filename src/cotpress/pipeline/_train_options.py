@@ -79,6 +79,9 @@ class TrainSummary(Record, frozen=True, kw_only=True):
     method: str
     """Of the examples; several are joined by `+`."""
     scorer: str
+    unit: str = ""
+    """How the examples were cut, and what was protected: the control `random` of `eval` is cut alike."""
+    protect: str = ""
     ratios: list[float]
     tasks: list[str]
     codebook: int = 0

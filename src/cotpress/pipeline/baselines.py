@@ -3,7 +3,8 @@
 The prompts are those of TokenSkip (specification section 7.1; after Lee et al. 2025). Where the paper places its sentences
 is unknown (A11): they are appended to the instruction, before the question, and the trace's problem records them.
 
-The controls `truncation` (the first tokens) and `random` (random segments, in order) cut the untouched model's own
+The controls `truncation` (the first tokens) and `random` (random segments, in order; in the units of the method and under
+its protection, so that it is chance alone that differs) cut the untouched model's own
 reasoning to the ratio a method *actually* reached (A10) and let the untouched model write only the conclusion, from a
 prefill. That is a stronger control than the paper's truncation, which caps the output tokens and so mostly ends without an
 answer: graded strictly, it would be wrong by construction. Where the conclusion follows the reasoning without markup, the
@@ -26,9 +27,21 @@ from cotpress.models import Model, Request, Sampling
 from cotpress.pipeline.compress import cut_trace, within_budget
 from cotpress.pipeline.generate import generate
 from cotpress.records import CompressedTrace, Problem, ScoredTrace, Trace
+from cotpress.segments import Protect, Unit
 
 ANSWER = re.compile(r"[-+−.$\\(]*\d|(?<=\\boxed\{)")
 """Where an answer begins in a conclusion: at its first number, sign and currency included, or inside the box."""
+
+
+class Rules(NamedTuple):
+    """By which rules a method cuts, so that the control beside it can be cut alike."""
+
+    unit: Unit = "number"
+    protect: Protect = "symbols"
+
+
+USUAL = Rules()
+"""Those of `cotpress score`."""
 
 
 class Asking(NamedTuple):
@@ -47,6 +60,8 @@ class Asking(NamedTuple):
     """The ratio that the method was asked for."""
     actual: float
     """The ratio that the method reached."""
+    rules: Rules
+    """By which rules the method cuts."""
 
 
 class Baseline(NamedTuple):
@@ -72,37 +87,52 @@ def asked(problem: Problem, name: str, ratio: float | None) -> Problem:
     return msgspec.structs.replace(problem, instruction=f"{problem.instruction} {sentence}".strip())
 
 
-def shorten(trace: Trace, token_ends: Sequence[int], control: str, ratio: float, seed: int) -> CompressedTrace:
+def shorten(
+    trace: Trace, token_ends: Sequence[int], control: str, ratio: float, seed: int, rules: Rules = USUAL
+) -> CompressedTrace:
     """Cut a trace blindly to `ratio` (above 0; any number of decimals) of its tokens, which end at `token_ends`.
 
     `truncation` keeps the first tokens; `random` an order of segments that depends on the seed and the problem alone, so
-    that a smaller ratio keeps a subset of what a larger one keeps.
+    that a smaller ratio keeps a subset of what a larger one keeps. `random` cuts by the `rules` of the method beside it:
+    the same units, and the same protection, which may exceed the budget as the method's may.
     """
-    length = len(trace.reasoning)
-    ends = segments.segment_ends(trace.reasoning, token_ends, "token" if control == "truncation" else "number")
+    length, drawn = len(trace.reasoning), control == "random"
+    ends = segments.segment_ends(trace.reasoning, token_ends, rules.unit if drawn else "token")
+    held = [False] * len(ends)
     order = list(range(len(ends)))
-    if control == "random":
+    if drawn:
+        held = segments.protected(ends, trace.reasoning) if rules.protect == "symbols" else held
         Random(f"{seed}|{trace.problem.id}").shuffle(order)
+        order.sort(key=[not kept for kept in held].__getitem__)
     scored = ScoredTrace(
         trace=trace,
         scorer=control,
         ends=ends,
         importance=[0.0] * len(ends),
         n_tokens=segments.count_starts(ends, token_ends, length),
-        protected=[False] * len(ends),
+        unit=rules.unit if drawn else "token",
+        protect=rules.protect if drawn else "none",
+        protected=held,
     )
     return cut_trace(scored, within_budget(scored, order, ratio), ratio, control)
 
 
 def concluded(
-    originals: Sequence[Trace], model: Model, sampling: Sampling, control: str, ratio: float, usual: Lead
+    originals: Sequence[Trace],
+    model: Model,
+    sampling: Sampling,
+    control: str,
+    ratio: float,
+    usual: Lead,
+    rules: Rules = USUAL,
 ) -> Iterator[Trace]:
     """Each original with its reasoning cut to `ratio` and a new conclusion by `model`, the untouched one; ungraded.
 
     Originals without a conclusion are led to theirs by the `usual` lead.
     """
     ends = model.token_ends([trace.reasoning for trace in originals])
-    cuts = [shorten(trace, e, control, min(1.0, ratio), sampling.seed) for trace, e in zip(originals, ends, strict=True)]
+    share, seed = min(1.0, ratio), sampling.seed
+    cuts = [shorten(trace, e, control, share, seed, rules) for trace, e in zip(originals, ends, strict=True)]
     leads = [lead(trace) if trace.conclusion else usual for trace in originals]
     markup = model.token_ends([cut.trace.opening + "".join(begin) for cut, begin in zip(cuts, leads, strict=True)])
     requests = (
@@ -157,7 +187,7 @@ def cut_blindly(asking: Asking) -> Iterator[Trace]:
     """The untouched model's own reasoning, cut to the ratio that the method reached, with a new conclusion."""
     originals = [asking.originals[problem.id] for problem in asking.problems]
     usual = usual_lead(asking.originals.values())
-    return concluded(originals, asking.model, asking.sampling, asking.name, asking.actual, usual)
+    return concluded(originals, asking.model, asking.sampling, asking.name, asking.actual, usual, asking.rules)
 
 
 BASELINES = {

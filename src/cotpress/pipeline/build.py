@@ -134,6 +134,8 @@ def example(trace: Trace, cuts: dict[float, CompressedTrace], ratio: float) -> T
         completion=trace.completion(cuts[ratio].reasoning if ratio in cuts else None),
         method=any_cut.method,
         scorer=any_cut.scorer,
+        unit=any_cut.unit,
+        protect=any_cut.protect,
         epoch=any_cut.epoch,
         codebook=any_cut.codebook,
     )

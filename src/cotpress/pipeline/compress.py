@@ -103,4 +103,6 @@ def cut_trace(scored: ScoredTrace, kept: Sequence[int], ratio: float, method: st
         reasoning="".join([text[ends[i - 1] if i else 0 : ends[i]] for i in kept]),
         kept=n_kept / max(1, sum(n_tokens)),
         n_tokens=n_kept,
+        unit=scored.unit,
+        protect=scored.protect,
     )

@@ -19,7 +19,7 @@ from cotpress.errors import CotpressError, UnknownName
 from cotpress.methods import CORRUPTED, FORCED, ORIGINAL, method
 from cotpress.models import Model, Sampling
 from cotpress.pipeline import latents
-from cotpress.pipeline.baselines import BASELINES, CONTROLS, Asking
+from cotpress.pipeline.baselines import BASELINES, CONTROLS, USUAL, Asking, Rules
 from cotpress.pipeline.generate import generate
 from cotpress.pipeline.setting import Setting
 from cotpress.records import EvalRow, Problem, Trace, check_ratio
@@ -45,6 +45,8 @@ class Plan:
     """The untouched model; may be `model` itself. None: no reference, so neither `kept` nor baselines."""
     baselines: Sequence[str] = ()
     sampling: Sampling = field(default_factory=Sampling)
+    rules: Rules = USUAL
+    """By which rules the method cuts: the control `random` is cut alike."""
     marker: str = ""
     """Text with which the task's conclusions begin; empty: the general rules."""
     forced: Sequence[int] = ()
@@ -170,7 +172,7 @@ def _answers(arm: Arm, todo: Sequence[Problem], plan: Plan, sets: Sets) -> Itera
     """Ungraded traces of an arm, one per problem; their method and ratio are not yet written on them."""
     if baseline := BASELINES.get(arm.method):
         base = _base(plan, sets)
-        asking = Asking(arm.method, todo, base, arm.model, plan.sampling, plan.marker, arm.ratio, arm.actual)
+        asking = Asking(arm.method, todo, base, arm.model, plan.sampling, plan.marker, arm.ratio, arm.actual, plan.rules)
         return baseline.answer(asking)
     if arm.method == CORRUPTED:
         own = _own(arm, plan, sets)

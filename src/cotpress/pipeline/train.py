@@ -83,6 +83,8 @@ def train(
             kind=options.method,
             method="+".join(sorted({one.method for one in examples if one.method})),
             scorer="+".join(sorted({one.scorer for one in examples if one.scorer})),
+            unit="+".join(sorted({one.unit for one in examples if one.unit})),
+            protect="+".join(sorted({one.protect for one in examples if one.protect})),
             ratios=sorted({one.ratio for one in examples if one.ratio is not None}, reverse=True),
             codebook=max(one.codebook for one in examples),
             tasks=sorted({one.problem.task for one in examples}),

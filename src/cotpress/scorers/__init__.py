@@ -124,6 +124,8 @@ def score_trace(
         importance=list(values) if released else segments.pooled(ends, pieces, values, unit),
         n_tokens=segments.count_starts(ends, token_ends, len(text)),
         target=target,
+        unit=unit,
+        protect="none" if released else protect,
         protected=segments.protected(ends, text) if protect == "symbols" and not released else [False] * len(ends),
         percentile=importance.percentile,
         given=given,

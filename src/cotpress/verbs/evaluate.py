@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast, get_args
 
 import msgspec
 from cyclopts import Parameter
@@ -19,8 +19,10 @@ from cotpress.grading import Check
 from cotpress.methods import ORIGINAL
 from cotpress.models import Sampling
 from cotpress.pipeline import evaluate as stage
+from cotpress.pipeline.baselines import USUAL, Rules
 from cotpress.pipeline.grade import grade
 from cotpress.records import EvalRow, Problem, Record, Trace
+from cotpress.segments import Protect, Unit
 from cotpress.tasks import Task
 from cotpress.verbs.common import progress, say
 
@@ -44,6 +46,16 @@ class Checkpoint(Record, frozen=True, kw_only=True):
     """Those it was trained on; empty: the method knows no ratios."""
     codebook: int = 0
     """Latent tokens in its vocabulary."""
+    unit: str = ""
+    protect: str = ""
+
+    @property
+    def rules(self) -> Rules:
+        """By which rules its examples were cut; those of `cotpress score` where it does not say, or says several."""
+        return Rules(
+            cast(Unit, self.unit) if self.unit in get_args(Unit) else USUAL.unit,
+            cast(Protect, self.protect) if self.protect in get_args(Protect) else USUAL.protect,
+        )
 
 
 def evaluate(
@@ -121,6 +133,7 @@ def evaluate(
         original=untouched,
         baselines=baseline or [],
         sampling=Sampling(max_tokens=max_tokens, temperature=temperature, seed=seed, legal_latents=legal_latents),
+        rules=trained.rules if trained else USUAL,
         marker=asked.marker,
         forced=forced,
         corrupt=codebook if corrupt_codes else 0,
@@ -144,6 +157,7 @@ def evaluate(
             "task": asked.identity(split),
             "model": judged.identity,
             "original": untouched.identity if untouched else "",
+            "cut": ", ".join(plan.rules),
         },
     }
     _write_traces(out, problems, plan, asked.grader, options)
