@@ -14,6 +14,8 @@ def make_examples(n: int = 4, ratio: float = 0.5) -> list[TrainingExample]:
             completion=f"{one.question} = {one.answer}, so the answer is {one.answer}" + "." * (i % 3),
             method="tokenskip",
             scorer="surprisal:x",
+            unit="number",
+            protect="symbols",
         )
         for i, one in enumerate(problems)
     ]
@@ -42,6 +44,8 @@ def make_cuts(trace: Trace, ratios: tuple[float, ...] = (0.9, 0.8, 0.7, 0.6, 0.5
             trace=trace,
             method="tokenskip",
             scorer="surprisal:x",
+            unit="number",
+            protect="symbols",
             ratio=ratio,
             reasoning=trace.reasoning[: round(ratio * len(trace.reasoning))],
             kept=ratio,

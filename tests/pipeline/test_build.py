@@ -31,6 +31,7 @@ def test_an_example_asks_with_the_ratio_and_answers_with_short_reasoning_and_who
     assert one.prompt == [{"role": "user", "content": "Add.\n4 + 1?\n<ratio>0.5</ratio>"}]
     assert one.completion == f"<think>\n{cut.reasoning}\n</think>\n\nThe answer is 5."
     assert (one.ratio, one.method, one.scorer) == (0.5, "tokenskip", "surprisal:x")
+    assert (one.unit, one.protect) == ("number", "symbols")
 
 
 def test_the_original_is_added_without_a_tag_where_no_cut_at_1_is_at_hand():

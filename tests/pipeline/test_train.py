@@ -138,6 +138,7 @@ def test_what_was_trained_on_is_written_down(base, tmp_path):
     about = json.loads((tmp_path / "x" / "cotpress.json").read_text())
     assert about["base"] == f"hf:{base}"
     assert (about["kind"], about["method"], about["scorer"]) == ("lora", "tokenskip", "surprisal:x")
+    assert (about["unit"], about["protect"]) == ("number", "symbols")
     assert (about["ratios"], about["tasks"], about["examples"]) == ([1.0, 0.5], ["sums"], 8)
     assert {path.name for path in (tmp_path / "x").iterdir()} == {
         "README.md",

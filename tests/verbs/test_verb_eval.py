@@ -98,6 +98,15 @@ def test_a_trained_model_is_judged_at_its_ratios_against_its_base(run, tmp_path,
     assert meta["counts"] == {"in": 6, "out": 42, "dropped": {"truncation at 1: the method itself keeps 1.00": 1}}
 
 
+@pytest.mark.parametrize(("recorded", "kept"), [({"unit": "token", "protect": "none"}, 0.6), ({}, 1.0)])
+def test_chance_is_cut_by_the_rules_that_the_checkpoint_records(run, tmp_path, recorded, kept):
+    path = tmp_path / "taught" / "cotpress.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | recorded), encoding="utf-8")
+    found = {row.method: row for row in run(baseline=["random"], ratios=[0.6])}
+    assert found["tokenskip"].kept == 0.6
+    assert found["random"].kept == kept  # every word of these models holds a digit, which the usual rules protect
+
+
 def test_a_ratio_that_was_never_trained_on_and_is_missed_is_said_twice(run, capsys):
     found = run(ratios=[0.5])
     printed = capsys.readouterr()
