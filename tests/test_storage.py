@@ -200,6 +200,32 @@ def test_a_run_without_keys_begins_again(tmp_path: Path) -> None:
     assert list(storage.read(path, Item)) == items(5)
 
 
+def test_a_run_without_keys_begins_its_own_part_again_under_other_options_too(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    with pytest.raises(KeyboardInterrupt):
+        make(path, items(5), stop_at=2, keyed=False, ratio=0.5)
+    make(path, items(5), keyed=False, ratio=0.7)
+    assert list(storage.read(path, Item)) == items(5)
+
+
+@pytest.mark.parametrize("left_by", ["another verb", "the same verb with keys", "a verb that left no note"])
+def test_a_run_without_keys_never_empties_what_another_run_left(tmp_path: Path, left_by: str) -> None:
+    path = tmp_path / "out.jsonl"
+    verb, keyed = ("halve", False) if left_by == "another verb" else ("double", True)
+    with (
+        pytest.raises(KeyboardInterrupt),
+        storage.run(path, Item, verb, {"seed": 1}, version="0", key=(lambda r: r.name) if keyed else None) as this,
+    ):
+        list(this.write(items(2)))
+        raise KeyboardInterrupt
+    if left_by == "a verb that left no note":
+        (tmp_path / "out.jsonl.part.json").unlink()
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    with pytest.raises(CotpressError, match=r"out\.jsonl\.part was made .*: choose another --out, or remove it"):
+        make(path, items(3), keyed=False)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
 @pytest.mark.parametrize("torn", [b'{"name":"item 2","val', b"\0" * 100, b'{"name":"item 2","value":4}'])
 def test_a_last_line_without_its_end_is_done_again(tmp_path: Path, torn: bytes) -> None:
     path = tmp_path / "out.jsonl"

@@ -158,6 +158,13 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str = ""
 
 
+class Note(Mark, frozen=True, kw_only=True):
+    """Which run an unfinished part belongs to."""
+
+    begins_again: bool = False
+    """True: a run without keys left it, and nothing is lost when the same verb begins again."""
+
+
 @contextmanager
 def run(
     path: Path, record: type[R], verb: str, options: dict[str, Any], *, version: str, key: Callable[[R], str] | None = None
@@ -165,7 +172,7 @@ def run(
     """Make one output file: lock it, take up what an interrupted run left, and finish it atomically with its meta file.
 
     `options` decide the content: an existing output made under others is refused. `key` names a record; without it an
-    unfinished part is begun again (stages that are quick and pure).
+    unfinished part of the same verb is begun again (stages that are quick and pure). Anybody else's is refused.
     """
     if path.is_dir():
         raise CotpressError(f"{path} is a folder: name a file in it as --out.")
@@ -174,14 +181,14 @@ def run(
     mark = Mark(verb=verb, options=options, fingerprint=fingerprint({"verb": verb, **options}))
     started = time.monotonic()
     with locked(path):
-        _refuse_what_others_made(path, mark, resumable=key is not None)
+        _refuse_what_others_made(path, mark, begins_again=key is None)
         if path.exists() and meta.exists():
             yield Run(path, Counter(), complete=True)
             return
         if path.exists():
             os.replace(path, part)  # killed after the rename and before the meta file: its counts are still to be made
         meta.unlink(missing_ok=True)  # of an output that was removed by hand
-        write_atomic(note, msgspec.json.encode(mark))
+        write_atomic(note, msgspec.json.encode(Note(**msgspec.structs.asdict(mark), begins_again=key is None)))
         this: Run[R] = Run(path, _resumed(part, record, key))
         yield this
         _finish(part, path)
@@ -252,18 +259,23 @@ def locked(path: Path) -> Iterator[None]:
         lock.release()
 
 
-def _refuse_what_others_made(path: Path, mark: Mark, *, resumable: bool) -> None:
-    """Refuse to go on with, or to replace, what was not made by the same verb under the same options."""
+def _refuse_what_others_made(path: Path, mark: Mark, *, begins_again: bool) -> None:
+    """Refuse to go on with, or to replace, what was not made by the same verb under the same options.
+
+    A verb without keys may also empty the part that it left itself, whatever the options were: it would begin again anyway.
+    """
     if path.exists():
         made, about = path, meta_path(path) if meta_path(path).exists() else _note_path(path)
         if not about.exists():
             raise CotpressError(f"{path} exists and was not made by {mark.verb}: choose another --out, or remove it.")
     else:
         made, about = part_path(path), _note_path(path)
-        if not (resumable and made.exists() and made.stat().st_size):
+        if not (made.exists() and made.stat().st_size):
             return  # there is nothing that could be lost
-    found = _read_mark(about)
+    found = _read_note(about)
     if found.fingerprint == mark.fingerprint:
+        return
+    if made != path and begins_again and found.begins_again and found.verb == mark.verb:
         return
     ours = msgspec.json.decode(msgspec.json.encode(mark.options))
     names = sorted(_differing(found.options, ours))
@@ -272,7 +284,8 @@ def _refuse_what_others_made(path: Path, mark: Mark, *, resumable: bool) -> None
         if found.verb != mark.verb
         else f"with other options or input ({', '.join(names)})"
     )
-    raise CotpressError(f"{made} was made {how}, see {about.name}: choose another --out, or remove it.")
+    see = f", see {about.name}" if about.exists() else ""
+    raise CotpressError(f"{made} was made {how}{see}: choose another --out, or remove it.")
 
 
 def _differing(found: dict[str, Any], ours: dict[str, Any]) -> Iterator[str]:
@@ -284,11 +297,12 @@ def _differing(found: dict[str, Any], ours: dict[str, Any]) -> Iterator[str]:
     yield from (f"another {name}" for name in {*before, *now} if before.get(name) != now.get(name))
 
 
-def _read_mark(path: Path) -> Mark:
+def _read_note(path: Path) -> Note:
+    """What a note or a meta file says; the note of an unknown run where there is none."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Mark)
+        return msgspec.json.decode(path.read_bytes(), type=Note)
     except FileNotFoundError:
-        return Mark()
+        return Note()
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CotpressError(f"{path} does not say which run it belongs to ({error}): remove it and its output.") from error
 
