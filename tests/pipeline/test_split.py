@@ -2,12 +2,19 @@
 
 import pytest
 
-from cotpress.pipeline.split import split
+from cotpress.pipeline.split import LEAD, split
 
 
 def test_a_sentence_that_ends_in_a_number_belongs_to_the_reasoning():
     parts = split("She earned 0.2 x 50 = $10.\nThe final answer is \\boxed{10}.")
     assert (parts.reasoning, parts.conclusion) == ("She earned 0.2 x 50 = $10.", "The final answer is \\boxed{10}.")
+
+
+@pytest.mark.parametrize("before", ["All is said. ", "**All is said.**\n\n", "All is said\n", "都说完了。"])
+def test_a_conclusion_has_its_whole_sentence_unless_too_much_of_it_stands_before_the_answer_is_announced(before: str):
+    lead = "x" * (LEAD - 1) + " "
+    assert split(f"{before}{lead}the answer is 5.").conclusion == f"{lead}the answer is 5."
+    assert split(f"{before}x{lead}the answer is 5.").conclusion == "the answer is 5."
 
 
 def test_the_number_of_a_list_entry_goes_along_with_the_conclusion():

@@ -100,7 +100,7 @@ def _conclusion_start(text: str, marker: str) -> int:
 def _sentence_start(text: str, at: int) -> int:
     """Where the sentence at offset `at` begins; `at` itself if that is far away or would leave no reasoning."""
     line = text[:at]
-    ends = [match.end() for match in BREAK.finditer(line, max(0, at - LEAD - 1)) if match.end() <= at]
+    ends = [match.end() for match in BREAK.finditer(line, max(0, at - TAIL)) if match.end() <= at]
     while ends and LIST_NUMBER.match(line[line.rfind("\n", 0, ends[-1] - 1) + 1 : ends[-1]]):
         ends.pop()
     return ends[-1] if ends and at - ends[-1] <= LEAD else at
