@@ -3,13 +3,14 @@
 import json
 from math import comb
 from pathlib import Path
+from statistics import stdev
 
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cotpress.statistics import LOOP_CHARACTERS, LOOP_TAIL, LOOP_TIMES, loops, mcnemar, ratio_of_means, wilson
+from cotpress.statistics import LOOP_CHARACTERS, LOOP_TAIL, LOOP_TIMES, Z, loops, mcnemar, ratio_of_means, wilson
 from cotpress.tasks.arithmetic import worked
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -68,6 +69,14 @@ def test_nothing_over_nothing_is_no_ratio():
 @given(st.lists(st.integers(1, 500), min_size=1, max_size=30))
 def test_a_ratio_to_itself_is_one_without_doubt(lengths):
     assert ratio_of_means(lengths, lengths) == (1.0, 1.0, 1.0)
+
+
+@given(st.lists(st.integers(10, 30), min_size=2, max_size=30), st.integers(10, 500))
+def test_beside_a_whole_that_never_changes_the_interval_is_that_of_a_mean_with_the_sample_deviation(part, whole):
+    half = Z * stdev(part) / len(part) ** 0.5 / whole
+    ratio = ratio_of_means(part, [whole] * len(part))
+    assert ratio.high - ratio.value == pytest.approx(half)
+    assert ratio.low == pytest.approx(max(0.0, ratio.value - half))
 
 
 @pytest.mark.parametrize("seed", range(3))

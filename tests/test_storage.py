@@ -286,6 +286,26 @@ def test_an_output_removed_by_hand_is_made_again_under_any_options(tmp_path: Pat
     assert meta(path)["options"] == {"seed": 2}
 
 
+def test_the_meta_file_of_an_output_removed_by_hand_is_never_taken_for_that_of_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, write = tmp_path / "out.jsonl", storage.write_atomic
+    make(path, items(3))
+    path.unlink()
+
+    def killed(target: Path, content: bytes) -> None:
+        if target == storage.meta_path(path):
+            raise KeyboardInterrupt
+        write(target, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "write_atomic", killed)
+        with pytest.raises(KeyboardInterrupt):
+            make(path, items(5))
+    make(path, items(5))
+    assert meta(path)["counts"] == {"in": 5, "out": 5, "dropped": {}}
+
+
 def test_a_part_without_records_stops_nobody(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     with pytest.raises(RuntimeError), storage.run(path, Item, "double", {"seed": 1}, version="0", key=lambda r: r.name):

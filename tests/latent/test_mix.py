@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from cotpress import latent_tokens
 from cotpress.errors import CotpressError
-from cotpress.latent.mix import Codes, Plan, Ready, Replace, chunks, largest, mix, mixed
+from cotpress.latent.mix import Codes, Plan, Ready, Replace, chunks, largest, mix, mixed, runs
 from cotpress.methods import METHODS
 
 
@@ -166,6 +166,13 @@ def test_a_character_of_several_tokens_is_never_cut_in_two():
     one = Ready(make_trace(reasoning="x" * 37), ends, [1, 2])
     drawn = {mixed(one, Plan(longest=64, epochs=60), epoch).n_latent for epoch in range(60)}
     assert drawn == {0, 2}
+
+
+def test_a_run_that_would_begin_inside_of_a_character_begins_a_chunk_later():
+    ends = [*range(1, 16), 16, 16, 16, *range(17, 47)]  # tokens 15, 16 and 17 are one character
+    assert runs([False, True, True], 16, ends) == [(32, 48)]
+    assert runs([False, True, False], 16, ends) == []
+    assert runs([True, True, False], 16, ends) == [(0, 32)]
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,13 @@ def test_every_whole_window_keeps_its_share_to_a_token(importance: list[float], 
     assert all(abs(share - ratio * WINDOW) <= n_windows for share in shares)
 
 
+def test_a_short_last_window_keeps_no_more_than_its_share() -> None:
+    scored = scored_trace("x" * (WINDOW + WINDOW // 4), [1.0] * (WINDOW + WINDOW // 4))
+    left = kept(even(scored), 0.5)
+    assert len([i for i in left if i < WINDOW]) == WINDOW // 2
+    assert len([i for i in left if i >= WINDOW]) == WINDOW // 8
+
+
 def test_within_a_window_the_most_important_stay() -> None:
     importance = [float(i) for i in range(2 * WINDOW)]  # the second window is more important throughout
     scored = scored_trace("x" * len(importance), importance)

@@ -213,6 +213,12 @@ def test_a_row_counts_failures_in_every_length_and_share():
     assert (original.kept, original.p_value, original.scorer, original.note) == (1.0, None, "", "")
 
 
+def test_a_loop_in_the_conclusion_counts_as_one_in_the_reasoning_does():
+    loop = "The answer is 1. " * 20
+    (row,) = rows([made(0, True, 10), made(1, True, 10, conclusion=loop), made(2, True, 10, reasoning=loop)])
+    assert row.looping == 2 / 3
+
+
 def test_rows_compare_on_the_problems_that_both_have_answered():
     traces = [made(0, True, 10), made(1, True, 1000), made(0, False, 5, method="cts", ratio=0.5)]
     row = rows(traces)[1]

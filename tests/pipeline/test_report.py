@@ -15,11 +15,11 @@ from cotpress.pipeline import report as pages
 from cotpress.pipeline._report_examples import RATIOS, examples, tokens, visible
 from cotpress.pipeline._report_figures import accuracy_figure, ratio_figure
 from cotpress.pipeline._report_rows import in_order, original_of, series
-from cotpress.pipeline._report_verified import survival
+from cotpress.pipeline._report_verified import loss_figure, survival
 from cotpress.pipeline._report_words import headline, warnings
 from cotpress.pipeline.budgets import prepared, whole_data
 from cotpress.pipeline.compress import compress
-from cotpress.records import EvalRow, Grade, Percentile, Problem, ScoredTrace, Trace
+from cotpress.records import EvalRow, Grade, Percentile, Problem, ScoredTrace, Trace, Verified
 
 ATTACK = "<script>document.documentElement.dataset.owned = 'yes'</script><img src=x onerror=\"document.title='owned'\">"
 
@@ -227,6 +227,15 @@ def test_a_small_loss_that_is_significant_does_not_count_as_keeping_the_accuracy
     assert headline(rows)[0].startswith("At ratio 0.9 ")
 
 
+def test_a_row_that_is_significantly_better_than_the_original_keeps_the_accuracy():
+    rows = [
+        row("original", None, 0.90, 108.6),
+        row(ratio=0.9, accuracy=0.90, length=98.0),
+        row(ratio=0.5, accuracy=0.96, length=54.0, p_value=0.001),
+    ]
+    assert headline(rows)[0].startswith("At ratio 0.5 ")
+
+
 def test_several_methods_and_tasks_each_have_their_sentence_and_baselines_have_none():
     both = [row("original", None), row(), row("cts"), row("random", 0.6, 0.1)]
     rows = in_order([*both, *(msgspec.structs.replace(found, task="gsm8k") for found in both)])
@@ -350,6 +359,16 @@ def test_the_page_cuts_as_the_compressed_file_was_cut(seed, unit, budget, longes
         assert "".join(one.segments[i] for i in kept) == cut.reasoning
         assert ("--longest-run" in shown.how) == (longest_run is not None)
         assert ("--budget" in shown.how) == (budget != "trace")
+
+
+def test_the_line_of_no_reasoning_is_what_the_conclusion_loses_of_its_likelihood_after_the_whole_reasoning():
+    verified = [Verified(reference="R", shortened=-4.0, full=full, none=-10.0, n_tokens=5) for full in (-1.0, -2.0, -3.0)]
+    cuts = [cut for number in range(3) for cut in compress([scored_trace(number)], [0.5])]
+    found = survival(msgspec.structs.replace(cut, verified=one) for cut, one in zip(cuts, verified, strict=True))
+    assert found.without == [9.0, 8.0, 7.0]
+    assert found.by_ratio == {0.5: [3.0, 2.0, 1.0]}
+    figure = loss_figure(found)
+    assert {line["y0"] for line in figure["layout"]["shapes"]} == {line["y1"] for line in figure["layout"]["shapes"]} == {8.0}
 
 
 def test_the_cuts_of_another_scorer_say_nothing_of_these_scores():
