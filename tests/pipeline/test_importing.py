@@ -165,6 +165,7 @@ def test_every_known_shape_is_taken_apart_without_naming_a_column(
     assert (trace.opening, trace.closing, trace.conclusion) == (opening, closing, conclusion)
     assert trace.finished
     assert trace.n_tokens == 5
+    assert trace.n_conclusion_tokens == len(f"{opening} {closing} {conclusion}".split())
     assert trace.problem.answer in ("42", "")
     assert trace.grade is None
 
@@ -227,6 +228,13 @@ def test_a_gold_reasoning_without_marks_is_taken_as_it_is(text: str) -> None:
     if traces and not any(mark in text for mark in ("####", "think>", "thought|>", "<<")):
         assert traces[0].reasoning == text
     assert len(traces) + dropped.total() == 1
+
+
+def test_what_a_model_says_before_a_tag_of_openthoughts_is_reasoning_and_no_markup() -> None:
+    said = f"Let me think. {BEGIN}Six times seven is 42.{END}\nThe answer is 42."
+    trace = only({"question": Q, "completion": said})
+    assert (trace.opening, trace.conclusion) == ("", "The answer is 42.")
+    assert trace.reasoning == f"Let me think. {BEGIN}Six times seven is 42.{END}"
 
 
 # --- columns ---------------------------------------------------------------------------------------------------------

@@ -147,6 +147,11 @@ def test_settings_are_yaml_with_the_types_and_values_of_cotpress_train(trainer):
         )
 
 
+@pytest.mark.parametrize(("n_rows", "steps"), [(1, 1), (81, 4), (1000, 38)])  # 1, 11 and 125 batches of 8, three times
+def test_llamafactory_warms_up_over_a_tenth_of_all_steps_the_last_smaller_batch_of_an_epoch_included(n_rows, steps):
+    assert f"\nwarmup_steps: {steps}\n" in settings("llamafactory", "m", "train.jsonl", "data", n_rows=n_rows)
+
+
 # --- the libraries themselves, where they are installed --------------------------------------------------------------
 
 

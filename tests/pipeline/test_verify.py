@@ -94,6 +94,7 @@ def test_each_trace_comes_once_at_its_smallest_ratio_under_the_threshold_or_whol
         holding = [i for i, loss in enumerate(many, 1) if loss <= threshold]
         assert one.ratio == (min(holding) / 10 if holding else 1.0)
         assert one.n_tokens == round(10 * one.ratio) == len(one.reasoning)
+        assert (one.verified is None) == (not holding)  # what was found of a cut does not stand beside the whole
         assert one.keep_answer == threshold
     assert noted.total() == sum(one.ratio == 1.0 for one in chosen)
 
