@@ -15,6 +15,7 @@ from cotpress import models, plugins
 from cotpress.errors import CotpressError, MissingExtra, UnknownName
 from cotpress.plugins import Spec, parse_spec
 
+SENTENCE = Spec("jsonl", "f", {"instruction": "Think, then, if x = y, say so", "id": "n"})
 KINDS = ("tasks", "models", "scorers")
 
 
@@ -30,6 +31,7 @@ KINDS = ("tasks", "models", "scorers")
         ("my_pkg.my_scorer:x", Spec("my_pkg.my_scorer", "x")),
         (" tiny , dtype=float32", Spec("tiny", options={"dtype": "float32"})),
         ("hf:a,b,c,dtype=", Spec("hf", "a,b,c", {"dtype": ""})),
+        ("jsonl:f,instruction=Think, then, if x = y, say so,id=n", SENTENCE),
     ],
 )
 def test_a_spec_is_name_target_and_options(text: str, spec: Spec) -> None:

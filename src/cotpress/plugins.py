@@ -8,6 +8,7 @@ as it is, so a plug-in may live in somebody else's package. Nothing is imported 
 import ast
 import importlib
 import inspect
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,9 @@ import msgspec
 from cotpress.errors import CotpressError, MissingExtra, UnknownName
 
 PACKAGE = Path(__file__).parent
+
+OPTION = re.compile(r"\s*\w+\s*=")
+"""How an option begins in a spec, behind its comma."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +40,19 @@ class Spec:
 
 
 def parse_spec(text: str) -> Spec:
-    """Read `NAME[:TARGET][,option=value…]`; the target may hold colons and commas: options begin at the first `,…=`."""
-    head, *parts = text.split(",")
-    while parts and "=" not in parts[0]:
-        head += "," + parts.pop(0)
+    """Read `NAME[:TARGET][,option=value…]`; the target may hold colons and commas: options begin at the first `,…=`.
+
+    A value may be a sentence: a comma before a blank is part of it, unless an option follows (`, dtype=float32`).
+    """
+    head, *pieces = text.split(",")
+    while pieces and "=" not in pieces[0]:
+        head += "," + pieces.pop(0)
+    parts: list[str] = []
+    for piece in pieces:
+        if parts and piece[:1].isspace() and not OPTION.match(piece):
+            parts[-1] += "," + piece
+        else:
+            parts.append(piece)
     name, _, target = head.partition(":")
     pairs = [(key.strip(), value) for key, _, value in (part.partition("=") for part in parts)]
     if not name.strip() or not all(key and "=" in part for (key, _), part in zip(pairs, parts, strict=True)):

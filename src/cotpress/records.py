@@ -16,6 +16,9 @@ from cotpress.errors import CotpressError
 RATIO_TAG = "\n<ratio>{}</ratio>"
 """What a ratio below 1 looks like at the end of the user turn. At 1.0 there is no tag (TokenSkip, section 2.2)."""
 
+BOXED = r"Please reason step by step, and put your final answer within \boxed{}."
+"""The instruction of TokenSkip and of DeepSeek-Math's evaluation (specification section 2.2), where none is named."""
+
 TAGGED = re.compile(re.escape(RATIO_TAG).replace(r"\{\}", r"(0\.\d{1,2})") + r"\Z")
 """The tag at the end of a turn, as `ratio_tag` writes it."""
 

@@ -24,7 +24,7 @@ from cotpress.pipeline.importing import (
     import_traces,
     take_apart,
 )
-from cotpress.records import Trace
+from cotpress.records import BOXED, Trace
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 Q = "What is 6 * 7?"
@@ -358,7 +358,7 @@ def test_a_chat_of_another_shape_is_counted_with_its_reason(turns: Any, reason: 
 @pytest.mark.parametrize("role", ["system", "developer"])
 def test_a_system_turn_is_counted_because_it_is_not_carried_over(role: str) -> None:
     traces, dropped, notes = imported({"messages": [{"role": role, "content": "Be good."}, *CHAT]})
-    assert traces[0].problem.prompt() == [{"role": "user", "content": Q}]
+    assert traces[0].problem.prompt() == [{"role": "user", "content": f"{BOXED}\n{Q}"}]
     assert not dropped
     assert notes == {"system turn not carried over (see --instruction)": 1, "no reference answer": 1}
 

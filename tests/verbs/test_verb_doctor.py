@@ -64,7 +64,7 @@ def test_an_exported_folder_is_healthy(folders, found):
     said = found("model", folders / "exported")
     assert {level for level, _ in said.values()} == {"ok"}
     assert said["template"][1] == "compression_ratio writes the ids of training; efforts: low 0.5, medium 0.5, high 0.5"
-    assert set(said) == {"template", "vocabulary", "tied weights", "end of turn", "tokenizer"}
+    assert set(said) == {"template", "vocabulary", "tied weights", "end of turn", "tokenizer", "instruction"}
 
 
 def test_an_adapter_is_told_from_a_whole_model_and_its_template_takes_no_ratio(folders, found):

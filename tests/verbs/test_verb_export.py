@@ -15,7 +15,7 @@ from cotpress.records import Trace
 from cotpress.verbs.evaluate import evaluate
 from cotpress.verbs.export import export
 
-SHORT = {"task": "arithmetic", "ratios": [1.0, 0.5], "limit": 3, "max_tokens": 8}
+SHORT = {"task": "arithmetic", "ratios": [1.0, 0.5], "limit": 3, "max_tokens": 8, "instruction_mismatch": "allow"}
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +25,7 @@ def run(tmp_path_factory):
     make_model(folder.parent / "base")
     options = TrainOptions(epochs=1, batch=4, gradient_checkpointing=False)
     train(make_examples(4, 0.5), load(str(folder.parent / "base")), folder / "model", options, say=lambda line: None)
-    evaluate(
-        task="arithmetic", model=str(folder / "model"), out=folder / "eval.jsonl", ratios=[1.0, 0.5], limit=3, max_tokens=8
-    )
+    evaluate(model=str(folder / "model"), out=folder / "eval.jsonl", **SHORT)
     return folder
 
 

@@ -7,6 +7,8 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from cotpress import latent_tokens
+from cotpress.pipeline import instruction
+from cotpress.pipeline.baselines import PROMPTS
 from cotpress.pipeline.build import IGNORED, PretokenizedRow, TrlRow, tokenize_example, unfit
 from cotpress.pipeline.doctor import Finding, ok, problem, warning
 from cotpress.pipeline.trainers import AxolotlRow, LlamaFactoryRow
@@ -39,8 +41,8 @@ def kind_of(row: Mapping[str, Any]) -> type[Record] | None:
     return next((record for needed, record in KINDS.items() if set(row).issuperset(needed.split())), None)
 
 
-def examine_data(rows: Sequence[Any], model: "HFModel | None") -> Iterator[Finding]:
-    """All findings about rows of one kind; with a model also about its token ids."""
+def examine_data(rows: Sequence[Any], model: "HFModel | None", taught: Sequence[str] | None = None) -> Iterator[Finding]:
+    """All findings about rows of one kind; with a model also about its token ids, and the instructions it was `taught` with."""
     if isinstance(rows[0], PretokenizedRow):
         yield from masks(rows, model)
         yield from lengths([len(row.input_ids) for row in rows], model)
@@ -48,6 +50,7 @@ def examine_data(rows: Sequence[Any], model: "HFModel | None") -> Iterator[Findi
     if isinstance(rows[0], (Trace, CompressedTrace)):
         traces = [row.trace if isinstance(row, CompressedTrace) else row for row in rows]
         yield from outcomes(traces)
+        yield from instructions([trace.problem for trace in traces if trace.method not in PROMPTS], taught)
         yield from markup([row.reasoning + trace.conclusion for row, trace in zip(rows, traces, strict=True)], model)
         return
     if isinstance(rows[0], (LlamaFactoryRow, AxolotlRow)):
@@ -55,6 +58,8 @@ def examine_data(rows: Sequence[Any], model: "HFModel | None") -> Iterator[Findi
         return
     examples = [_example(row) for row in rows]
     yield from prompts(examples, ours=isinstance(rows[0], TrainingExample))
+    if isinstance(rows[0], TrainingExample):
+        yield from instructions([one.problem for one in examples], taught)
     yield from doubles(examples)
     yield from markup([one.completion for one in examples], model)
     if model:
@@ -91,6 +96,19 @@ def prompts(examples: Sequence[TrainingExample], *, ours: bool) -> Iterator[Find
         yield ok("prompts", f"{len(examples)} rows by ratio: {told}")
     if empty := sum(not one.completion.strip() for one in examples):
         yield problem("completions", f"{empty} are empty: the model would be taught to say nothing", "leave them out")
+
+
+def instructions(problems: Sequence[Problem], taught: Sequence[str] | None) -> Iterator[Finding]:
+    """Is every question asked in one way, and in that of the model?"""
+    found = instruction.of(problems)
+    says = f"asked with {instruction.worded(found)}"
+    if instruction.others(problems, taught):
+        cure = "import or generate with the model's instruction, or teach the model anew"
+        yield warning("instruction", f"{says}, and the model was taught with {instruction.worded(taught or ())}", cure)
+    elif len(found) > 1:
+        yield warning("instruction", says, "take one (cotpress import --instruction …), unless each task is to have its own")
+    else:
+        yield ok("instruction", says)
 
 
 def finished(texts: Sequence[tuple[str, str]], model: "HFModel | None") -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cotpress import latent_tokens
-from cotpress.pipeline import chat_template
+from cotpress.pipeline import chat_template, instruction
 from cotpress.pipeline._train_options import TrainSummary
 from cotpress.pipeline.doctor import Finding, ok, problem, warning
 from cotpress.pipeline.export import ASKED, HISTORY, recorded_efforts, served_ids
@@ -34,6 +34,7 @@ def examine_model(model: "HFModel", trained: TrainSummary | None) -> Iterator[Fi
     yield from end_of_turn(model, folder)
     if trained:
         yield from same_tokenizer(model, trained)
+        yield from instructed(trained)
 
 
 def template(model: "HFModel", folder: Path) -> Iterator[Finding]:
@@ -149,6 +150,14 @@ def same_tokenizer(model: "HFModel", trained: TrainSummary) -> Iterator[Finding]
     else:
         says = f"tokenizer or chat template are not those of training ({trained.tokenizer})"
         yield warning("tokenizer", says, "put back the files that `cotpress train` wrote, unless you changed them on purpose")
+
+
+def instructed(trained: TrainSummary) -> Iterator[Finding]:
+    """What must stand before every question, which no template writes."""
+    if must := instruction.to_send(trained.instructions):
+        yield warning("instruction", must, instruction.SEND)
+    elif trained.instructions is not None:
+        yield ok("instruction", "none stands before the questions")
 
 
 def _config(model: "HFModel") -> Any:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from textwrap import indent
 
 from cotpress.pipeline._train_options import TrainSummary
 from cotpress.records import EvalRow, ratio_tag
@@ -50,7 +51,7 @@ A model that reasons at full length. Its chat template takes `compression_ratio`
 SERVE = """
 ## Serving
 
-The ratio is a variable of the chat template; no other code is needed. It becomes the text {tag} at the end of
+{asked}The ratio is a variable of the chat template; no other code is needed. It becomes the text {tag} at the end of
 the last user turn, which is also how to ask where template variables cannot be sent (Ollama, many gateways).
 
 ```
@@ -82,7 +83,9 @@ def model_card(name: str, efforts: Mapping[str, float], trained: TrainSummary | 
         what=_what(efforts, trained),
     )
     ratio = efforts["medium"] if efforts["medium"] < 1 else 0.6
-    serve = SERVE.format(name=name, ratio=f"{ratio:g}", tag=f"`{ratio_tag(ratio).strip()}` on a line of its own")
+    serve = SERVE.format(
+        name=name, asked=_asked(trained), ratio=f"{ratio:g}", tag=f"`{ratio_tag(ratio).strip()}` on a line of its own"
+    )
     about = _about(trained, base if on_hub else Path(base).name) if trained else [UNTRAINED]
     return head + "\n".join([*about, *_table(rows)]) + "\n" + serve
 
@@ -110,6 +113,16 @@ def _about(trained: TrainSummary, base: str) -> Iterator[str]:
         licence = read or LICENCES.get(name, "not known to cotpress; say it here")
         yield f"- data: {task} (problems: {licence})"
     yield "- reasoning: under the licence of the model that wrote it, which is the base model unless traces were imported"
+
+
+def _asked(trained: TrainSummary | None) -> str:
+    """What must stand before every question, as a paragraph with the very text; empty where nothing does."""
+    texts = [text for text in (trained and trained.instructions) or () if text]
+    if not texts:
+        return ""
+    which = "this instruction" if len(texts) == 1 else "the instruction of its task, one of these"
+    blocks = "\n\n".join(indent(text, "    ") for text in texts)
+    return f"Ask as in training: {which}, a newline, the question. The chat template does not write it.\n\n{blocks}\n\n"
 
 
 def _table(rows: Iterable[EvalRow]) -> Iterator[str]:

@@ -84,6 +84,8 @@ class TrainSummary(Record, frozen=True, kw_only=True):
     protect: str = ""
     ratios: list[float]
     tasks: list[str]
+    instructions: list[str] | None = None
+    """What stood before the questions, each different one once; None: trained before this was recorded."""
     codebook: int = 0
     """Latent tokens that were added to the vocabulary; 0: none."""
     examples: int

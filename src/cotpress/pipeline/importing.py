@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from cotpress.errors import CotpressError, UnknownName
 from cotpress.pipeline.split import Parts, split
-from cotpress.records import Problem, Trace
+from cotpress.records import BOXED, Problem, Trace
 
 Row = dict[str, Any]
 
@@ -128,7 +128,7 @@ def import_traces(
     count: Callable[[str], int],
     task: str = "import",
     model: str = "import",
-    instruction: str = "",
+    instruction: str = BOXED,
     dropped: Counter[str],
     notes: Counter[str],
 ) -> Iterator[Trace]:

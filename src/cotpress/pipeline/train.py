@@ -34,6 +34,7 @@ from cotpress.errors import CotpressError
 from cotpress.models._vocabulary import is_tied, latent_rows, with_latents
 from cotpress.models.hf import HFModel
 from cotpress.pipeline import _train_folder as folder
+from cotpress.pipeline import instruction
 from cotpress.pipeline._train_options import TrainOptions, TrainSummary
 from cotpress.pipeline.build import PretokenizedRow, pretokenized_rows
 from cotpress.records import TrainingExample
@@ -88,6 +89,7 @@ def train(
             ratios=sorted({one.ratio for one in examples if one.ratio is not None}, reverse=True),
             codebook=max(one.codebook for one in examples),
             tasks=sorted({one.problem.task for one in examples}),
+            instructions=instruction.of(one.problem for one in examples),
             examples=len(rows),
             left_out=dict(left_out),
             steps=fitted.steps,

@@ -20,10 +20,8 @@ from cotpress import plugins, storage
 from cotpress.errors import CotpressError, UnknownName
 from cotpress.grading import Check
 from cotpress.pipeline.importing import count_words
+from cotpress.records import BOXED as BOXED
 from cotpress.records import Problem, Trace
-
-BOXED = r"Please reason step by step, and put your final answer within \boxed{}."
-"""The instruction of TokenSkip and of DeepSeek-Math's evaluation (specification section 2.2)."""
 
 
 @dataclass(frozen=True)

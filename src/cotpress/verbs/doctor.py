@@ -89,7 +89,9 @@ def _data(target: str, model: str, key: str) -> Iterable[Finding]:
     if record is None:
         known = "; ".join(needed.replace(" ", ", ") for needed in KINDS)
         raise CotpressError(f"{path} holds rows with {', '.join(fields)}: doctor knows rows with {known}.")
-    return examine_data(list(storage.read(path, record)), _hf(model) if model else None)
+    loaded = _hf(model) if model else None
+    about = trained(Path(loaded.path)) if loaded else None
+    return examine_data(list(storage.read(path, record)), loaded, about.instructions if about else None)
 
 
 def _server(target: str, model: str, key: str) -> Iterable[Finding]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, cast, get_args
+from typing import Annotated, Literal, cast, get_args
 
 import msgspec
 from cyclopts import Parameter
@@ -19,6 +19,7 @@ from cotpress.grading import Check
 from cotpress.methods import ORIGINAL
 from cotpress.models import Sampling
 from cotpress.pipeline import evaluate as stage
+from cotpress.pipeline import instruction
 from cotpress.pipeline.baselines import USUAL, Rules
 from cotpress.pipeline.grade import grade
 from cotpress.records import EvalRow, Problem, Record, Trace
@@ -44,6 +45,8 @@ class Checkpoint(Record, frozen=True, kw_only=True):
     scorer: str = ""
     ratios: tuple[float, ...] = ()
     """Those it was trained on; empty: the method knows no ratios."""
+    instructions: tuple[str, ...] | None = None
+    """What stood before the questions in training; None: not recorded."""
     codebook: int = 0
     """Latent tokens in its vocabulary."""
     unit: str = ""
@@ -69,6 +72,7 @@ def evaluate(
     legal_latents: bool = False,
     corrupt_codes: bool = False,
     original: str = "",
+    instruction_mismatch: Literal["refuse", "allow"] = "refuse",
     split: str = "test",
     limit: int | None = None,
     max_tokens: int = 512,
@@ -100,6 +104,8 @@ def evaluate(
         Also go on from the model's own latent tokens with other codes in their place: how many answers change?
     original
         The untouched model that the others are compared with: as recorded by `cotpress train`; none leaves it out.
+    instruction_mismatch
+        Whether a task may be asked with another instruction than the model was trained with.
     split
         Part of the task.
     limit
@@ -118,6 +124,8 @@ def evaluate(
     asked = tasks.load(task)
     problems = take(asked, split, limit)
     trained = checkpoint(model)
+    if trained and instruction_mismatch == "refuse":
+        instruction.refuse_others(problems, trained.instructions, model, task)
     judged = models.load(model)
     named = original or (trained.base if trained else model)
     untouched = None if named == "none" else judged if named == model else models.load(named)

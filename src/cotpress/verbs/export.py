@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from cotpress import models, plugins, storage
 from cotpress.errors import CotpressError
-from cotpress.pipeline import chat_template
+from cotpress.pipeline import chat_template, instruction
 from cotpress.pipeline import export as stage
 from cotpress.pipeline._train_folder import FINISHED
 from cotpress.pipeline._train_options import TrainSummary
@@ -57,7 +57,10 @@ def export(
     if not isinstance(loaded, HFModel):
         raise CotpressError(f"model {model} answers, but has no weights to export here: name a folder or hub id, as hf:…")
     rows = list(storage.read(rows_path(found), EvalRow)) if found and (evaluated or rows_path(found).is_file()) else []
-    done = stage.export(loaded, out, efforts=efforts, trained=trained(Path(loaded.path)), rows=rows, say=say)
+    about = trained(Path(loaded.path))
+    done = stage.export(loaded, out, efforts=efforts, trained=about, rows=rows, say=say)
+    if must := instruction.to_send(about.instructions if about else None):
+        say(f"export: it was {must}: {instruction.SEND}")
     if json:
         print(msgspec.json.format(msgspec.json.encode(done), indent=2).decode())
         return

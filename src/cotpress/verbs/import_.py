@@ -10,7 +10,7 @@ from pathlib import Path
 from cotpress import models, plugins, storage
 from cotpress.errors import BadRecord, CotpressError
 from cotpress.pipeline.importing import Columns, Row, count_words, find_columns, import_traces
-from cotpress.records import Trace
+from cotpress.records import BOXED, Trace
 from cotpress.verbs.common import make, say
 
 HEAD = 100
@@ -30,7 +30,7 @@ def import_(
     conclusion: str = "",
     id: str = "",
     task: str = "import",
-    instruction: str = "",
+    instruction: str = BOXED,
     model: str = "",
     model_name: str = "import",
 ) -> None:
@@ -64,7 +64,7 @@ def import_(
     task
         What the traces' task is called.
     instruction
-        What to ask of the model before every question; part of the prompt.
+        What to ask of the model before every question, in training and ever after; the default is that of the task jsonl.
     model
         In whose tokens to count lengths (see `cotpress ls`); without it they are counted in words and symbols.
     model_name
