@@ -7,8 +7,8 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from cotpress import latent_tokens
+from cotpress.methods import method
 from cotpress.pipeline import instruction
-from cotpress.pipeline.baselines import PROMPTS
 from cotpress.pipeline.build import IGNORED, PretokenizedRow, TrlRow, tokenize_example, unfit
 from cotpress.pipeline.doctor import Finding, ok, problem, warning
 from cotpress.pipeline.trainers import AxolotlRow, LlamaFactoryRow
@@ -50,7 +50,7 @@ def examine_data(rows: Sequence[Any], model: "HFModel | None", taught: Sequence[
     if isinstance(rows[0], (Trace, CompressedTrace)):
         traces = [row.trace if isinstance(row, CompressedTrace) else row for row in rows]
         yield from outcomes(traces)
-        yield from instructions([trace.problem for trace in traces if trace.method not in PROMPTS], taught)
+        yield from instructions([trace.problem for trace in traces if method(trace.method).kind != "prompt"], taught)
         yield from markup([row.reasoning + trace.conclusion for row, trace in zip(rows, traces, strict=True)], model)
         return
     if isinstance(rows[0], (LlamaFactoryRow, AxolotlRow)):
