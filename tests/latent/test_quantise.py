@@ -70,8 +70,21 @@ def test_a_code_that_no_vector_chooses_is_put_where_vectors_are():
         quantiser(points)
     assert 2 not in quantiser(points).codes
     assert quantiser.revive(points, chance) == 1
+    assert quantiser.revive(points, chance) == 0  # it is no longer dead
     assert (points == quantiser.codebook[2]).all(1).any()
     assert 2 in quantiser(points).codes
+
+
+def test_a_code_is_dead_only_after_ten_vectors_for_every_code_have_gone_by():
+    quantiser, chance = Quantiser(4, 6), torch.Generator().manual_seed(0)
+    points = vectors(20)
+    quantiser.begin(points, chance)
+    quantiser._put(torch.tensor([2]), torch.full((1, 6), 1000.0))
+    revived = []
+    for _ in range(3):
+        quantiser(points)
+        revived.append(quantiser.revive(points, chance))
+    assert revived == [0, 0, 1]  # after 20, 40 and 60 vectors
 
 
 def test_evaluation_leaves_the_codebook_alone():

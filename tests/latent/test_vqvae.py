@@ -92,9 +92,18 @@ def test_the_guesses_are_the_most_frequent_tokens():
 
 def test_codes_of_the_next_trace_are_put_where_the_reasoning_begins():
     vocabulary = Vocabulary(range(100))
-    one = batch([Pieces([1], [2] * 8, []), Pieces([1] * 5, [2] * 4, [])], vocabulary, SMALL)
-    vectors = torch.arange(6.0).reshape(2, 3, 1)
-    assert fit.exchanged(vectors, one, SMALL)[..., 0].tolist() == [[0.0, 5.0, 5.0], [3.0, 4.0, 1.0]]
+    one = batch([Pieces([1], [2] * 8, []), Pieces([1] * 5, [2] * 4, []), Pieces([], [2] * 12, [])], vocabulary, SMALL)
+    vectors = torch.arange(9.0).reshape(3, 3, 1)
+    assert fit.exchanged(vectors, one, SMALL)[..., 0].tolist() == [[0, 5, 5], [3, 4, 6], [1, 2, 2]]
+
+
+def test_the_loss_holds_the_commitment_by_its_weight():
+    none, one, two = (
+        fit.fit(made_up(), SMALL, FitOptions(steps=2, lr=1e-2, batch=8, commitment=weight), say=lambda line: None)[2][-1].loss
+        for weight in (0.0, 1.0, 2.0)
+    )
+    assert one > none
+    assert two - none == pytest.approx(2 * (one - none), rel=1e-3)
 
 
 def test_the_same_seed_gives_the_same_network(trained):
@@ -177,6 +186,7 @@ def test_a_codebook_that_the_chunks_cannot_fill_is_refused():
 def test_a_collapse_stops_the_run_and_says_what_to_change(trained):
     _, figures, _ = trained
     bad = msgspec.structs.replace(figures[-1], usage=0.125, perplexity=1.0)
+    fit.refuse_collapse([bad], SMALL)  # once may be chance
     fit.refuse_collapse([figures[-1], bad], SMALL)
     with pytest.raises(CotpressError, match=r"collapsed at step 60: 12.5% of 8 codes.*lower --lr, a smaller --codebook"):
         fit.refuse_collapse([bad, bad], SMALL)

@@ -158,6 +158,12 @@ def test_room_is_what_the_longest_context_leaves_and_none_where_that_is_too_litt
     assert _logprobs.room(lm, [[1] * 50], 15) == 0
 
 
+def test_a_text_is_endless_only_beyond_sixteen_contexts(causal_lm: Make) -> None:
+    lm = causal_lm(positions=64)
+    assert not _logprobs.endless(lm, 16 * 64)
+    assert _logprobs.endless(lm, 16 * 64 + 1)
+
+
 @given(st.lists(st.lists(st.integers(0, 2), min_size=2, max_size=30), min_size=1, max_size=20), st.integers(1, 80))
 def test_batches_hold_every_row_once_within_the_limit(texts: list[list[int]], limit: int) -> None:
     rows = [Row(ids, 1 + len(ids) // 2, i, 0) for i, ids in enumerate(texts)]
