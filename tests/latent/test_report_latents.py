@@ -27,6 +27,8 @@ def answers():
 
 def test_answers_are_decoded_where_the_model_wrote_latent_tokens_of_its_own_accord():
     assert [trace.key for trace in chosen(answers())] == [trace.key for trace in answers()[:4]]
+    made_to = [{"method": "forced-latents", "latents": 2}, {"latents": 2}, {"method": "corrupted-codes"}]
+    assert not list(chosen(make_trace(reasoning=run([1, 2]), **others) for others in made_to))
     many = [make_trace(i, reasoning=run([1])) for i in range(3 * ANSWERS)]
     assert len(list(chosen(many))) == ANSWERS
 

@@ -78,6 +78,7 @@ def test_wrong_and_long_traces_are_left_out_before_the_draw_and_counted():
     rows = released_rows([*wrong, *make_cuts(make_trace(91, n_tokens=501)), *cuts_of(9)], dropped=dropped)
     assert list(rows) == list(released_rows(cuts_of(9)))
     assert dropped == {"wrong answer": 1, "reasoning longer than 500 tokens": 1}
+    assert len(list(released_rows(make_cuts(make_trace(n_tokens=500))))) == 1
 
 
 def test_traces_without_all_five_ratios_are_refused():

@@ -43,6 +43,14 @@ def test_the_same_scores_agree_wholly_and_opposite_ones_not_at_all() -> None:
     assert differ.of_kind == {"numbers": (0.0, 1.0), "words": (1.0, 0.0)}
 
 
+def test_what_both_keep_is_told_as_a_share_of_what_the_first_keeps() -> None:
+    fine = scored("abcd", [4, 3, 2, 1], "b")
+    coarse = msgspec.structs.replace(fine, scorer="a", ends=[3, 4], importance=[2, 1], n_tokens=[1, 1], protected=[False] * 2)
+    agree = {row.ratio: row for row in compare([coarse], [fine]).rows}[0.5]
+    assert agree.kept == (3 / 4, 2 / 4)
+    assert agree.both == 2 / 3
+
+
 def test_only_traces_of_both_are_compared_and_none_is_no_comparison() -> None:
     ours = [scored("ab", [1, 2], "a", number) for number in (1, 2, 3)]
     theirs = [scored("ab", [1, 2], "b", number) for number in (3, 4, 1)]
