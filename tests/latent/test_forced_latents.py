@@ -80,6 +80,10 @@ def test_corruption_changes_every_code_and_nothing_else():
     assert all(a != b for a, b in zip([0, 1, 2, 5], latent_tokens.codes(begin), strict=True))
     assert begin == run(latent_tokens.codes(begin))
     assert changed(trace, 6, seed=0) == begin
+    scattered = f"{run([0, 1])} and {run([2])}"
+    begin = changed(make_trace(reasoning=f"{scattered} so"), 6, seed=0)
+    assert latent_tokens.CODE.sub("", begin) == latent_tokens.CODE.sub("", scattered)
+    assert all(a != b for a, b in zip([0, 1, 2], latent_tokens.codes(begin), strict=True))
     assert not usable(make_trace())
     assert not usable(make_trace(reasoning=f"{BEGIN}{code(3)} cut off"))
 
@@ -96,7 +100,8 @@ class Codes:
             begin = request.prefill or (run([first] * n) if n else "")
             known = latent_tokens.codes(begin)
             text = f"{begin} so\nThe answer is {known[0] if known else 9}."
-            yield Completion(text=text.removeprefix(request.prefill), n_tokens=len(self.ends(text)), finished=True)
+            new = text.removeprefix(request.prefill)
+            yield Completion(text=new, n_tokens=len(self.ends(new)), finished=True)
 
     def ends(self, text):
         return [match.end() for match in re.finditer(rf"{latent_tokens.SPELLED.pattern}|\w+|\S", text)]
@@ -130,6 +135,7 @@ def test_an_evaluation_forces_and_corrupts_and_tells_how_many_answers_change():
     )
     assert (none.mean_latent, none.with_latents, two.mean_latent) == (0.0, 0.0, 2.0)
     assert (other.accuracy, other.changed) == (0.0, 1.0)
+    assert (other.mean_tokens, other.mean_total_tokens) == (free.mean_tokens, free.mean_total_tokens)  # its beginning counts
     assert {row.note for row in rows.values()} == {""}
     assert free.changed is None
 
