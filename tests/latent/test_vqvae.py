@@ -12,7 +12,7 @@ from cotpress.errors import CotpressError
 from cotpress.latent import encode, fit, folder
 from cotpress.latent.about import About
 from cotpress.latent.options import FitOptions, Shape
-from cotpress.latent.sequences import Pieces, Vocabulary, batch
+from cotpress.latent.sequences import Pieces, Vocabulary, batch, fits
 from cotpress.latent.vqvae import PAD, UNKNOWN, VQVAE
 
 
@@ -40,6 +40,12 @@ def test_the_reasoning_begins_on_a_chunk_boundary_and_ends_where_it_says():
     assert made.ids[0].tolist() == [PAD] * 3 + vocabulary.numbers([1, 2, 3, 4, 5, 6, 6, 6, 7])
     assert made.ids[2, 4:6].tolist() == [*vocabulary.numbers([2]), UNKNOWN]
     assert vocabulary.ids(made.ids[0].tolist()) == [1, 2, 3, 4, 5, 6, 6, 6, 7]
+
+
+def test_the_prompt_has_as_much_room_as_reasoning_and_solution_together():
+    assert fits(Pieces([1] * 64, [2] * 60, [3] * 4), SMALL)
+    assert not fits(Pieces([1] * 65, [2], [3]), SMALL)
+    assert not fits(Pieces([1], [2] * 60, [3] * 5), SMALL)
 
 
 def test_a_code_depends_on_what_stands_before_it_only():
