@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-from contextlib import suppress
 from pathlib import Path
 
 import filelock
@@ -31,10 +30,18 @@ def items(n: int) -> list[Item]:
     return [Item(f"item {i}", i * i) for i in range(n)]
 
 
-def make(path: Path, wanted: list[Item], *, stop_at: int | None = None, keyed: bool = True, **options: object) -> list[str]:
+def make(
+    path: Path,
+    wanted: list[Item],
+    *,
+    stop_at: int | None = None,
+    keyed: bool = True,
+    verb: str = "double",
+    **options: object,
+) -> list[str]:
     """A whole run over `wanted`; gives the names that were really worked on. `stop_at` items in, it dies."""
     worked = []
-    with storage.run(path, Item, "double", options, version="0", key=(lambda r: r.name) if keyed else None) as this:
+    with storage.run(path, Item, verb, options, version="0", key=(lambda r: r.name) if keyed else None) as this:
         if this.complete:
             return worked
         counted = this.counted(wanted)
@@ -213,12 +220,8 @@ def test_a_run_without_keys_begins_its_own_part_again_under_other_options_too(tm
 def test_a_run_without_keys_never_empties_what_another_run_left(tmp_path: Path, left_by: str) -> None:
     path = tmp_path / "out.jsonl"
     verb, keyed = ("halve", False) if left_by == "another verb" else ("double", True)
-    with (
-        suppress(KeyboardInterrupt),
-        storage.run(path, Item, verb, {"seed": 1}, version="0", key=(lambda r: r.name) if keyed else None) as this,
-    ):
-        list(this.write(items(2)))
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        make(path, items(5), stop_at=2, keyed=keyed, verb=verb, seed=1)
     if left_by == "a verb that left no note":
         (tmp_path / "out.jsonl.part.json").unlink()
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
