@@ -91,8 +91,7 @@ def load(kind: str, spec: str | Spec, *, offers: Sequence[str] = ()) -> Any:
 
 def find(kind: str, name: str) -> ModuleType:
     """The module of a plug-in: a file of the folder `kind`, or a dotted name of the user's own."""
-    names, what = available(kind), f"{kind.rstrip('s')} {name}"
-    own = name not in names and "." in name and all(part.isidentifier() for part in name.split("."))
+    names, what, own = available(kind), f"{kind.rstrip('s')} {name}", is_own(kind, name)
     if name not in names and not own:
         raise UnknownName(kind.rstrip("s"), name, names)
     dotted = name if own else f"cotpress.{kind}.{name.replace('-', '_')}"
@@ -112,6 +111,11 @@ def find(kind: str, name: str) -> ModuleType:
     if not callable(getattr(module, "load", None)):
         raise CotpressError(f"{what} has no function load(target, **options), which every plug-in offers.")
     return module
+
+
+def is_own(kind: str, name: str) -> bool:
+    """Whether a plug-in's name is a dotted one, which is imported: the user's own, so never loaded because a file says so."""
+    return name not in available(kind) and "." in name and all(part.isidentifier() for part in name.split("."))
 
 
 EXTRAS = {

@@ -12,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
+import safetensors.torch  # noqa: E402
 from hypothesis import given  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
@@ -294,6 +295,15 @@ def test_a_pickled_checkpoint_is_not_loaded(causal_lm: Make, tmp_path: Path) -> 
     model.torch_model.config.save_pretrained(tmp_path)
     torch.save(model.torch_model.state_dict(), tmp_path / "pytorch_model.bin")
     assert "cannot load the weights" in mistake(str(tmp_path))
+
+
+def test_a_pickled_adapter_is_not_loaded(folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("peft")
+    lora(hf.load(str(folder)), tmp_path / "adapter")
+    weights = tmp_path / "adapter" / "adapter_model.safetensors"
+    torch.save(safetensors.torch.load_file(weights), tmp_path / "adapter" / "adapter_model.bin")
+    weights.unlink()
+    assert "adapter_model.safetensors" in mistake(str(tmp_path / "adapter"))
 
 
 def test_an_adapter_without_its_base_is_one_sentence(folder: Path, tmp_path: Path) -> None:

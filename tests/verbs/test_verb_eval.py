@@ -69,7 +69,8 @@ def run(tmp_path, fakes, monkeypatch):
     (tmp_path / "taught" / "cotpress.json").write_text(json.dumps(about), encoding="utf-8")
 
     def run(**others):
-        evaluate(**{"task": "fakes.plus", "model": "fakes.short:taught", "out": tmp_path / "eval.jsonl", **others})
+        named = {"model": "fakes.short:taught", "original": "fakes.short:base"}  # plug-ins: no file may name them
+        evaluate(**{"task": "fakes.plus", "out": tmp_path / "eval.jsonl", **named, **others})
         return list(storage.read(tmp_path / "eval.rows.jsonl", EvalRow))
 
     return run
@@ -150,7 +151,7 @@ def test_other_ratios_do_not_go_into_the_same_file(run):
 
 
 def test_a_plain_model_is_its_own_original(run):
-    assert [(row.method, row.ratio) for row in run(model="fakes.short:plain")] == [("original", None)]
+    assert [(row.method, row.ratio) for row in run(model="fakes.short:plain", original="")] == [("original", None)]
 
 
 def test_the_original_may_be_another_or_none(run, tmp_path):
@@ -195,7 +196,8 @@ def test_a_file_alone_of_which_no_question_falls_to_the_split_is_answered_with_h
 
 def test_several_values_follow_one_flag(run, tmp_path, monkeypatch, capsys):
     flags = "--ratios 1.0 0.6 --baseline truncation random --limit 3 --out eval.jsonl --json"
-    monkeypatch.setattr(sys, "argv", f"cotpress eval --task fakes.plus --model fakes.short:taught {flags}".split())
+    named = "--model fakes.short:taught --original fakes.short:base"
+    monkeypatch.setattr(sys, "argv", f"cotpress eval --task fakes.plus {named} {flags}".split())
     with pytest.raises(SystemExit) as stop:
         cli.main()
     assert stop.value.code in (None, 0)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cotpress import latent_tokens, models
 from cotpress.errors import CotpressError
-from cotpress.latent.about import about
+from cotpress.latent.about import ABOUT, about
 from cotpress.latent.encode import decode
 from cotpress.latent.folder import load
 from cotpress.models.hf import HFModel
@@ -15,7 +15,8 @@ from cotpress.records import Trace
 def explained(folder: Path, traces: Iterable[Trace]) -> list[tuple[Trace, list[str]]]:
     """Each trace with the text of each of its codes; codes the codebook does not have are told as such."""
     found = about(folder)
-    target = models.load(found.target)
+    cure = f"leave out --vqvae, or write the folder or hub id of the model into {ABOUT}, if you trust the rest"
+    target = models.load_recorded(found.target, folder / ABOUT, cure)
     if not isinstance(target, HFModel):
         raise CotpressError(f"the VQ-VAE in {folder} was made for {found.target}, which has no tokenizer here.")
     coder = load(folder, target)

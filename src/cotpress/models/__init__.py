@@ -13,6 +13,7 @@ A whole model for a test or a notebook::
             return [[match.end() for match in re.finditer(r"\\S+", text)] for text in texts]
 """
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, cast
@@ -80,15 +81,44 @@ class Model(Protocol):
         ...
 
 
+RECORDED = ("hf", "smollm2", "tiny")
+"""The kinds of model that a file may name: a folder or hub id. The others import code or call a server."""
+
+
 def load(spec: str) -> Model:
     """The model that `spec` names: `NAME[:TARGET][,option=value…]`, or the path of a model folder."""
-    head = spec.partition(",")[0]
-    if head.partition(":")[0] not in plugins.available("models"):
-        if Path(head).is_dir():
-            spec = f"hf:{spec}"
-        elif "/" in head and ":" not in head:
-            raise CotpressError(f"there is no model folder {head}: for a model of that name on the Hub, write hf:{head}.")
     try:
-        return cast(Model, plugins.load("models", spec, offers=("name", "identity", "generate", "token_ends")))
+        return cast(Model, plugins.load("models", _with_name(spec), offers=("name", "identity", "generate", "token_ends")))
     except UnknownName as error:
         raise CotpressError(f"{error} A model of the Hub is hf:NAME, one on this disk its folder.") from error
+
+
+def load_recorded(spec: str, file: Path, cure: str) -> Model:
+    """The model that `file` names; see `check_recorded`."""
+    return load(check_recorded(spec, file, cure))
+
+
+def check_recorded(spec: str, file: Path, cure: str) -> str:
+    """`spec`, which stands in `file`; `CotpressError` with the cure where it is not one of the kinds in `RECORDED`.
+
+    Files come from strangers, so they choose among models and never what is run. Every spec that is read from a file goes
+    through here before it is loaded; plug-ins and servers are named by the user alone.
+    """
+    if plugins.parse_spec(_with_name(spec)).name not in RECORDED:
+        raise CotpressError(
+            f"{file} names the model {spec!r}, and a file may name no plug-in and no server, only a folder, hf:NAME, "
+            f"{' or '.join(RECORDED[1:])}: {cure}."
+        )
+    return spec
+
+
+def _with_name(spec: str) -> str:
+    """The spec, with `hf:` before the path of a folder."""
+    head = spec.partition(",")[0]
+    if head.partition(":")[0] in plugins.available("models"):
+        return spec
+    if os.path.isdir(head):  # False where the text cannot be a path
+        return f"hf:{spec}"
+    if "/" in head and ":" not in head:
+        raise CotpressError(f"there is no model folder {head}: for a model of that name on the Hub, write hf:{head}.")
+    return spec

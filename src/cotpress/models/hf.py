@@ -18,7 +18,7 @@ from typing import Any, Literal
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
-from transformers.utils import logging
+from transformers.utils import cached_file, logging
 
 from cotpress import models, plugins
 from cotpress.errors import CotpressError
@@ -74,7 +74,7 @@ class HFModel:
     @property
     def stored_dtype(self) -> torch.dtype | None:
         """The precision that the weights are stored in; None where the folder does not say."""
-        return AutoConfig.from_pretrained(self.weights).dtype if self.weights else None
+        return AutoConfig.from_pretrained(self.weights, trust_remote_code=False).dtype if self.weights else None
 
     def stop_at_end_of_turn(self, net: PreTrainedModel) -> None:
         """Write into the generation config that the chat template's end of a turn ends a completion, for every library."""
@@ -316,6 +316,7 @@ def _adapted(name: str, folder: str, base_spec: str, batch_tokens: int) -> HFMod
 
     def make() -> PreTrainedModel:
         try:
+            cached_file(folder, "adapter_model.safetensors")  # without it PEFT would take a pickle
             return peft.PeftModel.from_pretrained(base.torch_model, folder).merge_and_unload()
         except (OSError, ValueError, RuntimeError) as error:  # torch reports shapes that do not fit as a RuntimeError
             raise CotpressError(f"cannot put the adapter {folder} on {base_spec}: {_first(error)}") from error
@@ -327,17 +328,21 @@ def _adapted(name: str, folder: str, base_spec: str, batch_tokens: int) -> HFMod
 
 
 def _base_of(folder: Path) -> str:
-    """The spec of the model that an adapter was trained on: from `cotpress.json`, else from PEFT's own file."""
+    """The spec of the model that an adapter was trained on: from `cotpress.json`, else from PEFT's own file.
+
+    `CotpressError` where that is not a model which a file may name.
+    """
     ours = folder / "cotpress.json"
     about = ours if ours.is_file() else folder / "adapter_config.json"
     try:
         found = json.loads(about.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CotpressError(f"{about} is not JSON ({error}): train the adapter again, or copy it again.") from error
-    base = found.get("base") if about is ours else found.get("base_model_name_or_path")
-    if not base:
+    base = found.get("base" if about is ours else "base_model_name_or_path") if isinstance(found, dict) else None
+    if not base or not isinstance(base, str):
         raise CotpressError(f"{about} does not name the base model: load the adapter with hf:BASE,adapter={folder}.")
-    return str(base) if about is ours else f"hf:{base}"
+    cure = f"name the base yourself, as hf:BASE,adapter={folder} with its folder or hub id as BASE"
+    return models.check_recorded(base if about is ours else f"hf:{base}", about, cure)
 
 
 def _check_path(target: str) -> None:

@@ -46,8 +46,8 @@ def converted() -> Path:
 def convert(gguf: Path, folder: Path) -> None:
     """Write a GGUF model as a folder that transformers can train and save again."""
     where = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
-    tokenizer = AutoTokenizer.from_pretrained(**where)
-    read = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(**where, trust_remote_code=False)
+    read = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32, trust_remote_code=False)
     del read.config.quantization_config  # which is why `read` itself cannot be saved
     model = AutoModelForCausalLM.from_config(read.config)
     model.load_state_dict(read.state_dict())

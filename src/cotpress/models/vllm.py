@@ -100,5 +100,6 @@ def load(
         "tensor_parallel_size": parallel,
         "enforce_eager": eager,
         "trust_remote_code": False,
+        "load_format": "safetensors",  # of itself vLLM would fall back on pickled weights
     }
     return VLLMModel(target, engine)

@@ -231,4 +231,9 @@ def _context(model: "HFModel | None") -> int:
         return 0
     from transformers import AutoConfig
 
-    return int(getattr(AutoConfig.from_pretrained(model.weights).get_text_config(), "max_position_embeddings", 0) or 0)
+    return int(
+        getattr(
+            AutoConfig.from_pretrained(model.weights, trust_remote_code=False).get_text_config(), "max_position_embeddings", 0
+        )
+        or 0
+    )

@@ -114,7 +114,7 @@ def tied_weights(weights: Path) -> Iterator[Finding]:
     heads, inputs = ([found[name] for name in found if name.endswith(end)] for end in ("lm_head.weight", "embed_tokens.weight"))
     if not inputs:
         return  # other names than Llama's and its kin
-    tied = bool(AutoConfig.from_pretrained(weights).get_text_config().tie_word_embeddings)
+    tied = bool(AutoConfig.from_pretrained(weights, trust_remote_code=False).get_text_config().tie_word_embeddings)
     cure = "export the model again from the run that trained it"
     if not tied and not heads:
         yield problem("tied weights", "the config says untied, but the files hold no lm_head: it would be random", cure)
@@ -163,7 +163,7 @@ def instructed(trained: TrainSummary) -> Iterator[Finding]:
 def _config(model: "HFModel") -> Any:
     from transformers import AutoConfig
 
-    return AutoConfig.from_pretrained(model.weights).get_text_config()
+    return AutoConfig.from_pretrained(model.weights, trust_remote_code=False).get_text_config()
 
 
 def _equal(one: tuple[Path, str], other: tuple[Path, str]) -> bool:

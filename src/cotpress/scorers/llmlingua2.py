@@ -166,11 +166,16 @@ def load_classifier(target: str, *, batch_tokens: int, dtype: torch.dtype | None
     cuda = torch.cuda.is_available()
     dtype = dtype or (torch.bfloat16 if cuda else torch.float32)
     try:
-        config = AutoConfig.from_pretrained(target)
+        config = AutoConfig.from_pretrained(target, trust_remote_code=False)
         check_labels(target, config)
-        tokenizer = AutoTokenizer.from_pretrained(target)
+        tokenizer = AutoTokenizer.from_pretrained(target, trust_remote_code=False)
         model, loading = AutoModelForTokenClassification.from_pretrained(
-            target, config=config, dtype=dtype, use_safetensors=True, output_loading_info=True
+            target,
+            config=config,
+            dtype=dtype,
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
         )
     except (OSError, ValueError) as error:
         why = str(error).partition("\n")[0].rstrip(".")

@@ -126,6 +126,10 @@ def evaluate(
     trained = checkpoint(model)
     if trained and instruction_mismatch == "refuse":
         instruction.refuse_others(problems, trained.instructions, model, task)
+    file = description(model)
+    if trained and file and not original:
+        cure = "name the model to compare with yourself, as --original MODEL or --original none"
+        models.check_recorded(trained.base, file, cure)
     judged = models.load(model)
     named = original or (trained.base if trained else model)
     untouched = None if named == "none" else judged if named == model else models.load(named)
@@ -200,15 +204,19 @@ def take(task: Task, split: str, limit: int | None, skip: int = 0) -> list[Probl
 
 def checkpoint(model: str) -> Checkpoint | None:
     """What `cotpress.json` says in the folder, or the adapter's folder, that a model spec names; None without one."""
+    path = description(model)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Checkpoint) if path else None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise CotpressError(f"{path} does not describe a trained model ({error}): train it again.") from error
+
+
+def description(model: str) -> Path | None:
+    """The `cotpress.json` of the adapter's folder, or of the folder, that a model spec names; None without one."""
     spec = plugins.parse_spec(model)
-    for folder in (spec.options.get("adapter"), spec.target, spec.name):
-        path = Path(folder or ".", "cotpress.json")
-        if folder and path.is_file():
-            try:
-                return msgspec.json.decode(path.read_bytes(), type=Checkpoint)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise CotpressError(f"{path} does not describe a trained model ({error}): train it again.") from error
-    return None
+    folders = (spec.options.get("adapter"), spec.target, spec.name)
+    paths = (Path(folder, "cotpress.json") for folder in folders if folder)
+    return next((path for path in paths if path.is_file()), None)
 
 
 def rows_path(out: Path) -> Path:

@@ -2,17 +2,16 @@
 
 import json as json_text
 from collections import Counter
-from functools import cache
 from pathlib import Path
 
-from cotpress import grading, storage, tasks
+from cotpress import grading, plugins, storage, tasks
 from cotpress.errors import CotpressError
 from cotpress.pipeline import grade as stage
 from cotpress.records import Trace
 from cotpress.verbs.common import make, say
 
 
-def grade(traces: Path, /, *, out: Path, grader: str | None = None, json: bool = False) -> None:
+def grade(traces: Path, /, *, out: Path, grader: str | None = None, task: str = "", json: bool = False) -> None:
     """Compare every trace's answer with the reference answer of its problem.
 
     Example: cotpress grade traces.jsonl --out graded.jsonl
@@ -25,20 +24,26 @@ def grade(traces: Path, /, *, out: Path, grader: str | None = None, json: bool =
         Where the graded traces go.
     grader
         math, choice or exact; without it each trace is graded as its task says, and by math where the task is unknown.
+    task
+        Grade all traces as this task says; needed where it is a plug-in of your own, which no file can name.
     json
         Print the counts as JSON on standard output.
     """
+    if grader is not None and task:
+        raise CotpressError("--grader and --task both say how to grade: leave one of them out.")
     if grader is not None:
         grading.grader(grader)
-    of_task = cache(grader_of_task)
+    named: str | grading.Check | None = tasks.load(task).grader if task else grader
+    found = Counter(trace.problem.task for trace in storage.read(traces, Trace))
+    of_task = {} if named else {one: grader_of_task(one, traces) for one in found}
     make(
         out,
         Trace,
-        lambda items, dropped: stage.grade(items, lambda trace: grader or of_task(trace.problem.task)),
+        lambda items, dropped: stage.grade(items, lambda trace: named or of_task[trace.problem.task]),
         storage.read(traces, Trace),
         verb="grade",
-        options={"traces": storage.hash_file(traces), "grader": grader},
-        total=storage.count(traces, Trace),
+        options={"traces": storage.hash_file(traces), "grader": grader} | ({"task": task} if task else {}),
+        total=found.total(),
         skip=lambda trace: trace.key,
         key=lambda trace: trace.key,
     )
@@ -55,8 +60,22 @@ def grade(traces: Path, /, *, out: Path, grader: str | None = None, json: bool =
             say(f"grade: {counts['solved']} of {counts['problems']} problems have a correct answer among theirs")
 
 
-def grader_of_task(task: str) -> str | grading.Check:
-    """The grader of a problem's task; math, with a line that says so, where there is no such task (imported traces)."""
+def refuse_own(task: str, traces: Path) -> None:
+    """`CotpressError` where a trace names a plug-in: a file may come from a stranger, and never says what is imported."""
+    try:
+        name = plugins.parse_spec(task).name
+    except CotpressError:
+        return
+    if plugins.is_own("tasks", name):
+        raise CotpressError(
+            f"{traces} names the task {task!r}, and a file may not name a plug-in: write --task {task} if it is your own, "
+            "or choose --grader."
+        )
+
+
+def grader_of_task(task: str, traces: Path) -> str | grading.Check:
+    """The grader of a task that is named in `traces`; math, with a line that says so, where it is unknown (imported traces)."""
+    refuse_own(task, traces)
     try:
         return tasks.load(task).grader
     except CotpressError:

@@ -8,7 +8,7 @@ from pathlib import Path
 from cotpress import latent_tokens, models, plugins, storage
 from cotpress.errors import CotpressError
 from cotpress.latent import mix as stage
-from cotpress.latent.about import WEIGHTS, about
+from cotpress.latent.about import ABOUT, WEIGHTS, about
 from cotpress.records import CompressedTrace, Trace
 from cotpress.verbs.common import make, say
 
@@ -64,7 +64,8 @@ def mix(
     from cotpress.models.hf import HFModel
 
     known = about(vqvae)
-    model = models.load(target or known.target)
+    cure = "name the model yourself, with --target"
+    model = models.load(target) if target else models.load_recorded(known.target, vqvae / ABOUT, cure)
     if not isinstance(model, HFModel):
         raise CotpressError(f"model {target} has no tokenizer here: name a local folder or hub id, such as hf:{target}.")
     coder = folder.load(vqvae, model)

@@ -39,6 +39,7 @@ def check(run: Run, options: TrainOptions | None, *scorers: str) -> None:
 
 def graded(run: Run, out: Path, *, limit: int | None, skip: int = 0) -> Path:
     """The source's graded answers to `limit` problems of the split train, behind the first `skip`; a file in `out`."""
+    name = plugins.parse_spec(run.task).name
     generate(
         task=run.task,
         model=run.source or run.model,
@@ -48,5 +49,5 @@ def graded(run: Run, out: Path, *, limit: int | None, skip: int = 0) -> Path:
         skip=skip,
         max_tokens=run.max_tokens,
     )
-    grade(out / "traces.jsonl", out=out / "graded.jsonl")
+    grade(out / "traces.jsonl", out=out / "graded.jsonl", task=run.task if plugins.is_own("tasks", name) else "")
     return out / "graded.jsonl"
