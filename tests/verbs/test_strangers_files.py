@@ -27,6 +27,8 @@ from cotpress.errors import CotpressError
 from cotpress.grading import by_algebra
 from cotpress.latent.about import About
 from cotpress.latent.explain import explained
+from cotpress.records import Trace
+from cotpress.verbs.run import Run, graded
 
 CODE = """
 from pathlib import Path
@@ -160,6 +162,14 @@ def test_a_base_that_is_no_text_is_one_sentence(there, base):
         models.load("adapter")
 
 
+@pytest.mark.parametrize("bases", [("adapter",), ("hf:./adapter",), ("second", "adapter"), ("hf:second,adapter=x", "adapter")])
+def test_adapters_that_lead_back_to_themselves_are_one_sentence(there, bases):
+    for name, base in zip(("adapter", "second"), bases, strict=False):
+        adapter(there / name, base)
+    with pytest.raises(CotpressError, match="leads back to itself by its base: load it with hf:BASE,adapter="):
+        models.load("adapter")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_eval_compares_with_no_model_that_only_a_file_names(there, monkeypatch, capsys, name):
     make_model(there / "whole")
@@ -209,6 +219,20 @@ def test_a_task_of_the_users_own_grades_once_it_is_named_on_the_command_line(the
     assert "write --task own_tasks.plus if it is your own" in " ".join(capsys.readouterr().err.split())
     assert cotpress(monkeypatch, "grade t.jsonl --task own_tasks.plus --out o.jsonl") == 0
     assert cotpress(monkeypatch, "grade t.jsonl --task own_tasks.plus --grader math --out p.jsonl") == 2
+
+
+def test_a_walk_over_a_task_of_the_users_own_grades_as_that_task_says(there, monkeypatch):
+    (there / "walked").mkdir()
+    (there / "walked" / "plus.py").write_text(
+        "from cotpress.records import Problem\nfrom cotpress.tasks import Task, worked_trace\n\n\ndef load(target=''):\n"
+        "    asked = Problem(id='p', question='1 + 1?', answer='two', task='walked.plus')\n"
+        "    return Task('walked.plus', lambda split: iter([asked]), splits=('train',), grader='exact',\n"
+        "                gold=lambda split: iter([worked_trace(asked, 'one more', 'two')]))\n"
+    )
+    found = graded(Run(task="walked.plus", model="tiny", out=there / "run", source="gold"), there / "run", limit=None)
+    (trace,) = storage.read(found, Trace)
+    assert trace.grade.correct
+    assert trace.grade.answer == "two"
 
 
 def test_folders_and_hub_ids_may_be_named_in_files(there):

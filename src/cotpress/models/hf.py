@@ -235,6 +235,7 @@ def load(target: str, *, adapter: str = "", dtype: Dtype = "auto", device: str =
     name = f"hf:{target},adapter={adapter}" if adapter else f"hf:{target}"
     folder = Path(target)
     if adapter or (folder / "adapter_config.json").is_file():
+        _refuse_circle(folder)
         base = f"hf:{target}" if adapter else _base_of(folder)
         placed = [f",device={device}"] * bool(device) + [f",dtype={dtype}"] * (dtype != "auto")
         return _adapted(name, adapter or target, "".join([base, *placed]), batch_tokens)
@@ -343,6 +344,19 @@ def _base_of(folder: Path) -> str:
         raise CotpressError(f"{about} does not name the base model: load the adapter with hf:BASE,adapter={folder}.")
     cure = f"name the base yourself, as hf:BASE,adapter={folder} with its folder or hub id as BASE"
     return models.check_recorded(base if about is ours else f"hf:{base}", about, cure)
+
+
+def _refuse_circle(folder: Path) -> None:
+    """`CotpressError` where an adapter is its own base, be it through others."""
+    seen: list[Path] = []
+    while (folder / "adapter_config.json").is_file():
+        if folder.resolve() in seen:
+            raise CotpressError(
+                f"the adapter {folder} leads back to itself by its base: load it with hf:BASE,adapter={folder}."
+            )
+        seen.append(folder.resolve())
+        spec = plugins.parse_spec(_base_of(folder))
+        folder = Path(spec.target or spec.name)
 
 
 def _check_path(target: str) -> None:
