@@ -13,23 +13,36 @@ _OFFERED = {
     "errors": "CotpressError",
     "records": "Problem Trace Grade ScoredTrace CompressedTrace TrainingExample EvalRow",
     "storage": "read write",
-    "tasks": "load_task",
-    "models": "load_model Sampling",
-    "scorers": "load_scorer score",
+    "tasks": "load_task=load",
+    "models": "load_model=load Sampling",
+    "scorers": "load_scorer=load score",
     "pipeline.generate": "generate",
     "pipeline.importing": "import_traces Columns",
     "pipeline.grade": "grade",
     "pipeline.compress": "compress",
+    "pipeline.verify": "verify",
+    "models._conclusions": "conclusions",
+    "latent.options": "VqvaeShape=Shape VqvaeOptions=FitOptions",
+    "latent.train": "train_vqvae",
+    "latent.folder": "load_vqvae=load",
+    "latent.mix": "MixPlan=Plan",
+    "latent.mixing": "mix",
     "pipeline.build": "build tokenize_example trl_rows pretokenized_rows",
     "pipeline.trainers": "llamafactory_rows axolotl_rows",
     "pipeline._train_options": "TrainOptions",
     "pipeline.train": "train",
     "pipeline.evaluate": "Plan evaluate rows",
+    "pipeline.plan": "plan Wish",
+    "pipeline.report": "report Origin as_html as_json as_markdown",
     "pipeline.export": "export",
 }
-"""Module and what is offered of it; `load_x` is the module's `load`."""
+"""Module and what is offered of it; `a=b`: as `a`, where `b` is too short a name outside of the module."""
 
-_HOME = {name: module for module, names in _OFFERED.items() for name in names.split()}
+_HOME = {
+    name: (module, own or name)
+    for module, names in _OFFERED.items()
+    for name, _, own in (each.partition("=") for each in names.split())
+}
 
 __all__ = ["__version__", *_HOME]
 
@@ -37,7 +50,8 @@ __all__ = ["__version__", *_HOME]
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'cotpress' has no attribute {name!r}")
-    return getattr(import_module(f"cotpress.{_HOME[name]}"), "load" if name.startswith("load_") else name)
+    module, own = _HOME[name]
+    return getattr(import_module(f"cotpress.{module}"), own)
 
 
 def __dir__() -> list[str]:

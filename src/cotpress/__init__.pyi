@@ -1,6 +1,13 @@
 from cotpress.errors import CotpressError as CotpressError
+from cotpress.latent.folder import load as load_vqvae
+from cotpress.latent.mix import Plan as MixPlan
+from cotpress.latent.mixing import mix as mix
+from cotpress.latent.options import FitOptions as VqvaeOptions
+from cotpress.latent.options import Shape as VqvaeShape
+from cotpress.latent.train import train_vqvae as train_vqvae
 from cotpress.models import Sampling as Sampling
 from cotpress.models import load as load_model
+from cotpress.models._conclusions import conclusions as conclusions
 from cotpress.pipeline._train_options import TrainOptions as TrainOptions
 from cotpress.pipeline.build import build as build
 from cotpress.pipeline.build import pretokenized_rows as pretokenized_rows
@@ -15,9 +22,17 @@ from cotpress.pipeline.generate import generate as generate
 from cotpress.pipeline.grade import grade as grade
 from cotpress.pipeline.importing import Columns as Columns
 from cotpress.pipeline.importing import import_traces as import_traces
+from cotpress.pipeline.plan import Wish as Wish
+from cotpress.pipeline.plan import plan as plan
+from cotpress.pipeline.report import Origin as Origin
+from cotpress.pipeline.report import as_html as as_html
+from cotpress.pipeline.report import as_json as as_json
+from cotpress.pipeline.report import as_markdown as as_markdown
+from cotpress.pipeline.report import report as report
 from cotpress.pipeline.train import train as train
 from cotpress.pipeline.trainers import axolotl_rows as axolotl_rows
 from cotpress.pipeline.trainers import llamafactory_rows as llamafactory_rows
+from cotpress.pipeline.verify import verify as verify
 from cotpress.records import CompressedTrace as CompressedTrace
 from cotpress.records import EvalRow as EvalRow
 from cotpress.records import Grade as Grade
@@ -33,4 +48,4 @@ from cotpress.tasks import load as load_task
 
 __version__: str
 
-__all__ = ["load_model", "load_scorer", "load_task"]
+__all__ = ["MixPlan", "VqvaeOptions", "VqvaeShape", "load_model", "load_scorer", "load_task", "load_vqvae"]

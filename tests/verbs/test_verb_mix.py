@@ -46,7 +46,7 @@ def there(made, monkeypatch):
 
 def test_the_folder_says_what_it_holds_and_a_second_run_does_nothing(there, monkeypatch, capsys):
     found = about(there / "vq")
-    assert (found.target, found.shape.codebook, found.counts["out"]) == ("./base", 16, 12)
+    assert (found.target, found.shape.codebook, found.counts["out"]) == (load("./base").name, 16, 12)
     assert found.tokenizer == load("./base").tokenizer_hash
     assert 0 < found.figures[-1].usage <= 1
     assert sum(use.uses for use in code_uses(there / "vq")) == sum(
@@ -120,3 +120,10 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(there, monkeypatch, capsys, c
     said = capsys.readouterr().err
     assert message in said
     assert "Traceback" not in said
+
+
+def test_a_second_training_is_refused_while_one_writes_the_folder(there, monkeypatch, capsys):
+    with storage.locked(there / "locked"):
+        assert cotpress(monkeypatch, VQ.replace("--out vq", "--out locked")) == 2
+    assert "locked is being written by another run" in capsys.readouterr().err
+    assert not (there / "locked").exists()

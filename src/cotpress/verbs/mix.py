@@ -2,18 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 
-from cotpress import latent_tokens, models, plugins, storage
+from cotpress import models, plugins, storage
 from cotpress.errors import CotpressError
 from cotpress.latent import mix as stage
 from cotpress.latent.about import ABOUT, WEIGHTS, about
 from cotpress.records import CompressedTrace, Trace
 from cotpress.verbs.common import make, say
-
-AT_ONCE = 512
-"""Traces that are encoded together."""
 
 
 def mix(
@@ -59,8 +55,7 @@ def mix(
     """
     for package in ("torch", "transformers", "safetensors"):
         plugins.require(package, "cotpress mix")
-    from cotpress.latent import encode, folder
-    from cotpress.latent.sequences import fits, pieces
+    from cotpress.latent import folder, mixing
     from cotpress.models.hf import HFModel
 
     known = about(vqvae)
@@ -92,23 +87,7 @@ def mix(
     short: Counter[str] = Counter()
 
     def mixed(traces: Iterator[Trace], dropped: Counter[str]) -> Iterator[CompressedTrace]:
-        while some := list(islice(traces, AT_ONCE)):
-            kept, cut = [], []
-            for trace in some:
-                one = pieces(trace, model)
-                if latent_tokens.SPELLED.search(trace.problem.question + trace.completion()):
-                    dropped["latent tokens spelled in the text"] += 1
-                elif not one.reasoning:
-                    dropped["no reasoning"] += 1
-                elif not fits(one, known.shape):
-                    dropped[f"longer than the {known.shape.length} tokens of the VQ-VAE"] += 1
-                else:
-                    kept.append(trace)
-                    cut.append(one)
-                    short["traces shorter than one chunk stay text"] += len(one.reasoning) < plan.chunk
-            ends = model.token_ends([trace.reasoning for trace in kept])
-            found = encode.encode(coder, cut) if plan.n_codes and codes == "vq" else [[] for _ in cut]
-            yield from stage.mix(map(stage.Ready, kept, ends, found), plan)
+        return mixing.mix(traces, coder, model, plan, dropped=dropped, noted=short)
 
     options = {name: value for name, value in vars(plan).items() if name not in ("chunk", "rate", "codebook")}
     make(

@@ -1,0 +1,118 @@
+"""`Trace -> VQ-VAE`: learn the codes of a file's reasonings, in a folder that is locked meanwhile and finished once."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+
+from cotpress import __version__, storage
+from cotpress.errors import CotpressError
+from cotpress.latent import encode, fit, folder
+from cotpress.latent.about import ABOUT, About, about
+from cotpress.latent.options import RATES, STEPS, FitOptions, Shape
+from cotpress.latent.sequences import Pieces, fits, pieces
+from cotpress.models.hf import HFModel
+from cotpress.records import Trace
+
+ANALYSED = 2000
+"""Traces from which it is told what each code stands for."""
+
+
+def train_vqvae(
+    traces: Iterable[Trace],
+    model: HFModel,
+    out: Path,
+    shape: Shape | None = None,
+    options: FitOptions | None = None,
+    *,
+    content: str = "",
+    say: Callable[[str], None] = print,
+) -> About:
+    """Train a VQ-VAE on the tokens of `model` in the folder `out`, and say what its codes are worth.
+
+    A folder that was finished under the same options is left as it is. Wrong and unfinished traces are left out. `content`
+    stands for the traces where they come from a file: its hash.
+    """
+    shape, traces = shape or Shape(), list(traces)
+    options = options or FitOptions(steps=STEPS["small"], lr=RATES["small"])
+    content = content or storage.fingerprint({"traces": msgspec.to_builtins(traces)})
+    mark = storage.fingerprint(
+        {"graded": content, "tokenizer": model.tokenizer_hash, "shape": vars(shape), "options": vars(options)}
+    )
+    storage.make_folder(out.parent)
+    with storage.locked(out):
+        if found := _finished(out, mark):
+            say(f"{out} was finished before under the same options; nothing to do")
+            return found
+        left_out: Counter[str] = Counter()
+        data = _usable(traces, model, shape, left_out)
+        began = time.monotonic()
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        say(f"{len(data)} traces, {options.steps} steps on {device}{_told(left_out)}")
+        network, vocabulary, figures = fit.fit(data, shape, options, device=device, say=say)
+        coder = folder.Coder(network, vocabulary)
+
+        def text(ids: Sequence[int]) -> str:
+            return str(model.tokenizer.decode(list(ids), clean_up_tokenization_spaces=False))
+
+        counts: dict[str, Any] = {"in": len(traces), "out": len(data), "dropped": dict(left_out)}
+        found = About(
+            target=model.name,
+            tokenizer=model.tokenizer_hash,
+            shape=shape,
+            options=options,
+            tokens=vocabulary.tokens,
+            figures=figures,
+            counts=counts,
+            seconds=round(time.monotonic() - began, 3),
+            version=__version__,
+            fingerprint=mark,
+        )
+        folder.save(out, coder, found, encode.code_uses(coder, data[:ANALYSED], text))
+    say(f"{out} holds {shape.codebook} codes after {found.seconds:.0f} s")
+    return found
+
+
+def _usable(traces: Iterable[Trace], model: HFModel, shape: Shape, left_out: Counter[str]) -> list[Pieces]:
+    """The traces in pieces; `left_out` counts the others by reason. `CotpressError` where none is left."""
+    data: list[Pieces] = []
+    for trace in traces:
+        if why := _unfit(trace):
+            left_out[why] += 1
+        elif not fits(one := pieces(trace, model), shape):
+            left_out[f"longer than {shape.length} tokens"] += 1
+        else:
+            data.append(one)
+    if not data:
+        reasons = ", ".join(f"{count} {why}" for why, count in left_out.items()) or "the file holds no traces"
+        raise CotpressError(f"train-vqvae: nothing to train on: {reasons}.")
+    return data
+
+
+def _unfit(trace: Trace) -> str:
+    """Why a trace is nothing to learn codes from; empty if it is."""
+    if trace.grade is not None and trace.grade.fault:
+        return trace.grade.fault
+    if not trace.finished:
+        return "cut off by the token limit"
+    return "" if trace.reasoning else "no reasoning"
+
+
+def _finished(out: Path, mark: str) -> About | None:
+    """What the folder says of this very VQ-VAE; `CotpressError` where it holds another one, or something else."""
+    if not (out / ABOUT).exists():
+        if out.is_dir() and any(path.suffix not in (".safetensors", ".jsonl", ".tmp") for path in out.iterdir()):
+            raise CotpressError(f"{out} holds something else than a VQ-VAE: choose another --out, or remove it.")
+        return None
+    if (found := about(out)).fingerprint != mark:
+        raise CotpressError(f"{out} was trained on other traces or with other options: choose another --out, or remove it.")
+    return found
+
+
+def _told(left_out: Counter[str]) -> str:
+    """`, 3 left out (wrong answer)`."""
+    return "".join(f", {count} left out ({why})" for why, count in sorted(left_out.items()))
