@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,12 +11,19 @@ from types import ModuleType
 import pytest
 
 import cotpress
+from cotpress import cli
 
 DOCS = Path(__file__).parents[1] / "docs"
 
 
-def snippets(page: str) -> list[str]:
-    return re.findall(r"^```python\n(.*?)^```", (DOCS / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+HEAVY = {"conclusions": "torch", "load_vqvae": "torch", "mix": "torch", "train_vqvae": "torch", "train": "trl"}
+"""Names that need more than the core, and what they need."""
+
+
+def snippets(page: str, language: str = "python") -> list[str]:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [code for named, code in blocks if named == language]
 
 
 @pytest.fixture
@@ -29,14 +37,22 @@ def test_importing_the_package_imports_nothing_else_of_it() -> None:
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
+@pytest.mark.parametrize("verb", [*cli.WALK, "export"])
+def test_the_stage_of_every_verb_is_offered(verb: str) -> None:
+    names = {"import": "import_traces", "eval": "evaluate", "train-vqvae": "train_vqvae"}
+    assert names.get(verb, verb) in cotpress.__all__
+
+
 def test_every_name_is_offered_and_typed_alike() -> None:
     body = ast.parse((Path(cotpress.__file__).with_suffix(".pyi")).read_text(encoding="utf-8")).body
     typed = {alias.asname for node in body if isinstance(node, ast.ImportFrom) for alias in node.names}
     assert {"__version__", *typed} == set(cotpress.__all__) == set(dir(cotpress))
 
 
-@pytest.mark.parametrize("name", [name for name in cotpress.__all__ if name != "train"])
+@pytest.mark.parametrize("name", cotpress.__all__)
 def test_each_name_leads_somewhere_documented(name: str) -> None:
+    if name in HEAVY:
+        pytest.importorskip(HEAVY[name])
     assert getattr(cotpress, name).__doc__
 
 
@@ -57,6 +73,20 @@ def test_the_notebook_runs_as_it_stands(workplace: Path, capsys: pytest.CaptureF
     assert "<ratio>0.5</ratio>" in said
     assert re.search(r"^tokenskip 0\.5 \d+% \[\d+%, \d+%\] \d+ tokens$", said, re.MULTILINE)
     assert (workplace / "short-tiny" / "chat_template.jinja").is_file()
+    assert "at 0.5 the conclusion loses" in said
+    assert re.search(r"<boLatent>(<\|latent_\d+\|>)+<eoLatent>", said)
+    assert "<html" in (workplace / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_page_run_as_they_stand(workplace: Path) -> None:
+    pytest.importorskip("trl")
+    commands = [line for block in snippets("library.md", "") for line in block.splitlines()]
+    assert len(commands) == (DOCS / "library.md").read_text(encoding="utf-8").count("cotpress run")
+    for command in commands:
+        _, *words = shlex.split(command)
+        subprocess.run([sys.executable, "-c", "from cotpress.cli import main; main()", *words], check=True)
+    assert (workplace / "runs" / "q" / "report.html").is_file()
 
 
 def test_the_plug_ins_of_the_page_on_extending_work_as_they_stand(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
