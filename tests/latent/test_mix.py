@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from cotpress import latent_tokens
 from cotpress.errors import CotpressError
 from cotpress.latent.mix import Codes, Plan, Ready, Replace, chunks, largest, mix, mixed, runs
+from cotpress.latent.options import Shape
 from cotpress.methods import METHODS
 
 
@@ -186,3 +187,14 @@ def test_a_run_that_would_begin_inside_of_a_character_begins_a_chunk_later():
 def test_a_plan_that_contradicts_itself_is_refused(wrong, message):
     with pytest.raises(CotpressError, match=message):
         Plan(**{"longest": 64} | wrong)
+
+
+def test_a_plan_for_another_vqvae_is_refused():
+    pytest.importorskip("torch")
+    from types import SimpleNamespace
+
+    from cotpress.latent import mixing
+
+    coder = SimpleNamespace(model=SimpleNamespace(shape=Shape(codebook=16)))
+    with pytest.raises(CotpressError, match="a chunk of 16, a rate of 16 and 16 codes: plan with these"):
+        next(mixing.mix([], coder, None, Plan(longest=64, codebook=512)))
