@@ -15,8 +15,8 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from cotpress import storage
+from cotpress.evaluation.statistics import wilson
 from cotpress.records import EvalRow
-from cotpress.statistics import wilson
 
 T95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
 """Two-sided 95 % quantiles of Student's t by number of seeds."""

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from cotpress.models import _logprobs
+from cotpress.lm import logprobs
 from cotpress.records import Problem, Trace
 from cotpress.scorers import Importance, Scorer
 from cotpress.scorers.cts import CTS
@@ -52,7 +52,7 @@ def contexts(lm: Any, trace: Trace, scorer: Scorer) -> list[list[int]]:
 def loop(lm: Any, scorer: Scorer, items: Sequence[Trace]) -> list[list[float]]:
     result = []
     for trace in items:
-        (text,) = _logprobs.encode(lm, [trace.reasoning])
+        (text,) = logprobs.encode(lm, [trace.reasoning])
         values = []
         for before in contexts(lm, trace, scorer):
             ids = torch.tensor([before + text.ids])
@@ -81,14 +81,14 @@ def main() -> None:
     parser.add_argument("--traces", type=int, default=24)
     parser.add_argument("--passes", type=int, default=3)
     options = parser.parse_args()
-    lm = _logprobs.load(options.model, "cts")
+    lm = logprobs.load(options.model, "cts")
     items = traces(options.data, options.traces)
     bare(lm, [[1] * 200])
     print(f"{torch.get_num_threads()} threads, {len(items)} traces")
     print(f"{'scorer':10} {'tokens':>7} {'ours/s':>7} {'loop/s':>7} {'bare/s':>7} {'x loop':>7} {'x bare':>7} {'differ':>8}")
     for scorer in (CTS("cts", lm), Surprisal("surprisal", lm)):
         texts = [
-            before + _logprobs.encode(lm, [trace.reasoning])[0].ids for trace in items for before in contexts(lm, trace, scorer)
+            before + logprobs.encode(lm, [trace.reasoning])[0].ids for trace in items for before in contexts(lm, trace, scorer)
         ]
         best = {"ours": 1e9, "loop": 1e9, "bare": 1e9}
         found: dict[str, Any] = {}

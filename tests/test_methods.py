@@ -4,8 +4,8 @@ from typing import get_args
 
 import pytest
 
+from cotpress.evaluation.baselines import BASELINES
 from cotpress.methods import METHODS, Kind, method
-from cotpress.pipeline.baselines import BASELINES
 
 COMPARED_WITH = [name for name, one in METHODS.items() if one.kind in ("prompt", "control")]
 

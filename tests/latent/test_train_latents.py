@@ -13,12 +13,12 @@ from train_fixtures import make_model
 from cotpress import models
 from cotpress.latent_tokens import BEGIN, code, codes, run
 from cotpress.models import Request, Sampling
-from cotpress.models._vocabulary import is_tied, latent_rows, with_latents
 from cotpress.models.hf import load
-from cotpress.pipeline._train_options import TrainOptions
 from cotpress.pipeline.build import tokenize_example
-from cotpress.pipeline.train import SortedSteps, train
 from cotpress.records import TrainingExample
+from cotpress.training.options import TrainOptions
+from cotpress.training.sft import SortedSteps, train
+from cotpress.training.vocabulary import is_tied, latent_rows, with_latents
 
 CODEBOOK = 4
 

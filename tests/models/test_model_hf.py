@@ -18,7 +18,8 @@ from hypothesis import strategies as st  # noqa: E402
 
 from cotpress import models  # noqa: E402
 from cotpress.errors import CotpressError  # noqa: E402
-from cotpress.models import Completion, Request, Sampling, _decoding, hf  # noqa: E402
+from cotpress.lm import decoding  # noqa: E402
+from cotpress.models import Completion, Request, Sampling, hf  # noqa: E402
 
 Make = Callable[..., Any]
 
@@ -128,7 +129,7 @@ def test_evenly_spread_draws_meet_every_token_as_often_as_it_is_likely(
 ) -> None:
     n = 4000
     rows, draws = torch.tensor([logits]).expand(n, -1), torch.arange(n).double().add(0.5) / n
-    chosen = _decoding.choose(rows, Sampling(temperature=temperature, top_p=top_p), draws)
+    chosen = decoding.choose(rows, Sampling(temperature=temperature, top_p=top_p), draws)
     likely = (torch.tensor(logits) / temperature).softmax(-1).double()
     order = likely.argsort(descending=True, stable=True)
     before = likely[order].cumsum(0) - likely[order]

@@ -14,8 +14,7 @@ pytest.importorskip("transformers")
 
 from token_classifiers import bert  # noqa: E402
 
-from cotpress import plugins, scorers  # noqa: E402
-from cotpress.models import _logprobs  # noqa: E402
+from cotpress import models, plugins, scorers  # noqa: E402
 from cotpress.pipeline.compress import compress  # noqa: E402
 from cotpress.records import Problem, Trace  # noqa: E402
 from cotpress.scorers import Importance, Scorer  # noqa: E402
@@ -45,7 +44,7 @@ TRACES = [trace(text, i) for i, text in enumerate(TEXTS)]
 @pytest.fixture(params=list(plugins.available("scorers")))
 def scorer(request: pytest.FixtureRequest, causal_lm: Callable[..., Any], tmp_path: Path, monkeypatch: Any) -> Scorer:
     """Each file of the folder, with a tiny model behind it."""
-    monkeypatch.setattr(_logprobs.models, "load", lambda spec: causal_lm())
+    monkeypatch.setattr(models, "load", lambda spec: causal_lm())
     counted = tmp_path / "traces.jsonl"
     counted.write_bytes(b"".join(msgspec.json.encode(item) + b"\n" for item in TRACES))
     targets = {"random": "", "llmlingua2": str(bert(tmp_path / "bert", TEXTS)), "unigram": str(counted)}

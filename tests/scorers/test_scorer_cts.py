@@ -14,9 +14,9 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 tokenizers = pytest.importorskip("tokenizers")
 
-from cotpress import scorers  # noqa: E402
+from cotpress import models, scorers  # noqa: E402
 from cotpress.errors import CotpressError  # noqa: E402
-from cotpress.models import _logprobs  # noqa: E402
+from cotpress.lm import logprobs  # noqa: E402
 from cotpress.pipeline.compress import compress  # noqa: E402
 from cotpress.records import Problem, ScoredTrace, Trace  # noqa: E402
 from cotpress.scorers import Importance, Unscored, cts  # noqa: E402
@@ -58,7 +58,7 @@ def test_the_condition_is_the_prompt_with_the_answer_and_the_baseline_the_prompt
 ) -> None:
     lm = causal_lm()
     (importance,) = CTS("c", lm, condition=condition).score([trace(opening="<think>\n")])
-    (text,) = _logprobs.encode(lm, ["She sold 48/2 = 24 clips."])
+    (text,) = logprobs.encode(lm, ["She sold 48/2 = 24 clips."])
     given = naive(lm, asked(lm, f"How many?\n\nReference answer:\n{answer}"), text.ids)
     alone = naive(lm, asked(lm, "How many?"), text.ids)
     assert importance.ends == text.ends
@@ -97,7 +97,7 @@ def test_scores_equal_a_token_by_token_loop_whatever_the_tokenizer(causal_lm: Ma
         lm.tokenizer.chat_template = template
     item = trace("She sold 48/2 = 24 clips in May,\n 10\u00b3 more.", opening="<think>\n")
     (importance,) = CTS("c", lm).score([item])
-    (text,) = _logprobs.encode(lm, [item.reasoning])
+    (text,) = logprobs.encode(lm, [item.reasoning])
     contexts = [asked(lm, "How many?\n\nReference answer:\nThe answer is 72."), asked(lm, "How many?")]
     given, alone = ([one_by_one(lm, before + text.ids[:i], token) for i, token in enumerate(text.ids)] for before in contexts)
     assert importance.ends == text.ends
@@ -118,8 +118,8 @@ def test_a_bare_condition_stands_a_blank_line_before_the_reasoning_and_token_0_i
 ) -> None:
     lm = causal_lm(chat=False)
     (importance,) = CTS("c", lm, condition=condition).score([trace()])
-    (text,) = _logprobs.encode(lm, [trace().reasoning])
-    context = _logprobs.encode(lm, [before + "\n\n"])[0].ids
+    (text,) = logprobs.encode(lm, [trace().reasoning])
+    context = logprobs.encode(lm, [before + "\n\n"])[0].ids
     expected = (naive(lm, context + text.ids[:1], text.ids[1:]) - naive(lm, text.ids[:1], text.ids[1:])).tolist()
     assert importance.values == pytest.approx([max(expected), *expected], abs=2e-4)
 
@@ -127,7 +127,7 @@ def test_a_bare_condition_stands_a_blank_line_before_the_reasoning_and_token_0_i
 def test_without_a_condition_the_score_is_the_negative_log_likelihood(causal_lm: Make) -> None:
     lm = causal_lm(chat=False)
     (importance,) = CTS("c", lm, condition="none").score([trace(conclusion="")])
-    (text,) = _logprobs.encode(lm, [trace().reasoning])
+    (text,) = logprobs.encode(lm, [trace().reasoning])
     expected = (-naive(lm, text.ids[:1], text.ids[1:])).tolist()
     assert importance.values == pytest.approx([max(expected), *expected], abs=1e-4)
 
@@ -160,14 +160,14 @@ def test_long_traces_are_scored_whole_in_the_same_windows_under_both_contexts(ca
     lm = causal_lm(positions=128)
     item = trace("She sold 48/2 = 24 clips. " * 40)
     (importance,) = CTS("c", lm).score([item])
-    (text,) = _logprobs.encode(lm, [item.reasoning])
+    (text,) = logprobs.encode(lm, [item.reasoning])
     contexts = [
         lm.prompt_ids([{"role": "user", "content": f"How many?{more}"}])
         for more in ("\n\nReference answer:\nThe answer is 72.", "")
     ]
     room = 128 - len(contexts[0])
     given, alone = (
-        torch.cat([naive(lm, before, text.ids[a:b])[first - a :] for a, b, first in _logprobs.windows(len(text.ids), room)])
+        torch.cat([naive(lm, before, text.ids[a:b])[first - a :] for a, b, first in logprobs.windows(len(text.ids), room)])
         for before in contexts
     )
     assert importance.values == pytest.approx((given - alone).tolist(), abs=2e-4)
@@ -188,13 +188,13 @@ def test_long_traces_are_scored_whole_in_the_same_windows_under_both_contexts(ca
     ],
 )
 def test_options_that_do_not_go_together_are_one_sentence(causal_lm: Make, monkeypatch: Any, spec: str, sentence: str) -> None:
-    monkeypatch.setattr(_logprobs.models, "load", lambda spec: causal_lm())
+    monkeypatch.setattr(models, "load", lambda spec: causal_lm())
     with pytest.raises(CotpressError, match=sentence):
         scorers.load(spec)
 
 
 def test_the_spec_on_the_command_line_is_the_name(causal_lm: Make, monkeypatch: Any) -> None:
-    monkeypatch.setattr(_logprobs.models, "load", lambda spec: causal_lm())
+    monkeypatch.setattr(models, "load", lambda spec: causal_lm())
     released = "cts:smollm2,condition=released,ratio=0.5"
     for spec in ("cts:smollm2", "cts:smollm2,condition=answer,unit=word", released, f"{released},segment=60"):
         assert scorers.load(spec).name == spec
@@ -322,13 +322,13 @@ def test_a1_released_tokens_are_kept_for_their_neighbours_score_through_score_an
 ) -> None:
     lm = causal_lm(chat=False)
     text = "~" * 5399 + "~"
-    n = len(_logprobs.encode(lm, [text])[0].ids)
+    n = len(logprobs.encode(lm, [text])[0].ids)
     assert n == 5400
     scores = np.random.default_rng(5).standard_normal(n).tolist()
     monkeypatch.setattr(Released, "_scores", lambda self, contrast, ids, left: [scores[i] for i in left])
     scored = next(scorers.score([trace(text, "72")], Released("r", lm, 0.5), lm, protect="symbols"))
     assert not any(scored.protected)
-    expected = released(scores, len(_logprobs.encode(lm, ["72"])[0].ids))
+    expected = released(scores, len(logprobs.encode(lm, ["72"])[0].ids))
     kept = [value == 1.0 for value in scored.importance]
     assert kept == expected
     assert kept_by(scored, 0.5) == expected
@@ -339,7 +339,7 @@ def test_a1_released_tokens_are_kept_for_their_neighbours_score_through_score_an
 def test_with_smaller_segments_shorter_traces_are_cut_too(causal_lm: Make) -> None:
     lm = causal_lm(chat=False)
     item = trace("She sold 48/2 = 24 clips. " * 10)
-    n = len(_logprobs.encode(lm, [item.reasoning])[0].ids)
+    n = len(logprobs.encode(lm, [item.reasoning])[0].ids)
     assert 60 < n < 1700
     (whole,) = Released("r", lm, 0.5).score([item])
     (cut,) = Released("r", lm, 0.5, 60).score([item])
@@ -388,9 +388,9 @@ def test_the_released_path_forwards_as_many_tokens_as_measured_and_five_ratios_s
 def test_each_token_of_a_trace_is_forwarded_twice_and_each_condition_once(causal_lm: Make, condition: cts.Condition) -> None:
     lm = causal_lm()
     item = trace("She sold 48/2 = 24 clips. " * 20)
-    n = len(_logprobs.encode(lm, [item.reasoning])[0].ids)
+    n = len(logprobs.encode(lm, [item.reasoning])[0].ids)
     scorer = CTS("c", lm, condition=condition)
-    contrast = scorer._contrast(item, _logprobs.encode(lm, [item.reasoning])[0].ids)
+    contrast = scorer._contrast(item, logprobs.encode(lm, [item.reasoning])[0].ids)
     ran: list[int] = []
     hook = lm.torch_model.get_decoder().register_forward_pre_hook(
         lambda _module, _args, kwargs: ran.append(kwargs["input_ids"].numel()), with_kwargs=True

@@ -8,9 +8,9 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from cotpress import plugins, scorers  # noqa: E402
+from cotpress import models, plugins, scorers  # noqa: E402
 from cotpress.errors import CotpressError  # noqa: E402
-from cotpress.models import _logprobs  # noqa: E402
+from cotpress.lm import logprobs  # noqa: E402
 from cotpress.records import Problem, Trace  # noqa: E402
 from cotpress.scorers import Unscored, surprisal  # noqa: E402
 from cotpress.scorers.surprisal import Surprisal  # noqa: E402
@@ -46,7 +46,7 @@ def test_the_context_is_the_templated_prompt_without_a_ratio_and_the_opening(cau
     lm = causal_lm()
     item = trace("She sold 48/2 = 24 clips.", opening="<think>\n", ratio=0.5)
     (importance,) = Surprisal("s", lm).score([item])
-    (text,) = _logprobs.encode(lm, [item.reasoning])
+    (text,) = logprobs.encode(lm, [item.reasoning])
     context = lm.prompt_ids([{"role": "user", "content": "Think.\nHow many?"}], "<think>\n")
     assert importance.ends == text.ends
     assert importance.values == pytest.approx(naive(lm, context, text.ids), abs=1e-4)
@@ -55,7 +55,7 @@ def test_the_context_is_the_templated_prompt_without_a_ratio_and_the_opening(cau
 def test_without_a_context_the_reasoning_stands_after_bos_alone_and_needs_no_template(causal_lm: Make) -> None:
     lm = causal_lm(chat=False)
     (importance,) = Surprisal("s", lm, context="none").score([trace("She sold 24 clips.")])
-    (text,) = _logprobs.encode(lm, ["She sold 24 clips."])
+    (text,) = logprobs.encode(lm, ["She sold 24 clips."])
     assert importance.values == pytest.approx(naive(lm, [lm.tokenizer.bos_token_id], text.ids), abs=1e-4)
 
 
@@ -69,11 +69,11 @@ def test_a_question_longer_than_the_models_context_is_counted_and_the_run_goes_o
     items = [trace("one two"), trace("one two", question="why? " * 300), trace("three")]
     first, second, third = Surprisal("s", lm).score(items)
     assert second == Unscored(surprisal.TOO_LONG)
-    assert [len(first.values), len(third.values)] == [len(_logprobs.encode(lm, [t])[0].ids) for t in ("one two", "three")]
+    assert [len(first.values), len(third.values)] == [len(logprobs.encode(lm, [t])[0].ids) for t in ("one two", "three")]
 
 
 def test_the_spec_on_the_command_line_is_the_name_and_options_are_typed(causal_lm: Make, monkeypatch: Any) -> None:
-    monkeypatch.setattr(_logprobs.models, "load", lambda spec: causal_lm())
+    monkeypatch.setattr(models, "load", lambda spec: causal_lm())
     assert scorers.load("surprisal:smollm2").name == "surprisal:smollm2"
     scorer = scorers.load("surprisal:hf:org/model,unit=word,context=none")
     assert (scorer.name, scorer.unit) == ("surprisal:hf:org/model,context=none,unit=word", "word")

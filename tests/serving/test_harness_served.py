@@ -16,10 +16,10 @@ import pytest
 from openai_server import FakeServer, serving
 
 from cotpress import models, storage
+from cotpress.evaluation.evaluate import rows
 from cotpress.harness import LM_EVAL
 from cotpress.models import Request, Sampling
 from cotpress.models.scripted import Scripted
-from cotpress.pipeline.evaluate import rows
 from cotpress.records import Trace, untagged
 from cotpress.verbs.evaluate import evaluate
 

@@ -13,8 +13,8 @@ import pytest
 
 from cotpress import models
 from cotpress.models import Request, Sampling
-from cotpress.pipeline.chat_template import wrap
 from cotpress.records import Message, Problem
+from cotpress.serving.chat_template import wrap
 
 xllamacpp = pytest.importorskip("xllamacpp")
 pytest.importorskip("transformers")

@@ -9,8 +9,8 @@ import pytest
 
 from cotpress import models, storage
 from cotpress.errors import CotpressError
-from cotpress.pipeline._train_options import TrainOptions
 from cotpress.records import BOXED, Trace, TrainingExample
+from cotpress.training.options import TrainOptions
 from cotpress.verbs.evaluate import evaluate
 
 README = Path(__file__).parents[2] / "README.md"
@@ -125,7 +125,7 @@ def instructed(tmp_path_factory):
     from train_fixtures import make_model
 
     from cotpress.models.hf import load
-    from cotpress.pipeline.train import train
+    from cotpress.training.sft import train
 
     root = tmp_path_factory.mktemp("models")
     make_model(root / "base")

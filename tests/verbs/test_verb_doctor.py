@@ -15,9 +15,9 @@ from train_fixtures import CHATML, R1, make_model
 from cotpress.errors import CotpressError
 from cotpress.models.hf import load
 from cotpress.pipeline.build import pretokenized_rows, trl_rows
-from cotpress.pipeline.export import export, served_ids
-from cotpress.pipeline.train import TrainOptions, train
-from cotpress.pipeline.trainers import axolotl_rows, llamafactory_rows
+from cotpress.serving.export import export, served_ids
+from cotpress.training.sft import TrainOptions, train
+from cotpress.training.trainers import axolotl_rows, llamafactory_rows
 from cotpress.verbs.doctor import doctor
 
 

@@ -10,8 +10,8 @@ from train_fixtures import make_model
 from cotpress import cli, storage
 from cotpress.errors import CotpressError
 from cotpress.models.hf import load
-from cotpress.pipeline.train import TrainOptions, train
 from cotpress.records import Trace
+from cotpress.training.sft import TrainOptions, train
 from cotpress.verbs.evaluate import evaluate
 from cotpress.verbs.export import export
 

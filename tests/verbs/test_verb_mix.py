@@ -15,10 +15,10 @@ from train_fixtures import make_model
 
 from cotpress import latent_tokens, storage
 from cotpress.latent.about import about, code_uses
-from cotpress.models._vocabulary import with_latents
 from cotpress.models.hf import load
 from cotpress.pipeline.build import tokenize_example
 from cotpress.records import CompressedTrace, TrainingExample
+from cotpress.training.vocabulary import with_latents
 
 VQ = "train-vqvae graded.jsonl --target ./base --out vq --codebook 16 --steps 12 --batch 8 --lr 1e-4"
 

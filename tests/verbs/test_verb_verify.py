@@ -73,9 +73,9 @@ def test_an_interrupted_run_reads_only_what_is_left(
     compressed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     verify(compressed, reference="r", out=tmp_path / "whole.jsonl")
-    from cotpress.models import _conclusions
+    from cotpress.lm import conclusions
 
-    read, asked = _conclusions.conclusions, []
+    read, asked = conclusions.conclusions, []
 
     def once(lm: Any, items: Any) -> Any:
         asked.append(len(items))
@@ -85,7 +85,7 @@ def test_an_interrupted_run_reads_only_what_is_left(
 
     with monkeypatch.context() as patch:
         patch.setattr("cotpress.pipeline.verify.BATCH", 4)
-        patch.setattr(_conclusions, "conclusions", once)
+        patch.setattr(conclusions, "conclusions", once)
         with pytest.raises(KeyboardInterrupt):
             verify(compressed, reference="r", out=tmp_path / "out.jsonl")
     verify(compressed, reference="r", out=tmp_path / "out.jsonl")

@@ -13,7 +13,6 @@ from cotpress.pipeline.grade import grade
 from cotpress.pipeline.split import split
 from cotpress.records import Problem, Trace
 from cotpress.tasks import Task
-from cotpress.verbs.evaluate import take
 
 LM_EVAL = Path(__file__).parent / "lm_eval"
 """What `lm-eval run --include_path` wants."""
@@ -24,7 +23,7 @@ MAX_TOKENS = 512
 
 def problems(task: str, split: str, limit: int | None) -> list[dict[str, str]]:
     """The first problems of a cotpress task, as plain dictionaries."""
-    found: list[dict[str, str]] = msgspec.to_builtins(take(tasks.load(task), split, limit))
+    found: list[dict[str, str]] = msgspec.to_builtins(tasks.take(tasks.load(task), split, limit))
     return found
 
 

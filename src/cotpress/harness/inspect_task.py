@@ -14,7 +14,7 @@ from inspect_ai.scorer import Score, Scorer, Target, accuracy, mean, scorer, std
 from inspect_ai.solver import TaskState, generate
 
 from cotpress import harness, tasks
-from cotpress.models._chat_fields import ChatMessage, text_of
+from cotpress.lm.chat import ChatMessage, text_of
 
 
 @task  # type: ignore[untyped-decorator]  # inspect-ai is not there when types are checked

@@ -14,72 +14,15 @@ A whole model for a test or a notebook::
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol, cast
+from typing import cast
 
 from cotpress import plugins
 from cotpress.errors import CotpressError, UnknownName
-from cotpress.records import Message, Record
-
-
-class Request(Record, frozen=True, kw_only=True):
-    """One completion to make."""
-
-    key: str
-    """Names the request; with the seed it decides every random draw, so that batch and order change nothing."""
-    messages: list[Message]
-    prefill: str = ""
-    """The beginning of the assistant turn, to be continued; not part of the completion's text."""
-
-
-class Sampling(Record, frozen=True, kw_only=True):
-    """How tokens are chosen, the same for all requests of a call."""
-
-    max_tokens: int = 512
-    temperature: float = 0.0
-    """0: greedy."""
-    top_p: float = 1.0
-    seed: int = 0
-    latents: int | None = None
-    """Write exactly so many latent tokens first, and then none; None: the model chooses. Only where it knows any."""
-    legal_latents: bool = False
-    """Latent tokens only in runs between their markers."""
-
-
-class Completion(Record, frozen=True, kw_only=True):
-    """What came back."""
-
-    text: str
-    n_tokens: int
-    """Generated tokens, the end-of-turn token not counted."""
-    finished: bool
-    """False: `max_tokens` ended it."""
-    seconds: float = 0.0
-    """This request's share of its batch's wall time."""
-
-
-class Model(Protocol):
-    """A model that answers, and whose tokens the ratio is counted in."""
-
-    name: str
-    """What `Trace.model` and the report call it: the spec it was loaded from."""
-
-    @property
-    def identity(self) -> str:
-        """Its name and whatever else decides its answers and tokens (a hash of weights and tokenizer): with another
-        identity it is another model, and a verb does not go on with what the earlier one wrote.
-        """
-        ...
-
-    def generate(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
-        """One completion per request, in the order of the requests."""
-        ...
-
-    def token_ends(self, texts: Sequence[str]) -> list[list[int]]:
-        """For each text the end offset, in characters, of each of its tokens (no special tokens), never falling."""
-        ...
-
+from cotpress.lm.contract import Completion as Completion
+from cotpress.lm.contract import Model as Model
+from cotpress.lm.contract import Request as Request
+from cotpress.lm.contract import Sampling as Sampling
 
 RECORDED = ("hf", "smollm2", "tiny")
 """The kinds of model that a file may name: a folder or hub id. The others import code or call a server."""

@@ -6,22 +6,18 @@ All sampling fields are always sent: a server fills in those that are missing fr
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import msgspec
 
 from cotpress.errors import CotpressError
-from cotpress.models import Completion, Request, Sampling
+from cotpress.lm.chat import ChatMessage, is_same_model, text_of
+from cotpress.lm.contract import Completion, Request, Sampling
 from cotpress.records import Message, Record, untagged
 
 Fields = Literal["open", "openai", "transformers"]
 """Which sampling fields a server knows: vLLM, SGLang, llama-server and Ollama; hosted services; `transformers serve`."""
-
-
-VERSION = re.compile(r"-\d{4}[\d-]*|@.+|:latest")
-"""What a server adds to the name it was asked for: hosted services a date, `transformers serve` a revision, Ollama a tag."""
 
 
 class BadAnswer(Exception):
@@ -30,16 +26,6 @@ class BadAnswer(Exception):
     def __init__(self, said: str, cure: str = "check the URL, which mostly ends in /v1") -> None:
         super().__init__(said)
         self.cure = cure
-
-
-class ChatMessage(Record, frozen=True, kw_only=True):
-    """What the model said; servers with a reasoning parser take the reasoning out of `content`."""
-
-    content: str | None = None
-    reasoning: str | None = None
-    """vLLM's name for it."""
-    reasoning_content: str | None = None
-    """That of SGLang, llama-server, `transformers serve` and DeepSeek."""
 
 
 class Choice(Record, frozen=True, kw_only=True):
@@ -120,24 +106,6 @@ def read(content: bytes, model: str) -> Response:
             f"model {model} was asked, but the server answers as {response.model}: write model={response.model} if it is meant."
         )
     return response
-
-
-def is_same_model(asked: str, answers: str) -> bool:
-    """Whether a server that was asked for one name means the same model by the other: `gpt-4o-2024-08-06` for `gpt-4o`."""
-    rest = answers.removeprefix(asked)
-    return not rest or (rest != answers and VERSION.fullmatch(rest) is not None)
-
-
-def text_of(message: ChatMessage, *, continued: bool = False) -> str:
-    """The whole turn, with `<think>` around a reasoning that the server took out.
-
-    Where a prefill was `continued` the tags, if any, are in the prefill, and what the server takes for reasoning is not.
-    """
-    thought, said = message.reasoning or message.reasoning_content or "", message.content or ""
-    if not thought or continued:
-        return thought + said
-    closing = "\n</think>\n\n" if said else ""
-    return f"<think>\n{thought.strip()}{closing}{said.lstrip()}"
 
 
 def completion(

@@ -22,9 +22,9 @@ from transformers.utils import cached_file, logging
 
 from cotpress import models, plugins
 from cotpress.errors import CotpressError
+from cotpress.lm.decoding import decode
+from cotpress.lm.latent_grammar import LatentIds, grammar, latent_ids
 from cotpress.models import Completion, Request, Sampling
-from cotpress.models._decoding import decode
-from cotpress.models._latents import LatentIds, grammar, latent_ids
 from cotpress.records import Message
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]

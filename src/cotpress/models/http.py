@@ -24,6 +24,7 @@ import msgspec
 import openai
 
 from cotpress.errors import CotpressError
+from cotpress.lm.chat import text_of
 from cotpress.models import Completion, Request, Sampling, _chat_fields
 from cotpress.models._chat_fields import BadAnswer, Fields, Response
 from cotpress.models._concurrency import Clock, running
@@ -181,7 +182,7 @@ class _Session:
         asked = [msgspec.structs.replace(request, prefill=text) for text in ("", "A", LONG)]
         if self.model.fields == "open" and await self._n_prompt(asked[1]) - await self._n_prompt(asked[0]) == 1:
             said = await self._ask(asked[2], Sampling(max_tokens=1))
-            self.echoes = _chat_fields.text_of(said.choices[0].message, continued=True).startswith(LONG)  # in one token
+            self.echoes = text_of(said.choices[0].message, continued=True).startswith(LONG)  # in one token
             return
         raise CotpressError(
             f"the server at {self.model.url} does not continue an answer that was begun (continue_final_message), "

@@ -22,7 +22,7 @@ TOO_LONG = "not verified (too long for the reference model)"
 
 
 class Likelihood(Protocol):
-    """A conclusion's natural log-probability; models/_conclusions.py makes them."""
+    """A conclusion's natural log-probability; lm/conclusions.py makes them."""
 
     @property
     def log_prob(self) -> float:

@@ -17,7 +17,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple, Protocol, cast
 
-from cotpress import plugins, segments
+from cotpress import models, plugins, segments
+from cotpress.errors import CotpressError
+from cotpress.lm.causal import CausalLM, causal
 from cotpress.models import Model
 from cotpress.records import Percentile, ScoredTrace, Trace
 from cotpress.segments import Protect, Unit
@@ -139,3 +141,10 @@ def _with_reasoning(traces: Iterable[Trace], dropped: Counter[str]) -> Iterator[
             yield trace
         else:
             dropped["no reasoning"] += 1
+
+
+def load_reference(spec: str, scorer: str) -> CausalLM:
+    """The model that `spec` names, if it gives probabilities; `CotpressError` names the `scorer` that needs it."""
+    if not spec:
+        raise CotpressError(f"scorer {scorer} needs a model: write {scorer}:smollm2, or {scorer}:FOLDER.")
+    return causal(models.load(spec), f"scorer {scorer}")

@@ -23,11 +23,12 @@ import torch
 from torch import Tensor
 
 from cotpress.errors import CotpressError
-from cotpress.models import _logprobs
-from cotpress.models._logprobs import CausalLM, Span
+from cotpress.lm import logprobs
+from cotpress.lm.causal import CausalLM
+from cotpress.lm.logprobs import Span
 from cotpress.plugins import Spec
 from cotpress.records import Message, Percentile, Trace, check_ratio
-from cotpress.scorers import Importance, Likelihoods, Scorer, Unscored
+from cotpress.scorers import Importance, Likelihoods, Scorer, Unscored, load_reference
 from cotpress.scorers._cts_released import SEGMENT, released_kept
 from cotpress.segments import Unit
 
@@ -39,7 +40,7 @@ Difference = Literal["log", "perplexity"]
 NO_CONCLUSION = "no conclusion to score with"
 NO_ANSWER = "no reference answer to score with"
 TOO_LONG = "the condition leaves no room in the scorer's context"
-ENDLESS = f"reasoning more than {_logprobs.LONGEST} times as long as the scorer's context"
+ENDLESS = f"reasoning more than {logprobs.LONGEST} times as long as the scorer's context"
 
 LARGEST_EXPONENT = 700.0
 
@@ -67,14 +68,14 @@ def load(
             raise CotpressError(f"{name}: every ratio is cut from the same scores: leave out ratio={ratio:g}.")
         if segment != SEGMENT:
             raise CotpressError(f"{name}: only the released selection works in segments: leave out segment={segment}.")
-        return CTS(name, _logprobs.load(target, "cts"), condition=condition, unit=unit, difference=difference)
+        return CTS(name, load_reference(target, "cts"), condition=condition, unit=unit, difference=difference)
     if ratio is None:
         raise CotpressError(f"{name}: the released selection is made while scoring: add ratio=0.5, say.")
     if (unit, difference) != ("number", "log"):
         raise CotpressError(f"{name}: the released selection is of tokens, by log-likelihoods: leave out unit and difference.")
     if segment < 2:
         raise CotpressError(f"{name}: a segment of {segment} tokens cannot be cut: choose 2 or more.")
-    return Released(name, _logprobs.load(target, "cts"), check_ratio(ratio), segment)
+    return Released(name, load_reference(target, "cts"), check_ratio(ratio), segment)
 
 
 class Contrast(NamedTuple):
@@ -115,10 +116,10 @@ class CTS:
     def score(self, traces: Iterable[Trace]) -> Iterator[Importance | Unscored]:
         """One result per trace, in order; all traces handed over are batched together, by length."""
         traces = list(traces)
-        texts = _logprobs.encode(self.lm, [trace.reasoning for trace in traces])
+        texts = logprobs.encode(self.lm, [trace.reasoning for trace in traces])
         plans = [self._plan(trace, text.ids) for trace, text in zip(traces, texts, strict=True)]
         spans = [span for plan in plans if not isinstance(plan, Unscored) for span in plan if span]
-        values = iter(_logprobs.log_probs(self.lm, spans))
+        values = iter(logprobs.log_probs(self.lm, spans))
         for text, plan in zip(texts, plans, strict=True):
             if isinstance(plan, Unscored):
                 yield plan
@@ -175,7 +176,7 @@ class Released:
     def score(self, traces: Iterable[Trace]) -> Iterator[Importance | Unscored]:
         """One result per trace, in order and one at a time: what a later segment is scored after hangs on the cut so far."""
         traces = list(traces)
-        for trace, text in zip(traces, _logprobs.encode(self.lm, [trace.reasoning for trace in traces]), strict=True):
+        for trace, text in zip(traces, logprobs.encode(self.lm, [trace.reasoning for trace in traces]), strict=True):
             if not trace.conclusion.strip():
                 yield Unscored(NO_CONCLUSION)
                 continue
@@ -183,7 +184,7 @@ class Released:
             if isinstance(spans := spans_of(self.lm, contrast, text.ids), Unscored):
                 yield spans
                 continue
-            n_condition = len(_logprobs.encode(self.lm, [trace.conclusion])[0].ids)
+            n_condition = len(logprobs.encode(self.lm, [trace.conclusion])[0].ids)
             score = partial(self._scores, contrast, text.ids)
             kept = set(released_kept(len(text.ids), n_condition, self.ratio, score, size=self.segment))
             values = [float(i in kept) for i in range(len(text.ids))]
@@ -193,22 +194,22 @@ class Released:
         """Scores of the tokens `left` of a text, standing alone; 0 for the first."""
         spans = spans_of(self.lm, contrast, [ids[i] for i in left])
         assert not isinstance(spans, Unscored)  # no longer than the whole text, which had room
-        given, alone = _logprobs.log_probs(self.lm, [span for span in spans if span])
+        given, alone = logprobs.log_probs(self.lm, [span for span in spans if span])
         return [0.0, *difference(given, alone, "log")]
 
 
 def bare(lm: CausalLM, condition: str, ids: list[int]) -> Contrast:
     """Condition, blank line and text without any template, against the text alone."""
-    before = _logprobs.encode(lm, [condition + "\n\n"])[0].ids
+    before = logprobs.encode(lm, [condition + "\n\n"])[0].ids
     return Contrast(before + ids[:1], ids[:1], bare=True)
 
 
 def spans_of(lm: CausalLM, contrast: Contrast, ids: list[int]) -> tuple[Span | None, Span] | Unscored:
     """What to run for a text, with the condition and without: the same windows, so that only the condition differs."""
     tokens = ids[1:] if contrast.bare else ids
-    if _logprobs.endless(lm, len(tokens)):
+    if logprobs.endless(lm, len(tokens)):
         return Unscored(ENDLESS)
-    room = _logprobs.room(lm, [contrast.condition or [], contrast.baseline], len(tokens))
+    room = logprobs.room(lm, [contrast.condition or [], contrast.baseline], len(tokens))
     if tokens and not room:
         return Unscored(TOO_LONG)
     given = None if contrast.condition is None else Span(contrast.condition, tokens, room)

@@ -10,24 +10,25 @@ here all of the text before a token counts, and offsets carry the scores to the 
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from cotpress.models import _logprobs
-from cotpress.models._logprobs import CausalLM, Span
+from cotpress.lm import logprobs
+from cotpress.lm.causal import CausalLM
+from cotpress.lm.logprobs import Span
 from cotpress.plugins import Spec
 from cotpress.records import Trace
-from cotpress.scorers import Importance, Scorer, Unscored
+from cotpress.scorers import Importance, Scorer, Unscored, load_reference
 from cotpress.segments import Unit
 
 Context = Literal["question", "none"]
 
 TOO_LONG = "the question leaves no room in the scorer's context"
-ENDLESS = f"reasoning more than {_logprobs.LONGEST} times as long as the scorer's context"
+ENDLESS = f"reasoning more than {logprobs.LONGEST} times as long as the scorer's context"
 
 
 def load(target: str, *, context: Context = "question", unit: Unit = "number") -> Scorer:
     """The scorer over the model that `target` names, such as `smollm2` or `hf:Qwen/Qwen2.5-0.5B`."""
     chosen = {"context": (context, "question"), "unit": (unit, "number")}
     name = str(Spec("surprisal", target, {key: value for key, (value, default) in chosen.items() if value != default}))
-    return Surprisal(name, _logprobs.load(target, "surprisal"), context=context, unit=unit)
+    return Surprisal(name, load_reference(target, "surprisal"), context=context, unit=unit)
 
 
 class Surprisal:
@@ -47,22 +48,22 @@ class Surprisal:
     def score(self, traces: Iterable[Trace]) -> Iterator[Importance | Unscored]:
         """One `Importance` per trace, in order; all traces handed over are batched together, by length."""
         traces = list(traces)
-        texts = _logprobs.encode(self.lm, [trace.reasoning for trace in traces])
+        texts = logprobs.encode(self.lm, [trace.reasoning for trace in traces])
         contexts = [self._context(trace) for trace in traces]
-        endless = [_logprobs.endless(self.lm, len(text.ids)) for text in texts]
+        endless = [logprobs.endless(self.lm, len(text.ids)) for text in texts]
         rooms = [
-            0 if never else _logprobs.room(self.lm, [before], len(text.ids))
+            0 if never else logprobs.room(self.lm, [before], len(text.ids))
             for before, text, never in zip(contexts, texts, endless, strict=True)
         ]
         spans = [
             Span(before, text.ids if room else [], room) for before, text, room in zip(contexts, texts, rooms, strict=True)
         ]
-        found = zip(texts, spans, endless, _logprobs.log_probs(self.lm, spans), strict=True)
+        found = zip(texts, spans, endless, logprobs.log_probs(self.lm, spans), strict=True)
         for text, span, never, values in found:
             left_out = len(span.tokens) < len(text.ids)
             yield Unscored(ENDLESS if never else TOO_LONG) if left_out else Importance(text.ends, (-values).tolist())
 
     def _context(self, trace: Trace) -> list[int]:
         if self.context == "none":
-            return _logprobs.start_ids(self.lm)
+            return logprobs.start_ids(self.lm)
         return self.lm.prompt_ids(trace.problem.prompt(), trace.opening)

@@ -13,6 +13,7 @@ A task whose source has worked reasoning also says how to read it (`Task.gold`),
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import cast
 
@@ -22,6 +23,9 @@ from cotpress.grading import Check
 from cotpress.pipeline.importing import count_words
 from cotpress.records import BOXED as BOXED
 from cotpress.records import Problem, Trace
+
+ENDLESS = 20_000
+"""A split with more problems than this is taken for a procedural one, which has no end."""
 
 
 @dataclass(frozen=True)
@@ -82,3 +86,20 @@ def worked_trace(problem: Problem, reasoning: str, conclusion: str) -> Trace:
         n_conclusion_tokens=count_words(conclusion),
         finished=True,
     )
+
+
+def take(task: Task, split: str, limit: int | None, skip: int = 0) -> list[Problem]:
+    """`limit` problems of a split after the first `skip`, or all of them if there is an end."""
+    if limit is not None and limit < 1:
+        raise CotpressError(f"--limit {limit} leaves no problem: choose 1 or more.")
+    if skip < 0:
+        raise CotpressError(f"--skip {skip} must be 0 or more.")
+    problems = list(islice(task.problems(split), skip, skip + (limit or ENDLESS + 1)))
+    if not problems:
+        part = task.name.startswith("jsonl:") and "split=" not in task.name
+        whole = f", or --task {task.name},split={split} for the whole file" if part else ""
+        less = f" after the first {skip}: skip fewer." if skip else f": choose another --split{whole}."
+        raise CotpressError(f"task {task.name} has no problems in split {split}{less}")
+    if limit is None and len(problems) > ENDLESS:
+        raise CotpressError(f"task {task.name} has more than {ENDLESS} problems in split {split}: say how many with --limit.")
+    return problems

@@ -12,8 +12,9 @@ from cyclopts import Parameter
 from cotpress import models, storage
 from cotpress.errors import CotpressError
 from cotpress.pipeline import build as stage
-from cotpress.pipeline import released, trainers
+from cotpress.pipeline import released
 from cotpress.records import CompressedTrace, TrainingExample
+from cotpress.training import trainers
 from cotpress.verbs.common import make, say
 
 RECORDS: dict[str | None, type[msgspec.Struct]] = {

@@ -20,6 +20,9 @@ R = TypeVar("R", bound=msgspec.Struct)
 PLAIN_SECONDS = 10.0
 """Off a terminal: at most one progress line in this many seconds."""
 
+PLAIN_WIDTH = 140
+"""Columns of a table where it is not printed on a terminal."""
+
 GAP_SECONDS = 1.0
 """Records that come closer together than this are of one batch, if they last no longer than this."""
 
@@ -96,3 +99,8 @@ def progress(records: Iterable[R], verb: str, total: int | None = None, started_
 def say(line: str) -> None:
     """One line for a person, on standard error: standard output is for results."""
     print(line, file=sys.stderr, flush=True)
+
+
+def rows_path(out: Path) -> Path:
+    """`eval.jsonl` -> `eval.rows.jsonl`."""
+    return out.with_name(out.stem + ".rows.jsonl")

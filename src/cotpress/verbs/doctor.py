@@ -9,13 +9,13 @@ import msgspec
 from cyclopts import Parameter
 
 from cotpress import models, plugins, storage
+from cotpress.doctor import findings as stage
+from cotpress.doctor.data import KINDS, examine_data, kind_of
+from cotpress.doctor.findings import Finding, problem
+from cotpress.doctor.model import examine_model
+from cotpress.doctor.server import Answer, examine_server
 from cotpress.errors import CotpressError
-from cotpress.pipeline import doctor as stage
-from cotpress.pipeline._doctor_data import KINDS, examine_data, kind_of
-from cotpress.pipeline._doctor_model import examine_model
-from cotpress.pipeline._doctor_server import Answer, examine_server
-from cotpress.pipeline.doctor import Finding, problem
-from cotpress.verbs.export import trained
+from cotpress.training.folder import trained
 
 if TYPE_CHECKING:
     from cotpress.models.hf import HFModel

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterable, Sequence
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal, cast, get_args
 
@@ -15,25 +14,18 @@ from rich.text import Text
 
 from cotpress import __version__, models, plugins, storage, tasks
 from cotpress.errors import CotpressError
+from cotpress.evaluation import evaluate as stage
+from cotpress.evaluation.baselines import USUAL, Rules
 from cotpress.grading import Check
 from cotpress.methods import ORIGINAL
 from cotpress.models import Sampling
-from cotpress.pipeline import evaluate as stage
 from cotpress.pipeline import instruction
-from cotpress.pipeline.baselines import USUAL, Rules
 from cotpress.pipeline.grade import grade
 from cotpress.records import EvalRow, Problem, Record, Trace
 from cotpress.segments import Protect, Unit
-from cotpress.tasks import Task
-from cotpress.verbs.common import progress, say
+from cotpress.verbs.common import PLAIN_WIDTH, progress, rows_path, say
 
 Many = Parameter(consume_multiple=True)
-
-ENDLESS = 20_000
-"""A split with more problems than this is taken for a procedural one, which has no end."""
-
-PLAIN_WIDTH = 140
-"""Columns of the table where it is not printed on a terminal."""
 
 
 class Checkpoint(Record, frozen=True, kw_only=True):
@@ -122,7 +114,7 @@ def evaluate(
     if max_tokens < 1 or temperature < 0:
         raise CotpressError("choose --max-tokens of at least 1 and --temperature of at least 0.")
     asked = tasks.load(task)
-    problems = take(asked, split, limit)
+    problems = tasks.take(asked, split, limit)
     trained = checkpoint(model)
     if trained and instruction_mismatch == "refuse":
         instruction.refuse_others(problems, trained.instructions, model, task)
@@ -185,23 +177,6 @@ def evaluate(
         console.print(table(found, f"{task} {split}, {model}"))
 
 
-def take(task: Task, split: str, limit: int | None, skip: int = 0) -> list[Problem]:
-    """`limit` problems of a split after the first `skip`, or all of them if there is an end."""
-    if limit is not None and limit < 1:
-        raise CotpressError(f"--limit {limit} leaves no problem: choose 1 or more.")
-    if skip < 0:
-        raise CotpressError(f"--skip {skip} must be 0 or more.")
-    problems = list(islice(task.problems(split), skip, skip + (limit or ENDLESS + 1)))
-    if not problems:
-        part = task.name.startswith("jsonl:") and "split=" not in task.name
-        whole = f", or --task {task.name},split={split} for the whole file" if part else ""
-        less = f" after the first {skip}: skip fewer." if skip else f": choose another --split{whole}."
-        raise CotpressError(f"task {task.name} has no problems in split {split}{less}")
-    if limit is None and len(problems) > ENDLESS:
-        raise CotpressError(f"task {task.name} has more than {ENDLESS} problems in split {split}: say how many with --limit.")
-    return problems
-
-
 def checkpoint(model: str) -> Checkpoint | None:
     """What `cotpress.json` says in the folder, or the adapter's folder, that a model spec names; None without one."""
     path = description(model)
@@ -217,11 +192,6 @@ def description(model: str) -> Path | None:
     folders = (spec.options.get("adapter"), spec.target, spec.name)
     paths = (Path(folder, "cotpress.json") for folder in folders if folder)
     return next((path for path in paths if path.is_file()), None)
-
-
-def rows_path(out: Path) -> Path:
-    """`eval.jsonl` -> `eval.rows.jsonl`."""
-    return out.with_name(out.stem + ".rows.jsonl")
 
 
 def table(rows: Sequence[EvalRow], title: str) -> Table:

@@ -8,13 +8,12 @@ from cyclopts import Parameter
 
 from cotpress import models, plugins, storage
 from cotpress.errors import CotpressError
-from cotpress.pipeline import chat_template, instruction
-from cotpress.pipeline import export as stage
-from cotpress.pipeline._train_folder import FINISHED
-from cotpress.pipeline._train_options import TrainSummary
+from cotpress.pipeline import instruction
 from cotpress.records import EvalRow
-from cotpress.verbs.common import say
-from cotpress.verbs.evaluate import rows_path
+from cotpress.serving import chat_template
+from cotpress.serving import export as stage
+from cotpress.training.folder import trained
+from cotpress.verbs.common import rows_path, say
 
 
 def export(
@@ -66,14 +65,3 @@ def export(
         return
     says = ", ".join(f"{effort} {ratio:g}" for effort, ratio in done.efforts.items())
     say(f"export: {out} takes {chat_template.TAKES}, and reasoning_effort ({says}); its README.md says how to serve it")
-
-
-def trained(folder: Path) -> TrainSummary | None:
-    """What `cotpress train` wrote about the model in this folder; None if it did not."""
-    path = folder / FINISHED
-    if not path.is_file():
-        return None
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=TrainSummary)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CotpressError(f"{path} does not describe a trained model ({error}): train it again.") from error

@@ -9,7 +9,6 @@ from cotpress.models import Sampling
 from cotpress.pipeline import generate as stage
 from cotpress.records import Trace, check_ratio
 from cotpress.verbs.common import make, say
-from cotpress.verbs.evaluate import take
 
 GOLD = "gold"
 """Stands for no model: the task's own worked reasoning."""
@@ -79,7 +78,7 @@ def generate(
             "--model gold has one worked reasoning per problem, at its full length: leave out --ratio and --samples."
         )
     asked = tasks.load(task)
-    problems = take(asked, split, limit, skip)
+    problems = tasks.take(asked, split, limit, skip)
     options: dict[str, object] = {"task": task, "split": split, "limit": limit, "model": model}
     options |= {"skip": skip} if skip else {}
     if model == GOLD:

@@ -10,9 +10,9 @@ from rich.text import Text
 
 from cotpress import storage
 from cotpress.errors import CotpressError
-from cotpress.pipeline import plan as stage
+from cotpress.evaluation import plan as stage
 from cotpress.records import Trace
-from cotpress.verbs.evaluate import PLAIN_WIDTH
+from cotpress.verbs.common import PLAIN_WIDTH
 
 
 def plan(

@@ -13,12 +13,11 @@ from cyclopts import Parameter
 from cotpress import __version__, plugins, storage
 from cotpress.errors import CotpressError, MissingExtra
 from cotpress.latent.about import about, code_uses
-from cotpress.pipeline import report as pages
-from cotpress.pipeline._report_latents import Code, Latents, Worth, chosen, section
-from cotpress.pipeline._report_scorers import Comparison, compare
 from cotpress.records import CompressedTrace, EvalRow, ScoredTrace, Trace
-from cotpress.verbs.common import say
-from cotpress.verbs.evaluate import rows_path
+from cotpress.report import page as pages
+from cotpress.report.latents import Code, Latents, Worth, chosen, section
+from cotpress.report.scorers import Comparison, compare
+from cotpress.verbs.common import rows_path, say
 
 
 def report(

@@ -8,8 +8,8 @@ from cyclopts import Parameter
 
 from cotpress import models, plugins, storage
 from cotpress.errors import CotpressError, UnknownName
-from cotpress.pipeline._train_options import TrainOptions
 from cotpress.records import TrainingExample
+from cotpress.training.options import TrainOptions
 from cotpress.verbs.common import say
 
 
@@ -39,7 +39,7 @@ def train(
     for package in ("torch", "transformers", "trl", "peft", "datasets", "accelerate"):
         plugins.require(package, "cotpress train")
     from cotpress.models.hf import HFModel  # torch and TRL take seconds to load: not for --help
-    from cotpress.pipeline import train as stage
+    from cotpress.training import sft as stage
 
     check_trackers(options)
     taught = models.load(model)

@@ -43,9 +43,9 @@ def verify(compressed: Path, /, *, reference: str, out: Path, json: bool = False
     """
     for package in ("torch", "transformers"):
         plugins.require(package, "cotpress verify")
-    from cotpress.models._conclusions import conclusions  # torch takes seconds to load: not for --help
-    from cotpress.models._latents import latent_ids
-    from cotpress.models._logprobs import causal
+    from cotpress.lm.causal import causal
+    from cotpress.lm.conclusions import conclusions  # torch takes seconds to load: not for --help
+    from cotpress.lm.latent_grammar import latent_ids
 
     judge = causal(models.load(reference), "verify")
     if latent_ids(judge.tokenizer) is None and any(cut.n_latent for cut in storage.read(compressed, CompressedTrace)):

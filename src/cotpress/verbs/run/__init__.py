@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cotpress import plugins
-from cotpress.pipeline._train_options import TrainOptions
+from cotpress.training.options import TrainOptions
 from cotpress.verbs.generate import generate
 from cotpress.verbs.grade import grade
 from cotpress.verbs.train import check_trackers

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from cotpress.pipeline._train_options import TrainOptions
 from cotpress.records import check_ratio
 from cotpress.segments import Protect
+from cotpress.training.options import TrainOptions
 from cotpress.verbs.build import build
 from cotpress.verbs.common import say
 from cotpress.verbs.compress import compress

@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from cotpress.errors import CotpressError
-from cotpress.pipeline._train_options import TrainOptions
+from cotpress.training.options import TrainOptions
 from cotpress.verbs.build import build
 from cotpress.verbs.compress import compress
 from cotpress.verbs.run import Run, check, graded

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from cotpress.latent.options import Preset
-from cotpress.pipeline._train_options import TrainOptions
+from cotpress.training.options import TrainOptions
 from cotpress.verbs.build import build
 from cotpress.verbs.common import say
 from cotpress.verbs.evaluate import evaluate

@@ -5,7 +5,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from cotpress.errors import CotpressError
-from cotpress.pipeline._train_options import TrainOptions
+from cotpress.training.options import TrainOptions
 from cotpress.verbs.run import Run, check, graded
 from cotpress.verbs.run._pruning import Cut, prune
 

@@ -1,0 +1,178 @@
+"""Is this model folder ready to be served at a ratio? Template, vocabulary, tied weights, end of turn, tokenizer."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cotpress import latent_tokens
+from cotpress.doctor.findings import Finding, ok, problem, warning
+from cotpress.pipeline import instruction
+from cotpress.records import Message, ratio_tag
+from cotpress.serving import chat_template
+from cotpress.serving.export import ASKED, HISTORY, recorded_efforts, served_ids
+from cotpress.training.options import TrainSummary
+
+if TYPE_CHECKING:
+    from cotpress.models.hf import HFModel
+
+EXPORT = "cotpress export {} --out DIR"
+
+PROBED = (1.0, 0.6, 0.05)
+
+
+def examine_model(model: "HFModel", trained: TrainSummary | None) -> Iterator[Finding]:
+    """All findings about a model folder; `trained` is what its `cotpress.json` says."""
+    folder = Path(model.path)
+    if (folder / "adapter_config.json").is_file():
+        yield warning(
+            "weights",
+            f"an adapter of {model.weights}: who serves it needs that base too",
+            f"{EXPORT.format(folder)} merges the two",
+        )
+    yield from template(model, folder)
+    yield from vocabulary(model)
+    yield from tied_weights(Path(model.weights))
+    yield from end_of_turn(model, folder)
+    if trained:
+        yield from same_tokenizer(model, trained)
+        yield from instructed(trained)
+
+
+def template(model: "HFModel", folder: Path) -> Iterator[Finding]:
+    """Does the chat template take the ratio, and write what training wrote?"""
+    from jinja2.exceptions import TemplateError
+
+    written = model.tokenizer.chat_template
+    if not written:
+        cure = "put a chat_template.jinja into the folder, or take the instruct version"
+        yield problem("template", "there is no chat template", cure)
+        return
+    text = written if isinstance(written, str) else written.get("default", "")
+    if not chat_template.reads(text, chat_template.TAKES):
+        says = "the chat template does not read compression_ratio: servers drop it without a word"
+        yield problem("template", says, EXPORT.format(folder))
+        return
+    plain: list[Message] = [*HISTORY, ASKED]
+    for ratio in PROBED:
+        tagged: list[Message] = [*HISTORY, {"role": "user", "content": ASKED["content"] + ratio_tag(ratio)}]
+        try:
+            alike = served_ids(model.tokenizer, plain, compression_ratio=ratio) == model.prompt_ids(tagged)
+        except TemplateError as error:
+            yield problem("template", f"it refuses ratio {ratio:g}: {error}", "put the model's own back, and export it")
+            return
+        if not alike:
+            says = f"at ratio {ratio:g} the chat template writes another prompt than `Problem.prompt` did in training"
+            yield problem("template", says, "put the model's own chat_template.jinja back, and export it")
+            return
+    try:
+        served_ids(model.tokenizer, plain, compression_ratio=2)
+        yield warning("template", "it takes a ratio of 2 in silence", "put the model's own back, and export it")
+    except TemplateError:
+        efforts = dict(zip(chat_template.EFFORTS, recorded_efforts(folder), strict=False))
+        stands = ", ".join(f"{name} {ratio:g}" for name, ratio in efforts.items())
+        yield ok("template", "compression_ratio writes the ids of training" + (f"; efforts: {stands}" if stands else ""))
+
+
+def vocabulary(model: "HFModel") -> Iterator[Finding]:
+    """Can the ratio be said in this vocabulary, and is every latent token one token with an embedding of its own?"""
+    tokenizer = model.tokenizer
+    tag, ids = ratio_tag(0.6).strip(), model.text_ids(ratio_tag(0.6))
+    back = tokenizer.decode(ids, clean_up_tokenization_spaces=False)
+    if "".join(back.split()) != tag:
+        says = f"the tokenizer cannot write {tag}: it comes back as {back!r}"
+        yield problem("vocabulary", says, "train with a tokenizer that knows these characters")
+    else:
+        yield ok("vocabulary", f"the ratio tag is {len(ids)} tokens")
+    latent = {
+        token.content: i
+        for i, token in tokenizer.added_tokens_decoder.items()
+        if latent_tokens.SPELLED.fullmatch(token.content)
+    }
+    split = [text for text, i in latent.items() if model.text_ids(text) != [i]]
+    if split:
+        says = f"{len(split)} latent tokens are not one token each, such as {split[0]}"
+        yield problem("vocabulary", says, "save the tokenizer that the model was trained with into the folder")
+    n_rows = int(_config(model).vocab_size)
+    if len(tokenizer) > n_rows:
+        says = f"the tokenizer has {len(tokenizer)} tokens, the model {n_rows} embeddings"
+        yield problem("vocabulary", says, "resize the embeddings and train again, or put the right tokenizer into the folder")
+    elif latent and not split:
+        yield ok("vocabulary", f"{len(latent)} latent tokens and markers, each one token with an embedding")
+
+
+def tied_weights(weights: Path) -> Iterator[Finding]:
+    """Do config and weight files agree on whether input and output embeddings are one matrix?"""
+    from safetensors import safe_open
+    from transformers import AutoConfig
+
+    files = sorted(weights.glob("*.safetensors"))
+    if not files:
+        return  # of the Hub, or of another format
+    found: dict[str, Any] = {}
+    for path in files:
+        with safe_open(path, "pt") as file:
+            found |= {name: (path, name) for name in file.keys() if name.endswith(("lm_head.weight", "embed_tokens.weight"))}  # noqa: SIM118
+    heads, inputs = ([found[name] for name in found if name.endswith(end)] for end in ("lm_head.weight", "embed_tokens.weight"))
+    if not inputs:
+        return  # other names than Llama's and its kin
+    tied = bool(AutoConfig.from_pretrained(weights, trust_remote_code=False).get_text_config().tie_word_embeddings)
+    cure = "export the model again from the run that trained it"
+    if not tied and not heads:
+        yield problem("tied weights", "the config says untied, but the files hold no lm_head: it would be random", cure)
+    elif tied and heads and not _equal(heads[0], inputs[0]):
+        yield problem("tied weights", "the config says tied, but the files hold another lm_head: libraries disagree", cure)
+    else:
+        yield ok("tied weights", f"{'tied' if tied else 'untied'}, in the config and in the files")
+
+
+def end_of_turn(model: "HFModel", folder: Path) -> Iterator[Finding]:
+    """Do servers know the token that ends a turn?"""
+    from transformers import GenerationConfig
+
+    try:
+        listed = GenerationConfig.from_pretrained(model.weights).eos_token_id
+    except OSError:
+        listed = None
+    stops = {*(listed if isinstance(listed, list) else [listed]), model.tokenizer.eos_token_id}
+    name = model.tokenizer.convert_ids_to_tokens(model.end_id)
+    if model.end_id in stops:
+        yield ok("end of turn", f"{name} ends a completion")
+    else:
+        says = f"{name} ends a turn in the chat template, but neither generation config nor tokenizer stops there"
+        yield problem("end of turn", says, EXPORT.format(folder) + " writes it into generation_config.json")
+
+
+def same_tokenizer(model: "HFModel", trained: TrainSummary) -> Iterator[Finding]:
+    """Are tokenizer and template those of training?"""
+    written = model.tokenizer.chat_template
+    own = chat_template.unwrap(written) if isinstance(written, str) else written
+    if trained.tokenizer in (model.tokenizer_hash, model.tokenizer_hash_with(own)):
+        yield ok("tokenizer", f"that of training ({trained.tokenizer})")
+    else:
+        says = f"tokenizer or chat template are not those of training ({trained.tokenizer})"
+        yield warning("tokenizer", says, "put back the files that `cotpress train` wrote, unless you changed them on purpose")
+
+
+def instructed(trained: TrainSummary) -> Iterator[Finding]:
+    """What must stand before every question, which no template writes."""
+    if must := instruction.to_send(trained.instructions):
+        yield warning("instruction", must, instruction.SEND)
+    elif trained.instructions is not None:
+        yield ok("instruction", "none stands before the questions")
+
+
+def _config(model: "HFModel") -> Any:
+    from transformers import AutoConfig
+
+    return AutoConfig.from_pretrained(model.weights, trust_remote_code=False).get_text_config()
+
+
+def _equal(one: tuple[Path, str], other: tuple[Path, str]) -> bool:
+    import torch
+    from safetensors import safe_open
+
+    tensors = []
+    for path, name in (one, other):
+        with safe_open(path, "pt") as file:
+            tensors.append(file.get_tensor(name))
+    return torch.equal(*tensors)

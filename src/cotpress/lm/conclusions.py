@@ -1,0 +1,42 @@
+"""How likely a causal language model finds a trace's conclusion after one reasoning or another.
+
+The chat template, the joining by token ids and the bounded memory are those of `logprobs`. Blanks that end the markup
+between reasoning and conclusion are read with the conclusion, because a token of their own before it is one that no model
+has seen there.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from cotpress.lm import logprobs
+from cotpress.lm.causal import CausalLM
+from cotpress.lm.logprobs import Span
+from cotpress.records import Trace
+
+
+class Conclusion(NamedTuple):
+    """A conclusion as a model sees it."""
+
+    log_prob: float
+    """ln p of all of its tokens."""
+    n_tokens: int
+
+
+def conclusions(lm: CausalLM, asked: Sequence[tuple[Trace, str]]) -> list[Conclusion | None]:
+    """For each (trace, reasoning): the trace's conclusion after its question and that reasoning.
+
+    None where there is no conclusion, or where all of it together is longer than the model's context.
+    """
+    spans = [_span(lm, trace, reasoning) for trace, reasoning in asked]
+    values = iter(logprobs.log_probs(lm, [span for span in spans if span]))
+    return [Conclusion(float(next(values).double().sum()), len(span.tokens)) if span else None for span in spans]
+
+
+def _span(lm: CausalLM, trace: Trace, reasoning: str) -> Span | None:
+    if not trace.conclusion.strip():
+        return None
+    markup = trace.closing.rstrip(" ")
+    text, said = logprobs.encode(lm, [reasoning, trace.closing[len(markup) :] + trace.conclusion])
+    before = lm.prompt_ids(trace.problem.prompt(), trace.opening) + text.ids + lm.text_ids(markup)
+    fits = logprobs.room(lm, [before], len(said.ids)) == len(said.ids)
+    return Span(before, said.ids, len(said.ids)) if fits else None

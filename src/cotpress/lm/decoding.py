@@ -1,0 +1,138 @@
+"""Batched decoding with transformers models: greedy, or sampled with draws that belong to the request, not to the batch.
+
+A plain loop over `forward` instead of `generate()`: rows that are finished leave the batch, and nothing of a model's own
+generation_config (sampling, repetition penalty) can leak in. Sampling inverts the cumulative distribution with one uniform
+number per row and step, drawn from (seed, request key), so that batch, order and restarts change nothing.
+
+Measured with a 0.65 M parameter model on one CPU core, 110 tokens per row, no row ending early: 7,300 tokens/s with 256 to
+512 rows, `generate()` 5,200 and 4,100; copying the cache at every step, as transformers does, costs the difference.
+"""
+
+import hashlib
+import inspect
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import DynamicCache, PreTrainedModel
+from transformers.cache_utils import DynamicLayer
+
+from cotpress.lm.contract import Sampling
+from cotpress.lm.latent_grammar import Grammar
+
+LIVE = 0.9
+"""Finished rows leave the batch when no more than this share is live; leaving costs one copy of the cache."""
+
+ROOM = 64
+"""Steps for which the buffers of keys and values are enlarged at once."""
+
+
+class RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers is untyped
+    """Keys and values in buffers with room for more, where the layer it stands for copies them all at every step."""
+
+    keys: torch.Tensor
+    values: torch.Tensor
+    buffers: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Append (B, heads, T, width) and return all keys and values so far."""
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        begin = self.get_seq_length()
+        end = begin + key_states.shape[-2]
+        if self.buffers is None or self.buffers[0].shape[-2] < end:
+            self.buffers = (_enlarged(self.keys, key_states, end), _enlarged(self.values, value_states, end))
+        keys, values = self.buffers
+        keys[:, :, begin:end] = key_states
+        values[:, :, begin:end] = value_states
+        self.keys, self.values = keys[:, :, :end], values[:, :, :end]
+        return self.keys, self.values
+
+    def batch_select_indices(self, indices: torch.Tensor) -> None:
+        """Keep only these rows of the batch."""
+        super().batch_select_indices(indices)
+        self.buffers = None
+
+
+def _enlarged(old: torch.Tensor, new: torch.Tensor, length: int) -> torch.Tensor:
+    buffer = new.new_empty(*new.shape[:2], length + ROOM, new.shape[-1])
+    if old.numel():
+        buffer[:, :, : old.shape[-2]] = old
+    return buffer
+
+
+def roomy_cache(model: PreTrainedModel) -> DynamicCache:
+    """The cache this model takes; layers that are no plain ones (sliding windows, linear attention) stay as they are."""
+    cache = DynamicCache(config=model.config)
+    cache.layers = [RoomyLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers]
+    return cache
+
+
+def uniforms(key: str, sampling: Sampling) -> np.ndarray:
+    """(max_tokens,) numbers in [0, 1) that depend on the seed and the request's key alone."""
+    digest = hashlib.sha256(f"{sampling.seed}|{key}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:16], "big")).random(sampling.max_tokens)
+
+
+@torch.inference_mode()
+def decode(
+    model: PreTrainedModel,
+    prompts: Sequence[Sequence[int]],
+    keys: Sequence[str],
+    stops: Collection[int],
+    sampling: Sampling,
+    grammar: Grammar | None = None,
+) -> list[list[int]]:
+    """Continue each prompt (token ids) until a token of `stops`, which is included, or `sampling.max_tokens`."""
+    device, width = model.device, max(map(len, prompts))
+    mask = torch.tensor([[0] * (width - len(ids)) + [1] * len(ids) for ids in prompts], device=device)  # (B, T)
+    tokens = torch.tensor([[0] * (width - len(ids)) + list(ids) for ids in prompts], device=device)  # (B, T), left-padded
+    positions = (mask.cumsum(1) - 1).clamp(min=0)
+    draws = torch.tensor(np.array([uniforms(key, sampling) for key in keys]), device=device) if sampling.temperature else None
+    stop_ids = torch.tensor(sorted(stops), device=device)
+    takes_positions = "position_ids" in inspect.signature(model.forward).parameters
+    cache = roomy_cache(model)
+    results: list[list[int]] = [[] for _ in prompts]
+    rows = torch.arange(len(prompts), device=device)  # (B,) which prompt each row of the batch belongs to
+    live = torch.ones(len(prompts), dtype=torch.bool, device=device)
+    steps: list[torch.Tensor] = []
+    for step in range(sampling.max_tokens):
+        where = {"position_ids": positions} if takes_positions else {}
+        output = model(input_ids=tokens, attention_mask=mask, past_key_values=cache, use_cache=True, logits_to_keep=1, **where)
+        logits = output.logits[:, -1].float()
+        chosen = choose(
+            grammar.mask(logits) if grammar else logits, sampling, None if draws is None else draws[rows, step]
+        )  # (B,)
+        if grammar:
+            grammar.follow(chosen)
+        steps.append(torch.where(live, chosen, -1))
+        live = live & ~torch.isin(chosen, stop_ids)
+        n_live = int(live.sum())
+        if n_live <= LIVE * len(live) or step == sampling.max_tokens - 1:
+            for row, ids in zip(rows.tolist(), torch.stack(steps, 1).tolist(), strict=True):
+                results[row] += [token for token in ids if token >= 0]
+            if not n_live:
+                break
+            steps, keep = [], live.nonzero()[:, 0]
+            cache.batch_select_indices(keep)
+            if grammar:
+                grammar.keep(keep)
+            rows, chosen, mask, positions, live = rows[keep], chosen[keep], mask[keep], positions[keep], live[keep]
+        tokens = chosen[:, None]
+        mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
+        positions = positions[:, -1:] + 1
+    return results
+
+
+def choose(logits: torch.Tensor, sampling: Sampling, draws: torch.Tensor | None) -> torch.Tensor:
+    """The next token of each row of `logits` (B, V): the most likely one, or that at `draws` (B,) of the distribution."""
+    if draws is None:
+        return logits.argmax(-1)
+    likely, order = (logits / sampling.temperature).softmax(-1).double().sort(dim=-1, descending=True, stable=True)
+    mass = likely.cumsum(-1)
+    nucleus = (mass - likely < sampling.top_p).sum(-1, keepdim=True) - 1
+    at = torch.searchsorted(mass, draws[:, None] * mass.gather(1, nucleus), right=True)
+    return order.gather(1, at.minimum(nucleus))[:, 0]

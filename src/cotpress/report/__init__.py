@@ -1,0 +1,1 @@
+"""What an evaluation shows: figures, tables and sentences on one page."""

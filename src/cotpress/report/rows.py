@@ -1,0 +1,96 @@
+"""Rows in the order and under the names that every part of a report uses: one series is one curve.
+
+A series is what shares task, method, scorer and model. Labels are as short as they can be: the scorer and the model are
+named only where the method alone would mean two curves.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from cotpress.evaluation.setting import Setting
+from cotpress.methods import ORIGINAL, method
+from cotpress.records import EvalRow
+
+
+@dataclass(frozen=True)
+class Series:
+    """The rows of one curve, by falling ratio."""
+
+    task: str
+    label: str
+    rows: tuple[EvalRow, ...]
+
+    @property
+    def reference(self) -> bool:
+        """Whether this is what the others are measured against."""
+        return is_reference(self.rows[0])
+
+    @property
+    def compared(self) -> bool:
+        """Whether this is a baseline or a control rather than a method; also the untouched model asked for a ratio."""
+        return not self.reference and not is_taught(self.rows[0])
+
+
+def is_reference(row: EvalRow) -> bool:
+    """Whether a row is the untouched model's, asked without a ratio."""
+    return Setting.of(row).is_reference
+
+
+def is_taught(row: EvalRow) -> bool:
+    """Whether a row is of a method that the report is about, rather than of what it is compared with."""
+    return method(row.method).kind == "taught"
+
+
+def in_order(rows: Iterable[EvalRow]) -> list[EvalRow]:
+    """Rows without repetitions: by task, the original first, then methods, then baselines, each by falling ratio."""
+    distinct: list[EvalRow] = []
+    for row in rows:
+        if row not in distinct:
+            distinct.append(row)
+
+    return sorted(distinct, key=lambda row: (row.task, *Setting.of(row).order(row.scorer)))
+
+
+Curve = tuple[str, str, str, str, bool]
+"""Task, method, scorer, model, and whether it is the reference."""
+
+
+def series(rows: Sequence[EvalRow]) -> list[Series]:
+    """The curves of rows that are in order."""
+    curves: dict[Curve, list[EvalRow]] = {}
+    for row in rows:
+        curves.setdefault((row.task, row.method, row.scorer, row.model, is_reference(row)), []).append(row)
+    return [Series(curve[0], _label(curve, list(curves)), tuple(found)) for curve, found in curves.items()]
+
+
+def _label(curve: Curve, curves: Sequence[Curve]) -> str:
+    task, name, scorer, model, reference = curve
+    alike = [other for other in curves if other[:2] == (task, name) and other[4] == reference]
+    name = f"{name} with ratio" if name == ORIGINAL and not reference else name
+    parts = []
+    if len({other[2] for other in alike}) > 1:
+        parts.append(scorer or "no scorer")
+    if len([other for other in alike if other[2] == scorer]) > 1:
+        parts.append(short(model))
+    return f"{name} ({', '.join(parts)})" if parts else name
+
+
+def tasks_of(rows: Iterable[EvalRow]) -> list[str]:
+    """The tasks of rows, in their order."""
+    return list(dict.fromkeys(row.task for row in rows))
+
+
+def short(model: str) -> str:
+    """The last part of a model's path or spec: `hf:org/name` -> `name`; of a folder called `model` two: `cts/model`."""
+    path = PurePosixPath(model.removeprefix("hf:"))
+    return str(PurePosixPath(path.parent.name, path.name)) if path.name == "model" else path.name or model
+
+
+def original_of(row: EvalRow, rows: Iterable[EvalRow]) -> EvalRow | None:
+    """The original that `row.kept` is a fraction of: of several on the same task, the one whose length fits."""
+    originals = [other for other in rows if is_reference(other) and other.task == row.task]
+    if not originals or row.kept is None:
+        return originals[0] if len(originals) == 1 else None
+    kept = row.kept
+    return min(originals, key=lambda original: abs(original.mean_tokens * kept - row.mean_tokens))

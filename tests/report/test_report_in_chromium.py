@@ -1,0 +1,280 @@
+"""The page in a real browser without a network: driven through Chromium's debugging pipe, which needs no further package."""
+
+import json
+import os
+import shutil
+import subprocess
+from itertools import count
+
+import msgspec
+import pytest
+from test_report import ATTACK, ORIGIN, sample_rows, sample_traces, scored_trace
+
+from cotpress.pipeline.budgets import prepared, whole_data
+from cotpress.pipeline.compress import compress
+from cotpress.records import Verified
+from cotpress.report import page as pages
+from cotpress.report.examples import examples, visible
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH")
+
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--remote-debugging-pipe",
+)  # fmt: skip
+
+
+class Browser:
+    """One headless Chromium: commands go to its descriptor 3, answers come from its 4, each a JSON message and a zero byte."""
+
+    def __init__(self, profile):
+        to_read, self.to = os.pipe()
+        self.answers, to_write = os.pipe()
+
+        def wire():
+            spare = [os.dup(to_read), os.dup(to_write)]
+            os.dup2(spare[0], 3)
+            os.dup2(spare[1], 4)
+
+        self.process = subprocess.Popen(
+            [CHROMIUM, *FLAGS, f"--user-data-dir={profile}"], preexec_fn=wire, close_fds=False, stderr=subprocess.DEVNULL
+        )
+        os.close(to_read)
+        os.close(to_write)
+        self.numbers, self.events, self.rest = count(1), [], b""
+
+    def message(self):
+        while b"\0" not in self.rest:
+            part = os.read(self.answers, 1 << 20)
+            assert part, "Chromium ended"
+            self.rest += part
+        found, _, self.rest = self.rest.partition(b"\0")
+        return json.loads(found)
+
+    def call(self, method, session=None, **params):
+        number = next(self.numbers)
+        asked = {"id": number, "method": method, "params": params, **({"sessionId": session} if session else {})}
+        left = json.dumps(asked).encode() + b"\0"
+        while left:
+            left = left[os.write(self.to, left) :]
+        while (answer := self.message()).get("id") != number:
+            self.events.append(answer)
+        assert "error" not in answer, answer
+        return answer["result"]
+
+    def open(self, url, width=1280, height=1600):
+        return Tab(self, url, width, height)
+
+    def close(self):
+        self.call("Browser.close")
+        self.process.wait(timeout=30)
+        os.close(self.to)
+        os.close(self.answers)
+
+
+class Tab:
+    """One page."""
+
+    def __init__(self, browser, url, width, height):
+        self.browser = browser
+        target = browser.call("Target.createTarget", url="about:blank")["targetId"]
+        self.session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.call(f"{domain}.enable")
+        self.call("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0, uploadThroughput=0)
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
+        self.call("Page.navigate", url=url)
+        self.js("new Promise(done => document.readyState === 'complete' ? done() : addEventListener('load', done))")
+        self.js("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    def call(self, method, **params):
+        return self.browser.call(method, self.session, **params)
+
+    def js(self, expression):
+        answer = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")
+
+    def go(self, change):
+        """Do what changes the address, and wait until the page has followed."""
+        followed = "location.hash === before ? done() : addEventListener('hashchange', () => done(), {once: true})"
+        self.js(f"new Promise(done => {{ const before = location.hash; {change}; {followed} }})")
+
+    def events(self, *methods):
+        return [e for e in self.browser.events if e.get("sessionId") == self.session and e["method"] in methods]
+
+
+SCORED = [
+    *(scored_trace(number) for number in range(0, 6, 2)),
+    msgspec.structs.replace(scored_trace(6), protected=[True] * len(scored_trace(6).ends)),
+    scored_trace(8, percentile=True),
+    scored_trace(9, "token", protect=False),
+]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    found = Browser(tmp_path_factory.mktemp("profile"))
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def text():
+    return pages.as_html(pages.report(sample_rows(), sample_traces(10), SCORED, origin=ORIGIN))
+
+
+@pytest.fixture(scope="module")
+def page(text, tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    path.write_text(text, encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.fixture(scope="module")
+def tab(browser, page):
+    return browser.open(page)
+
+
+def shown_examples():
+    return examples(sample_traces(10), SCORED).shown
+
+
+def scored_of(index):
+    wanted = shown_examples()[index].id
+    return next(scored for scored in SCORED if scored.trace.problem.id == wanted)
+
+
+def test_the_page_opens_without_a_network_and_without_a_word_on_the_console(tab):
+    assert [event["params"]["request"]["url"].partition(":")[0] for event in tab.events("Network.requestWillBeSent")] == [
+        "file"
+    ]
+    assert tab.events("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded") == []
+
+
+def test_markup_in_a_trace_is_text_and_does_not_run(tab):
+    for index in range(len(shown_examples())):
+        tab.go(f"location.replace('#trace={index}&ratio=1')")
+    attacked = next(i for i, one in enumerate(shown_examples()) if ATTACK in one.answers[0].conclusion)
+    tab.go(f"location.replace('#trace={attacked}')")
+    assert ATTACK in tab.js("document.getElementById('cards').textContent")
+    assert tab.js("document.documentElement.dataset.owned ?? null") is None
+    assert tab.js("document.title") == "What shorter reasoning costs: arithmetic"
+    assert tab.js("document.querySelectorAll('#traces img, #traces script').length") == 0
+
+
+def test_a_script_would_not_run_even_if_it_were_not_escaped(browser, text, tmp_path):
+    leaky = tmp_path / "leaky.html"
+    leaky.write_text(text.replace("<main>", f"<main>{ATTACK}"), encoding="utf-8")
+    tab = browser.open(leaky.as_uri())
+    assert tab.js("document.querySelectorAll('main img').length") == 1
+    assert tab.js("document.documentElement.dataset.owned ?? null") is None
+    assert tab.js("document.title") != "owned"
+
+
+def test_every_row_is_a_mark_in_the_figure(tab):
+    marks = tab.js("document.querySelectorAll('#accuracy-0 .xy .scatterlayer .points path').length")
+    assert marks == len(sample_rows())
+    assert tab.js("document.querySelectorAll('#ratio-0 .scatterlayer .points path').length") == 6
+    assert tab.js("[...document.querySelectorAll('#accuracy-0 .annotation-text')].map(text => text.textContent)") == [
+        "be-concise", "tokenskip", "original", "truncation", "random"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("ratio", [0.05, 0.3, 0.5, 0.6, 0.85, 1.0])
+def test_the_slider_keeps_what_compress_keeps(tab, ratio):
+    for index, example in enumerate(shown_examples()):
+        if example.tokens is None:
+            continue
+        scored = scored_of(index)
+        (cut,) = compress([scored], [ratio])
+        pick = f"Object.assign(document.getElementById('pick'), {{selectedIndex: {index}}})"
+        tab.go(f"{pick}.dispatchEvent(new Event('change'))")
+        slider = f"Object.assign(document.getElementById('ratio'), {{value: {round(20 * ratio)}}})"
+        tab.js(f"{slider}.dispatchEvent(new Event('input'))")
+        dropped = tab.js("[...document.querySelectorAll('#reasoning span')].map(span => span.classList.contains('dropped'))")
+        kept = [segment for segment, gone in zip(scored.segments, dropped, strict=True) if not gone]
+        assert "".join(kept) == cut.reasoning
+        assert tab.js("document.getElementById('kept').dataset.kept") == str(cut.n_tokens)
+        said = tab.js("document.getElementById('kept').textContent")
+        assert said.startswith(f"kept {cut.n_tokens} of {sum(scored.n_tokens)} tokens ({cut.kept:.3f})")
+        over = cut.n_tokens > round(ratio * sum(scored.n_tokens)) and scored.percentile is None
+        assert ("the protected ones alone exceed the budget" in said) == over
+
+
+def test_an_address_opens_the_problem_and_the_ratio_it_names(browser, page):
+    (cut,) = compress([scored_of(1)], [0.5])
+    tab = browser.open(page + "#trace=1&ratio=0.5")
+    assert tab.js("document.getElementById('question').textContent") == shown_examples()[1].question
+    assert tab.js("document.getElementById('kept').dataset.kept") == str(cut.n_tokens)
+    assert browser.open(page + "#trace=999&ratio=nonsense").js("document.getElementById('ratio').value") == "12"
+
+
+def test_a_reader_can_step_from_problem_to_problem_and_see_every_answer_with_its_mark(tab):
+    tab.go("location.replace('#trace=0')")
+    assert tab.js("document.getElementById('previous').disabled")
+    tab.go("document.getElementById('next').click()")
+    example = shown_examples()[1]
+    assert tab.js("document.getElementById('question').textContent") == example.question
+    marks = tab.js("[...document.querySelectorAll('.verdict')].map(mark => mark.textContent[0])")
+    assert marks == ["✓" if answer.correct else "✗" for answer in example.answers]
+
+
+def test_only_what_is_kept_can_be_shown(tab):
+    tab.go("location.replace('#trace=0&ratio=0.5')")
+    tab.js("document.getElementById('only-kept').click()")
+    seen = tab.js("[...document.querySelectorAll('#reasoning span')].filter(s => s.offsetParent).map(s => s.textContent)")
+    tab.js("document.getElementById('only-kept').click()")
+    (cut,) = compress([scored_of(0)], [0.5])
+    assert "".join(seen).replace("↵\n", "\n") == visible(cut.reasoning)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_but_the_table_is_wider_than_the_screen(browser, page, width):
+    tab = browser.open(page, width=width, height=900)
+    assert tab.js("document.documentElement.scrollWidth") == width
+    assert tab.js("document.querySelectorAll('#accuracy-0 .legend').length") == (1 if width == 390 else 0)
+    assert tab.js("document.querySelectorAll('#accuracy-0 .annotation-text').length") == (0 if width == 390 else 5)
+
+
+@pytest.fixture(scope="module")
+def cut_together(tmp_path_factory):
+    """A page on traces that were cut by one threshold for all, with what their conclusions lose."""
+    scored = [scored_trace(number) for number in range(4)]
+    how = {"budget": "dataset", "longest_run": 6}
+    held = [prepared(one, **how) for one in scored]
+    found = Verified(reference="R", shortened=-2.0, full=-1.0, none=-9.0, n_tokens=5)
+    cuts = compress(held, [0.5, 0.8], allowed=whole_data(held, [0.5, 0.8]))
+    cuts = [msgspec.structs.replace(cut, verified=found, **how) for cut in cuts]
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    path.write_text(pages.as_html(pages.report([], sample_traces(6), scored, verified=cuts, origin=ORIGIN)), encoding="utf-8")
+    return path.as_uri(), scored, cuts
+
+
+def test_where_one_threshold_decided_for_all_traces_the_slider_stops_at_the_ratios_that_were_cut(browser, cut_together):
+    page, scored, cuts = cut_together
+    for asked, ratio in ((0.55, 0.5), (0.7, 0.8), (0.2, 0.5)):
+        tab = browser.open(f"{page}#trace=0&ratio={asked}")
+        assert tab.js("document.getElementById('ratio-shown').textContent") == f"{ratio:.2f}"
+        question = tab.js("document.getElementById('question').textContent")
+        (cut,) = (cut for cut in cuts if cut.ratio == ratio and cut.trace.problem.question == question)
+        segments = next(one for one in scored if one.key == cut.trace.key).segments
+        dropped = tab.js("[...document.querySelectorAll('#reasoning span')].map(span => span.classList.contains('dropped'))")
+        assert "".join(text for text, gone in zip(segments, dropped, strict=True) if not gone) == cut.reasoning
+        assert "the conclusion loses 1.00 nats" in tab.js("document.getElementById('kept').textContent")
+    assert "one threshold for all traces (--budget dataset), and drops at most 6 in a row" in tab.js(
+        "document.getElementById('how').textContent"
+    )
+
+
+def test_problems_are_grouped_by_what_can_be_seen_of_them(browser, cut_together):
+    tab = browser.open(cut_together[0])
+    groups = tab.js("[...document.querySelectorAll('#pick optgroup')].map(group => [group.label, group.children.length])")
+    assert groups == [["Tokens and answers", 4], ["Answers of each setting", 2]]
+
+
+def test_a_narrow_screen_keeps_the_words_in_the_figure_of_losses(browser, cut_together):
+    tab = browser.open(cut_together[0], width=390, height=900)
+    assert tab.js("document.querySelector('#loss .annotation-text').textContent") == "no reasoning at all (median)"
+    assert tab.js("document.querySelectorAll('#loss .legend').length") == 0

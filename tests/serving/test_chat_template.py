@@ -1,0 +1,210 @@
+"""The exported template writes the text of training, for every family, ratio, chat and engine."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cotpress.errors import CotpressError
+from cotpress.records import Problem, ratio_tag
+from cotpress.serving import chat_template
+from cotpress.serving.chat_template import efforts_for, unwrap, wrap
+
+pytest.importorskip("transformers")
+from chat_templates import CHATML, FAMILIES
+from jinja2.exceptions import TemplateError
+from train_fixtures import make_tokenizer
+from transformers.utils.chat_template_utils import render_jinja_template
+
+from cotpress.models.hf import HFModel
+from cotpress.serving.export import served_ids
+
+RATIOS = (1.0, 0.9, 0.75, 0.6, 0.5, 0.29, 0.1, 0.05, 0.01)
+EFFORTS = (0.5, 0.7, 1.0)
+SYSTEM = {"role": "system", "content": "You are terse."}
+HISTORY = [{"role": "user", "content": "1 + 1?"}, {"role": "assistant", "content": "<think>\nhm\n</think>\n\n2"}]
+QUESTION = "What is 17 % of {{ 300 }}, in €?\n\n- a\n- b"
+CHATS = {"one turn": [], "system": [SYSTEM], "history": HISTORY, "both": [SYSTEM, *HISTORY]}
+
+
+def problem(question=QUESTION):
+    return Problem(id="p", question=question, answer="51", task="t", instruction="Reason step by step.")
+
+
+def render(template, messages, **asked):
+    texts, _ = render_jinja_template([messages], chat_template=template, add_generation_prompt=True, **asked)
+    return texts[0]
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return make_tokenizer()
+
+
+# --- equal to training -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("chat", CHATS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_served_prompt_has_the_ids_of_the_training_prompt(family, chat, tokenizer):
+    tokenizer.chat_template = FAMILIES[family]
+    trained = HFModel(family, "", tokenizer, lambda: None)
+    ids = {ratio: trained.prompt_ids([*CHATS[chat], *problem().prompt(ratio)]) for ratio in RATIOS}
+    assert len(set(map(tuple, ids.values()))) == len(RATIOS)
+    tokenizer.chat_template = wrap(FAMILIES[family], EFFORTS)
+    asked = [*CHATS[chat], *problem().prompt()]
+    for ratio in RATIOS:
+        assert served_ids(tokenizer, asked, compression_ratio=ratio) == ids[ratio]
+        assert served_ids(tokenizer, asked, compression_ratio=str(ratio)) == ids[ratio]
+    assert served_ids(tokenizer, asked) == served_ids(tokenizer, asked, compression_ratio=None) == ids[1.0]
+    assert served_ids(tokenizer, asked, reasoning_effort="low") == ids[0.5]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.text(min_size=1).filter(lambda text: not text.endswith("</ratio>")),
+    st.integers(1, 100),
+    st.sampled_from(sorted(FAMILIES)),
+)
+def test_any_question_at_any_ratio_is_written_as_in_training(question, percent, family):
+    ratio = percent / 100
+    asked = problem(question)
+    expected = render(FAMILIES[family], asked.prompt(ratio))
+    assert render(wrap(FAMILIES[family], EFFORTS), asked.prompt(), compression_ratio=ratio) == expected
+
+
+def test_only_the_last_user_turn_is_tagged_also_when_others_follow_it():
+    turns = [*problem().prompt(), *HISTORY, {"role": "tool", "content": "51"}]
+    tagged = [turns[0], *[{**HISTORY[0], "content": "1 + 1?\n<ratio>0.5</ratio>"}, *turns[2:]]]
+    for family in FAMILIES.values():
+        assert render(wrap(family, EFFORTS), turns, compression_ratio=0.5) == render(family, tagged)
+
+
+def test_a_prompt_that_has_its_tag_already_gets_no_second_one():
+    tagged = problem().prompt(0.5)
+    assert render(wrap(CHATML, EFFORTS), tagged, compression_ratio=0.7) == render(CHATML, tagged)
+    assert render(wrap(CHATML, EFFORTS), tagged) == render(CHATML, tagged)
+
+
+def test_content_in_parts_gets_a_part_more():
+    parts = "{% for m in messages %}{% for part in m.content %}{{ part.text }}{% endfor %}{% endfor %}"
+    turns = [{"role": "user", "content": [{"type": "text", "text": "1 + 1?"}]}]
+    assert render(wrap(parts, EFFORTS), turns, compression_ratio=0.5) == "1 + 1?\n<ratio>0.5</ratio>"
+
+
+@pytest.mark.parametrize(
+    "own", ["{% if 1 %}a{% endif %}", "  {% if 1 %}a{% endif %}", "\n\n{% if 1 %}a{% endif %}", " a", "\na", "{{- 1 }}"]
+)
+def test_white_space_at_the_beginning_of_the_own_template_stays_what_it_was(own):
+    assert render(wrap(own, EFFORTS), problem().prompt(), compression_ratio=0.5) == render(own, problem().prompt())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_another_engine_of_templates_writes_the_same(family):
+    """minijinja is what several servers written in Rust render with."""
+    minijinja = pytest.importorskip("minijinja")
+
+    def raising(message):
+        raise ValueError(message)
+
+    engine = minijinja.Environment(trim_blocks=True, lstrip_blocks=True)
+    engine.add_function("raise_exception", raising)
+    engine.pycompat = True
+    wrapped, about = wrap(FAMILIES[family], EFFORTS), {"add_generation_prompt": True}
+    for turns in ([*chat, *problem().prompt()] for chat in CHATS.values()):
+        for asked in (
+            {},
+            {"compression_ratio": 0.6},
+            {"compression_ratio": 0.05},
+            {"compression_ratio": "0.7"},
+            {"reasoning_effort": "low"},
+        ):
+            assert engine.render_str(wrapped, messages=turns, **asked, **about) == render(wrapped, turns, **asked)
+    with pytest.raises((ValueError, minijinja.TemplateError), match="compression_ratio 2 is not a fraction"):
+        engine.render_str(wrapped, messages=problem().prompt(), compression_ratio=2, **about)
+
+
+# --- values ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "value", [0, -0.5, 1.01, 2, "x", "", "half", True, False, [0.5], {"a": 1}, 0.655, 1e-5, float("nan"), "1e-1"]
+)
+def test_what_is_no_ratio_raises_a_template_error_that_names_it(value):
+    with pytest.raises(TemplateError, match=r"compression_ratio .* send a number above 0 and at most 1"):
+        render(wrap(CHATML, EFFORTS), problem().prompt(), compression_ratio=value)
+
+
+@pytest.mark.parametrize("value", ["minimal", "Low", "", 0.5])
+def test_an_unknown_effort_raises_a_template_error_that_names_the_known(value):
+    with pytest.raises(TemplateError, match=r"reasoning_effort .* send low, medium or high"):
+        render(wrap(CHATML, EFFORTS), problem().prompt(), reasoning_effort=value)
+
+
+def test_a_ratio_without_a_user_turn_is_an_error_and_full_length_is_none():
+    with pytest.raises(TemplateError, match="there is none"):
+        render(wrap(CHATML, EFFORTS), [SYSTEM], compression_ratio=0.5)
+    assert render(wrap(CHATML, EFFORTS), [SYSTEM], compression_ratio=1) == render(CHATML, [SYSTEM])
+
+
+def test_the_ratio_goes_before_the_effort_and_none_is_as_good_as_absent():
+    template, turns = wrap(CHATML, EFFORTS), problem().prompt()
+    assert render(template, turns, compression_ratio=0.9, reasoning_effort="low") == render(CHATML, problem().prompt(0.9))
+    assert render(template, turns, compression_ratio=None, reasoning_effort="medium") == render(CHATML, problem().prompt(0.7))
+    assert render(template, turns, compression_ratio=None, reasoning_effort=None) == render(CHATML, turns)
+
+
+def test_the_tag_is_the_one_of_the_records():
+    assert json.dumps(ratio_tag(0.5)[:8]) in wrap(CHATML, EFFORTS)
+
+
+# --- wrapping --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_wrapping_is_undone_exactly_and_done_anew_with_other_efforts(family):
+    own = FAMILIES[family]
+    wrapped = wrap(own, EFFORTS)
+    assert chat_template.is_wrapped(wrapped)
+    assert not chat_template.is_wrapped(own)
+    assert unwrap(wrapped) == unwrap(own) == own
+    assert wrap(wrapped, (0.3, 0.5, 0.9)) == wrap(own, (0.3, 0.5, 0.9)) != wrapped
+
+
+def test_a_template_that_takes_the_ratio_and_is_not_ours_is_refused():
+    with pytest.raises(CotpressError, match="already takes compression_ratio, but cotpress did not write it"):
+        wrap("{% if compression_ratio %}short{% endif %}" + CHATML, EFFORTS)
+
+
+def test_a_template_with_efforts_of_its_own_keeps_them():
+    own = CHATML + "{{ reasoning_effort }}"
+    assert render(wrap(own, EFFORTS), problem().prompt(), reasoning_effort="max") == render(CHATML, problem().prompt()) + "max"
+    assert render(wrap(own, EFFORTS), problem().prompt(), compression_ratio=0.5, reasoning_effort="low").endswith("low")
+
+
+def test_servers_that_ask_which_variables_a_template_reads_see_the_ratio():
+    """vLLM hands on no others."""
+    from jinja2 import Environment, meta
+
+    for own in FAMILIES.values():
+        found = meta.find_undeclared_variables(Environment(autoescape=True).parse(wrap(own, EFFORTS)))
+        assert {"compression_ratio", "reasoning_effort"} <= found
+
+
+@pytest.mark.parametrize(
+    ("ratios", "expected"),
+    [
+        ((1.0, 0.9, 0.8, 0.7, 0.6, 0.5), (0.5, 0.7, 1.0)),
+        ((0.5, 1.0), (0.5, 0.5, 1.0)),
+        ((0.6,), (0.6, 0.6, 0.6)),
+        ((), (0.5, 0.7, 1.0)),
+    ],
+)
+def test_the_efforts_are_the_smallest_middle_and_largest_ratio_that_was_trained(ratios, expected):
+    assert efforts_for(ratios) == expected
+
+
+def test_an_effort_must_be_a_ratio():
+    with pytest.raises(CotpressError, match=r"ratio 1.5 is not a fraction"):
+        wrap(CHATML, (0.5, 0.7, 1.5))

@@ -1,0 +1,361 @@
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("trl")
+pytest.importorskip("peft")
+
+import torch
+from build_fixtures import make_examples
+from hypothesis import given
+from hypothesis import strategies as st
+from peft import PeftModel
+from safetensors.torch import load_file
+from train_fixtures import make_model
+
+from cotpress import models
+from cotpress.errors import CotpressError
+from cotpress.models import Request, Sampling
+from cotpress.models.hf import load
+from cotpress.pipeline.build import IGNORED, pretokenized_rows
+from cotpress.records import TrainingExample
+from cotpress.training import sft as stage
+from cotpress.training.options import TrainOptions
+from cotpress.training.sft import CompletionTrainer, Progress, SortedSteps, make_trainer, train, trainable
+
+FAST = {"batch": 4, "warmup": 0.0, "save_every": 10_000}
+
+
+@pytest.fixture
+def base(tmp_path):
+    """Folder of an untrained model."""
+    make_model(tmp_path / "base")
+    return str(tmp_path / "base")
+
+
+def answers(model, examples):
+    requests = [Request(key=one.problem.id, messages=one.prompt) for one in examples]
+    return [done.text for done in model.generate(requests, Sampling(max_tokens=40))]
+
+
+def silent(line: str) -> None:
+    """Take a line of progress."""
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    found = [*folder.glob("model.safetensors"), *folder.glob("adapter_model.safetensors")]
+    return load_file(found[0])
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_tiny_model_learns_four_examples_by_heart_and_answers_them_when_loaded_again(base, tmp_path):
+    examples = make_examples(4)
+    summary = train(examples, load(base), tmp_path / "x", TrainOptions(method="full", epochs=120, lr=1e-2, **FAST), say=silent)
+    assert summary.steps == 120
+    assert summary.loss < 0.05
+    assert answers(models.load(str(tmp_path / "x")), examples) == [one.completion for one in examples]
+
+
+def test_an_adapter_learns_too_leaves_the_base_alone_and_is_loaded_with_it(base, tmp_path):
+    examples, model = make_examples(4), load(base)
+    before = weights(Path(base))
+    train(examples, model, tmp_path / "x", TrainOptions(epochs=40, lr=3e-2, **FAST), say=silent)
+    kept = {name.replace(".base_layer", ""): value for name, value in model.torch_model.state_dict().items()}
+    assert all(torch.equal(kept[name], before[name]) for name in before)
+    assert same(weights(Path(base)), before)
+    assert not list((tmp_path / "x").glob("model*.safetensors"))
+    loaded = models.load(str(tmp_path / "x"))
+    own, changed = load(base).torch_model.state_dict(), loaded.torch_model.state_dict()
+    assert not same(own, changed)
+    ids = torch.tensor([loaded.prompt_ids(examples[0].prompt)])
+    assert torch.allclose(loaded.torch_model(ids).logits, model.torch_model(ids).logits, atol=1e-4)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_an_adapter_stands_on_all_linear_layers_but_the_head_and_embeddings_stay_as_they_were_tied(tmp_path, tied):
+    model = make_model(tmp_path / "base", tied=tied)
+    train(make_examples(4), model, tmp_path / "x", TrainOptions(epochs=1, lr=1e-2, **FAST), say=silent)
+    names = {name.split(".")[-3] for name in weights(tmp_path / "x")}
+    assert names == {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
+    merged = PeftModel.from_pretrained(load(str(tmp_path / "base")).torch_model, str(tmp_path / "x")).merge_and_unload()
+    assert (merged.lm_head.weight.data_ptr() == merged.model.embed_tokens.weight.data_ptr()) is tied
+    assert merged.config.tie_word_embeddings is tied
+
+
+def batches(trainer: CompletionTrainer) -> list[dict[str, torch.Tensor]]:
+    return list(trainer.get_train_dataloader())
+
+
+def test_the_trainer_s_own_batches_label_completion_and_end_of_turn_only(base, tmp_path):
+    examples, model = make_examples(5), load(base)
+    options = TrainOptions(method="full", **FAST)
+    rows = trainable(examples, model, options, Counter())
+    counted = []
+    for batch in batches(make_trainer(rows, model, tmp_path, options, silent)):
+        for ids, labels, mask in zip(batch["input_ids"], batch["labels"], batch["attention_mask"], strict=True):
+            assert torch.equal(ids[labels != IGNORED], labels[labels != IGNORED])
+            assert not mask[len(ids[mask == 1]) :].any()
+            counted.append(model.tokenizer.decode(labels[labels != IGNORED]))
+    assert sorted(counted) == sorted(one.completion + "<|im_end|>" for one in examples)
+
+
+def test_the_loss_is_the_mean_over_completion_tokens_whatever_the_micro_batch(base, tmp_path):
+    model, options = load(base), TrainOptions(method="full", **FAST)
+    rows = trainable(make_examples(4), model, options, Counter())
+    trainer = make_trainer(rows, model, tmp_path, options, silent)
+    (batch,) = batches(trainer)
+    said, total, count = trainer.compute_loss(trainer.model, batch).item(), 0.0, 0
+    for row in rows:
+        with torch.no_grad():
+            chances = model.torch_model(torch.tensor([row.input_ids])).logits[0].log_softmax(-1)
+        for i, label in enumerate(row.labels[1:]):
+            if label != IGNORED:
+                total, count = total - chances[i, label].item(), count + 1
+    assert said == pytest.approx(total / count, rel=1e-4)
+
+
+def test_the_micro_batch_changes_no_gradient(base, tmp_path):
+    made = []
+    for micro in (1, 2, 4):
+        options = TrainOptions(method="full", epochs=3, lr=1e-3, micro_batch=micro, **FAST)
+        train(make_examples(8), load(base), tmp_path / str(micro), options, say=silent)
+        made.append(weights(tmp_path / str(micro)))
+    for other in made[1:]:
+        assert all(torch.allclose(made[0][name], other[name], atol=2e-5) for name in other)
+
+
+def test_what_was_trained_on_is_written_down(base, tmp_path):
+    examples = [*make_examples(4, 0.5), *make_examples(4, 1.0)]
+    train(examples, load(base), tmp_path / "x", TrainOptions(epochs=1, **FAST), say=silent)
+    about = json.loads((tmp_path / "x" / "cotpress.json").read_text())
+    assert about["base"] == f"hf:{base}"
+    assert (about["kind"], about["method"], about["scorer"]) == ("lora", "tokenskip", "surprisal:x")
+    assert (about["unit"], about["protect"]) == ("number", "symbols")
+    assert (about["ratios"], about["tasks"], about["examples"]) == ([1.0, 0.5], ["sums"], 8)
+    assert {path.name for path in (tmp_path / "x").iterdir()} == {
+        "README.md",
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "chat_template.jinja",
+        "cotpress.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    }
+
+
+def test_rows_that_are_too_long_are_counted_and_left_out_never_cut(base):
+    model = load(base)
+    examples = make_examples(30)
+    lengths = sorted(len(row.input_ids) for row in pretokenized_rows(examples, model))
+    left_out = Counter()
+    rows = trainable(examples, model, TrainOptions(max_length=lengths[-2], max_left_out=0.5), left_out)
+    n_longer = sum(length > lengths[-2] for length in lengths)
+    assert left_out == ({f"longer than {lengths[-2]} tokens": n_longer} if n_longer else {})
+    kept = [row.input_ids for row in pretokenized_rows(examples, model) if len(row.input_ids) <= lengths[-2]]
+    assert kept == [row.input_ids for row in rows]
+
+
+def test_training_is_refused_where_more_than_the_threshold_would_be_left_out(base, tmp_path):
+    examples = make_examples(19)
+    long = TrainingExample(problem=examples[0].problem, ratio=0.5, prompt=examples[0].prompt, completion="0 " * 400)
+    left_out = Counter()
+    assert len(trainable([*examples, long], load(base), TrainOptions(), left_out)) == 19  # 5 % of them, the model's context
+    assert left_out == {"longer than 256 tokens": 1}
+    with pytest.raises(CotpressError, match=r"2 of 21 examples would be left out \(2 longer than 256 tokens\), more than"):
+        train([*examples, long, long], load(base), tmp_path / "x", say=silent)
+    assert not (tmp_path / "x").exists()
+    with pytest.raises(CotpressError, match=r"nothing to train on: 1 longer than 256 tokens"):
+        train([long], load(base), tmp_path / "x", say=silent)
+    with pytest.raises(CotpressError, match=r"nothing to train on: the file holds no examples"):
+        train([], load(base), tmp_path / "x", say=silent)
+
+
+class Killed(BaseException):
+    """Stands for a signal."""
+
+
+@pytest.mark.parametrize(("method", "killed_at"), [("full", 1), ("full", 3), ("full", 8), ("lora", 5)])
+def test_a_killed_training_goes_on_to_the_weights_of_an_undisturbed_one(base, tmp_path, monkeypatch, method, killed_at):
+    examples = make_examples(10)
+    options = TrainOptions(method=method, epochs=2, lr=1e-2, batch=3, save_every=2)  # 8 steps
+    train(examples, load(base), tmp_path / "whole", options, say=silent)
+
+    def die(self, args, state, control, **_):
+        if state.global_step == killed_at:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "on_step_end", die)
+        with pytest.raises(Killed):
+            train(examples, load(base), tmp_path / "x", options, say=silent)
+    assert not (tmp_path / "x" / "cotpress.json").exists()
+    lines = []
+    summary = train(examples, load(base), tmp_path / "x", options, say=lines.append)
+    saved = (killed_at - 1) // 2 * 2
+    assert lines == ([f"train: going on from {tmp_path / 'x' / 'checkpoints' / f'checkpoint-{saved}'}"] if saved else [])
+    assert summary.steps == 8
+    assert same(weights(tmp_path / "x"), weights(tmp_path / "whole"))
+
+
+def test_a_training_killed_after_its_last_checkpoint_only_saves(base, tmp_path, monkeypatch):
+    examples, options = make_examples(4), TrainOptions(method="full", epochs=2, batch=4)
+    train(examples, load(base), tmp_path / "whole", options, say=silent)
+
+    def die(*_):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage, "save", die)
+        with pytest.raises(Killed):
+            train(examples, load(base), tmp_path / "x", options, say=silent)
+    assert train(examples, load(base), tmp_path / "x", options, say=silent).steps == 2
+    assert same(weights(tmp_path / "x"), weights(tmp_path / "whole"))
+
+
+@pytest.mark.slow
+def test_a_training_ended_by_sigkill_goes_on_from_its_checkpoint(base, tmp_path):
+    script = f"""
+import os, signal, sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from build_fixtures import make_examples
+from cotpress.models.hf import load
+from cotpress.training.options import TrainOptions
+from cotpress.training.sft import Progress, train
+from pathlib import Path
+def step(self, args, state, control, **_):
+    if state.global_step == 5 and len(sys.argv) > 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+Progress.on_step_end = step
+train(make_examples(10), load({base!r}), Path({str(tmp_path / "x")!r}), TrainOptions(epochs=2, batch=3, save_every=2))
+"""
+    first = subprocess.run([sys.executable, "-c", script, "die"], capture_output=True, text=True, check=False)
+    assert first.returncode == -9, first.stderr
+    again = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    assert "checkpoint-4" in again.stdout
+    assert json.loads((tmp_path / "x" / "cotpress.json").read_text())["steps"] == 8
+
+
+@pytest.mark.slow
+def test_two_launched_processes_train_the_same_weights_as_one(base, tmp_path):
+    options = {"method": "full", "epochs": 2, "lr": 1e-3, "batch": 4}
+    script = tmp_path / "script.py"
+    script.write_text(f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from pathlib import Path
+from build_fixtures import make_examples
+from cotpress.models.hf import load
+from cotpress.training.options import TrainOptions
+from cotpress.training.sft import train
+train(make_examples(8), load({base!r}), Path({str(tmp_path / "two")!r}), TrainOptions(**{options!r}))
+""")
+    launch = "-m accelerate.commands.launch --cpu --num_processes 2 --num_machines 1 --mixed_precision no --dynamo_backend no"
+    command = [sys.executable, *launch.split(), "--main_process_port", "0", str(script)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    train(make_examples(8), load(base), tmp_path / "one", TrainOptions(**options), say=silent)
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    assert all(torch.allclose(one[name], two[name], atol=2e-5) for name in one)
+    assert not torch.allclose(one["model.embed_tokens.weight"], weights(Path(base))["model.embed_tokens.weight"], atol=1e-3)
+
+
+def test_a_half_written_checkpoint_is_passed_over(tmp_path):
+    for step, state in ((2, "{}"), (10, "{}"), (12, '{"epo'), (14, None)):
+        folder = tmp_path / "checkpoints" / f"checkpoint-{step}"
+        folder.mkdir(parents=True)
+        if state is not None:
+            (folder / "trainer_state.json").write_text(state)
+    assert folder.last_checkpoint(tmp_path) == tmp_path / "checkpoints" / "checkpoint-10"
+
+
+def test_a_finished_training_is_not_done_again_and_other_options_are_refused(base, tmp_path):
+    examples, out = make_examples(4), tmp_path / "x"
+    options = TrainOptions(epochs=1, **FAST)
+    first = train(examples, load(base), out, options, say=silent)
+    stamp = (out / "adapter_model.safetensors").stat().st_mtime_ns
+    lines = []
+    assert train(examples, load(base), out, TrainOptions(epochs=1, micro_batch=2, **FAST), say=lines.append) == first
+    assert lines == [f"train: {out} was finished before under the same options; nothing to do"]
+    assert (out / "adapter_model.safetensors").stat().st_mtime_ns == stamp
+    for others in ({"examples": make_examples(3)}, {"options": TrainOptions(epochs=1, lr=1e-3, **FAST)}):
+        with pytest.raises(CotpressError, match="was trained with other examples, another model or other options"):
+            train(**{"examples": examples, "model": load(base), "out": out, "options": options, "say": silent, **others})
+
+
+def test_a_folder_with_something_else_in_it_is_refused(base, tmp_path):
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "thesis.tex").write_text("")
+    with pytest.raises(CotpressError, match="holds something else than a training run"):
+        train(make_examples(4), load(base), tmp_path / "x", say=silent)
+    assert [path.name for path in (tmp_path / "x").iterdir()] == ["thesis.tex"]
+
+
+def test_a_loss_that_is_no_number_stops_the_training_with_the_cure(base, tmp_path):
+    options = TrainOptions(method="full", epochs=40, lr=1e30, **FAST)
+    with pytest.raises(CotpressError, match=r"the loss is no number any more at step \d+: train with a smaller --lr"):
+        train(make_examples(4), load(base), tmp_path / "x", options, say=silent)
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=40), st.integers(1, 9), st.integers(0, 3))
+def test_each_epoch_shows_every_row_once_sorted_within_a_step(lengths, batch, epoch):
+    sampler = SortedSteps(lengths, batch, seed=7)
+    sampler.set_epoch(epoch)
+    order = list(sampler)
+    assert sorted(order) == list(range(len(lengths))) == sorted(sampler)
+    assert order == list(sampler)
+    for start in range(0, len(order), batch):
+        step = [lengths[i] for i in order[start : start + batch]]
+        assert step == sorted(step)
+
+
+def test_epochs_and_seeds_have_orders_of_their_own():
+    def order(seed, epoch):
+        sampler = SortedSteps([1] * 50, 5, seed)
+        sampler.set_epoch(epoch)
+        return tuple(sampler)
+
+    assert len({order(seed, epoch) for seed in (1, 2) for epoch in (0, 1)}) == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "n_processes", "expected"),
+    [
+        ({"batch": 8}, 1, (8, 1)),
+        ({"batch": 24}, 1, (8, 3)),
+        ({"batch": 24}, 2, (6, 2)),
+        ({"batch": 7}, 1, (7, 1)),
+        ({"batch": 13}, 1, (1, 13)),
+        ({"batch": 8, "micro_batch": 1}, 4, (1, 2)),
+    ],
+)
+def test_a_step_is_shared_out_evenly(options, n_processes, expected):
+    assert TrainOptions(**options).per_process(n_processes) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "n_processes", "message"),
+    [
+        ({"batch": 8}, 3, "--batch 8 cannot be shared by 3 processes"),
+        ({"batch": 8, "micro_batch": 3}, 1, "--micro-batch 3 does not divide the 8 examples"),
+        ({"lr": 0}, 1, "--lr 0 must be above 0"),
+        ({"warmup": 1.0}, 1, "--warmup 1 must be a share"),
+        ({"max_length": -1}, 1, "--max-length -1 must not be below 0"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused_by_name(options, n_processes, message):
+    with pytest.raises(CotpressError, match=message):
+        TrainOptions(**options).per_process(n_processes)
+
+
+def test_the_defaults_are_the_paper_s():
+    options = TrainOptions()
+    assert (options.method, options.lora_rank, options.lora_alpha) == ("lora", 8, 16)
+    assert (options.lr, options.warmup, options.epochs, options.batch) == (5e-5, 0.1, 3.0, 8)
