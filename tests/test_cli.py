@@ -65,8 +65,8 @@ finally:
     assert found.stdout
 
 
-VERBS = {verb: cli.NAMES.get(verb, verb) for verb in cli.VERBS if verb != "run"}
-METHODS = {f"run {method}": f"run/{method.replace('-', '_')}" for method in cli.METHODS}
+VERBS = {verb: f"verbs/{cli.NAMES.get(verb, verb)}" for verb in cli.VERBS if verb != "run"}
+METHODS = {f"run {method}": f"walks/{method.replace('-', '_')}" for method in cli.METHODS}
 
 
 def said(place: str) -> str:
@@ -78,7 +78,7 @@ def said(place: str) -> str:
 def test_the_help_of_a_command_is_its_docstring_with_an_example(
     command: str, place: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    module = importlib.import_module(f"cotpress.verbs.{place.replace('/', '.')}")
+    module = importlib.import_module(f"cotpress.{place.replace('/', '.')}")
     assert cli.docstring(place) == inspect.getdoc(getattr(module, place.rpartition("/")[2]))
     assert run(*command.split(), "--help", monkeypatch=monkeypatch) == 0
     shown = " ".join(capsys.readouterr().out.split())

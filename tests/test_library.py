@@ -39,7 +39,7 @@ def test_importing_the_package_imports_nothing_else_of_it() -> None:
 
 @pytest.mark.parametrize("verb", [*cli.WALK, "export"])
 def test_the_stage_of_every_verb_is_offered(verb: str) -> None:
-    names = {"import": "import_traces", "eval": "evaluate", "train-vqvae": "train_vqvae"}
+    names = {"import": "import_traces", "eval": "evaluate", "train-vqvae": "train_vqvae", "report": "make_report"}
     assert names.get(verb, verb) in cotpress.__all__
 
 

@@ -33,7 +33,7 @@ _OFFERED = {
     "training.sft": "train",
     "evaluation.evaluate": "Plan evaluate rows",
     "evaluation.plan": "plan Wish",
-    "report.page": "report Origin as_html as_json as_markdown",
+    "report.page": "make_report Origin as_html as_json as_markdown",
     "serving.export": "export",
 }
 """Module and what is offered of it; `a=b`: as `a`, where `b` is too short a name outside of the module."""

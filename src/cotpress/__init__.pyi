@@ -34,7 +34,7 @@ from cotpress.report.page import Origin as Origin
 from cotpress.report.page import as_html as as_html
 from cotpress.report.page import as_json as as_json
 from cotpress.report.page import as_markdown as as_markdown
-from cotpress.report.page import report as report
+from cotpress.report.page import make_report as make_report
 from cotpress.scorers import load as load_scorer
 from cotpress.scorers import score as score
 from cotpress.serving.export import export as export

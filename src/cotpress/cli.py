@@ -8,9 +8,10 @@ import errno
 import os
 import signal
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import FrameType
-from typing import Never
+from typing import TYPE_CHECKING, Never
 
 from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, UnknownCommandError
 from cyclopts.help import DefaultFormatter, HelpPanel, PanelSpec
@@ -20,6 +21,9 @@ from rich.text import Text
 
 from cotpress import __version__
 from cotpress.errors import CotpressError, UnknownName
+
+if TYPE_CHECKING:
+    from cotpress.walks import Step
 
 HELP = """Teach a language model to reason in fewer tokens, and see what it costs in accuracy.
 
@@ -61,8 +65,8 @@ OUTPUT_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.E
 
 
 def docstring(place: str) -> str:
-    """What the function says about itself that the file of the same name in `verbs/` holds."""
-    path = Path(__file__).parent / "verbs" / f"{place}.py"
+    """What the function says about itself that the file of the same name holds: `verbs/train`, `walks/cts`."""
+    path = Path(__file__).parent / f"{place}.py"
     body = ast.parse(path.read_text(encoding="utf-8")).body
     function = next(node for node in body if isinstance(node, ast.FunctionDef) and node.name == path.stem)
     return ast.get_docstring(function) or ""
@@ -97,15 +101,26 @@ app = App(
     default_parameter=Parameter(negative_iterable=(), show_default=_shown),
     suppress_keyboard_interrupt=False,
 )
-walks = App(name="run", help=RUN, sort_key=VERBS.index("run"))
+
+
+def _walk(steps: "Iterable[Step] | None") -> Never:
+    """Run what a walk yields; None: its help was asked for."""
+    if steps is not None:
+        from cotpress.verbs.run import run
+
+        run(steps)
+    raise SystemExit(0)
+
+
+walks = App(name="run", help=RUN, sort_key=VERBS.index("run"), result_action=_walk)
 app.command(walks)
 for _place, _verb in enumerate(VERBS):
     _name = NAMES.get(_verb, _verb)
     if _verb != "run":
-        app.command(f"cotpress.verbs.{_name}:{_name}", name=_verb, help=docstring(_name), sort_key=_place)
+        app.command(f"cotpress.verbs.{_name}:{_name}", name=_verb, help=docstring(f"verbs/{_name}"), sort_key=_place)
 for _place, _method in enumerate(METHODS):
     _name = _method.replace("-", "_")
-    walks.command(f"cotpress.verbs.run.{_name}:{_name}", name=_method, help=docstring(f"run/{_name}"), sort_key=_place)
+    walks.command(f"cotpress.walks.{_name}:{_name}", name=_method, help=docstring(f"walks/{_name}"), sort_key=_place)
 
 
 def main() -> None:

@@ -161,7 +161,7 @@ ORIGIN = pages.Origin(
 
 
 def sample_report(n=60):
-    return pages.report(sample_rows(), sample_traces(n), [scored_trace(i) for i in range(0, n, 2)], origin=ORIGIN)
+    return pages.make_report(sample_rows(), sample_traces(n), [scored_trace(i) for i in range(0, n, 2)], origin=ORIGIN)
 
 
 def test_a_report_of_the_same_records_is_the_same_page_to_the_byte():
@@ -440,7 +440,7 @@ def test_no_text_of_a_model_a_task_or_an_option_becomes_markup():
     )
     traces = [trace(0, problem=bad, model=ATTACK, reasoning=ATTACK, conclusion=f"]]></script>{ATTACK}<!--")]
     scored = [msgspec.structs.replace(scored_trace(2), scorer=ATTACK)]
-    made = pages.report(evil, traces, scored, origin=origin)
+    made = pages.make_report(evil, traces, scored, origin=origin)
     page = pages.as_html(made)
     assert "<script>document" not in page
     assert "<img src=x" not in page
@@ -470,7 +470,7 @@ def test_where_a_file_comes_from_is_told_with_grouped_options_one_by_one_and_wha
     sampling = {"max_tokens": 256, "latents": None, "legal_latents": False}
     meta = {"verb": "eval", "options": {"latents": [0, 1], "sampling": sampling}, "counts": {"dropped": {"wrong": 3}}}
     source = pages.Source("eval.jsonl", "0" * 16, meta)
-    told = pages.as_markdown(pages.report(sample_rows(), [], origin=replace(ORIGIN, sources=(source,))))
+    told = pages.as_markdown(pages.make_report(sample_rows(), [], origin=replace(ORIGIN, sources=(source,))))
     assert "- eval.jsonl: `eval --latents 0 1 --max-tokens 256; left out: 3 wrong`" in told
 
 
@@ -491,6 +491,6 @@ def test_columns_in_which_nothing_is_known_are_left_out():
 
 
 def test_a_page_without_any_trace_still_shows_figures_and_table():
-    page = pages.as_html(pages.report(sample_rows(), [], origin=ORIGIN))
+    page = pages.as_html(pages.make_report(sample_rows(), [], origin=ORIGIN))
     assert 'id="accuracy-0"' in page
     assert 'id="traces"' not in page

@@ -122,7 +122,7 @@ def browser(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def text():
-    return pages.as_html(pages.report(sample_rows(), sample_traces(10), SCORED, origin=ORIGIN))
+    return pages.as_html(pages.make_report(sample_rows(), sample_traces(10), SCORED, origin=ORIGIN))
 
 
 @pytest.fixture(scope="module")
@@ -248,7 +248,9 @@ def cut_together(tmp_path_factory):
     cuts = compress(held, [0.5, 0.8], allowed=whole_data(held, [0.5, 0.8]))
     cuts = [msgspec.structs.replace(cut, verified=found, **how) for cut in cuts]
     path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(pages.as_html(pages.report([], sample_traces(6), scored, verified=cuts, origin=ORIGIN)), encoding="utf-8")
+    path.write_text(
+        pages.as_html(pages.make_report([], sample_traces(6), scored, verified=cuts, origin=ORIGIN)), encoding="utf-8"
+    )
     return path.as_uri(), scored, cuts
 
 

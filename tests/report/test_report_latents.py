@@ -45,7 +45,7 @@ def test_the_page_shows_codes_and_decoded_answers_and_no_text_acts_as_markup():
     pytest.importorskip("plotly")
     traces = answers()
     latents = section([Code(2, 7, "we <i>add", [("we add \u202e3", 7)])], [(traces[0], ["first <script>", "second"])], WORTH)
-    html = pages.as_html(pages.report(rows(traces, trained=(1.0,)), traces, origin=ORIGIN, latents=latents))
+    html = pages.as_html(pages.make_report(rows(traces, trained=(1.0,)), traces, origin=ORIGIN, latents=latents))
     part = html[html.index('<section id="latents">') :]
     for text in (
         "we &lt;i&gt;add",
@@ -56,7 +56,7 @@ def test_the_page_shows_codes_and_decoded_answers_and_no_text_acts_as_markup():
         "(right)",
     ):
         assert text in part
-    assert '<section id="latents">' not in pages.as_html(pages.report(rows(traces), traces, origin=ORIGIN))
+    assert '<section id="latents">' not in pages.as_html(pages.make_report(rows(traces), traces, origin=ORIGIN))
 
 
 def test_the_table_tells_latent_tokens_markers_and_changed_answers():
@@ -74,7 +74,7 @@ def test_the_table_tells_latent_tokens_markers_and_changed_answers():
 
 
 def told(latents=None):
-    return pages.report(rows(answers(), trained=(1.0,)), answers(), origin=ORIGIN, latents=latents)
+    return pages.make_report(rows(answers(), trained=(1.0,)), answers(), origin=ORIGIN, latents=latents)
 
 
 def test_what_the_codebook_is_worth_is_told_on_the_page_in_json_and_in_markdown():

@@ -81,7 +81,7 @@ def test_a_page_of_two_scorers_needs_no_evaluation_and_shows_likelihoods_losses_
     n = len(one.ends)
     one = msgspec.structs.replace(one, given=[-0.5] * n, alone=[-2.25] * n)
     other = msgspec.structs.replace(one, scorer="second scorer", importance=one.importance[::-1], given=None, alone=None)
-    told = pages.report(
+    told = pages.make_report(
         [], [], [one], other=[other], comparison=compare([one], [other]), verified=[verified(0.1, 0.5, 0, 0.5)], origin=ORIGIN
     )
     (example,) = told.examples.shown

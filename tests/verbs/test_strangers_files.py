@@ -28,7 +28,8 @@ from cotpress.grading import by_algebra
 from cotpress.latent.about import About
 from cotpress.latent.explain import explained
 from cotpress.records import Trace
-from cotpress.verbs.run import Run, graded
+from cotpress.verbs.run import run
+from cotpress.walks import Run, graded
 
 CODE = """
 from pathlib import Path
@@ -229,7 +230,9 @@ def test_a_walk_over_a_task_of_the_users_own_grades_as_that_task_says(there, mon
         "    return Task('walked.plus', lambda split: iter([asked]), splits=('train',), grader='exact',\n"
         "                gold=lambda split: iter([worked_trace(asked, 'one more', 'two')]))\n"
     )
-    found = graded(Run(task="walked.plus", model="tiny", out=there / "run", source="gold"), there / "run", limit=None)
+    out = there / "run"
+    run(graded(Run(task="walked.plus", model="tiny", out=out, source="gold"), out, limit=None))
+    found = out / "graded.jsonl"
     (trace,) = storage.read(found, Trace)
     assert trace.grade.correct
     assert trace.grade.answer == "two"

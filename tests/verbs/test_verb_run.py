@@ -13,7 +13,7 @@ from command import cotpress
 from cotpress import plugins, storage
 from cotpress.cli import METHODS
 from cotpress.records import CompressedTrace, EvalRow, ScoredTrace, Trace
-from cotpress.verbs.run.token_assorted import FORCED
+from cotpress.walks.token_assorted import FORCED
 
 FILES = (
     "traces.jsonl",
@@ -134,4 +134,4 @@ def test_a_walk_refuses_what_belongs_to_another(
 
 
 def test_every_method_is_a_file_and_every_file_a_method() -> None:
-    assert set(METHODS) == set(plugins.available("verbs/run"))
+    assert set(METHODS) == set(plugins.available("walks"))

@@ -68,7 +68,7 @@ class Report:
     """What latent tokens stand for; None: there are none, or nobody asked."""
 
 
-def report(
+def make_report(
     rows: Iterable[EvalRow],
     traces: Iterable[Trace],
     scored: Iterable[ScoredTrace] = (),

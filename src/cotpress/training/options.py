@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from cotpress.errors import CotpressError
+from cotpress import plugins
+from cotpress.errors import CotpressError, UnknownName
 from cotpress.records import Record
 
 
@@ -99,3 +100,17 @@ class TrainSummary(Record, frozen=True, kw_only=True):
     options: TrainOptions
     version: str
     fingerprint: str
+
+
+def check_trackers(options: TrainOptions | None) -> None:
+    """`CotpressError` for a tracker that transformers does not know, or whose package is not installed."""
+    if not options or not options.report_to:
+        return
+    trackers = plugins.require("transformers", "cotpress train").integrations.integration_utils.INTEGRATION_TO_CALLBACK
+    for name in options.report_to:
+        if name not in trackers:
+            raise UnknownName("tracker", name, trackers)
+        try:
+            trackers[name]()
+        except (RuntimeError, ImportError) as error:
+            raise CotpressError(f"--report-to {name}: {error}") from error

@@ -21,7 +21,7 @@ def ls(*, json: bool = False) -> None:
     found["graders"] = {
         name: (inspect.getdoc(grader) or "").partition("\n")[0].rstrip(".") for name, grader in grading.GRADERS.items()
     }
-    found["methods"] = plugins.available("verbs/run")
+    found["methods"] = plugins.available("walks")
     if json:
         print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
         return

@@ -66,7 +66,7 @@ def report(
     named += [*(["--vqvae", vqvae] if vqvae else []), "--out", out]
     words = ["cotpress", "report", *map(str, [*evals, *named])]
     origin = pages.Origin(shlex.join(words), __version__, date.today().isoformat(), sources)
-    told = pages.report(
+    told = pages.make_report(
         rows,
         traces,
         *(storage.read(path, ScoredTrace) for path in scored[:1]),

@@ -7,9 +7,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from cotpress import models, plugins, storage
-from cotpress.errors import CotpressError, UnknownName
+from cotpress.errors import CotpressError
 from cotpress.records import TrainingExample
-from cotpress.training.options import TrainOptions
+from cotpress.training.options import TrainOptions, check_trackers
 from cotpress.verbs.common import say
 
 
@@ -51,17 +51,3 @@ def train(
     left_out = "".join(f", {count} left out ({why})" for why, count in sorted(done.left_out.items()))
     loss = "" if done.loss is None else f", loss {done.loss:.3f}"
     say(f"train: {out} holds {done.steps} steps over {done.examples} examples{loss}{left_out}")
-
-
-def check_trackers(options: TrainOptions | None) -> None:
-    """`CotpressError` for a tracker that transformers does not know, or whose package is not installed."""
-    if not options or not options.report_to:
-        return
-    trackers = plugins.require("transformers", "cotpress train").integrations.integration_utils.INTEGRATION_TO_CALLBACK
-    for name in options.report_to:
-        if name not in trackers:
-            raise UnknownName("tracker", name, trackers)
-        try:
-            trackers[name]()
-        except (RuntimeError, ImportError) as error:
-            raise CotpressError(f"--report-to {name}: {error}") from error

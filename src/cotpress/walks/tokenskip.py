@@ -1,13 +1,14 @@
 """Unimportant tokens are pruned at a ratio that the model learns to obey."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from cotpress.errors import CotpressError
 from cotpress.training.options import TrainOptions
-from cotpress.verbs.run import Run, check, graded
-from cotpress.verbs.run._pruning import Cut, prune
+from cotpress.walks import Run, Step, check, graded
+from cotpress.walks._pruning import Cut, prune
 
 
 def tokenskip(
@@ -17,7 +18,7 @@ def tokenskip(
     reference: str = "",
     cut: Annotated[Cut | None, Parameter(name="*")] = None,
     options: Annotated[TrainOptions | None, Parameter(name="*")] = None,
-) -> None:
+) -> Iterator[Step]:
     """Walk TokenSkip: generate, grade, score, compress, build, train, eval, report; started again, it goes on.
 
     Example: cotpress run tokenskip --task gsm8k --model hf:Qwen/Qwen2.5-1.5B-Instruct --out runs/q
@@ -39,5 +40,5 @@ def tokenskip(
     check(run, options, scorer)
     if cut.keep_answer is not None and not reference:
         raise CotpressError("--keep-answer asks a model how likely it finds the answers: name it with --reference.")
-    traces = graded(run, run.out, limit=run.limit)
-    prune(run, cut, options, traces, method="tokenskip", scorer=scorer, judge=reference)
+    yield from graded(run, run.out, limit=run.limit)
+    yield from prune(run, cut, options, method="tokenskip", scorer=scorer, judge=reference)

@@ -1,6 +1,7 @@
 """The first part of the reasoning becomes discrete latent tokens; the model chooses how many."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
@@ -8,14 +9,7 @@ from cyclopts import Parameter
 
 from cotpress.latent.options import Preset
 from cotpress.training.options import TrainOptions
-from cotpress.verbs.build import build
-from cotpress.verbs.common import say
-from cotpress.verbs.evaluate import evaluate
-from cotpress.verbs.mix import mix
-from cotpress.verbs.report import report
-from cotpress.verbs.run import Run, check, graded
-from cotpress.verbs.train import train
-from cotpress.verbs.train_vqvae import train_vqvae
+from cotpress.walks import Run, Step, check, graded, step
 
 FORCED = [0, 1, 2, 4]
 """Numbers of latent tokens at which the model is judged, beside those that it chooses."""
@@ -36,7 +30,7 @@ def token_assorted(
     preset: Preset = "small",
     vq_steps: int | None = None,
     options: Annotated[Whole | None, Parameter(name="*")] = None,
-) -> None:
+) -> Iterator[Step]:
     """Walk Token Assorted: generate, grade, train-vqvae, mix, build, train, eval, report; started again, it goes on.
 
     Example: cotpress run token-assorted --task prosqa --source gold --model hf:Qwen/Qwen2.5-0.5B --codebook 64 --out runs/q
@@ -56,15 +50,16 @@ def token_assorted(
     """
     options = options or Whole()
     check(run, options)
-    traces = graded(run, run.out, limit=run.limit)
-    vqvae, mixed, examples, trained, judged = (
-        run.out / name for name in ("vq", "mixed.jsonl", "train.jsonl", "model", "eval.jsonl")
+    yield from graded(run, run.out, limit=run.limit)
+    traces, vqvae, mixed, examples, trained, judged = (
+        run.out / name for name in ("graded.jsonl", "vq", "mixed.jsonl", "train.jsonl", "model", "eval.jsonl")
     )
-    train_vqvae(traces, target=run.model, out=vqvae, codebook=codebook, preset=preset, steps=vq_steps)
-    mix(traces, vqvae=vqvae, out=mixed, epochs=math.ceil(options.epochs))
-    build(mixed, out=examples)
-    train(examples, model=run.model, out=trained, options=replace(options, epochs=1))
-    evaluate(
+    yield step("train_vqvae", traces, target=run.model, out=vqvae, codebook=codebook, preset=preset, steps=vq_steps)
+    yield step("mix", traces, vqvae=vqvae, out=mixed, epochs=math.ceil(options.epochs))
+    yield step("build", mixed, out=examples)
+    yield step("train", examples, model=run.model, out=trained, options=replace(options, epochs=1))
+    yield step(
+        "evaluate",
         task=run.task,
         model=str(trained),
         out=judged,
@@ -74,5 +69,4 @@ def token_assorted(
         limit=run.eval_limit,
         max_tokens=run.max_tokens,
     )
-    report(judged, vqvae=vqvae, out=run.out / "report.html")
-    say(f"run: open {run.out / 'report.html'}")
+    yield step("report", judged, vqvae=vqvae, out=run.out / "report.html")

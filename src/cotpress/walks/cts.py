@@ -1,5 +1,6 @@
 """As tokenskip; a reference model says how much the answer changes each token's likelihood."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -7,12 +8,8 @@ from cyclopts import Parameter
 
 from cotpress.errors import CotpressError
 from cotpress.training.options import TrainOptions
-from cotpress.verbs.build import build
-from cotpress.verbs.compress import compress
-from cotpress.verbs.run import Run, check, graded
-from cotpress.verbs.run._pruning import Cut, prune
-from cotpress.verbs.score import score
-from cotpress.verbs.train import train
+from cotpress.walks import Run, Step, check, graded, step
+from cotpress.walks._pruning import Cut, prune
 
 
 def cts(
@@ -23,7 +20,7 @@ def cts(
     scorer: str = "",
     cut: Annotated[Cut | None, Parameter(name="*")] = None,
     options: Annotated[TrainOptions | None, Parameter(name="*")] = None,
-) -> None:
+) -> Iterator[Step]:
     """Walk CTS: train a reference model, then generate, grade, score, compress, build, train, eval, report.
 
     Example: cotpress run cts --task gsm8k --model hf:Qwen/Qwen2.5-1.5B-Instruct --out runs/q
@@ -54,16 +51,18 @@ def cts(
     if cut.keep_answer is not None and not judge:
         raise CotpressError("--keep-answer asks a model how likely it finds the answers: name it with --reference.")
     if own:
-        train_reference(run, options, reference_limit)
-    traces = graded(run, run.out, limit=run.limit, skip=reference_limit if own else 0)
-    prune(run, cut, options, traces, method="cts", scorer=scorer, judge=judge)
+        yield from train_reference(run, options, reference_limit)
+    yield from graded(run, run.out, limit=run.limit, skip=reference_limit if own else 0)
+    yield from prune(run, cut, options, method="cts", scorer=scorer, judge=judge)
 
 
-def train_reference(run: Run, options: TrainOptions | None, limit: int) -> None:
+def train_reference(run: Run, options: TrainOptions | None, limit: int) -> Iterator[Step]:
     """CTS's reference model: the model, fine-tuned on right and uncompressed answers to the first `limit` problems."""
     out: Path = run.out / "reference"
     scored, compressed, examples = (out / name for name in ("scored.jsonl", "compressed.jsonl", "train.jsonl"))
-    score(graded(run, out, limit=limit), scorer="random", target=run.model, out=scored)  # at ratio 1.0 any score will do
-    compress(scored, ratios=[1.0], out=compressed, method="reference")
-    build(compressed, out=examples)
-    train(examples, model=run.model, out=out / "model", options=options)
+    yield from graded(run, out, limit=limit)
+    # At ratio 1.0 any score will do.
+    yield step("score", out / "graded.jsonl", scorer="random", target=run.model, out=scored)
+    yield step("compress", scored, ratios=[1.0], out=compressed, method="reference")
+    yield step("build", compressed, out=examples)
+    yield step("train", examples, model=run.model, out=out / "model", options=options)

@@ -1,13 +1,30 @@
-"""`cotpress run METHOD`: the whole walk in one folder, one file per method. Every verb resumes, so a run does."""
+"""Whole methods: what `cotpress run` does, one file per walk.
 
+A walk yields the verbs to run, each with its arguments, in order; `verbs/run.py` runs them. Every verb resumes, so a walk does.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from cotpress import plugins
-from cotpress.training.options import TrainOptions
-from cotpress.verbs.generate import generate
-from cotpress.verbs.grade import grade
-from cotpress.verbs.train import check_trackers
+from cotpress.training.options import TrainOptions, check_trackers
+
+
+class Step(NamedTuple):
+    """One verb to run."""
+
+    verb: str
+    """Its name in Python."""
+    given: tuple[Path, ...]
+    """The files that it reads, before all options."""
+    options: dict[str, Any]
+
+
+def step(verb: str, *given: Path, **options: Any) -> Step:
+    """A verb and its arguments, written as the call it stands for."""
+    return Step(verb, given, options)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +54,11 @@ def check(run: Run, options: TrainOptions | None, *scorers: str) -> None:
         plugins.find(kind, plugins.parse_spec(spec).name)
 
 
-def graded(run: Run, out: Path, *, limit: int | None, skip: int = 0) -> Path:
-    """The source's graded answers to `limit` problems of the split train, behind the first `skip`; a file in `out`."""
+def graded(run: Run, out: Path, *, limit: int | None, skip: int = 0) -> Iterator[Step]:
+    """The source's graded answers to `limit` problems of the split train, behind the first `skip`: graded.jsonl in `out`."""
     name = plugins.parse_spec(run.task).name
-    generate(
+    yield step(
+        "generate",
         task=run.task,
         model=run.source or run.model,
         out=out / "traces.jsonl",
@@ -49,5 +67,5 @@ def graded(run: Run, out: Path, *, limit: int | None, skip: int = 0) -> Path:
         skip=skip,
         max_tokens=run.max_tokens,
     )
-    grade(out / "traces.jsonl", out=out / "graded.jsonl", task=run.task if plugins.is_own("tasks", name) else "")
-    return out / "graded.jsonl"
+    task = run.task if plugins.is_own("tasks", name) else ""
+    yield step("grade", out / "traces.jsonl", out=out / "graded.jsonl", task=task)

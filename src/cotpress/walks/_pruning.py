@@ -1,7 +1,7 @@
 """What TokenSkip and CTS share: graded traces, scored by something, cut at every ratio, taught and judged."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
@@ -9,15 +9,7 @@ from cyclopts import Parameter
 from cotpress.records import check_ratio
 from cotpress.segments import Protect
 from cotpress.training.options import TrainOptions
-from cotpress.verbs.build import build
-from cotpress.verbs.common import say
-from cotpress.verbs.compress import compress
-from cotpress.verbs.evaluate import evaluate
-from cotpress.verbs.report import report
-from cotpress.verbs.run import Run
-from cotpress.verbs.score import score
-from cotpress.verbs.train import train
-from cotpress.verbs.verify import verify
+from cotpress.walks import Run, Step, step
 
 Many = Parameter(consume_multiple=True)
 
@@ -43,21 +35,22 @@ class Cut:
             check_ratio(ratio)
 
 
-def prune(run: Run, cut: Cut, options: TrainOptions | None, graded: Path, *, method: str, scorer: str, judge: str) -> None:
-    """From graded traces to the report; `judge` is the reference model that --keep-answer asks."""
+def prune(run: Run, cut: Cut, options: TrainOptions | None, *, method: str, scorer: str, judge: str) -> Iterator[Step]:
+    """From graded.jsonl to the report; `judge` is the reference model that --keep-answer asks."""
     scored, compressed, examples, trained, judged = (
         run.out / name for name in ("scored.jsonl", "compressed.jsonl", "train.jsonl", "model", "eval.jsonl")
     )
     ratios = sorted(set(cut.ratios), reverse=True)
-    score(graded, scorer=scorer, target=run.model, out=scored, protect=cut.protect)
-    compress(scored, ratios=ratios, out=compressed, method=method)
+    yield step("score", run.out / "graded.jsonl", scorer=scorer, target=run.model, out=scored, protect=cut.protect)
+    yield step("compress", scored, ratios=ratios, out=compressed, method=method)
     if cut.keep_answer is not None:
-        verify(compressed, reference=judge, out=run.out / "verified.jsonl")
+        yield step("verify", compressed, reference=judge, out=run.out / "verified.jsonl")
         compressed = run.out / "chosen.jsonl"
-        compress(run.out / "verified.jsonl", keep_answer=cut.keep_answer, out=compressed)
-    build(compressed, out=examples, draw=cut.draw)
-    train(examples, model=run.model, out=trained, options=options)
-    evaluate(
+        yield step("compress", run.out / "verified.jsonl", keep_answer=cut.keep_answer, out=compressed)
+    yield step("build", compressed, out=examples, draw=cut.draw)
+    yield step("train", examples, model=run.model, out=trained, options=options)
+    yield step(
+        "evaluate",
         task=run.task,
         model=str(trained),
         out=judged,
@@ -67,6 +60,5 @@ def prune(run: Run, cut: Cut, options: TrainOptions | None, graded: Path, *, met
         limit=run.eval_limit,
         max_tokens=run.max_tokens,
     )
-    page = run.out / "report.html"
-    report(judged, scored=[scored], verified=None if cut.keep_answer is None else compressed, out=page)
-    say(f"run: open {page}")
+    verified = None if cut.keep_answer is None else compressed
+    yield step("report", judged, scored=[scored], verified=verified, out=run.out / "report.html")
