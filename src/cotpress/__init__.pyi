@@ -41,10 +41,10 @@ from cotpress.serving.export import export as export
 from cotpress.storage import read as read
 from cotpress.storage import write as write
 from cotpress.tasks import load as load_task
+from cotpress.training.formats.axolotl import axolotl_rows as axolotl_rows
+from cotpress.training.formats.llamafactory import llamafactory_rows as llamafactory_rows
 from cotpress.training.options import TrainOptions as TrainOptions
 from cotpress.training.sft import train as train
-from cotpress.training.trainers import axolotl_rows as axolotl_rows
-from cotpress.training.trainers import llamafactory_rows as llamafactory_rows
 
 __version__: str
 

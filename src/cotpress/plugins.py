@@ -84,17 +84,17 @@ def load(kind: str, spec: str | Spec, *, offers: Sequence[str] = ()) -> Any:
     found = module.load(spec.target, **typed_options(module, kind, spec))
     for name in offers:
         if inspect.getattr_static(found, name, None) is None:
-            what, contract = kind.rstrip("s"), f"cotpress.{kind}.{kind.rstrip('s').title()}"
+            what, contract = noun(kind), f"cotpress.{kind.replace('/', '.')}.{noun(kind).title()}"
             raise CotpressError(f"{what} {spec.name} has no {name!r}, which every {what} offers: see {contract}.")
     return found
 
 
 def find(kind: str, name: str) -> ModuleType:
     """The module of a plug-in: a file of the folder `kind`, or a dotted name of the user's own."""
-    names, what, own = available(kind), f"{kind.rstrip('s')} {name}", is_own(kind, name)
+    names, what, own = available(kind), f"{noun(kind)} {name}", is_own(kind, name)
     if name not in names and not own:
-        raise UnknownName(kind.rstrip("s"), name, names)
-    dotted = name if own else f"cotpress.{kind}.{name.replace('-', '_')}"
+        raise UnknownName(noun(kind), name, names)
+    dotted = name if own else f"cotpress.{kind.replace('/', '.')}.{name.replace('-', '_')}"
     try:
         module = importlib.import_module(dotted)
     except ModuleNotFoundError as error:
@@ -111,6 +111,11 @@ def find(kind: str, name: str) -> ModuleType:
     if not callable(getattr(module, "load", None)):
         raise CotpressError(f"{what} has no function load(target, **options), which every plug-in offers.")
     return module
+
+
+def noun(kind: str) -> str:
+    """What one plug-in of a folder is called in a sentence: that of `training/formats` a format."""
+    return kind.rpartition("/")[2].rstrip("s")
 
 
 def is_own(kind: str, name: str) -> bool:
@@ -148,7 +153,7 @@ def require(package: str, what: str) -> ModuleType:
 
 def typed_options(module: ModuleType, kind: str, spec: Spec) -> dict[str, Any]:
     """The spec's options in the types of the plug-in's `load` signature; unknown ones are refused by name."""
-    known, what = options_of(module), f"{kind.rstrip('s')} {spec.name}"
+    known, what = options_of(module), f"{noun(kind)} {spec.name}"
     typed: dict[str, Any] = {}
     for key, value in spec.options.items():
         if key not in known:

@@ -129,7 +129,7 @@ def test_finished_text_for_llamafactory_stands_beside_its_description_and_settin
         },
     }
     settings = (tmp_path / "short.llamafactory.yaml").read_text()
-    assert 'model_name_or_path: "org/letters"' in settings
+    assert "model_name_or_path: org/letters\n" in settings
     longest = max(len(row["prompt"] + row["completion"]) for row in lines(tmp_path / "short.jsonl"))
     assert f"cutoff_len: {longest + 1}\n" in settings
     assert "short.llamafactory.yaml holds the settings" in capsys.readouterr().err
@@ -151,10 +151,10 @@ def test_segments_for_axolotl_say_what_the_loss_counts(compressed, tmp_path, mon
 
 def test_settings_for_trl_name_the_model_if_one_is_named(compressed, tmp_path, monkeypatch):
     build(compressed, out=tmp_path / "any.jsonl", format="trl")
-    assert 'model_name_or_path: "CHANGE-ME"' in (tmp_path / "any.trl.yaml").read_text()
+    assert "model_name_or_path: CHANGE-ME\n" in (tmp_path / "any.trl.yaml").read_text()
     monkeypatch.setattr(models, "load", lambda spec: Chats(spec))
     build(compressed, out=tmp_path / "one.jsonl", format="trl", target="letters")
-    assert 'model_name_or_path: "org/letters"' in (tmp_path / "one.trl.yaml").read_text()
+    assert "model_name_or_path: org/letters\n" in (tmp_path / "one.trl.yaml").read_text()
 
 
 def test_a_model_without_token_ids_is_no_target(compressed, tmp_path, monkeypatch):
@@ -171,7 +171,7 @@ def test_a_model_without_token_ids_is_no_target(compressed, tmp_path, monkeypatc
         ({"format": "pretokenized"}, "--format pretokenized needs --target"),
         ({"format": "llamafactory"}, "--format llamafactory needs --target, the model whose chat template"),
         ({"format": "axolotl"}, "--format axolotl needs --target"),
-        ({"target": "tiny"}, "--target is for --format pretokenized"),
+        ({"target": "tiny"}, "--target is for --format, whose rows"),
         ({"family": "llama3"}, "--family is for --format released"),
         ({"format": "released", "draw": "all"}, "--format released draws as the release does"),
         ({"ratios": [0.4]}, "was not compressed at ratio 0.4"),

@@ -16,8 +16,9 @@ from cotpress.errors import CotpressError
 from cotpress.models.hf import load
 from cotpress.pipeline.build import pretokenized_rows, trl_rows
 from cotpress.serving.export import export, served_ids
+from cotpress.training.formats.axolotl import axolotl_rows
+from cotpress.training.formats.llamafactory import llamafactory_rows
 from cotpress.training.sft import TrainOptions, train
-from cotpress.training.trainers import axolotl_rows, llamafactory_rows
 from cotpress.verbs.doctor import doctor
 
 

@@ -8,7 +8,7 @@ from cotpress import grading, plugins
 from cotpress.cli import METHODS
 from cotpress.verbs.ls import ls
 
-KINDS = ("tasks", "models", "scorers", "graders", "methods")
+KINDS = ("tasks", "models", "scorers", "graders", "formats", "methods")
 
 
 def test_json_holds_every_kind_with_a_line_for_each_name(capsys: pytest.CaptureFixture) -> None:

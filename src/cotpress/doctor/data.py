@@ -12,7 +12,8 @@ from cotpress.methods import method
 from cotpress.pipeline import instruction
 from cotpress.pipeline.build import IGNORED, PretokenizedRow, TrlRow, tokenize_example, unfit
 from cotpress.records import CompressedTrace, Message, Problem, Record, Trace, TrainingExample, untagged
-from cotpress.training.trainers import AxolotlRow, LlamaFactoryRow
+from cotpress.training.formats.axolotl import AxolotlRow
+from cotpress.training.formats.llamafactory import LlamaFactoryRow
 
 if TYPE_CHECKING:
     from cotpress.models.hf import HFModel

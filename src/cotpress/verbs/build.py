@@ -2,36 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 from cyclopts import Parameter
 
-from cotpress import models, storage
+from cotpress import storage
 from cotpress.errors import CotpressError
-from cotpress.pipeline import build as stage
-from cotpress.pipeline import released
 from cotpress.records import CompressedTrace, TrainingExample
-from cotpress.training import trainers
+from cotpress.training import formats
 from cotpress.verbs.common import make, say
-
-RECORDS: dict[str | None, type[msgspec.Struct]] = {
-    None: TrainingExample,
-    "trl": stage.TrlRow,
-    "pretokenized": stage.PretokenizedRow,
-    "released": released.AlpacaRow,
-    "llamafactory": trainers.LlamaFactoryRow,
-    "axolotl": trainers.AxolotlRow,
-}
-
-NEED_TARGET = {
-    "pretokenized": "whose token ids are written",
-    "llamafactory": "whose chat template writes the text",
-    "axolotl": "whose chat template writes the text",
-}
-"""Formats that are for one model, and why."""
 
 
 def build(
@@ -41,7 +22,7 @@ def build(
     out: Path,
     draw: Literal["one", "all"] = "one",
     ratios: Annotated[list[float] | None, Parameter(consume_multiple=True)] = None,
-    format: Literal["trl", "pretokenized", "llamafactory", "axolotl", "released"] | None = None,
+    format: str = "",
     target: str = "",
     family: Literal["qwen", "llama3"] = "qwen",
     seed: int = 42,
@@ -71,90 +52,48 @@ def build(
     seed
         Of the draw.
     """
-    _check(draw, ratios, format, target, family)
-    model = models.load(target) if target else None
-    noted: Counter[str] = Counter()
+    if family != "qwen" and format != "released":
+        raise CotpressError("--family is for --format released: the other formats use the model's own chat template.")
+    if target and not format:
+        raise CotpressError("--target is for --format, whose rows are written for one model: without it they fit any.")
+    chosen = formats.load(format, target, **({"family": family} if format == "released" else {})) if format else None
+    if chosen and chosen.draws_alone and (draw != "one" or ratios):
+        raise CotpressError(f"--format {format} draws as the release does, from 1.0 to 0.5: leave out --draw and --ratios.")
+    how, noted, about = formats.Drawing(draw, ratios, seed), Counter[str](), {"n_tokens": 0}
 
     def rows(cuts: Iterator[CompressedTrace], dropped: Counter[str]) -> Iterator[msgspec.Struct]:
-        if format:
-            cuts = _without_latents(cuts, format)
-        if format == "released":
-            return released.released_rows(cuts, family, seed=seed, dropped=dropped)
-        examples = stage.build(cuts, draw=draw, seed=seed, ratios=ratios, dropped=dropped, noted=noted)
-        if format == "pretokenized":
-            return stage.pretokenized_rows(examples, tokenizer_of(model, target), dropped)
-        return _for_trainer(format, examples, model, target, dropped, longest) if format else examples
+        if not chosen:
+            yield from formats.examples(cuts, how, dropped, noted)
+            return
+        yield from chosen.rows(_without_latents(cuts, format), how, dropped, noted)
+        about["n_tokens"] = chosen.longest
 
-    longest = Longest()
-    options: dict[str, Any] = {"compressed": storage.hash_file(compressed), "draw": draw, "ratios": ratios, "format": format}
-    options |= {"target": target, "family": family, "seed": seed}
+    options: dict[str, Any] = {"compressed": storage.hash_file(compressed), "draw": draw, "ratios": ratios}
+    options |= {"format": format or None, "target": target, "family": family, "seed": seed}
     make(
         out,
-        RECORDS[format],
+        chosen.record if chosen else TrainingExample,
         rows,
         storage.read(compressed, CompressedTrace),
         verb="build",
         options=options,
-        identity={"target": model.identity} if model else {},
-        extra={"noted": noted, "longest": longest},
+        identity={"target": chosen.model.identity} if chosen and chosen.model else {},
+        extra={"noted": noted, "longest": about},
     )
     for what, count in noted.items():
         say(f"build: {count} traces {what}")
-    if format == "trl" or format == "llamafactory" or format == "axolotl":
-        _write_settings(out, format, model)
+    if chosen:
+        _write_settings(out, chosen)
 
 
-@dataclass
-class Longest:
-    """Tokens of the longest row."""
-
-    n_tokens: int = 0
-
-
-def _for_trainer(
-    format: str,
-    examples: Iterator[TrainingExample],
-    model: models.Model | None,
-    target: str,
-    dropped: Counter[str],
-    longest: Longest,
-) -> Iterator[msgspec.Struct]:
-    if format == "trl":
-        return stage.trl_rows(examples)
-    if not isinstance(model, trainers.Rendering):
-        raise CotpressError(f"model {target} has no chat template here: name a local folder or hub id, such as hf:{target}.")
-    known = model
-
-    def measured() -> Iterator[TrainingExample]:
-        for one in examples:
-            longest.n_tokens = max(longest.n_tokens, len(stage.tokenize_example(one, known).ids))
-            yield one
-
-    make_rows = trainers.llamafactory_rows if format == "llamafactory" else trainers.axolotl_rows
-    return make_rows(measured(), known, dropped)
-
-
-def _write_settings(out: Path, format: trainers.Trainer, model: models.Model | None) -> None:
-    """The trainer's settings beside the rows, and LLaMA-Factory's description of them."""
-    path = out.with_name(f"{out.stem}.{format}.yaml")
-    weights = getattr(model, "path", "") or trainers.UNNAMED
+def _write_settings(out: Path, chosen: formats.Format) -> None:
+    """The trainer's settings beside the rows, from what the meta file says of them: also of a file finished before."""
     about = msgspec.json.decode(storage.meta_path(out).read_bytes())
-    sizes = {"n_rows": about["counts"]["out"], "longest": about["longest"]["n_tokens"]}
-    text = trainers.settings(format, weights, out.name, str(out.parent), **sizes)
-    storage.write_atomic(path, text.encode())
-    if format == "llamafactory":
-        info = out.with_name("dataset_info.json")
-        known = msgspec.json.decode(info.read_bytes(), type=dict[str, Any]) if info.is_file() else {}
-        known |= {out.stem: trainers.dataset_info(out.name)}
-        storage.write_atomic(info, msgspec.json.format(msgspec.json.encode(known), indent=2) + b"\n")
-    say(f"build: {path} holds the settings of `cotpress train` for {format}")
-
-
-def tokenizer_of(model: models.Model | None, target: str) -> stage.Tokenizing:
-    """The model as a maker of token ids; `CotpressError` for a backend that has no chat template at hand."""
-    if not isinstance(model, stage.Tokenizing):
-        raise CotpressError(f"model {target} has no tokenizer here: name a local folder or hub id, such as hf:{target}.")
-    return model
+    for name, content in chosen.settings(out, about["counts"]["out"], about["longest"]["n_tokens"]).items():
+        storage.write_atomic(out.with_name(name), content)
+        if name.endswith(".yaml"):
+            trainer = name.removesuffix(".yaml").rpartition(".")[2]
+            say(f"build: {out.with_name(name)} holds the settings of `cotpress train` for {trainer}")
 
 
 def _without_latents(cuts: Iterator[CompressedTrace], format: str) -> Iterator[CompressedTrace]:
@@ -166,14 +105,3 @@ def _without_latents(cuts: Iterator[CompressedTrace], format: str) -> Iterator[C
                 "build without --format, for `cotpress train`."
             )
         yield cut
-
-
-def _check(draw: str, ratios: list[float] | None, format: str | None, target: str, family: str) -> None:
-    if format in NEED_TARGET and not target:
-        raise CotpressError(f"--format {format} needs --target, the model {NEED_TARGET[format]}.")
-    if target and format not in (*NEED_TARGET, "trl"):
-        raise CotpressError("--target is for --format pretokenized, llamafactory, axolotl and trl: the rest fits any model.")
-    if family != "qwen" and format != "released":
-        raise CotpressError("--family is for --format released: the other formats use the model's own chat template.")
-    if format == "released" and (draw != "one" or ratios):
-        raise CotpressError("--format released draws as the release does, from 1.0 to 0.5: leave out --draw and --ratios.")

@@ -7,8 +7,8 @@ import pytest
 from build_fixtures import make_cuts, make_trace
 
 from cotpress.errors import CotpressError
-from cotpress.pipeline.released import released_prompt, released_rows
 from cotpress.records import Grade
+from cotpress.training.formats.released import released_prompt, released_rows
 
 Q = "Natalia sold 48 clips. How many?"
 

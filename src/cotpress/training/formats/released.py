@@ -22,6 +22,7 @@ from typing import Literal
 from cotpress.errors import CotpressError
 from cotpress.pipeline.build import by_trace
 from cotpress.records import CompressedTrace, Record, Trace
+from cotpress.training.formats import Drawing, Format, refuse_target
 
 Family = Literal["qwen", "llama3"]
 
@@ -41,6 +42,28 @@ class AlpacaRow(Record, frozen=True, kw_only=True):
     instruction: str
     input: str
     output: str
+
+
+class Released(Format):
+    """The release's rows, drawn and shuffled as it does."""
+
+    record = AlpacaRow
+    draws_alone = True
+
+    def __init__(self, family: Family) -> None:
+        self.family: Family = family
+
+    def rows(
+        self, cuts: Iterable[CompressedTrace], how: Drawing, dropped: Counter[str], noted: Counter[str]
+    ) -> Iterator[AlpacaRow]:
+        """One row per trace."""
+        return released_rows(cuts, self.family, seed=how.seed, dropped=dropped)
+
+
+def load(target: str = "", *, family: Family = "qwen") -> Format:
+    """Rows for any model; `family`: whose delimiters are written."""
+    refuse_target("released", target)
+    return Released(family)
 
 
 def released_prompt(question: str, ratio: float, family: Family) -> str:

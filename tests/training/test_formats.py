@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from functools import partial
 
 import msgspec
 import pytest
@@ -17,8 +18,10 @@ from trl.scripts.utils import DatasetMixtureConfig, get_dataset
 from cotpress.errors import CotpressError
 from cotpress.models.hf import HFModel, load
 from cotpress.pipeline.build import IGNORED, tokenize_example, trl_rows
-from cotpress.training import trainers
-from cotpress.training.trainers import axolotl_rows, llamafactory_rows, settings
+from cotpress.training.formats import axolotl, llamafactory, trl
+from cotpress.training.formats._text import UNLIKE
+from cotpress.training.formats.axolotl import axolotl_rows
+from cotpress.training.formats.llamafactory import llamafactory_rows
 
 EXAMPLES = [*make_examples(4, 0.5), *make_examples(2, 1.0)]
 THINKING = msgspec.structs.replace(EXAMPLES[0], completion="<think>\n0 + 1 = 1\n</think>\n\n1")
@@ -46,7 +49,7 @@ def write(path, rows):
 def test_trl_with_our_settings_trains_on_our_ids_and_masks(family, tmp_path):
     base = make_model(tmp_path / "base", family)
     write(tmp_path / "train.jsonl", trl_rows(EXAMPLES))
-    (tmp_path / "train.trl.yaml").write_text(settings("trl", str(tmp_path / "base"), "train.jsonl", str(tmp_path), n_rows=6))
+    (tmp_path / "train.trl.yaml").write_text(trl.settings(str(tmp_path / "base"), "train.jsonl", str(tmp_path)))
     parser = TrlParser((ScriptArguments, SFTConfig, ModelConfig, DatasetMixtureConfig))
     args = [
         "--config",
@@ -118,16 +121,23 @@ def test_rows_whose_text_would_become_other_tokens_are_left_out_and_counted():
     for rows in (axolotl_rows, llamafactory_rows):
         dropped = Counter()
         assert [row.id for row in rows([spelled, ended, EXAMPLES[2]], model(), dropped)] == ["sum/2"]
-        assert dropped == {trainers.UNLIKE: 2}
+        assert dropped == {UNLIKE: 2}
 
 
 # --- settings --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("trainer", ["trl", "llamafactory", "axolotl"])
+SETTINGS = {
+    "trl": trl.settings,
+    "llamafactory": partial(llamafactory.settings, n_rows=100, longest=321),
+    "axolotl": partial(axolotl.settings, longest=321),
+}
+
+
+@pytest.mark.parametrize("trainer", SETTINGS)
 def test_settings_are_yaml_with_the_types_and_values_of_cotpress_train(trainer):
     yaml = pytest.importorskip("yaml")
-    found = yaml.safe_load(settings(trainer, "org/model: x", "train.jsonl", "data", n_rows=100, longest=321))
+    found = yaml.safe_load(SETTINGS[trainer]("org/model: x", "train.jsonl", "data"))
     assert (found["learning_rate"], found["output_dir"], found["seed"]) == (5e-5, "runs/train", 42)
     assert "org/model: x" in found.values()
     assert {found.get("num_train_epochs"), found.get("num_epochs")} == {3.0, None}
@@ -149,7 +159,7 @@ def test_settings_are_yaml_with_the_types_and_values_of_cotpress_train(trainer):
 
 @pytest.mark.parametrize(("n_rows", "steps"), [(1, 1), (81, 4), (1000, 38)])  # 1, 11 and 125 batches of 8, three times
 def test_llamafactory_warms_up_over_a_tenth_of_all_steps_the_last_smaller_batch_of_an_epoch_included(n_rows, steps):
-    assert f"\nwarmup_steps: {steps}\n" in settings("llamafactory", "m", "train.jsonl", "data", n_rows=n_rows)
+    assert f"\nwarmup_steps: {steps}\n" in llamafactory.settings("m", "train.jsonl", "data", n_rows=n_rows)
 
 
 # --- the libraries themselves, where they are installed --------------------------------------------------------------
@@ -168,10 +178,8 @@ def test_llamafactory_itself_makes_the_ids_and_masks_of_training(tmp_path, monke
         make_model(folder / "base", family)
         base = load(str(folder / "base"))
         write(folder / "train.jsonl", llamafactory_rows(EXAMPLES, base))
-        (folder / "dataset_info.json").write_text(json.dumps({"train": trainers.dataset_info("train.jsonl")}))
-        given = yaml.safe_load(
-            settings("llamafactory", str(folder / "base"), "train.jsonl", str(folder), n_rows=6, longest=200)
-        )
+        (folder / "dataset_info.json").write_text(json.dumps({"train": llamafactory.dataset_info("train.jsonl")}))
+        given = yaml.safe_load(llamafactory.settings(str(folder / "base"), "train.jsonl", str(folder), n_rows=6, longest=200))
         given |= {"use_cpu": True, "output_dir": str(folder / "out"), "overwrite_cache": True, "report_to": "none"}
         model_args, data_args, train_args, *_ = get_train_args(given)
         template = get_template_and_fix_tokenizer(base.tokenizer, data_args)

@@ -1,0 +1,44 @@
+"""Settings of other trainers as `cotpress train` has them: TokenSkip's."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cotpress import models
+from cotpress.training.options import TrainOptions
+
+UNNAMED = "CHANGE-ME"
+"""In the settings where no model was named."""
+
+OPTIONS = TrainOptions()
+
+
+def weights_of(model: models.Model | None) -> str:
+    """What a trainer calls the model to be taught."""
+    return getattr(model, "path", "") or UNNAMED
+
+
+def shared(data: str) -> dict[str, Any]:
+    """What all of them call alike; `data` is the name of the file of rows."""
+    return {"learning_rate": OPTIONS.lr, "output_dir": f"runs/{stem(data)}", "seed": OPTIONS.seed}
+
+
+def transformers_steps() -> dict[str, Any]:
+    """What those call alike that hand their settings to transformers."""
+    return {
+        "per_device_train_batch_size": OPTIONS.batch,
+        "num_train_epochs": OPTIONS.epochs,
+        "lr_scheduler_type": "cosine",
+    }
+
+
+def stem(data: str) -> str:
+    """The name of a file of rows without its endings."""
+    return Path(data).name.partition(".")[0]
+
+
+def as_yaml(command: str, values: dict[str, Any]) -> str:
+    """The settings, behind the command that starts the trainer with them."""
+    text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=10_000)
+    return f"# {command}\n{text}"

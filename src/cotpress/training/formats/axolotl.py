@@ -1,0 +1,82 @@
+"""Axolotl's rows of segments (type `input_output`): finished text, each piece with whether the loss counts it."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from cotpress.records import CompressedTrace, Record, TrainingExample
+from cotpress.training.formats import Drawing, Format, examples
+from cotpress.training.formats._settings import OPTIONS, as_yaml, shared, stem, weights_of
+from cotpress.training.formats._text import Finished, Rendering, alike, texts
+
+
+class Segment(Record, frozen=True, kw_only=True):
+    """A piece of an Axolotl row; the loss counts it or not."""
+
+    label: bool
+    text: str
+
+
+class AxolotlRow(Record, frozen=True, kw_only=True):
+    """A row of Axolotl's type `input_output`."""
+
+    segments: list[Segment]
+    id: str
+    ratio: float | None
+
+
+class Axolotl(Finished):
+    """Rows and settings."""
+
+    record = AxolotlRow
+
+    def rows(
+        self, cuts: Iterable[CompressedTrace], how: Drawing, dropped: Counter[str], noted: Counter[str]
+    ) -> Iterator[AxolotlRow]:
+        """One row per example that it would read as training does."""
+        return axolotl_rows(self.measured(examples(cuts, how, dropped, noted)), self.rendering, dropped)
+
+    def settings(self, data: Path, n_rows: int, longest: int) -> dict[str, bytes]:
+        """`NAME.axolotl.yaml`."""
+        text = settings(weights_of(self.model), data.name, str(data.parent), longest=longest)
+        return {f"{data.stem}.axolotl.yaml": text.encode()}
+
+
+def load(target: str = "") -> Format:
+    """Rows for the model to be taught."""
+    return Axolotl("axolotl", target)
+
+
+def axolotl_rows(
+    examples: Iterable[TrainingExample], model: Rendering, dropped: Counter[str] | None = None
+) -> Iterator[AxolotlRow]:
+    """Rows for Axolotl."""
+    for one in examples:
+        prompt, completion = texts(one, model)
+        if alike(one, model, [prompt, completion], dropped):
+            segments = [Segment(label=False, text=prompt), Segment(label=True, text=completion)]
+            yield AxolotlRow(segments=segments, id=one.problem.id, ratio=one.ratio)
+
+
+def settings(model: str, data: str, folder: str, *, longest: int = 0) -> str:
+    """YAML that trains `model` on the rows of `folder/data` as `cotpress train` would; `longest`: tokens of the longest."""
+    own: dict[str, Any] = {
+        "base_model": model,
+        "datasets": [{"path": f"{folder}/{data}", "ds_type": "json", "type": "input_output"}],
+        "train_on_inputs": False,
+        "sequence_len": longest,
+        "sample_packing": False,
+        "adapter": "lora",
+        "lora_r": OPTIONS.lora_rank,
+        "lora_alpha": OPTIONS.lora_alpha,
+        "lora_dropout": 0.0,
+        "lora_target_linear": True,
+        "micro_batch_size": OPTIONS.batch,
+        "gradient_accumulation_steps": 1,
+        "num_epochs": OPTIONS.epochs,
+        "lr_scheduler": "cosine",
+        "optimizer": "adamw_torch",
+        "warmup_ratio": OPTIONS.warmup,
+    }
+    return as_yaml(f"axolotl train {stem(data)}.axolotl.yaml", own | shared(data))

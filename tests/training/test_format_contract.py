@@ -1,0 +1,108 @@
+"""What every file in `training/formats/` offers: a format is tested by this the moment its file exists."""
+
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import pytest
+
+pytest.importorskip("trl")
+import yaml
+from build_fixtures import make_cuts, make_trace
+from train_fixtures import make_model
+
+from cotpress import models, plugins
+from cotpress.errors import CotpressError, UnknownName
+from cotpress.pipeline.build import Tokenizing
+from cotpress.records import CompressedTrace
+from cotpress.training import formats
+from cotpress.training.formats import Drawing, Format
+
+RATIOS = (0.9, 0.8, 0.7, 0.6, 0.5)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("format") / "base"
+    make_model(path, "chatml")
+    return str(path)
+
+
+@pytest.fixture(params=list(plugins.available("training/formats")))
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def chosen(name: str, folder: str) -> Format:
+    """Each file of the folder, for any model where it can be, else for a tiny one."""
+    try:
+        return formats.load(name)
+    except CotpressError:
+        with pytest.raises(CotpressError, match=f"--format {name} needs --target"):
+            formats.load(name)
+        return formats.load(name, folder)
+
+
+def cuts(n: int = 3) -> list[CompressedTrace]:
+    return [cut for trace in map(make_trace, range(n)) for cut in make_cuts(trace, RATIOS)]
+
+
+def test_rows_are_of_the_record_it_names_one_for_each_trace_and_the_same_ones_again(chosen: Format) -> None:
+    made = list(chosen.rows(cuts(), Drawing(), Counter(), Counter()))
+    assert len(made) == 3
+    assert all(type(row) is chosen.record for row in made)
+    assert made == list(chosen.rows(cuts(), Drawing(), Counter(), Counter()))
+
+
+def test_rows_survive_a_round_trip(chosen: Format) -> None:
+    for row in chosen.rows(cuts(), Drawing(), Counter(), Counter()):
+        assert msgspec.json.decode(msgspec.json.encode(row), type=chosen.record) == row
+
+
+def test_a_wrong_answer_is_left_out_and_counted(chosen: Format) -> None:
+    dropped: Counter[str] = Counter()
+    wrong = msgspec.structs.replace(make_trace(1).grade, answer="7", correct=False)
+    bad = [
+        msgspec.structs.replace(cut, trace=msgspec.structs.replace(cut.trace, grade=wrong))
+        if cut.trace.problem.id == "sum/1"
+        else cut
+        for cut in cuts()
+    ]
+    assert len(list(chosen.rows(bad, Drawing(), dropped, Counter()))) == 2
+    assert dropped == {"wrong answer": 1}
+
+
+def test_settings_are_files_beside_the_rows_and_readable_yaml_or_json(chosen: Format, tmp_path: Path) -> None:
+    for name, content in chosen.settings(tmp_path / "short.jsonl", 100, 321).items():
+        assert "/" not in name
+        assert isinstance(yaml.safe_load(content), dict)
+
+
+def test_a_format_that_is_written_for_one_model_says_which(chosen: Format, folder: str) -> None:
+    if chosen.model is not None:
+        assert chosen.model.identity == models.load(folder).identity
+        assert isinstance(chosen.model, Tokenizing)
+
+
+def test_an_unknown_option_is_refused_by_name(name: str) -> None:
+    with pytest.raises(UnknownName, match=f"option of format {name}"):
+        formats.load(name, bogus="1")
+
+
+def test_a_format_of_the_users_own_is_named_by_its_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "plain_format.py").write_text(
+        "from cotpress.records import Record\nfrom cotpress.training.formats import Format, examples\n\n\n"
+        "class Row(Record, frozen=True, kw_only=True):\n    text: str\n\n\n"
+        "class Plain(Format):\n    record = Row\n\n"
+        "    def rows(self, cuts, how, dropped, noted):\n"
+        "        for one in examples(cuts, how, dropped, noted):\n            yield Row(text=one.completion)\n\n\n"
+        "def load(target=''):\n    return Plain()\n"
+    )
+    (tmp_path / "own").mkdir()
+    (tmp_path / "plain_format.py").rename(tmp_path / "own" / "plain_format.py")
+    monkeypatch.syspath_prepend(tmp_path)
+    own = formats.load("own.plain_format")
+    assert [row.text for row in own.rows(cuts(1), Drawing(ratios=[0.5]), Counter(), Counter())] == [  # type: ignore[attr-defined]
+        "we add 0 and\n\nThe answer is 1."
+    ]
