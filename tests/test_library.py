@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from types import ModuleType
 
@@ -12,6 +13,7 @@ import pytest
 
 import cotpress
 from cotpress import cli
+from cotpress.training import formats
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -94,7 +96,7 @@ def test_the_plug_ins_of_the_page_on_extending_work_as_they_stand(workplace: Pat
     package = ModuleType("my_pkg")
     package.__path__ = []
     monkeypatch.setitem(sys.modules, "my_pkg", package)
-    pages = {"my_scorer": "class LongWords", "double": '"my_pkg.double"'}
+    pages = {"my_scorer": "class LongWords", "double": '"my_pkg.double"', "my_format": "class Plain"}
     for name, mark in pages.items():
         [code] = [code for code in snippets("extending.md") if mark in code]
         module = ModuleType(f"my_pkg.{name}")
@@ -106,13 +108,15 @@ def test_the_plug_ins_of_the_page_on_extending_work_as_they_stand(workplace: Pat
     said = ["Twice one is surely two", "three and three are six"]
     traces = [
         cotpress.Trace(
-            problem=problem, model="m", reasoning=text, conclusion="", n_tokens=5, n_conclusion_tokens=0, finished=True
+            problem=problem, model="m", reasoning=text, conclusion="So it is.", n_tokens=5, n_conclusion_tokens=4, finished=True
         )
         for problem, text in zip(problems, said, strict=False)
     ]
     scored = list(cotpress.score(traces, cotpress.load_scorer("my_pkg.my_scorer"), cotpress.load_model("tiny")))
     assert [cut.reasoning.split() for cut in cotpress.compress(scored, [1.0])] == [text.split() for text in said]
     assert max(scored[0].importance) == len(" surely")
+    rows = formats.load("my_pkg.my_format").rows(cotpress.compress(scored, [0.5]), formats.Drawing(), Counter(), Counter())
+    assert [row.text.split() for row in rows]  # type: ignore[attr-defined]
     cotpress.write(Path("graded.jsonl"), traces)
     [stage] = [code for code in snippets("extending.md") if "graded.jsonl" in code]
     exec(compile(stage, "docs/extending.md", "exec"), {})
