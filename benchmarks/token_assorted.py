@@ -18,7 +18,7 @@ from pathlib import Path
 from cotpress import storage
 from cotpress.latent.about import about
 from cotpress.records import EvalRow
-from cotpress.verbs.evaluate import rows_path
+from cotpress.verbs.common import rows_path
 
 ARMS = {
     "token-assorted": "",

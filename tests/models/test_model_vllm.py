@@ -8,7 +8,6 @@ from cotpress import models, tasks
 from cotpress.errors import CotpressError
 from cotpress.models import Request, Sampling
 from cotpress.plugins import PACKAGE
-from cotpress.verbs.evaluate import take
 
 pytest.importorskip("vllm")
 pytestmark = pytest.mark.serving
@@ -24,7 +23,7 @@ def model() -> Iterator[models.Model]:
 
 
 def asked(n: int, **fields: str) -> list[Request]:
-    problems = take(tasks.load("arithmetic"), "test", n)
+    problems = tasks.take(tasks.load("arithmetic"), "test", n)
     return [Request(key=one.id, messages=one.prompt(ratio), **fields) for one in problems for ratio in (1.0, 0.5)]
 
 

@@ -24,7 +24,6 @@ from cotpress import models, tasks
 from cotpress.models import Request, Sampling
 from cotpress.models.hf import HFModel
 from cotpress.records import Problem
-from cotpress.verbs.evaluate import take
 from cotpress.verbs.export import export
 
 pytestmark = pytest.mark.serving
@@ -68,7 +67,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def problems() -> list[Problem]:
-    return take(tasks.load("arithmetic"), "test", N)
+    return tasks.take(tasks.load("arithmetic"), "test", N)
 
 
 @pytest.fixture(scope="session", params=["vllm", "transformers"])

@@ -24,8 +24,12 @@ from cotpress.models.hf import load
 from cotpress.pipeline.build import IGNORED, pretokenized_rows
 from cotpress.records import TrainingExample
 from cotpress.training import sft as stage
+from cotpress.training.folder import last_checkpoint
 from cotpress.training.options import TrainOptions
 from cotpress.training.sft import CompletionTrainer, Progress, SortedSteps, make_trainer, train, trainable
+
+FIXTURES = [str(Path(__file__).parents[1] / room) for room in ("training", "pipeline")]
+"""Where a script in a process of its own finds what these tests share."""
 
 FAST = {"batch": 4, "warmup": 0.0, "save_every": 10_000}
 
@@ -223,7 +227,7 @@ def test_a_training_killed_after_its_last_checkpoint_only_saves(base, tmp_path, 
 def test_a_training_ended_by_sigkill_goes_on_from_its_checkpoint(base, tmp_path):
     script = f"""
 import os, signal, sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
+sys.path[:0] = {FIXTURES!r}
 from build_fixtures import make_examples
 from cotpress.models.hf import load
 from cotpress.training.options import TrainOptions
@@ -249,7 +253,7 @@ def test_two_launched_processes_train_the_same_weights_as_one(base, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(f"""
 import sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
+sys.path[:0] = {FIXTURES!r}
 from pathlib import Path
 from build_fixtures import make_examples
 from cotpress.models.hf import load
@@ -269,11 +273,11 @@ train(make_examples(8), load({base!r}), Path({str(tmp_path / "two")!r}), TrainOp
 
 def test_a_half_written_checkpoint_is_passed_over(tmp_path):
     for step, state in ((2, "{}"), (10, "{}"), (12, '{"epo'), (14, None)):
-        folder = tmp_path / "checkpoints" / f"checkpoint-{step}"
-        folder.mkdir(parents=True)
+        made = tmp_path / "checkpoints" / f"checkpoint-{step}"
+        made.mkdir(parents=True)
         if state is not None:
-            (folder / "trainer_state.json").write_text(state)
-    assert folder.last_checkpoint(tmp_path) == tmp_path / "checkpoints" / "checkpoint-10"
+            (made / "trainer_state.json").write_text(state)
+    assert last_checkpoint(tmp_path) == tmp_path / "checkpoints" / "checkpoint-10"
 
 
 def test_a_finished_training_is_not_done_again_and_other_options_are_refused(base, tmp_path):

@@ -13,7 +13,7 @@ from cotpress.models import Completion
 from cotpress.records import EvalRow, Problem, Trace
 from cotpress.tasks import Task
 from cotpress.tasks._sources import split_of
-from cotpress.verbs.evaluate import evaluate, take
+from cotpress.verbs.evaluate import evaluate
 
 
 class Short:
@@ -190,8 +190,8 @@ def test_a_file_alone_of_which_no_question_falls_to_the_split_is_answered_with_h
     questions.write_text('{"question": "What is 2 + 2?", "answer": 4}\n')
     empty = "train" if split_of("What is 2 + 2?") == "test" else "test"
     with pytest.raises(CotpressError, match=rf"q\.jsonl,split={empty} for the whole file\.$"):
-        take(tasks.load(f"jsonl:{questions}"), empty, None)
-    assert len(take(tasks.load(f"jsonl:{questions},split={empty}"), empty, None)) == 1
+        tasks.take(tasks.load(f"jsonl:{questions}"), empty, None)
+    assert len(tasks.take(tasks.load(f"jsonl:{questions},split={empty}"), empty, None)) == 1
 
 
 def test_several_values_follow_one_flag(run, tmp_path, monkeypatch, capsys):
