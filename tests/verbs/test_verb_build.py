@@ -158,10 +158,10 @@ def test_settings_for_trl_name_the_model_if_one_is_named(compressed, tmp_path, m
 
 
 def test_a_model_without_token_ids_is_no_target(compressed, tmp_path, monkeypatch):
-    monkeypatch.setattr(models, "load", lambda spec: SimpleNamespace(identity=spec))
-    with pytest.raises(CotpressError, match="model far has no tokenizer here"):
+    monkeypatch.setattr(models, "load", lambda spec: SimpleNamespace(name=spec, identity=spec))
+    with pytest.raises(CotpressError, match="--format pretokenized needs a model that gives its token ids, which far does not"):
         build(compressed, out=tmp_path / "ids.jsonl", format="pretokenized", target="far")
-    with pytest.raises(CotpressError, match="model far has no chat template here"):
+    with pytest.raises(CotpressError, match="--format axolotl needs a model that gives its chats as text, which far does not"):
         build(compressed, out=tmp_path / "text.jsonl", format="axolotl", target="far")
 
 
@@ -169,7 +169,7 @@ def test_a_model_without_token_ids_is_no_target(compressed, tmp_path, monkeypatc
     ("options", "message"),
     [
         ({"format": "pretokenized"}, "--format pretokenized needs --target"),
-        ({"format": "llamafactory"}, "--format llamafactory needs --target, the model whose chat template"),
+        ({"format": "llamafactory"}, "--format llamafactory needs --target, the model to be taught: its chats as text"),
         ({"format": "axolotl"}, "--format axolotl needs --target"),
         ({"target": "tiny"}, "--target is for --format, whose rows"),
         ({"family": "llama3"}, "--family is for --format released"),

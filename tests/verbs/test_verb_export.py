@@ -62,7 +62,7 @@ def test_a_named_evaluation_that_is_not_there_is_a_mistake(run, tmp_path):
 
 def test_a_model_without_weights_here_cannot_be_exported(tmp_path):
     (tmp_path / "answers.jsonl").write_text('{"text": "4"}\n')
-    with pytest.raises(CotpressError, match="has no weights to export here"):
+    with pytest.raises(CotpressError, match="export needs a model that gives its weights and tokenizer"):
         export(f"scripted:{tmp_path / 'answers.jsonl'}", out=tmp_path / "out")
 
 

@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -52,6 +53,6 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(there, monkeypatch, capsys, f
 
 
 def test_a_model_without_weights_at_hand_cannot_be_trained(there, monkeypatch, capsys):
-    monkeypatch.setattr(models, "load", lambda spec: object())
+    monkeypatch.setattr(models, "load", lambda spec: SimpleNamespace(name=spec))
     assert cotpress(monkeypatch, "train train.jsonl --model far --out runs/x") == 2
-    assert "model far answers, but has no weights to train here" in capsys.readouterr().err
+    assert "train needs a model that gives its weights and tokenizer, which far does not" in capsys.readouterr().err

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from cotpress.lm import logprobs
-from cotpress.lm.causal import CausalLM
+from cotpress.lm.capabilities import CausalLM
 from cotpress.lm.logprobs import Span
 from cotpress.records import Trace
 

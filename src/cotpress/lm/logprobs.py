@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from cotpress.errors import CotpressError
-from cotpress.lm.causal import CausalLM
+from cotpress.lm.capabilities import CausalLM
 from cotpress.lm.prefixes import Row, Runner, batches
 
 ROWS = 512

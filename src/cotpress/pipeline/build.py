@@ -12,9 +12,10 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple
 
 from cotpress.errors import CotpressError
+from cotpress.lm.capabilities import Tokenizing
 from cotpress.records import CompressedTrace, Message, Record, Trace, TrainingExample, check_ratio
 
 IGNORED = -100
@@ -48,24 +49,6 @@ class Tokens(NamedTuple):
     ids: list[int]
     labels: list[int]
     """The same ids, and `IGNORED` on the prompt."""
-
-
-@runtime_checkable
-class Tokenizing(Protocol):
-    """What of a model is needed to make token ids; `cotpress.models.hf.HFModel` has it."""
-
-    @property
-    def end_id(self) -> int:
-        """The token that ends the assistant's turn."""
-        ...
-
-    def prompt_ids(self, messages: Sequence[Message]) -> list[int]:
-        """The chat up to where the assistant goes on: also what is served."""
-        ...
-
-    def text_ids(self, text: str) -> list[int]:
-        """A piece of the assistant's turn."""
-        ...
 
 
 def build(

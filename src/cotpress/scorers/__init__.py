@@ -19,7 +19,7 @@ from typing import NamedTuple, Protocol, cast
 
 from cotpress import models, plugins, segments
 from cotpress.errors import CotpressError
-from cotpress.lm.causal import CausalLM, causal
+from cotpress.lm.capabilities import CausalLM, able
 from cotpress.models import Model
 from cotpress.records import Percentile, ScoredTrace, Trace
 from cotpress.segments import Protect, Unit
@@ -147,4 +147,4 @@ def load_reference(spec: str, scorer: str) -> CausalLM:
     """The model that `spec` names, if it gives probabilities; `CotpressError` names the `scorer` that needs it."""
     if not spec:
         raise CotpressError(f"scorer {scorer} needs a model: write {scorer}:smollm2, or {scorer}:FOLDER.")
-    return causal(models.load(spec), f"scorer {scorer}")
+    return able(models.load(spec), CausalLM, f"scorer {scorer}")

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from cotpress.errors import CotpressError
 from cotpress.lm import logprobs
-from cotpress.lm.causal import CausalLM
+from cotpress.lm.capabilities import CausalLM
 from cotpress.lm.logprobs import Span
 from cotpress.plugins import Spec
 from cotpress.records import Message, Percentile, Trace, check_ratio

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from cotpress.lm import logprobs
-from cotpress.lm.causal import CausalLM
+from cotpress.lm.capabilities import CausalLM
 from cotpress.lm.logprobs import Span
 from cotpress.plugins import Spec
 from cotpress.records import Trace

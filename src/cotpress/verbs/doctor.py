@@ -15,6 +15,7 @@ from cotpress.doctor.findings import Finding, problem
 from cotpress.doctor.model import examine_model
 from cotpress.doctor.server import Answer, examine_server
 from cotpress.errors import CotpressError
+from cotpress.lm.capabilities import able
 from cotpress.training.folder import trained
 
 if TYPE_CHECKING:
@@ -106,9 +107,7 @@ def _hf(spec: str) -> "HFModel":
     plugins.require("transformers", "cotpress doctor")
     from cotpress.models.hf import HFModel
 
-    loaded = models.load(spec)
-    if not isinstance(loaded, HFModel):
-        raise CotpressError(f"model {spec} has no tokenizer and template here: name a folder or hub id, as hf:…")
+    loaded = able(models.load(spec), HFModel, "doctor")
     return loaded
 
 

@@ -7,7 +7,7 @@ import msgspec
 from cyclopts import Parameter
 
 from cotpress import models, plugins, storage
-from cotpress.errors import CotpressError
+from cotpress.lm.capabilities import able
 from cotpress.pipeline import instruction
 from cotpress.records import EvalRow
 from cotpress.serving import chat_template
@@ -52,9 +52,7 @@ def export(
     if (Path(model) / "model").is_dir():  # of `cotpress run`
         spec = str(Path(model) / "model")
         found = evaluated or Path(model) / "eval.jsonl"
-    loaded = models.load(spec)
-    if not isinstance(loaded, HFModel):
-        raise CotpressError(f"model {model} answers, but has no weights to export here: name a folder or hub id, as hf:…")
+    loaded = able(models.load(spec), HFModel, "export")
     rows = list(storage.read(rows_path(found), EvalRow)) if found and (evaluated or rows_path(found).is_file()) else []
     about = trained(Path(loaded.path))
     done = stage.export(loaded, out, efforts=efforts, trained=about, rows=rows, say=say)

@@ -8,6 +8,7 @@ from cotpress import models, plugins, storage
 from cotpress.errors import CotpressError
 from cotpress.latent import mix as stage
 from cotpress.latent.about import ABOUT, WEIGHTS, about
+from cotpress.lm.capabilities import able
 from cotpress.records import CompressedTrace, Trace
 from cotpress.verbs.common import make, say
 
@@ -60,9 +61,7 @@ def mix(
 
     known = about(vqvae)
     cure = "name the model yourself, with --target"
-    model = models.load(target) if target else models.load_recorded(known.target, vqvae / ABOUT, cure)
-    if not isinstance(model, HFModel):
-        raise CotpressError(f"model {target} has no tokenizer here: name a local folder or hub id, such as hf:{target}.")
+    model = able(models.load(target) if target else models.load_recorded(known.target, vqvae / ABOUT, cure), HFModel, "mix")
     coder = folder.load(vqvae, model)
     total = storage.count(graded, Trace)
     if longest is None:

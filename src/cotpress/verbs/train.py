@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from cotpress import models, plugins, storage
-from cotpress.errors import CotpressError
+from cotpress.lm.capabilities import able
 from cotpress.records import TrainingExample
 from cotpress.training.options import TrainOptions, check_trackers
 from cotpress.verbs.common import say
@@ -42,9 +42,7 @@ def train(
     from cotpress.training import sft as stage
 
     check_trackers(options)
-    taught = models.load(model)
-    if not isinstance(taught, HFModel):
-        raise CotpressError(f"model {model} answers, but has no weights to train here: name a folder or hub id, as hf:…")
+    taught = able(models.load(model), HFModel, "train")
     done = stage.train(storage.read(examples, TrainingExample), taught, out, options, say=say)
     if int(os.environ.get("RANK", "0")):
         return

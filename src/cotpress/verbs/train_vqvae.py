@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from cotpress import models, plugins, storage
-from cotpress.errors import CotpressError
 from cotpress.latent import options as given
+from cotpress.lm.capabilities import able
 from cotpress.records import Trace
 from cotpress.verbs.common import say
 
@@ -63,9 +63,7 @@ def train_vqvae(
 
     shape = given.Shape(chunk=chunk, rate=rate, codebook=codebook, width=given.WIDTHS[preset], length=length)
     how = given.FitOptions(steps=steps or given.STEPS[preset], lr=lr or given.RATES[preset], batch=batch, seed=seed)
-    model = models.load(target)
-    if not isinstance(model, HFModel):
-        raise CotpressError(f"model {target} has no tokenizer here: name a local folder or hub id, such as hf:{target}.")
+    model = able(models.load(target), HFModel, "train-vqvae")
     content = storage.hash_file(graded)
     traces = storage.read(graded, Trace)
     stage.train_vqvae(traces, model, out, shape, how, content=content, say=lambda line: say(f"train-vqvae: {line}"))

@@ -43,11 +43,11 @@ def verify(compressed: Path, /, *, reference: str, out: Path, json: bool = False
     """
     for package in ("torch", "transformers"):
         plugins.require(package, "cotpress verify")
-    from cotpress.lm.causal import causal
+    from cotpress.lm.capabilities import CausalLM, able
     from cotpress.lm.conclusions import conclusions  # torch takes seconds to load: not for --help
     from cotpress.lm.latent_grammar import latent_ids
 
-    judge = causal(models.load(reference), "verify")
+    judge = able(models.load(reference), CausalLM, "verify")
     if latent_ids(judge.tokenizer) is None and any(cut.n_latent for cut in storage.read(compressed, CompressedTrace)):
         raise CotpressError(
             f"{compressed} holds latent tokens, which {judge.name} does not know and would read as text: "

@@ -27,6 +27,7 @@ import msgspec
 
 from cotpress import models, plugins
 from cotpress.errors import CotpressError
+from cotpress.lm.capabilities import WHAT, T, able
 from cotpress.pipeline.build import Draw, build
 from cotpress.records import CompressedTrace, TrainingExample
 
@@ -80,8 +81,9 @@ def refuse_target(name: str, target: str) -> None:
         raise CotpressError(f"--target is for formats that are written for one model: --format {name} fits any.")
 
 
-def wanted(name: str, target: str, why: str) -> models.Model:
-    """The model to be taught, loaded; `CotpressError` says why the format needs one."""
+def wanted(name: str, target: str, kind: type[T]) -> tuple[models.Model, T]:
+    """The model to be taught, loaded; `CotpressError` where none is named, or one that cannot do what the format needs."""
     if not target:
-        raise CotpressError(f"--format {name} needs --target, the model {why}.")
-    return models.load(target)
+        raise CotpressError(f"--format {name} needs --target, the model to be taught: {WHAT[kind]} are written.")
+    model = models.load(target)
+    return model, able(model, kind, f"--format {name}")

@@ -6,46 +6,20 @@ assistant's turn with its end. A row whose text would not become the ids of trai
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol, runtime_checkable
 
-from cotpress.errors import CotpressError
-from cotpress.pipeline.build import Tokenizing, tokenize_example, unopened
-from cotpress.records import Message, TrainingExample
+from cotpress.lm.capabilities import Rendering
+from cotpress.pipeline.build import tokenize_example, unopened
+from cotpress.records import TrainingExample
 from cotpress.training.formats import Format, wanted
 
 UNLIKE = "text that the trainer would not read as the tokens of training"
-
-
-@runtime_checkable
-class Rendering(Tokenizing, Protocol):
-    """A model whose chats can be had as text; `cotpress.models.hf.HFModel` is one."""
-
-    @property
-    def end_text(self) -> str:
-        """The token that ends the assistant's turn, as text."""
-        ...
-
-    @property
-    def bos_text(self) -> str:
-        """The token that the tokenizer calls the beginning of a text; empty if there is none."""
-        ...
-
-    def prompt_text(self, messages: Sequence[Message]) -> str:
-        """The chat up to where the assistant goes on."""
-        ...
 
 
 class Finished(Format):
     """A format of finished text, which counts the tokens of its longest row."""
 
     def __init__(self, name: str, target: str) -> None:
-        model = wanted(name, target, "whose chat template writes the text")
-        if not isinstance(model, Rendering):
-            raise CotpressError(
-                f"model {target} has no chat template here: name a local folder or hub id, such as hf:{target}."
-            )
-        self.model = model
-        self.rendering: Rendering = model
+        self.model, self.rendering = wanted(name, target, Rendering)
 
     def measured(self, examples: Iterable[TrainingExample]) -> Iterator[TrainingExample]:
         """Pass the examples on and note the longest."""

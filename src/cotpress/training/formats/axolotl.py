@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from cotpress.lm.capabilities import Rendering
 from cotpress.records import CompressedTrace, Record, TrainingExample
 from cotpress.training.formats import Drawing, Format, examples
 from cotpress.training.formats._settings import OPTIONS, as_yaml, shared, stem, weights_of
-from cotpress.training.formats._text import Finished, Rendering, alike, texts
+from cotpress.training.formats._text import Finished, alike, texts
 
 
 class Segment(Record, frozen=True, kw_only=True):

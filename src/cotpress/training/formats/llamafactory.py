@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 
 from cotpress.errors import CotpressError
+from cotpress.lm.capabilities import Rendering
 from cotpress.records import CompressedTrace, Record, TrainingExample
 from cotpress.training.formats import Drawing, Format, examples
 from cotpress.training.formats._settings import OPTIONS, as_yaml, shared, stem, transformers_steps, weights_of
-from cotpress.training.formats._text import Finished, Rendering, alike, texts
+from cotpress.training.formats._text import Finished, alike, texts
 
 
 class LlamaFactoryRow(Record, frozen=True, kw_only=True):

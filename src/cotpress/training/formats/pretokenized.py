@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from cotpress.errors import CotpressError
-from cotpress.pipeline.build import PretokenizedRow, Tokenizing, pretokenized_rows
+from cotpress.lm.capabilities import Tokenizing
+from cotpress.pipeline.build import PretokenizedRow, pretokenized_rows
 from cotpress.records import CompressedTrace
 from cotpress.training.formats import Drawing, Format, examples, wanted
 
@@ -15,11 +15,7 @@ class Pretokenized(Format):
     record = PretokenizedRow
 
     def __init__(self, target: str) -> None:
-        model = wanted("pretokenized", target, "whose token ids are written")
-        if not isinstance(model, Tokenizing):
-            raise CotpressError(f"model {target} has no tokenizer here: name a local folder or hub id, such as hf:{target}.")
-        self.model = model
-        self.tokenizing: Tokenizing = model
+        self.model, self.tokenizing = wanted("pretokenized", target, Tokenizing)
 
     def rows(
         self, cuts: Iterable[CompressedTrace], how: Drawing, dropped: Counter[str], noted: Counter[str]
