@@ -22,6 +22,7 @@ from transformers.utils import cached_file, logging
 
 from cotpress import models, plugins
 from cotpress.errors import CotpressError
+from cotpress.lm.checkpoint import FINISHED
 from cotpress.lm.decoding import decode
 from cotpress.lm.latent_grammar import LatentIds, grammar, latent_ids
 from cotpress.models import Completion, Request, Sampling
@@ -333,7 +334,7 @@ def _base_of(folder: Path) -> str:
 
     `CotpressError` where that is not a model which a file may name.
     """
-    ours = folder / "cotpress.json"
+    ours = folder / FINISHED
     about = ours if ours.is_file() else folder / "adapter_config.json"
     try:
         found = json.loads(about.read_bytes())

@@ -15,10 +15,10 @@ import msgspec
 
 from cotpress import __version__, storage
 from cotpress.errors import CotpressError
+from cotpress.lm.checkpoint import FINISHED
 from cotpress.records import EvalRow, Message, Record, ratio_tag
 from cotpress.serving import chat_template
 from cotpress.serving.model_card import model_card
-from cotpress.training.folder import FINISHED
 from cotpress.training.options import TrainSummary
 
 if TYPE_CHECKING:

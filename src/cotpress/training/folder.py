@@ -14,9 +14,9 @@ import msgspec
 
 from cotpress import storage
 from cotpress.errors import CotpressError
+from cotpress.lm.checkpoint import FINISHED, read
 from cotpress.training.options import TrainSummary
 
-FINISHED = "cotpress.json"
 CHECKPOINTS = "checkpoints"
 BEGUN = f"{CHECKPOINTS}/{FINISHED}"
 
@@ -28,7 +28,7 @@ def finished(out: Path, mark: str) -> TrainSummary | None:
     """What a finished run with this fingerprint wrote; None if there is none."""
     if not (out / FINISHED).is_file() or _mark(out / FINISHED) != mark:
         return None
-    return msgspec.json.decode((out / FINISHED).read_bytes(), type=TrainSummary)
+    return trained(out)
 
 
 @contextmanager
@@ -81,10 +81,4 @@ def _mark(path: Path) -> str:
 
 def trained(folder: Path) -> TrainSummary | None:
     """What `cotpress train` wrote about the model in this folder; None if it did not."""
-    path = folder / FINISHED
-    if not path.is_file():
-        return None
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=TrainSummary)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CotpressError(f"{path} does not describe a trained model ({error}): train it again.") from error
+    return read(folder, TrainSummary)

@@ -12,45 +12,21 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cotpress import __version__, models, plugins, storage, tasks
+from cotpress import __version__, models, storage, tasks
 from cotpress.errors import CotpressError
 from cotpress.evaluation import evaluate as stage
 from cotpress.evaluation.baselines import USUAL, Rules
 from cotpress.grading import Check
+from cotpress.lm.checkpoint import FINISHED, Checkpoint, folder_of, read
 from cotpress.methods import ORIGINAL
 from cotpress.models import Sampling
 from cotpress.pipeline import instruction
 from cotpress.pipeline.grade import grade
-from cotpress.records import EvalRow, Problem, Record, Trace
+from cotpress.records import EvalRow, Problem, Trace
 from cotpress.segments import Protect, Unit
 from cotpress.verbs.common import PLAIN_WIDTH, progress, rows_path, say
 
 Many = Parameter(consume_multiple=True)
-
-
-class Checkpoint(Record, frozen=True, kw_only=True):
-    """What `cotpress.json` in a trained model's folder says that matters here."""
-
-    base: str
-    """Spec of the untouched model."""
-    method: str
-    scorer: str = ""
-    ratios: tuple[float, ...] = ()
-    """Those it was trained on; empty: the method knows no ratios."""
-    instructions: tuple[str, ...] | None = None
-    """What stood before the questions in training; None: not recorded."""
-    codebook: int = 0
-    """Latent tokens in its vocabulary."""
-    unit: str = ""
-    protect: str = ""
-
-    @property
-    def rules(self) -> Rules:
-        """By which rules its examples were cut; those of `cotpress score` where it does not say, or says several."""
-        return Rules(
-            cast(Unit, self.unit) if self.unit in get_args(Unit) else USUAL.unit,
-            cast(Protect, self.protect) if self.protect in get_args(Protect) else USUAL.protect,
-        )
 
 
 def evaluate(
@@ -115,13 +91,13 @@ def evaluate(
         raise CotpressError("choose --max-tokens of at least 1 and --temperature of at least 0.")
     asked = tasks.load(task)
     problems = tasks.take(asked, split, limit)
-    trained = checkpoint(model)
+    folder = folder_of(model)
+    trained = read(folder, Checkpoint) if folder else None
     if trained and instruction_mismatch == "refuse":
         instruction.refuse_others(problems, trained.instructions, model, task)
-    file = description(model)
-    if trained and file and not original:
+    if trained and folder and not original:
         cure = "name the model to compare with yourself, as --original MODEL or --original none"
-        models.check_recorded(trained.base, file, cure)
+        models.check_recorded(trained.base, folder / FINISHED, cure)
     judged = models.load(model)
     named = original or (trained.base if trained else model)
     untouched = None if named == "none" else judged if named == model else models.load(named)
@@ -137,7 +113,7 @@ def evaluate(
         original=untouched,
         baselines=baseline or [],
         sampling=Sampling(max_tokens=max_tokens, temperature=temperature, seed=seed, legal_latents=legal_latents),
-        rules=trained.rules if trained else USUAL,
+        rules=rules_of(trained) if trained else USUAL,
         marker=asked.marker,
         forced=forced,
         corrupt=codebook if corrupt_codes else 0,
@@ -177,21 +153,12 @@ def evaluate(
         console.print(table(found, f"{task} {split}, {model}"))
 
 
-def checkpoint(model: str) -> Checkpoint | None:
-    """What `cotpress.json` says in the folder, or the adapter's folder, that a model spec names; None without one."""
-    path = description(model)
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Checkpoint) if path else None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CotpressError(f"{path} does not describe a trained model ({error}): train it again.") from error
-
-
-def description(model: str) -> Path | None:
-    """The `cotpress.json` of the adapter's folder, or of the folder, that a model spec names; None without one."""
-    spec = plugins.parse_spec(model)
-    folders = (spec.options.get("adapter"), spec.target, spec.name)
-    paths = (Path(folder, "cotpress.json") for folder in folders if folder)
-    return next((path for path in paths if path.is_file()), None)
+def rules_of(trained: Checkpoint) -> Rules:
+    """By which rules its examples were cut; those of `cotpress score` where it does not say, or says several."""
+    return Rules(
+        cast(Unit, trained.unit) if trained.unit in get_args(Unit) else USUAL.unit,
+        cast(Protect, trained.protect) if trained.protect in get_args(Protect) else USUAL.protect,
+    )
 
 
 def table(rows: Sequence[EvalRow], title: str) -> Table:
