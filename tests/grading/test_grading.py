@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from cotpress.errors import UnknownName
 from cotpress.grading import GRADERS, boxed, found_answer, grader, number, quickly
 
-DATA = Path(__file__).parents[2] / "shared" / "data"
+DATA = Path(__file__).parents[3] / "shared" / "data"
 needs_algebra = pytest.mark.skipif(find_spec("math_verify") is None, reason="math-verify is not installed")
 
 MEASURED = [  # the table of the TokenSkip specification, section 8

@@ -24,10 +24,13 @@ from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
+from itertools import pairwise
 from types import ModuleType
 from typing import Literal, NamedTuple
 
 from cotpress.errors import UnknownName
+from cotpress.grading._rewrite import as_interval, both_signs, rewritten, without_unit
+from cotpress.grading._unequal import are_words, is_apart, is_exactly, is_other_kind
 from cotpress.plugins import require
 from cotpress.records import Grade, Problem
 
@@ -67,7 +70,7 @@ def math(text: str, answer: str) -> Grade:
 
 def choice(text: str, answer: str) -> Grade:
     """The letter of an option: `(A)`, `A.`, `option a`, `\\text{(A)}`, `A: five` are one answer."""
-    said, wanted = _letter(text), _option(answer)
+    said, wanted = _letter(text), _several(answer) or _option(answer)
     if not wanted:
         return undecided(answer, "error")
     return decided(said, said == wanted) if said else NO_ANSWER
@@ -109,12 +112,20 @@ def _shown(said: str) -> str:
 _BRACES = re.compile(r"(?P<box>\\(?:boxed|fbox)\s*\{)|\\.|(?P<open>\{)|(?P<close>\})", re.DOTALL)
 _BARE_BOX = re.compile(r"\\boxed\s+([^\s${}\\]+)")
 _ANSWER_IS = re.compile(
-    r"####|(?<!\bto )\banswers?\b(?:[^.,;\n:=]{0,60}?(?:\b(?:is|are|(?:would|must|should|will) be)\b|[:=])|(?=\*\*\s*:))"
-    r"(?:\s*\*\*)?\s*:?|答案(?:是|为|[:：])+",
+    r"####|"
+    r"(?<!\bto )(?<!\bthis )(?<!\bif the )(?<!\bif my )(?<!\bif this )(?<!\bhope the )(?<!\bhope my )"
+    r"\banswers?\b(?:[^.,;\n:=]{0,60}?(?:\b(?:is|are|(?:would|must|should|will) be)\b|[:=])|(?=\*\*\s*:))"
+    r"(?:\s*\*\*)?\s*:?|(?:答案|故选|应选|选择)(?:是|为|[:：])*(?<![案选择])|故选",
     re.IGNORECASE,
 )
 _DISPLAY = re.compile(r"\s*(?:\$\$|\\\[)\s*(.+?)\s*(?:\$\$|\\\])", re.DOTALL)
 _STOP = re.compile(r"[.!?]+(?=\s|$)|[。！？]")
+_ABBREVIATED = re.compile(r"\b(?:St|Dr|Mr|Mrs|Ms|Prof|Mt|Ft|Jr|Sr|vs|No)$")
+_INITIAL = re.compile(r"\b[A-Z]$")
+_NAME = re.compile(r"\s[A-Z](?:\.|[a-z]+\s*[.,]?\s*$)")
+_CONDITION = re.compile(r"\b(?:if|when|whenever|for|where|with|from|provided|given|at|unless)\b", re.IGNORECASE)
+_JOINED = re.compile(r"[\s,;]*(?:\band\b|\bor\b)?[\s,;]*", re.IGNORECASE)
+_TWO_NUMBERS = re.compile(r"(?:either\s+)?(-?\d[\d.,]*)\s*(?:,?\s*\b(?:or|and)\b\s*)(-?\d[\d.,]*)", re.IGNORECASE)
 _REASON = re.compile(r"[,;]\s+(?=[A-Za-z])|\s+(?:because|since|so|which|as)\b")
 _DECIMAL = r"(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+)"
 _NUMBERS = re.compile(rf"(?:(?<![\w)}}\]])(?<![\d)}}\]]\s)[-−]\s?)?(?:\\?[$€£¥]\s?)?{_DECIMAL}(?:/{_DECIMAL}|(?:\s?\\?%))?")
@@ -161,10 +172,20 @@ def _sentence(text: str) -> str | None:
         if display := _DISPLAY.match(rest):
             return display[1]
         line = rest.lstrip(" \t*:\n").partition("\n")[0]
-        sentence = _STOP.split(line, maxsplit=1)[0].strip(" \t*_:.")
+        sentence = _first_sentence(line).strip(" \t*_:.")
         if sentence:
             return sentence
     return None
+
+
+def _first_sentence(line: str) -> str:
+    """The line up to its first full stop that ends a sentence: not that of `St.`, `Dr.`, or an initial before a name."""
+    for stop in _STOP.finditer(line):
+        before, after = line[: stop.start()], line[stop.end() :]
+        if _ABBREVIATED.search(before) or (_INITIAL.search(before) and _NAME.match(after)):
+            continue
+        return before
+    return line
 
 
 def _numeric_sentence(text: str) -> str | None:
@@ -174,15 +195,30 @@ def _numeric_sentence(text: str) -> str | None:
         return sentence
     cut = _REASON.split(sentence, maxsplit=1)[0]
     sentence = cut if _NUMBERS.search(cut) or not _NUMBERS.search(sentence) else sentence
-    formulas = [next(filter(None, match.groups())) for match in _MATHS.finditer(sentence)]
-    if formulas:
-        return str(formulas[-1]).strip()
+    if formulas := list(_MATHS.finditer(sentence)):
+        return _meant(sentence, formulas)
+    if two := _TWO_NUMBERS.fullmatch(sentence.strip()):
+        return f"{two[1]}, {two[2]}"
     result = sentence.rpartition("=")[2].strip()
     if number(result):
         return result
     first = re.match(r"([A-Za-z]{2,})[,:]?\s", sentence)
     wordy = first and first[1].lower() not in _NO_UNITS
     return (_last_number(sentence) if wordy else None) or sentence
+
+
+def _meant(sentence: str, formulas: list[re.Match[str]]) -> str:
+    """The formula that is the answer: the last one, but not one behind a condition; several joined by "and" are a list."""
+    texts = [str(next(filter(None, match.groups()))).strip() for match in formulas]
+    between = [sentence[one.end() : other.start()] for one, other in pairwise(formulas)]
+    for n, words in enumerate(between):
+        if _CONDITION.search(words):
+            texts, between = texts[: n + 1], between[:n]
+            break
+    if between and all(_JOINED.fullmatch(words) for words in between):
+        bare = [re.sub(r"^[a-zA-Z]\s*=\s*(?=[^=]+$)", "", text) for text in texts]
+        return ", ".join(bare)
+    return texts[-1]
 
 
 def _last_number(text: str) -> str | None:
@@ -232,26 +268,33 @@ def _plain(text: str) -> str:
     plain = plain.translate(_SPELLINGS)
     for pattern, spelling in _CLEANUPS:
         plain = pattern.sub(spelling, plain)
-    return plain.strip().removesuffix(".").removeprefix(r"\approx ").strip()
+    return rewritten(plain.strip().removesuffix(".").removeprefix(r"\approx ").strip())
 
 
 # --- options ---------------------------------------------------------------------------------------------------------------
 
 _OPTION = re.compile(r"(?i:(?:option|choice|answer)\s+)?(?:\(([A-Za-z])\)|([A-Za-z])(?=$|[.:)]))")
+_SEVERAL = re.compile(r"[*\s(]*\(?([A-Z])\)?[*\s)]*(?:(?:,|;|/|\bor\b|\band\b|&)\s*(?:and|or)?[\s(]*([A-Z])\b\)?\s*)+")
 _OPTION_IN_TEXT = re.compile(
-    r"\(([A-Za-z])\)|\b[Oo]ption\s+\(?([A-Za-z])\b|\b(?:[Oo]ption|[Cc]hoice)\s+is\s+[*(]*([A-Z])\b"
+    r"(?<![A-Za-z])\(([A-Za-z])\)|\b[Oo]ption\s+\(?([A-Za-z])\b|\b(?:[Oo]ption|[Cc]hoice)(?:\s+is\s+|\s*:\s*)[*(]*([A-Z])\b"
     r"|\b([A-Z])\b\W{0,3}\s+is\s+(?:the\s+)?(?:correct|right)\b"
 )
 
 
 def _letter(text: str) -> str | None:
-    """The option a text decides for, as a capital letter."""
+    """The option a text decides for, as a capital letter; of several all, in the order of the alphabet: `AC`."""
     text = _in_answer_tags(text)
     for place in (boxed(text), _sentence(text), _last_line(text)):
-        if place and (letter := _option(place)):
+        if place and (letter := _several(place) or _option(place) or _option(_REASON.split(place, maxsplit=1)[0])):
             return letter
     named = ["".join(groups) for groups in _OPTION_IN_TEXT.findall(text)]
     return named[-1].upper() if named else None
+
+
+def _several(text: str) -> str | None:
+    """`(A), (B)` and `A or C` -> `AB`, `AC`; None where fewer than two options are all that the text says."""
+    plain = re.sub(r"\\(?:text|textbf|mathbf|mathrm)\{([^{}]*)\}", r"\1", text[:MAX_ANSWER]).strip(" $.*")
+    return "".join(sorted(set(re.findall(r"\b([A-Z])\b", plain)))) if _SEVERAL.fullmatch(plain) else None
 
 
 def _option(text: str) -> str | None:
@@ -367,6 +410,9 @@ def same_number(reference: Number, said: Number) -> bool:
 
 # --- formulas ----------------------------------------------------------------------------------------------------------------
 
+_WITH_OPTION = re.compile(r"(?:\\text(?:bf)?\{\s*\(([A-Z])\)\s*\}|\(([A-Z])\)(?=\s*\S)|([A-J])$)")
+"""A reference answer that is an option, alone or with what it says."""
+
 _BASE = re.compile(r"([0-9A-Za-z]+)_(?:\{\s*(?:\\text\{)?\s*(\w+)\s*\}?\s*\}|(\d))")
 
 
@@ -378,9 +424,17 @@ def _math_quickly(text: str, answer: str) -> Grade | str:
     if len(said) > MAX_ANSWER:
         return undecided(said, "error")
     ours, theirs = _plain(answer), _plain(said)
+    if is_apart(ours, theirs) and not (number(answer) and number(said)):
+        return decided(said, False)
     if ours.replace(" ", "") == theirs.replace(" ", ""):
         return decided(said, True)
+    if (wanted := _WITH_OPTION.match(ours)) and (letter := _option(said)):
+        return decided(said, letter == (wanted[1] or wanted[2] or wanted[3]))
+    if are_words(ours, theirs) or is_other_kind(ours, theirs):
+        return decided(said, ours.casefold() == theirs.casefold())
     if (reference := number(answer)) and (value := number(said)):
+        return decided(said, same_number(reference, value))
+    if reference and (value := number(without_unit(theirs))):
         return decided(said, same_number(reference, value))
     if (base := _BASE.fullmatch(ours)) or _BASE.fullmatch(theirs):
         other = _BASE.fullmatch(theirs)
@@ -404,13 +458,31 @@ def _bare_words(text: str) -> str | None:
 def by_algebra(said: str, answer: str) -> Grade:
     """math-verify's verdict on one formula; `error` where it cannot read one of the two or fails on them. May take long."""
     reference, ours = _parsed(answer), _parsed(said)
+    wanted, plain = _plain(answer), _plain(said)
+    if two := both_signs(wanted) or both_signs(plain):
+        other = plain if both_signs(wanted) else wanted
+        reference, ours = _parsed(two), _parsed(both_signs(other) or rf"\{{{other}\}}")
+    elif wanted[:1] in ("(", "[") and (interval := as_interval(plain)):
+        ours = _parsed(interval)
+    elif plain[:1] in ("(", "[") and (interval := as_interval(wanted)):
+        reference = _parsed(interval)
+    elif without_unit(plain) != plain and without_unit(wanted) == wanted:
+        ours = _parsed(without_unit(plain))
     if not reference or not ours:
         return undecided(said, "error")
     try:
         equal = _math_verify().verify(reference, ours, timeout_seconds=None, raise_on_error=True)
     except _ALGEBRA_FAILS:
         return undecided(said, "error")
-    return decided(said, bool(equal))
+    return decided(said, bool(equal) and _is_exactly(reference, ours))
+
+
+def _is_exactly(reference: list[object], ours: list[object]) -> bool:
+    """See `is_exactly`; what cannot be subtracted is left to math-verify's verdict."""
+    try:
+        return is_exactly(reference[0], ours[0])
+    except _ALGEBRA_FAILS:
+        return True
 
 
 _ALGEBRA_FAILS = (
