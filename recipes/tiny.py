@@ -1,10 +1,10 @@
-"""Make a small model from nothing: a tokenizer and a Llama of 3 layers, trained on a task's own worked reasoning.
+"""Make a small model from nothing: a tokenizer and a small Llama, trained on a task's own worked reasoning.
 
     bash recipes/tiny.sh                      the bundled model `tiny`, on `arithmetic`
     python recipes/tiny.py --task prosqa,nodes=12,hops=4 --numbers 0 --out runs/scratch
 
-Byte-level BPE with a word or a whole number per token, so that any text can be written; 3 layers of width 128, weights
-stored in half precision. Loss on the completion only, as everywhere in cotpress.
+Byte-level BPE with a word or a whole number per token, so that any text can be written; width 128, weights
+stored in half precision. Loss on the completion only, as everywhere in cotpress. Run again after an interruption, it goes on.
 """
 
 import argparse
@@ -32,6 +32,8 @@ CHAT = (
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 
+POOL = 40
+"""Batches drawn at once, to be sorted by length; between two pools the training can be taken up again."""
 
 OTHER_WORDS = (
     (r"Let us go through this step by step\. At the start, ", ("At the start, ", "At the start ", "So ", "")),
@@ -72,25 +74,27 @@ def make_tokenizer(traces: list[Trace], largest: int) -> PreTrainedTokenizerFast
     chat = "system\nuser\nassistant\n" + "".join(RATIO_TAG.format(n / 10) for n in range(1, 10))
     texts = [f"{t.problem.prompt()[0]['content']}\n{t.completion()}" for t in traces]
     tokenizer.train_from_iterator([*texts, *[numbers, chat] * 50], trainer)
+    if any("<think>" in text for text in texts):
+        tokenizer.add_tokens(["<think>", "</think>"])
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         eos_token="<|im_end|>",
         pad_token="<|endoftext|>",
         chat_template=CHAT,
         clean_up_tokenization_spaces=False,
-        model_max_length=1024,
+        model_max_length=2048,
     )
 
 
 def batches(
-    tokenizer: PreTrainedTokenizerFast, size: int, traces: Iterator[Trace], *, varied: bool, pool: int = 40
+    tokenizer: PreTrainedTokenizerFast, size: int, traces: Iterator[Trace], *, varied: bool
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Endless (ids, labels), both (size, T): sorted by length within a pool, labels -100 on prompt and padding."""
     if varied:
         chance = random.Random(0)
         traces = (structs.replace(trace, reasoning=reworded(trace.reasoning, chance)) for trace in traces)
     while True:
-        rows = [encode(tokenizer, trace) for trace in islice(traces, size * pool)]
+        rows = [encode(tokenizer, trace) for trace in islice(traces, size * POOL)]
         rows.sort(key=lambda row: len(row[0]) + len(row[1]))
         chunks = [rows[i : i + size] for i in range(0, len(rows), size)]
         for chunk in (chunks[i] for i in torch.randperm(len(chunks)).tolist()):
@@ -110,15 +114,15 @@ def encode(tokenizer: PreTrainedTokenizerFast, trace: Trace) -> tuple[list[int],
     return tokenizer(prompt)["input_ids"], [*tokenizer(trace.completion())["input_ids"], tokenizer.eos_token_id]
 
 
-def shape(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
-    """3 layers of width 128, tied embeddings."""
+def shape(tokenizer: PreTrainedTokenizerFast, layers: int) -> LlamaConfig:
+    """Layers of width 128, tied embeddings."""
     return LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=128,
         intermediate_size=384,
-        num_hidden_layers=3,
+        num_hidden_layers=layers,
         num_attention_heads=4,
-        max_position_embeddings=1024,
+        max_position_embeddings=2048,
         tie_word_embeddings=True,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
@@ -131,7 +135,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--start", type=Path, help="a model folder to go on from; without it, from nothing")
     parser.add_argument("--task", default="arithmetic")
+    parser.add_argument("--words", help="the task whose words become tokens, where training begins with another")
     parser.add_argument("--numbers", type=int, default=200, help="whole numbers up to this are one token each")
+    parser.add_argument("--layers", type=int, default=3)
     parser.add_argument("--varied", action="store_true", help="say the reasoning in many wordings")
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--batch", type=int, default=24)
@@ -140,22 +146,28 @@ def main() -> None:
     given = parser.parse_args()
     worked = tasks.load(given.task).worked
     torch.manual_seed(given.seed)
-    if given.start:
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(given.start)
-        model = LlamaForCausalLM.from_pretrained(given.start, dtype=torch.float32)
+    state = given.out / "training.pt"
+    start = given.out if state.exists() else given.start
+    if start:
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(start)
+        model = LlamaForCausalLM.from_pretrained(start, dtype=torch.float32)
     else:
-        tokenizer = make_tokenizer(list(islice(worked("train"), 4000)), given.numbers)
-        model = LlamaForCausalLM(shape(tokenizer))
+        tokenizer = make_tokenizer(list(islice(tasks.load(given.words or given.task).worked("train"), 4000)), given.numbers)
+        model = LlamaForCausalLM(shape(tokenizer, given.layers))
     print(f"{len(tokenizer)} tokens, {model.num_parameters():,} parameters", flush=True)
     optimizer = torch.optim.AdamW(model.parameters(), lr=given.lr, betas=(0.9, 0.95), weight_decay=0.01)
     warm = 100
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min(step / warm, 1.0) * (0.02 + 0.98 * (1 + math.cos(math.pi * step / given.steps)) / 2)
     )
+    parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
+    done = resume(state, parts) if state.exists() else 0
+    rows = batches(tokenizer, given.batch, islice(worked("train"), done * given.batch, None), varied=given.varied)
     began = time.monotonic()
-    for step, (ids, labels) in enumerate(
-        islice(batches(tokenizer, given.batch, worked("train"), varied=given.varied), given.steps)
-    ):
+    for step, (ids, labels) in enumerate(islice(rows, given.steps - done), start=done):
+        if step % POOL == 0 and step > done:
+            save(model, tokenizer, given.out)
+            torch.save({"step": step, "chance": torch.get_rng_state()} | {k: v.state_dict() for k, v in parts.items()}, state)
         hidden = model.model(ids, use_cache=False).last_hidden_state[:, :-1]
         wanted = labels[:, 1:]
         loss = torch.nn.functional.cross_entropy(model.lm_head(hidden[wanted != -100]), wanted[wanted != -100])
@@ -166,9 +178,20 @@ def main() -> None:
         optimizer.zero_grad(set_to_none=True)
         if step % 50 == 0:
             print(f"step {step}/{given.steps} loss {loss.item():.4f} ({time.monotonic() - began:.0f} s)", flush=True)
-            if step % 400 == 0:
-                save(model, tokenizer, given.out)
     save(model, tokenizer, given.out)
+    state.unlink(missing_ok=True)
+
+
+def resume(
+    state: Path, parts: dict[str, torch.nn.Module | torch.optim.Optimizer | torch.optim.lr_scheduler.LRScheduler]
+) -> int:
+    """Put everything back as it was saved; the number of steps done."""
+    saved = torch.load(state)
+    for name, part in parts.items():
+        part.load_state_dict(saved[name])
+    torch.set_rng_state(saved["chance"])
+    print(f"goes on from step {saved['step']}", flush=True)
+    return saved["step"]
 
 
 def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, out: Path) -> None:

@@ -74,13 +74,14 @@ def load(spec: str) -> Task:
     return cast(Task, plugins.load("tasks", spec))
 
 
-def worked_trace(problem: Problem, reasoning: str, conclusion: str) -> Trace:
-    """A problem with its worked reasoning; lengths are in words and symbols, for a task knows no tokenizer."""
+def worked_trace(problem: Problem, reasoning: str, conclusion: str, opening: str = "", closing: str = "\n") -> Trace:
+    """A problem with its worked reasoning, in its markup; lengths are in words and symbols, for a task knows no tokenizer."""
     return Trace(
         problem=problem,
         model="gold",
         reasoning=reasoning,
-        closing="\n",
+        opening=opening,
+        closing=closing,
         conclusion=conclusion,
         n_tokens=count_words(reasoning),
         n_conclusion_tokens=count_words(conclusion),
