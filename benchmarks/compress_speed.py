@@ -21,7 +21,7 @@ RATIOS = [0.5, 0.6, 0.7, 0.8, 0.9]
 
 def made_up(n_segments: int, seed: int, *, released: bool) -> ScoredTrace:
     rng = random.Random(seed)
-    words = [" " + "".join(rng.choices("abcdefgh", k=rng.randint(1, 8))) for _ in range(n_segments)]
+    words = [" " + "".join(rng.choices("1bcdefgh", k=rng.randint(1, 8))) for _ in range(n_segments)]
     ends = [sum(map(len, words[: i + 1])) for i in range(n_segments)]
     trace = Trace(
         problem=Problem(id=str(seed), question="q" * 230, answer="18", task="t"),
@@ -32,14 +32,13 @@ def made_up(n_segments: int, seed: int, *, released: bool) -> ScoredTrace:
         n_conclusion_tokens=9,
         finished=True,
     )
-    rule = Percentile(weights=rng.choices([1, 3], k=n_segments), chunk_ends=[n_segments]) if released else None
+    weights, ones = rng.choices([1, 3], k=n_segments), [1] * n_segments
+    rule = Percentile(weights=weights, chunk_ends=[n_segments], n_tokens=ones) if released else None
     return ScoredTrace(
         trace=trace,
         scorer="random",
         ends=ends,
         importance=[rng.random() for _ in words],
-        n_tokens=rng.choices([1, 1, 1, 2], k=n_segments),
-        protected=[not released and rng.random() < 0.25 for _ in words],
         percentile=rule,
     )
 

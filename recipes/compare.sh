@@ -35,11 +35,11 @@ cotpress generate --task $TASK --model $MODEL --split train --skip $REFERENCE_LI
   --out $OUT/traces.jsonl
 cotpress grade $OUT/traces.jsonl --out $OUT/graded.jsonl
 
-# arm NAME SCORER PROTECT RATIOS: scored and cut once, taught and judged once per seed.
+# arm NAME SCORER PROTECT RATIOS [UNIT]: scored and cut once, taught and judged once per seed.
 arm() {
   local name=$1 scorer=$2 protect=$3 ratios=$4 dir=$OUT/$1
-  cotpress score $OUT/graded.jsonl --scorer $scorer --protect $protect --target $MODEL --out $dir/scored.jsonl
-  cotpress compress $dir/scored.jsonl --ratios $ratios --method $name --out $dir/compressed.jsonl
+  cotpress score $OUT/graded.jsonl --scorer $scorer --target $MODEL --out $dir/scored.jsonl
+  cotpress compress $dir/scored.jsonl --ratios $ratios --protect $protect ${5:+--unit $5} --method $name --out $dir/compressed.jsonl
   for seed in $SEEDS; do
     cotpress build $dir/compressed.jsonl --draw all --seed $seed --out $dir/train-$seed.jsonl
     cotpress train $dir/train-$seed.jsonl --model $MODEL --out $dir/model-$seed --seed $seed $TRAIN
@@ -57,7 +57,7 @@ if [ $PROTECT = none ]; then
   arm cts-released cts:$REFERENCE,condition=released,ratio=0.5,segment=$SEGMENT none 0.5
   KEPT=$(python -c "import json, sys; print(round(json.load(open(sys.argv[1]))['ratios'][0]['kept'], 2))" \
     $OUT/cts-released/compressed.meta.json)
-  arm cts-aligned cts:$REFERENCE,condition=answer,unit=token none $KEPT
+  arm cts-aligned cts:$REFERENCE,condition=answer none $KEPT token
 fi
 
 set -- $ARMS  # the first two of them, trace by trace

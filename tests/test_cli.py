@@ -135,10 +135,10 @@ def test_on_a_terminal_no_color_means_no_escape_codes(color: dict[str, str], esc
         (["score", "x", "--scorer"], "--scorer needs a value. See cotpress score --help."),
         (["compress", "--ratios", "0.5", "x", "--out", "o"], "compress needs SCORED right behind it: an option with several"),
         (
-            ["score", "x", "--scorer", "s", "--target", "t", "--out", "o", "--protect", "all"],
+            ["compress", "x", "--ratios", "0.5", "--out", "o", "--protect", "all"],
             'Invalid value "all" for --protect.',
         ),
-        (["score", "x", "--scorer", "s", "--target", "t", "--out", "o", "--protekt", "none"], "--protekt"),
+        (["score", "x", "--scorer", "s", "--target", "t", "--out", "o", "--protect", "none"], "--protect"),
         (
             ["compress", "x", "--ratios", "half", "--out", "o"],
             'Invalid value for --ratios: unable to convert "half" into float.',

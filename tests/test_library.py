@@ -96,7 +96,12 @@ def test_the_plug_ins_of_the_page_on_extending_work_as_they_stand(workplace: Pat
     package = ModuleType("my_pkg")
     package.__path__ = []
     monkeypatch.setitem(sys.modules, "my_pkg", package)
-    pages = {"my_scorer": "class LongWords", "double": '"my_pkg.double"', "my_format": "class Plain"}
+    pages = {
+        "my_scorer": "class LongWords",
+        "double": '"my_pkg.double"',
+        "my_format": "class Plain",
+        "line": 'def load(target: str = "") -> Unit',
+    }
     for name, mark in pages.items():
         [code] = [code for code in snippets("extending.md") if mark in code]
         module = ModuleType(f"my_pkg.{name}")
@@ -113,7 +118,10 @@ def test_the_plug_ins_of_the_page_on_extending_work_as_they_stand(workplace: Pat
         for problem, text in zip(problems, said, strict=False)
     ]
     scored = list(cotpress.score(traces, cotpress.load_scorer("my_pkg.my_scorer"), cotpress.load_model("tiny")))
-    assert [cut.reasoning.split() for cut in cotpress.compress(scored, [1.0])] == [text.split() for text in said]
+    [whole, _] = cotpress.compress(scored, [1.0], rules=cotpress.Rules(unit="my_pkg.line"))
+    assert whole.cuts[0].reasoning == said[0]
+    [none, _] = cotpress.compress(scored, [0.9], rules=cotpress.Rules("my_pkg.line", "none"))
+    assert none.cuts[0].reasoning == ""  # one line, which does not fit
     assert max(scored[0].importance) == len(" surely")
     rows = formats.load("my_pkg.my_format").rows(cotpress.compress(scored, [0.5]), formats.Drawing(), Counter(), Counter())
     assert [row.text.split() for row in rows]  # type: ignore[attr-defined]

@@ -10,13 +10,17 @@ from hypothesis import strategies as st
 
 from cotpress.errors import CotpressError
 from cotpress.records import (
+    NOTHING,
+    Asked,
     CompressedTrace,
+    Cut,
     EvalRow,
     Grade,
     Percentile,
     Problem,
     Record,
     ScoredTrace,
+    Setting,
     Trace,
     TrainingExample,
     check_ratio,
@@ -28,15 +32,18 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from('\r\n\
 RATIO = st.integers(1, 100).map(lambda percent: percent / 100)
 
 problems = st.builds(Problem, id=TEXT, question=TEXT, answer=TEXT, task=TEXT, instruction=TEXT)
+askings = st.builds(Asked, ratio=st.none() | RATIO) | st.builds(Asked, budget=st.integers(1, 9999))
 traces = st.builds(
-    Trace, problem=problems, ratio=st.none() | RATIO, reasoning=TEXT, conclusion=TEXT, opening=TEXT, closing=TEXT, model=TEXT
+    Trace, problem=problems, asked=askings, reasoning=TEXT, conclusion=TEXT, opening=TEXT, closing=TEXT, model=TEXT
 )
+
+cuts = st.builds(Cut, asked=askings, kept=RATIO, reasoning=TEXT, verified=st.none())
 
 
 @st.composite
 def scored(draw: st.DrawFn) -> ScoredTrace:
     trace = draw(traces)
-    cuts = draw(st.sets(st.integers(1, max(1, len(trace.reasoning)))))
+    cuts = draw(st.lists(st.integers(1, max(1, len(trace.reasoning)))))
     ends = sorted(cut for cut in cuts if cut < len(trace.reasoning)) + [len(trace.reasoning)] * bool(trace.reasoning)
     size = {"min_size": len(ends), "max_size": len(ends)}
     return ScoredTrace(
@@ -44,9 +51,7 @@ def scored(draw: st.DrawFn) -> ScoredTrace:
         scorer="s",
         ends=ends,
         importance=draw(st.lists(st.floats(allow_nan=False, allow_infinity=False), **size)),
-        n_tokens=draw(st.lists(st.integers(0, 9), **size)),
-        protected=draw(st.lists(st.booleans(), **size)),
-        percentile=draw(st.none() | st.builds(Percentile)),
+        percentile=draw(st.none() | st.builds(Percentile, n_tokens=st.lists(st.integers(0, 9), **size))),
     )
 
 
@@ -56,14 +61,12 @@ def scored(draw: st.DrawFn) -> ScoredTrace:
         problems,
         traces,
         scored(),
-        st.builds(CompressedTrace, trace=traces, ratio=RATIO, kept=RATIO, reasoning=TEXT),
-        st.builds(
-            TrainingExample, problem=problems, ratio=st.none() | RATIO, prompt=problems.map(Problem.prompt), completion=TEXT
-        ),
+        st.builds(CompressedTrace, trace=traces, cuts=st.lists(cuts, max_size=2)),
+        st.builds(TrainingExample, problem=problems, asked=askings, prompt=problems.map(Problem.prompt), completion=TEXT),
         st.builds(
             EvalRow,
             **{n: st.floats(0, 1) for n, t in get_type_hints(EvalRow).items() if t is float},
-            ratio=RATIO,
+            setting=st.builds(Setting, asked=askings),
             kept=st.none(),
         ),
     ],
@@ -78,9 +81,18 @@ def test_a_record_survives_a_round_trip(record: st.SearchStrategy[Record], data:
 
 
 @given(scored())
-def test_segments_join_to_exactly_the_reasoning(value: ScoredTrace) -> None:
-    assert "".join(value.segments) == value.trace.reasoning
-    assert len(value.segments) == len(value.ends)
+def test_slices_between_the_ends_join_to_exactly_the_reasoning(value: ScoredTrace) -> None:
+    text = value.trace.reasoning
+    assert "".join(text[a:b] for a, b in zip([0, *value.ends], value.ends, strict=False)) == text
+
+
+def test_a_ratio_or_a_budget_is_asked_for_and_not_both() -> None:
+    assert [str(asked) for asked in (NOTHING, Asked(ratio=0.5), Asked(budget=200))] == ["None", "0.5", "200 tokens"]
+    assert msgspec.json.encode(NOTHING) == b"{}"
+    with pytest.raises(ValueError, match="not both"):
+        Asked(ratio=0.5, budget=200)
+    with pytest.raises(msgspec.ValidationError, match="not both"):
+        msgspec.json.decode(b'{"ratio":0.5,"budget":9}', type=Asked)
 
 
 @given(traces, TEXT)

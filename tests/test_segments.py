@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cotpress import segments
+from cotpress.pipeline import units
 
 AWKWARD = [
     "10³",
@@ -28,7 +29,7 @@ AWKWARD = [
     "é",
 ]
 texts = st.lists(st.sampled_from([*AWKWARD, " ", "the", "=", "1", "x"]) | st.text(max_size=4), max_size=12).map("".join)
-units = st.sampled_from(["token", "number", "word"])
+UNITS = st.sampled_from(["token", "number", "word"])
 
 
 @st.composite
@@ -43,8 +44,12 @@ def characters(text: str) -> list[int]:
     return list(range(1, len(text) + 1))
 
 
-def cut(text: str, unit: segments.Unit, token_ends: list[int] | None = None) -> list[str]:
-    ends = segments.segment_ends(text, characters(text) if token_ends is None else token_ends, unit)
+def spans(unit: str, text: str) -> list[tuple[int, int]]:
+    return list(units.load(unit).spans(text))
+
+
+def cut(text: str, unit: str, token_ends: list[int] | None = None) -> list[str]:
+    ends = segments.segment_ends(text, characters(text) if token_ends is None else token_ends, spans(unit, text))
     return [text[a:b] for a, b in pairwise([0, *ends])]
 
 
@@ -54,19 +59,19 @@ def protected(text: str) -> str:
     return "".join(c if hold else " " for c, hold in zip(text, held, strict=True)).strip()
 
 
-@given(tokenised(), units)
-def test_segments_tile_the_text_and_end_where_target_tokens_end(case: tuple[str, list[int]], unit: segments.Unit) -> None:
+@given(tokenised(), UNITS)
+def test_segments_tile_the_text_and_end_where_target_tokens_end(case: tuple[str, list[int]], unit: str) -> None:
     text, token_ends = case
-    ends = segments.segment_ends(text, token_ends, unit)
+    ends = segments.segment_ends(text, token_ends, spans(unit, text))
     assert "".join(cut(text, unit, token_ends)) == text
     assert ends == sorted(set(ends))
     assert set(ends) <= set(token_ends)
 
 
-@given(tokenised(), units)
-def test_every_target_token_is_counted_in_one_segment(case: tuple[str, list[int]], unit: segments.Unit) -> None:
+@given(tokenised(), UNITS)
+def test_every_target_token_is_counted_in_one_segment(case: tuple[str, list[int]], unit: str) -> None:
     text, token_ends = case
-    counts = segments.count_starts(segments.segment_ends(text, token_ends, unit), token_ends, len(text))
+    counts = segments.count_starts(segments.segment_ends(text, token_ends, spans(unit, text)), token_ends, len(text))
     assert sum(counts) == len(token_ends)
     assert min(counts) >= 0
 
@@ -74,19 +79,19 @@ def test_every_target_token_is_counted_in_one_segment(case: tuple[str, list[int]
 @given(tokenised())
 def test_single_tokens_are_segments_of_one_token_unless_they_share_a_character(case: tuple[str, list[int]]) -> None:
     text, token_ends = case
-    ends = segments.segment_ends(text, token_ends, "token")
+    ends = segments.segment_ends(text, token_ends, ())
     assert segments.count_starts(ends, token_ends, len(text)) == [token_ends.count(end) for end in ends]
 
 
 def test_the_tokens_of_one_emoji_count_with_the_emoji() -> None:
     token_ends = [1, 2, 2, 2, 3]  # "a😀b", the emoji in three tokens
-    assert segments.segment_ends("a😀b", token_ends, "number") == [1, 2, 3]
+    assert segments.segment_ends("a😀b", token_ends, ()) == [1, 2, 3]
     assert segments.count_starts([1, 2, 3], token_ends, 3) == [1, 3, 1]
 
 
 @given(texts)
 def test_a_number_or_a_latex_command_is_never_split(text: str) -> None:
-    ends = {0, *segments.segment_ends(text, characters(text), "number")}
+    ends = {0, *segments.segment_ends(text, characters(text), spans("number", text))}
     for match in segments.WHOLE.finditer(text):
         assert not ends & set(range(match.start() + 1, match.end()))
 
@@ -104,7 +109,7 @@ def test_a_number_or_a_latex_command_is_never_split(text: str) -> None:
         ("a 12", "token", ["a", " ", "1", "2"]),
     ],
 )
-def test_what_a_unit_keeps_together(text: str, unit: segments.Unit, expected: list[str]) -> None:
+def test_what_a_unit_keeps_together(text: str, unit: str, expected: list[str]) -> None:
     assert cut(text, unit) == expected
 
 
@@ -119,30 +124,34 @@ def test_a_multi_byte_character_is_one_segment() -> None:
 
 def test_tokens_that_stop_short_of_the_text_leave_the_rest_to_the_last_segment() -> None:
     assert cut("abc ", "token", [1, 2]) == ["a", "b", "c "]
-    assert segments.segment_ends("", [], "token") == []
+    assert segments.segment_ends("", [], ()) == []
 
 
 @pytest.mark.parametrize(("unit", "expected"), [("word", [0.25, 0.75]), ("number", [0.4, 0.9]), ("token", [0.4, 0.9])])
-def test_a_word_takes_the_mean_of_the_pieces_that_overlap_it_and_other_units_the_highest(
-    unit: segments.Unit, expected: list[float]
-) -> None:
-    assert segments.pooled([4, 8], [2, 4, 6, 8], [0.1, 0.4, 0.6, 0.9], unit) == pytest.approx(expected)
+def test_a_word_takes_the_mean_of_its_tokens_and_other_units_the_highest(unit: str, expected: list[float]) -> None:
+    values = [0.1, 0.4, 0.6, 0.9]
+    pool = units.load(unit).pool
+    assert [pool(values[:2]), pool(values[2:])] == pytest.approx(expected)
 
 
-def test_a_piece_that_spans_two_segments_counts_in_both() -> None:
-    assert segments.pooled([2, 4], [1, 3, 4], [0.0, 0.8, 0.1], "number") == [0.8, 0.8]
+def test_a_piece_that_spans_two_tokens_counts_in_both() -> None:
+    assert segments.spread([2, 4], [1, 3, 4], [0.0, 0.8, 0.1]) == [0.8, 0.8]
+    assert segments.spread_beside([2, 4], [1, 3, 4], [0.0, 0.8, 0.1], [7, 8, 9]) == [8, 8]
 
 
-@given(tokenised(), units, st.data())
-def test_pooling_equals_a_naive_overlap(case: tuple[str, list[int]], unit: segments.Unit, data: st.DataObject) -> None:
+@given(tokenised(), st.data())
+def test_scores_of_a_foreign_tokenizer_reach_a_token_by_their_maximum(case: tuple[str, list[int]], data: st.DataObject) -> None:
     text, token_ends = case
-    ends = segments.segment_ends(text, token_ends, unit)
+    ends = sorted(set(token_ends))
     pieces = sorted({*data.draw(st.lists(st.integers(1, len(text)), max_size=8)), len(text)})
     values = data.draw(st.lists(st.floats(0, 1), min_size=len(pieces), max_size=len(pieces)))
-    found = segments.pooled(ends, pieces, values, unit)
-    for (start, end), value in zip(pairwise([0, *ends]), found, strict=True):
-        touching = [v for (a, b), v in zip(pairwise([0, *pieces]), values, strict=True) if a < end and b > start]
-        assert value == pytest.approx(sum(touching) / len(touching) if unit == "word" else max(touching))
+    for (start, end), value in zip(pairwise([0, *ends]), segments.spread(ends, pieces, values), strict=True):
+        assert value == max(v for (a, b), v in zip(pairwise([0, *pieces]), values, strict=True) if a < end and b > start)
+
+
+def test_scores_of_the_same_tokens_are_those_scores() -> None:
+    ends = [1, 2, 2, 2, 3]  # an emoji in three tokens
+    assert segments.spread(ends, ends, [1.0, 5.0, 3.0, 9.0, 2.0]) == [1.0, 5.0, 3.0, 9.0, 2.0]
 
 
 @pytest.mark.parametrize(

@@ -62,9 +62,7 @@ def meta(path: Path) -> dict:
 
 PROBLEM = Problem(id="p", question="q", answer="1", task="t")
 TRACE = Trace(problem=PROBLEM, model="m", reasoning="a b", conclusion="c", n_tokens=2, n_conclusion_tokens=1, finished=True)
-SCORED = msgspec.to_builtins(
-    ScoredTrace(trace=TRACE, scorer="s", ends=[1, 3], importance=[0.5, 1.0], n_tokens=[1, 1], protected=[False, False])
-)
+SCORED = msgspec.to_builtins(ScoredTrace(trace=TRACE, scorer="s", ends=[1, 3], importance=[0.5, 1.0]))
 
 
 @pytest.mark.parametrize(
@@ -76,10 +74,10 @@ SCORED = msgspec.to_builtins(
         (json.dumps(SCORED | {"importance": [0.5, "high"]}), r"Expected `float`, got `str` - at `\$\.importance\[1\]`"),
         (json.dumps(SCORED | {"importance": [0.5, float("nan")]}), r"malformed.*importance.: \[0\.5, NaN"),
         (json.dumps(SCORED | {"importance": [0.5, None]}), r"Expected `float`, got `null` - at `\$\.importance\[1\]`"),
-        (json.dumps(SCORED | {"importance": [0.5]}), "one entry per segment"),
+        (json.dumps(SCORED | {"importance": [0.5]}), "one entry per token"),
         (json.dumps(SCORED | {"ends": [1, 2]}), "the last must be the length of trace.reasoning"),
-        (json.dumps(SCORED | {"ends": [3, 1]}), "ends must rise"),
-        (json.dumps(SCORED | {"n_tokens": [1, -1]}), "n_tokens must not be negative"),
+        (json.dumps(SCORED | {"ends": [3, 1]}), "ends must not fall"),
+        (json.dumps(SCORED | {"percentile": {"weights": [1], "chunk_ends": [1]}}), "n_tokens must have one entry per piece"),
         ('{"trace": "\\ud800"}', "JSON is malformed|truncated"),
         ('{"trace": "\\ud83d half a smile"}', r"half a character \(a lone surrogate\): mend the text or take the line out"),
         ("\x00\x00", "JSON is malformed"),

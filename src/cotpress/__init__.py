@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 
 _OFFERED = {
     "errors": "CotpressError",
-    "records": "Problem Trace Grade ScoredTrace CompressedTrace TrainingExample EvalRow",
+    "records": "Problem Asked Trace Grade ScoredTrace CompressedTrace Cut TrainingExample EvalRow Setting",
     "storage": "read write",
     "tasks": "load_task=load",
     "models": "load_model=load Sampling",
@@ -19,6 +19,7 @@ _OFFERED = {
     "pipeline.generate": "generate",
     "pipeline.importing": "import_traces Columns",
     "pipeline.grade": "grade",
+    "pipeline.segmenting": "Rules",
     "pipeline.compress": "compress",
     "pipeline.verify": "verify",
     "lm.conclusions": "conclusions",

@@ -22,12 +22,16 @@ from cotpress.pipeline.generate import generate as generate
 from cotpress.pipeline.grade import grade as grade
 from cotpress.pipeline.importing import Columns as Columns
 from cotpress.pipeline.importing import import_traces as import_traces
+from cotpress.pipeline.segmenting import Rules as Rules
 from cotpress.pipeline.verify import verify as verify
+from cotpress.records import Asked as Asked
 from cotpress.records import CompressedTrace as CompressedTrace
+from cotpress.records import Cut as Cut
 from cotpress.records import EvalRow as EvalRow
 from cotpress.records import Grade as Grade
 from cotpress.records import Problem as Problem
 from cotpress.records import ScoredTrace as ScoredTrace
+from cotpress.records import Setting as Setting
 from cotpress.records import Trace as Trace
 from cotpress.records import TrainingExample as TrainingExample
 from cotpress.report.page import Origin as Origin

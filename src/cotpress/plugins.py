@@ -56,7 +56,9 @@ def parse_spec(text: str) -> Spec:
     name, _, target = head.partition(":")
     pairs = [(key.strip(), value) for key, _, value in (part.partition("=") for part in parts)]
     if not name.strip() or not all(key and "=" in part for (key, _), part in zip(pairs, parts, strict=True)):
-        raise CotpressError(f"cannot read {text!r}: write NAME[:TARGET][,option=value…], such as surprisal:smollm2,unit=word")
+        raise CotpressError(
+            f"cannot read {text!r}: write NAME[:TARGET][,option=value…], such as surprisal:smollm2,context=none"
+        )
     options = dict(pairs)
     if len(options) < len(pairs):
         raise CotpressError(f"cannot read {text!r}: an option is given twice.")

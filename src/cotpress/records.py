@@ -35,6 +35,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     written_by: ClassVar[tuple[str, ...]] = ()
     """The verbs that write files of these; empty for what stands inside of others."""
+    superseded: ClassVar[tuple[str, ...]] = ()
+    """Fields that only lines of 0.1.0 have: such a file is refused, not read as what it is not."""
 
 
 def check_ratio(ratio: float) -> float:
@@ -65,6 +67,28 @@ def untagged(messages: Sequence[Message]) -> tuple[list[Message], float]:
     return turns, 1.0
 
 
+class Asked(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """What a prompt asks for, beside the answer: a ratio, a budget, or nothing."""
+
+    ratio: float | None = None
+    """Fraction of reasoning tokens to keep."""
+    budget: int | None = None
+    """Reasoning tokens to spend at most."""
+
+    def __post_init__(self) -> None:
+        """Refuse both at once."""
+        if self.ratio is not None and self.budget is not None:
+            raise ValueError("a ratio or a budget is asked for, not both")
+
+    def __str__(self) -> str:
+        """`0.5`, `200 tokens` or `None`, as keys have it."""
+        return f"{self.ratio}" if self.budget is None else f"{self.budget} tokens"
+
+
+NOTHING = Asked()
+"""The plain question."""
+
+
 class Problem(Record, frozen=True, kw_only=True):
     """A question with its reference answer."""
 
@@ -77,8 +101,8 @@ class Problem(Record, frozen=True, kw_only=True):
 
     def prompt(self, ratio: float | None = None) -> list[Message]:
         """The user turn that asks this question at `ratio` (fraction of reasoning tokens to keep; None or 1.0: no tag)."""
-        asked = f"{self.instruction}\n{self.question}" if self.instruction else self.question
-        return [{"role": "user", "content": asked + ratio_tag(ratio)}]
+        question = f"{self.instruction}\n{self.question}" if self.instruction else self.question
+        return [{"role": "user", "content": question + ratio_tag(ratio)}]
 
 
 class Grade(Record, frozen=True, kw_only=True):
@@ -100,12 +124,13 @@ class Grade(Record, frozen=True, kw_only=True):
 class Trace(Record, frozen=True, kw_only=True):
     """One completion of a model for a problem, split once: `opening + reasoning + closing + conclusion`."""
 
-    written_by = ("generate", "import")
+    written_by = ("generate", "grade", "import")
+    superseded = ("ratio",)
 
     problem: Problem
     model: str
-    ratio: float | None = None
-    """The ratio that was asked for in the prompt; None: none was."""
+    asked: Asked = NOTHING
+    """What the prompt asked for."""
     sample: int = 0
     reasoning: str
     conclusion: str
@@ -128,10 +153,15 @@ class Trace(Record, frozen=True, kw_only=True):
     """How many latent tokens the model was made to write; None: it chose."""
 
     @property
+    def ratio(self) -> float | None:
+        """The ratio that was asked for."""
+        return self.asked.ratio
+
+    @property
     def key(self) -> str:
         """What makes this trace the same trace when a run is resumed."""
         forced = "" if self.latents is None else f"|{self.latents} latents"
-        return f"{self.problem.id}|{self.model}|{self.method}|{self.ratio}|{self.sample}{forced}"
+        return f"{self.problem.id}|{self.model}|{self.method}|{self.asked}|{self.sample}{forced}"
 
     def completion(self, reasoning: str | None = None) -> str:
         """The assistant turn, with another reasoning in place of the original if one is given."""
@@ -142,60 +172,55 @@ class Percentile(Record, frozen=True, kw_only=True):
     """What LLMLingua-2's released selection needs beside the scores (`llmlingua2:…,compat=released` only)."""
 
     weights: list[int]
-    """How often each segment's score counts in the percentile: its cl100k tokens."""
+    """How often each piece's score counts in the percentile: its cl100k tokens."""
     chunk_ends: list[int]
-    """Index after the last segment of each chunk; every chunk has a threshold of its own."""
+    """Index after the last piece of each chunk; every chunk has a threshold of its own."""
+    n_tokens: list[int] = []
+    """Tokens of the target model that begin in each piece; filled in by `score`, which knows the target."""
 
 
 class ScoredTrace(Record, frozen=True, kw_only=True):
-    """A trace cut into segments, each with its importance: every ratio afterwards is a cut of these scores."""
+    """A trace with the importance of each of its tokens: every unit, protection and ratio is a cut of these scores."""
 
     written_by = ("score",)
+    superseded = ("protected",)
 
     trace: Trace
     scorer: str
-    ends: list[int]
-    """End offset of each segment in characters of `trace.reasoning`; the last equals its length."""
-    importance: list[float]
-    n_tokens: list[int]
-    """Tokens of the target model that begin in each segment."""
     target: str = ""
-    """Spec of that model; empty in files of earlier versions."""
-    unit: str = ""
-    """What a segment keeps whole (`segments.Unit`); empty in files of earlier versions."""
-    protect: str = ""
-    """By which rule segments are protected (`segments.Protect`); likewise."""
-    protected: list[bool]
+    """Spec of the model to be taught, whose tokens these are."""
+    ends: list[int]
+    """End offset of each target-model token in characters of `trace.reasoning`, never falling; the last equals its length.
+
+    Tokens that share one character end alike. A released selection has the pieces of its release instead.
+    """
+    importance: list[float]
+    """One value per token; higher is kept longer."""
     percentile: Percentile | None = None
     """Set only by a scorer that reproduces a released selection; None: the exact budget."""
     given: list[float] | None = None
-    """Log-likelihood with the condition, in nats, of the piece of each segment that decided its importance (CTS)."""
+    """Log-likelihood with the condition, in nats, of what decided each token's importance (CTS)."""
     alone: list[float] | None = None
     """The same without the condition."""
 
     def __post_init__(self) -> None:
         """Refuse what could not be cut: unequal lists, offsets that do not tile, importance that is not finite."""
         n = len(self.ends)
-        if not n == len(self.importance) == len(self.n_tokens) == len(self.protected):
-            raise ValueError("ends, importance, n_tokens and protected must have one entry per segment")
+        if len(self.importance) != n:
+            raise ValueError("ends and importance must have one entry per token")
         if any(values is not None and len(values) != n for values in (self.given, self.alone)):
-            raise ValueError("given and alone must have one entry per segment")
+            raise ValueError("given and alone must have one entry per token")
         if self.ends != sorted(self.ends) or (self.ends[-1] if n else 0) != len(self.trace.reasoning):
-            raise ValueError("ends must rise and the last must be the length of trace.reasoning")
+            raise ValueError("ends must not fall and the last must be the length of trace.reasoning")
         if not all(-float("inf") < value < float("inf") for value in self.importance):
             raise ValueError("importance holds a value that is not a finite number")
-        if any(count < 0 for count in self.n_tokens):
-            raise ValueError("n_tokens must not be negative")
+        if self.percentile and len(self.percentile.n_tokens) != n:
+            raise ValueError("percentile.n_tokens must have one entry per piece")
 
     @property
     def key(self) -> str:
         """The key of the trace it scores."""
         return self.trace.key
-
-    @property
-    def segments(self) -> list[str]:
-        """The pieces of the reasoning, in order; they join to exactly `trace.reasoning`."""
-        return [self.trace.reasoning[a:b] for a, b in zip([0, *self.ends], self.ends, strict=False)]
 
 
 class Verified(Record, frozen=True, kw_only=True):
@@ -220,50 +245,66 @@ Budget = Literal["trace", "window", "dataset"]
 """What a ratio holds for (`cotpress compress --budget`)."""
 
 
-class CompressedTrace(Record, frozen=True, kw_only=True):
-    """A trace with a shorter reasoning; its conclusion is never touched."""
+class Cut(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """One shorter reasoning of a trace."""
 
-    written_by = ("compress",)
-
-    trace: Trace
-    method: str
-    scorer: str
-    ratio: float
-    """What was asked for."""
+    asked: Asked
+    """What it answers to."""
     reasoning: str
     kept: float
     """What was really kept: fraction of the reasoning's target-model tokens."""
     n_tokens: int
+    n_latent: int = 0
+    epoch: int = 0
+    """For which epoch of training it was drawn."""
+    verified: Verified | None = None
+    """What `cotpress verify` found; None where it was not run, or the conclusion did not fit the reference model."""
+
+    @property
+    def ratio(self) -> float:
+        """The ratio that was asked for; 1.0 where none was."""
+        return 1.0 if self.asked.ratio is None else self.asked.ratio
+
+
+class CompressedTrace(Record, frozen=True, kw_only=True):
+    """A trace with its shorter reasonings; its conclusion is never touched."""
+
+    written_by = ("compress", "mix")
+    superseded = ("ratio",)
+
+    trace: Trace
+    method: str
+    scorer: str
     unit: str = ""
     """In what units it was cut, and under which protection: a control beside it is cut alike. Empty: not by scores."""
     protect: str = ""
-    n_latent: int = 0
-    verified: Verified | None = None
-    """What `cotpress verify` found; None where it was not run, or the conclusion did not fit the reference model."""
-    keep_answer: float | None = None
-    """The loss, in nats, under which the ratio was chosen for this very trace; None: the ratio was asked for."""
+    protect_regex: str = ""
+    """What was protected beside."""
     budget: Budget = "trace"
-    """What the ratio holds for: each trace, each window of it, or all traces together by one threshold."""
+    """What a ratio holds for: each trace, each window of it, or all traces together by one threshold."""
     longest_run: int | None = None
     """No more tokens than this were dropped in a row; None: no such limit."""
-    epoch: int = 0
-    """For which epoch of training it was drawn."""
+    keep_answer: float | None = None
+    """The loss, in nats, under which the ratio was chosen for this very trace; None: the ratios were asked for."""
     codebook: int = 0
     """How many latent tokens the model's vocabulary needs; 0: none."""
+    cuts: list[Cut]
+    """At every ratio, or for every epoch."""
 
     @property
     def key(self) -> str:
-        """The trace's key, the ratio, and the epoch if it is not the first."""
-        return f"{self.trace.key}|{self.ratio}" + (f"|{self.epoch}" if self.epoch else "")
+        """The key of the trace."""
+        return self.trace.key
 
 
 class TrainingExample(Record, frozen=True, kw_only=True):
     """What the model is taught: this prompt, that completion."""
 
     written_by = ("build",)
+    superseded = ("ratio",)
 
     problem: Problem
-    ratio: float | None
+    asked: Asked
     prompt: list[Message]
     completion: str
     method: str = ""
@@ -271,21 +312,36 @@ class TrainingExample(Record, frozen=True, kw_only=True):
     unit: str = ""
     """As of the cut (`CompressedTrace`)."""
     protect: str = ""
+    protect_regex: str = ""
     epoch: int = 0
     """In which epoch it is seen, where every epoch has examples of its own."""
     codebook: int = 0
     """How many latent tokens the model's vocabulary needs; 0: none."""
+
+    @property
+    def ratio(self) -> float | None:
+        """The ratio that the prompt asks for."""
+        return self.asked.ratio
+
+
+class Setting(Record, frozen=True, kw_only=True):
+    """Who answers, by which method, and what is asked for: traces and rows of one setting belong together."""
+
+    model: str
+    method: str
+    asked: Asked = NOTHING
+    latents: int | None = None
+    """How many latent tokens the model was made to write; None: it chose."""
 
 
 class EvalRow(Record, frozen=True, kw_only=True):
     """One method at one ratio on one set of problems; lengths are in the evaluated model's tokens, failures included."""
 
     written_by = ("eval",)
+    superseded = ("ratio",)
 
-    model: str
+    setting: Setting
     task: str
-    method: str
-    ratio: float | None
     n: int
     accuracy: float
     accuracy_low: float
@@ -314,8 +370,6 @@ class EvalRow(Record, frozen=True, kw_only=True):
     kept_high: float | None = None
     kept_own: float | None = None
     """Like `kept`, but over the same model and method at ratio 1.0 (the base of TokenSkip's Table 2)."""
-    latents: int | None = None
-    """How many latent tokens the model was made to write; None: it chose."""
     mean_latent: float = 0.0
     """Latent tokens per problem, a part of the reasoning tokens."""
     mean_markers: float = 0.0
@@ -326,3 +380,23 @@ class EvalRow(Record, frozen=True, kw_only=True):
     """For `corrupted-codes`: share of answers that differ from the model's own, where it used latent tokens."""
     note: str = ""
     """What must not be missed about the ratio: it was never trained on, or the actual one is another."""
+
+    @property
+    def model(self) -> str:
+        """Who answers."""
+        return self.setting.model
+
+    @property
+    def method(self) -> str:
+        """By which method."""
+        return self.setting.method
+
+    @property
+    def ratio(self) -> float | None:
+        """The ratio that was asked for."""
+        return self.setting.asked.ratio
+
+    @property
+    def latents(self) -> int | None:
+        """How many latent tokens were forced."""
+        return self.setting.latents

@@ -1,24 +1,17 @@
-"""A reasoning cut into segments of target-model tokens: what is kept or dropped whole, and what may never be dropped.
+"""Where a reasoning may be cut: segments of target-model tokens, and which of them hold what must not be lost.
 
-Importance comes as characters in pieces of some scorer's tokenizer. Segments end at boundaries of the *target* model's
-tokens (the ratio is counted in them), take the importance of the pieces they overlap, and are slices of the original text:
-nothing is ever re-joined from decoded pieces, so `10³`, LaTeX and newlines survive (TokenSkip specification, section 12.1).
+Segments end at boundaries of the *target* model's tokens (the ratio is counted in them) and are slices of the original
+text: nothing is ever re-joined from decoded pieces, so `10³`, LaTeX and newlines survive (TokenSkip specification,
+section 12.1). What is kept whole and how scores are pooled is said by a unit (pipeline/units).
 """
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import Literal
-
-Unit = Literal["number", "token", "word"]
-"""What is kept or dropped whole: `token` one target token (the papers'); `number` (default) a token, but those of one number,
-LaTeX command or multi-byte character together, at the highest of their scores; `word` all tokens of a word, at the mean."""
-
-Protect = Literal["none", "symbols"]
 
 WHOLE = re.compile(r"\d+(?:[.,]\d+)*|\\(?:[A-Za-z]+|.)")
-"""What a `number` unit keeps together: a number with its decimals and thousands, or a LaTeX command."""
+"""What the unit `number` keeps together: a number with its decimals and thousands, or a LaTeX command."""
 
 SYMBOLS = re.compile(
     r"\\boxed\s*\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*+\})*+\})*+\}"  # \boxed{…} with its content, two levels of braces deep
@@ -31,34 +24,31 @@ SYMBOLS = re.compile(
 """What `--protect symbols` never drops, beside one token between two numbers: digits, operators, LaTeX commands, boxes."""
 
 
-def segment_ends(text: str, token_ends: Sequence[int], unit: Unit) -> list[int]:
-    """Where segments end: at target-token ends, except inside what `unit` keeps whole. Tiles `text`."""
+def segment_ends(text: str, token_ends: Sequence[int], spans: Iterable[tuple[int, int]]) -> list[int]:
+    """Where segments end: at target-token ends, except inside of `spans`, which are kept whole. Tiles `text`."""
     ends = tiling(token_ends, len(text))
-    if unit == "token":
-        return ends
     inside = [False] * (len(text) + 1)
-    for match in (re.compile(r"\S+") if unit == "word" else WHOLE).finditer(text):
-        inside[match.start() + 1 : match.end()] = [True] * (match.end() - match.start() - 1)
+    for start, end in spans:
+        inside[start + 1 : end] = [True] * (end - start - 1)
     return [end for end in ends if not inside[end]]
 
 
-def pooled(ends: Sequence[int], pieces: Sequence[int], values: Sequence[float], unit: Unit) -> list[float]:
-    """For each segment the importance of the `pieces` (their ends) that overlap it: the mean for words, else the highest."""
-    pool = _mean if unit == "word" else max
-    return [float(pool(values[part])) if values else 0.0 for part in overlapping(ends, pieces)]
+def spread(ends: Sequence[int], pieces: Sequence[int], values: Sequence[float]) -> list[float]:
+    """Scores of `pieces` (their ends), of whatever tokenizer, per token: the highest of those that overlap it."""
+    if list(ends) == list(pieces):
+        return list(values)
+    return [float(max(values[part])) if values else 0.0 for part in overlapping(ends, pieces)]
 
 
-def pooled_beside(
-    ends: Sequence[int], pieces: Sequence[int], values: Sequence[float], other: Sequence[float], unit: Unit
-) -> list[float]:
-    """What `pooled` makes of `values`, made of what stands beside them in `other`: the mean, or that of the highest value."""
-    if unit == "word":
-        return pooled(ends, pieces, other, unit)
+def spread_beside(ends: Sequence[int], pieces: Sequence[int], values: Sequence[float], other: Sequence[float]) -> list[float]:
+    """What `spread` makes of `values`, made of what stands beside them in `other`: that of the highest value."""
+    if list(ends) == list(pieces):
+        return list(other)
     return [float(other[max(range(part.start, part.stop), key=values.__getitem__)]) for part in overlapping(ends, pieces)]
 
 
 def overlapping(ends: Sequence[int], pieces: Sequence[int]) -> Iterator[slice]:
-    """For each segment the `pieces` that overlap it."""
+    """For each of the parts that end at `ends` the `pieces` that overlap it."""
     start, first = 0, 0
     for end in ends:
         while first < len(pieces) - 1 and pieces[first] <= start:
@@ -84,22 +74,25 @@ def protected(ends: Sequence[int], text: str) -> list[bool]:
 
     Many tokenizers give the blank before a number a token of its own. Cut as unimportant, it would make 85 of "8 to 5".
     """
-    touched = [False] * len(ends)
-    for match in SYMBOLS.finditer(text):
-        first, last = bisect_right(ends, match.start()), bisect_right(ends, match.end() - 1)
-        touched[first : last + 1] = [True] * (last + 1 - first)
-    held = [i for i, is_held in enumerate(touched) if is_held]
+    found = touched(ends, (match.span() for match in SYMBOLS.finditer(text)))
+    held = [i for i, is_held in enumerate(found) if is_held]
     for before, after in pairwise(held):
         if after > before + 1 and text[ends[before] - 1].isdigit() and text[ends[after - 1]].isdigit():
-            touched[after - 1] = True
-    return touched
+            found[after - 1] = True
+    return found
+
+
+def touched(ends: Sequence[int], spans: Iterable[tuple[int, int]]) -> list[bool]:
+    """For each segment, whether one of `spans` has a character in it."""
+    found = [False] * len(ends)
+    for start, end in spans:
+        if start < end:
+            first, last = bisect_right(ends, start), bisect_right(ends, end - 1)
+            found[first : last + 1] = [True] * (last + 1 - first)
+    return found
 
 
 def tiling(ends: Sequence[int], length: int) -> list[int]:
     """Rising distinct ends that cover the whole text: the last is `length`."""
     distinct = sorted({end for end in ends if 0 < end < length})
     return [*distinct, length] if length else []
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)

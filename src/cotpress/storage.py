@@ -25,6 +25,9 @@ from cotpress.errors import BadRecord, CotpressError
 I = TypeVar("I")  # noqa: E741
 R = TypeVar("R", bound=msgspec.Struct)
 
+FORMAT = 2
+"""Version of the file formats, which every meta file names. 1: cotpress 0.1.0."""
+
 IDENTITY = "identity"
 """The entry of a run's options that holds the identities of its tasks, models and scorers."""
 
@@ -35,7 +38,9 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 def read(path: Path, record: type[R]) -> Iterator[R]:
     """The records of a JSON Lines file, one by one; `BadRecord` names file, line and field of the first bad one."""
     decoder = msgspec.json.Decoder(record)
-    for number, line in lines(path):
+    for n, (number, line) in enumerate(lines(path)):
+        if not n:
+            _refuse_superseded(path, record, line)
         yield _decoded(decoder, path, number, line)
 
 
@@ -156,6 +161,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     verb: str = ""
     options: dict[str, Any] = {}
     fingerprint: str = ""
+    format: int = 1
 
 
 class Note(Mark, frozen=True, kw_only=True):
@@ -178,7 +184,7 @@ def run(
         raise CotpressError(f"{path} is a folder: name a file in it as --out.")
     make_folder(path.parent)
     part, meta, note = part_path(path), meta_path(path), _note_path(path)
-    mark = Mark(verb=verb, options=options, fingerprint=fingerprint({"verb": verb, **options}))
+    mark = Mark(verb=verb, options=options, fingerprint=fingerprint({"verb": verb, **options}), format=FORMAT)
     started = time.monotonic()
     with locked(path):
         _refuse_what_others_made(path, mark, begins_again=key is None)
@@ -222,6 +228,18 @@ def _decoded(decoder: msgspec.json.Decoder[R], path: Path, number: int, line: by
         ) from error
 
 
+def _refuse_superseded(path: Path, record: type[msgspec.Struct], line: bytes) -> None:
+    """`CotpressError` for a file of 0.1.0: its lines would be read, and mean something else."""
+    try:
+        fields = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return  # no record at all, which is said where it is read
+    if any(name in fields for name in getattr(record, "superseded", ())):
+        raise CotpressError(
+            f"{path} was written by cotpress 0.1.0, whose format is another one: make it again with {_verbs(record)}."
+        )
+
+
 def _said(error: Exception, line: bytes) -> str:
     """What the decoder says, with the text around the byte that it only counts."""
     at = re.search(r"\(byte (\d+)\)$", str(error))
@@ -234,8 +252,11 @@ def _said(error: Exception, line: bytes) -> str:
 
 def _source(record: type[msgspec.Struct]) -> str:
     """Which verb writes such records, where a record says so: a file of another step is the likeliest mistake."""
-    verbs = " or ".join(f"`cotpress {verb}`" for verb in getattr(record, "written_by", ()))
-    return f" ({verbs} writes such lines)." if verbs else ""
+    return f" ({verbs} writes such lines)." if (verbs := _verbs(record)) else ""
+
+
+def _verbs(record: type[msgspec.Struct]) -> str:
+    return " or ".join(f"`cotpress {verb}`" for verb in getattr(record, "written_by", ()))
 
 
 def _note_path(path: Path) -> Path:
@@ -273,6 +294,8 @@ def _refuse_what_others_made(path: Path, mark: Mark, *, begins_again: bool) -> N
         if not (made.exists() and made.stat().st_size):
             return  # there is nothing that could be lost
     found = _read_note(about)
+    if about.exists() and found.format != FORMAT:
+        raise CotpressError(f"{made} was made by an earlier version, in another format: choose another --out, or remove it.")
     if found.fingerprint == mark.fingerprint:
         return
     if made != path and begins_again and found.begins_again and found.verb == mark.verb:

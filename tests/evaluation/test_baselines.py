@@ -1,6 +1,7 @@
 """Prompts say what the paper says; controls keep the budget, the order and the conclusion's wording, but not the answer."""
 
 import re
+from dataclasses import replace
 from random import Random
 from typing import get_args
 
@@ -8,13 +9,17 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from make import words
 
-from cotpress.evaluation.baselines import CONTROLS, Lead, Rules, asked, concluded, lead, shorten, usual_lead
+from cotpress import plugins
+from cotpress.evaluation.baselines import CONTROLS, Lead, asked, concluded, lead, shorten, usual_lead
 from cotpress.models import Completion, Sampling
-from cotpress.pipeline.compress import keeping_order, within_budget
+from cotpress.pipeline.compress import within_budget
+from cotpress.pipeline.segmenting import Protect, Rules, keeping_order, segmented
 from cotpress.records import Grade, Problem, ScoredTrace, Trace
-from cotpress.segments import WHOLE, Protect, Unit, count_starts, protected, segment_ends
+from cotpress.segments import WHOLE
 
+UNITS = st.sampled_from(list(plugins.available("pipeline/units")))
 FREE = Rules("number", "none")
 """Nothing is protected."""
 
@@ -28,10 +33,6 @@ def trace(
     ends = words([reasoning])[0]
     fields = {"problem": PROBLEM, "model": "m", "n_tokens": len(ends), "n_conclusion_tokens": 5, "finished": True, **others}
     return Trace(reasoning=reasoning, conclusion=conclusion, closing=closing, grade=grade, **fields)
-
-
-def words(texts):
-    return [[match.end() for match in re.finditer(r"\S+", text)] for text in texts]
 
 
 class Concluder:
@@ -101,24 +102,23 @@ def test_a_smaller_ratio_keeps_no_more_than_a_larger_one(text, one, other, contr
     assert all(character in left for character in smaller.reasoning)
 
 
-@given(texts, st.floats(0.01, 1.0), st.integers(0, 3), st.sampled_from(get_args(Unit)), st.sampled_from(get_args(Protect)))
+@given(
+    texts,
+    st.floats(0.01, 1.0),
+    st.integers(0, 3),
+    st.sampled_from(list(plugins.available("pipeline/units"))),
+    st.sampled_from(get_args(Protect)),
+)
 def test_random_deletion_cuts_as_the_method_beside_it_would_with_scores_drawn_at_random(text, ratio, seed, unit, protect):
     one, ends = trace(reasoning=text), list(range(1, len(text) + 1))
     cut = shorten(one, ends, "random", ratio, seed, Rules(unit, protect))
-    own = segment_ends(text, ends, unit)
-    order = list(range(len(own)))
-    Random(f"{seed}|{one.problem.id}").shuffle(order)
-    scored = ScoredTrace(
-        trace=one,
-        scorer="chance",
-        ends=own,
-        importance=[-float(order.index(i)) for i in range(len(own))],
-        n_tokens=count_starts(own, ends, len(text)),
-        protected=protected(own, text) if protect == "symbols" else [False] * len(own),
-    )
-    kept = within_budget(scored, keeping_order(scored), ratio)
-    assert cut.reasoning == "".join(scored.segments[i] for i in kept)
-    assert (cut.unit, cut.protect) == (unit, protect)
+    chance = Random(f"{seed}|{one.problem.id}")
+    parts = segmented(ScoredTrace(trace=one, scorer="s", ends=ends, importance=[0.0] * len(ends)), Rules(unit, protect))
+    order = list(range(len(parts.ends)))
+    chance.shuffle(order)
+    drawn = replace(parts, importance=[-float(order.index(i)) for i in range(len(order))])
+    kept = within_budget(drawn, keeping_order(drawn), ratio)
+    assert cut.reasoning == "".join(parts.texts[i] for i in kept)
 
 
 def test_random_deletion_drops_no_digit_where_the_method_drops_none():

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cotpress.errors import CotpressError, UnknownName
-from cotpress.evaluation.baselines import Rules
 from cotpress.evaluation.evaluate import Plan, evaluate, note, rows
 from cotpress.evaluation.statistics import mcnemar, wilson
 from cotpress.models import Completion
-from cotpress.records import Grade, Problem, Trace
+from cotpress.pipeline.segmenting import Rules
+from cotpress.records import Asked, Grade, Problem, Trace
 
 N = 8
 PROBLEMS = [
@@ -185,7 +185,9 @@ def made(i, correct, n_tokens, *, method="original", ratio=None, model="m", **ot
         **others,
     }
     grade = Grade(answer="1", correct=correct, status="ok")
-    return Trace(problem=PROBLEMS[i], model=model, method=method, ratio=ratio, n_tokens=n_tokens, grade=grade, **fields)
+    return Trace(
+        problem=PROBLEMS[i], model=model, method=method, asked=Asked(ratio=ratio), n_tokens=n_tokens, grade=grade, **fields
+    )
 
 
 def test_a_row_counts_failures_in_every_length_and_share():

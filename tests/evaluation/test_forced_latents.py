@@ -9,7 +9,7 @@ pytest.importorskip("torch")
 
 import msgspec
 import torch
-from build_fixtures import make_trace
+from make import sum_trace
 from train_fixtures import make_model
 
 from cotpress import latent_tokens
@@ -75,17 +75,17 @@ def test_a_model_without_latent_tokens_cannot_be_made_to_write_them(tmp_path):
 
 
 def test_corruption_changes_every_code_and_nothing_else():
-    trace = make_trace(reasoning=f"{run([0, 1, 2, 5])} and so")
+    trace = sum_trace(reasoning=f"{run([0, 1, 2, 5])} and so")
     begin = changed(trace, 6, seed=0)
     assert all(a != b for a, b in zip([0, 1, 2, 5], latent_tokens.codes(begin), strict=True))
     assert begin == run(latent_tokens.codes(begin))
     assert changed(trace, 6, seed=0) == begin
     scattered = f"{run([0, 1])} and {run([2])}"
-    begin = changed(make_trace(reasoning=f"{scattered} so"), 6, seed=0)
+    begin = changed(sum_trace(reasoning=f"{scattered} so"), 6, seed=0)
     assert latent_tokens.CODE.sub("", begin) == latent_tokens.CODE.sub("", scattered)
     assert all(a != b for a, b in zip([0, 1, 2], latent_tokens.codes(begin), strict=True))
-    assert not usable(make_trace())
-    assert not usable(make_trace(reasoning=f"{BEGIN}{code(3)} cut off"))
+    assert not usable(sum_trace())
+    assert not usable(sum_trace(reasoning=f"{BEGIN}{code(3)} cut off"))
 
 
 class Codes:

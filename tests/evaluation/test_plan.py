@@ -12,7 +12,7 @@ from cotpress.errors import CotpressError
 from cotpress.evaluation.plan import Wish, plan
 from cotpress.evaluation.statistics import wilson
 from cotpress.methods import METHODS
-from cotpress.records import Grade, Problem, Trace
+from cotpress.records import Asked, Grade, Problem, Trace
 
 
 def row(ratio, right, tokens, n=100, *, method="tokenskip", model="taught", cut=0, task="t", latents=None):
@@ -21,7 +21,7 @@ def row(ratio, right, tokens, n=100, *, method="tokenskip", model="taught", cut=
         yield Trace(
             problem=Problem(id=str(i), question="?", answer="1", task=task),
             model=model,
-            ratio=ratio,
+            asked=Asked(ratio=ratio),
             method=method,
             latents=latents,
             reasoning="",

@@ -1,6 +1,6 @@
 """A VQ-VAE and traces for tests of latent tokens."""
 
-from build_fixtures import make_trace
+from make import sum_trace
 
 from cotpress.latent.options import FitOptions, Shape
 from cotpress.latent.sequences import Pieces
@@ -20,4 +20,4 @@ def made_up(n: int = 40) -> list[Pieces]:
 def long_trace(i: int = 0) -> Trace:
     """A trace whose reasoning has some forty tokens of the tiny tokenizers."""
     steps = " ".join(f"{a} + {a * i} = {a + a * i}, so" for a in range(1, 6))
-    return make_trace(i, reasoning=steps)
+    return sum_trace(i, reasoning=steps)

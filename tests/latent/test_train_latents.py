@@ -7,7 +7,7 @@ pytest.importorskip("peft")
 
 import msgspec
 import torch
-from build_fixtures import make_examples
+from make import sum_examples
 from train_fixtures import make_model
 
 from cotpress import models
@@ -15,7 +15,7 @@ from cotpress.latent_tokens import BEGIN, code, codes, run
 from cotpress.models import Request, Sampling
 from cotpress.models.hf import load
 from cotpress.pipeline.build import tokenize_example
-from cotpress.records import TrainingExample
+from cotpress.records import Asked, TrainingExample
 from cotpress.training.options import TrainOptions
 from cotpress.training.sft import SortedSteps, train
 from cotpress.training.vocabulary import is_tied, latent_rows, with_latents
@@ -28,12 +28,12 @@ def latent_examples(n: int = 4) -> list[TrainingExample]:
     return [
         msgspec.structs.replace(
             one,
-            ratio=1.0,
+            asked=Asked(ratio=1.0),
             completion=run([i % CODEBOOK, 1][: 1 + i % 2]) + one.completion,
             codebook=CODEBOOK,
             method="token-assorted",
         )
-        for i, one in enumerate(make_examples(n))
+        for i, one in enumerate(sum_examples(n))
     ]
 
 

@@ -379,7 +379,7 @@ def test_eval_asks_a_server_and_goes_on_after_trouble(server: FakeServer, tmp_pa
     evaluate(**asked)
     whole = (tmp_path / "eval.rows.jsonl").read_text()
     rows = [json.loads(line) for line in whole.splitlines()]
-    assert [(row["method"], row["ratio"], row["n"]) for row in rows] == [
+    assert [(row["setting"]["method"], row["setting"]["asked"].get("ratio"), row["n"]) for row in rows] == [
         ("original", None, 6),
         ("original", 0.5, 6),
         ("truncation", 0.5, 6),

@@ -7,37 +7,39 @@ from itertools import groupby
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_compress import RATIOS, scored_trace, traces
+from make import make_parts
+from test_compress import RATIOS, traces
 
 from cotpress.errors import CotpressError
 from cotpress.pipeline.budgets import WINDOW, even, whole_data, without_long_gaps
-from cotpress.pipeline.compress import OVER_BUDGET, compress, keeping_order, within_budget
-from cotpress.records import Percentile, ScoredTrace
+from cotpress.pipeline.compress import OVER_BUDGET, cuts_of, within_budget
+from cotpress.pipeline.segmenting import Segments, keeping_order
+from cotpress.records import Percentile
 
 ratios = st.sampled_from(RATIOS)
 data = st.lists(traces(), min_size=1, max_size=6)
 
 
-def kept(scored: ScoredTrace, ratio: float) -> set[int]:
+def kept(scored: Segments, ratio: float) -> set[int]:
     return set(within_budget(scored, keeping_order(scored), ratio))
 
 
-def held(scored: ScoredTrace) -> set[int]:
+def held(scored: Segments) -> set[int]:
     return {i for i, protected in enumerate(scored.protected) if protected}
 
 
-def tokens(scored: ScoredTrace, indices: set[int]) -> int:
+def tokens(scored: Segments, indices: set[int]) -> int:
     return sum(scored.n_tokens[i] for i in indices)
 
 
-def longest_gap(scored: ScoredTrace, left: set[int]) -> int:
+def longest_gap(scored: Segments, left: set[int]) -> int:
     runs = groupby(range(len(scored.ends)), key=lambda i: i in left)
     return max((sum(scored.n_tokens[i] for i in run) for stays, run in runs if not stays), default=0)
 
 
 @given(traces(), ratios, ratios, st.integers(1, 8))
 def test_cuts_stay_nested_exact_and_protected_whatever_the_budget(
-    scored: ScoredTrace, one: float, other: float, longest: int
+    scored: Segments, one: float, other: float, longest: int
 ) -> None:
     for changed in (even(scored), without_long_gaps(scored, longest), even(without_long_gaps(scored, longest))):
         small, large = kept(changed, min(one, other)), kept(changed, max(one, other))
@@ -46,12 +48,12 @@ def test_cuts_stay_nested_exact_and_protected_whatever_the_budget(
         allowed = round(min(one, other) * sum(scored.n_tokens))
         assert tokens(changed, small) <= max(allowed, tokens(changed, held(changed)))
         assert kept(changed, 1.0) == set(range(len(scored.ends)))
-        assert changed.segments == scored.segments
+        assert changed.texts == scored.texts
 
 
 @given(st.lists(st.floats(-5, 5), min_size=1, max_size=4 * WINDOW), ratios)
 def test_every_whole_window_keeps_its_share_to_a_token(importance: list[float], ratio: float) -> None:
-    scored = scored_trace("x" * len(importance), importance)
+    scored = make_parts("x" * len(importance), importance)
     left = kept(even(scored), ratio)
     assert len(left) == round(ratio * len(importance))
     n_windows = -(-len(importance) // WINDOW)
@@ -61,7 +63,7 @@ def test_every_whole_window_keeps_its_share_to_a_token(importance: list[float], 
 
 
 def test_a_short_last_window_keeps_no_more_than_its_share() -> None:
-    scored = scored_trace("x" * (WINDOW + WINDOW // 4), [1.0] * (WINDOW + WINDOW // 4))
+    scored = make_parts("x" * (WINDOW + WINDOW // 4), [1.0] * (WINDOW + WINDOW // 4))
     left = kept(even(scored), 0.5)
     assert len([i for i in left if i < WINDOW]) == WINDOW // 2
     assert len([i for i in left if i >= WINDOW]) == WINDOW // 8
@@ -69,16 +71,14 @@ def test_a_short_last_window_keeps_no_more_than_its_share() -> None:
 
 def test_within_a_window_the_most_important_stay() -> None:
     importance = [float(i) for i in range(2 * WINDOW)]  # the second window is more important throughout
-    scored = scored_trace("x" * len(importance), importance)
+    scored = make_parts("x" * len(importance), importance)
     half = WINDOW // 2
     assert kept(scored, 0.5) == set(range(WINDOW, 2 * WINDOW))
     assert kept(even(scored), 0.5) == {*range(half, WINDOW), *range(WINDOW + half, 2 * WINDOW)}
 
 
 @given(traces(), ratios, st.integers(1, 8))
-def test_no_gap_is_longer_than_asked_for_and_nothing_is_held_without_need(
-    scored: ScoredTrace, ratio: float, longest: int
-) -> None:
+def test_no_gap_is_longer_than_asked_for_and_nothing_is_held_without_need(scored: Segments, ratio: float, longest: int) -> None:
     changed = without_long_gaps(scored, longest)
     assert longest_gap(changed, kept(changed, ratio)) <= longest
     for i in held(changed) - held(scored):
@@ -86,18 +86,18 @@ def test_no_gap_is_longer_than_asked_for_and_nothing_is_held_without_need(
 
 
 def test_a_gap_is_bridged_by_the_segment_that_is_given_up_last() -> None:
-    scored = scored_trace("abcdefg", [7, 1, 2, 6, 3, 4, 0])
+    scored = make_parts("abcdefg", [7, 1, 2, 6, 3, 4, 0])
     assert held(without_long_gaps(scored, 3)) == {3}  # g, b, c, e and f can go; d would join two gaps
     assert held(without_long_gaps(scored, 7)) == set()
-    long_number = scored_trace(["a", "123456", "b"], [3, 1, 2], [1, 6, 1])
+    long_number = make_parts(["a", "123456", "b"], [3, 1, 2], [1, 6, 1])
     assert held(without_long_gaps(long_number, 4)) == {1}
 
 
 @given(data, ratios)
-def test_one_threshold_for_all_keeps_what_one_long_trace_would(many: list[ScoredTrace], ratio: float) -> None:
+def test_one_threshold_for_all_keeps_what_one_long_trace_would(many: list[Segments], ratio: float) -> None:
     rooms = whole_data(many, [ratio])
-    joined = scored_trace(
-        [segment for one in many for segment in one.segments],
+    joined = make_parts(
+        [segment for one in many for segment in one.texts],
         [value for one in many for value in one.importance],
         [n for one in many for n in one.n_tokens],
         [protected for one in many for protected in one.protected],
@@ -114,39 +114,39 @@ def test_one_threshold_for_all_keeps_what_one_long_trace_would(many: list[Scored
 
 
 @given(data, ratios, ratios)
-def test_one_threshold_for_all_is_nested_too(many: list[ScoredTrace], one: float, other: float) -> None:
+def test_one_threshold_for_all_is_nested_too(many: list[Segments], one: float, other: float) -> None:
     asked = [min(one, other), max(one, other)]
-    cuts = iter(compress(many, asked, allowed=whole_data(many, asked)))
-    for small, large in zip(cuts, cuts, strict=True):
+    for parts, rooms in zip(many, whole_data(many, asked), strict=True):
+        small, large = cuts_of(parts, asked, rooms)
         assert small.n_tokens <= large.n_tokens
 
 
 def test_padded_traces_are_cut_more_and_dense_ones_less() -> None:
-    dense, padded = scored_trace("x" * 10, [5.0] * 10), scored_trace("y" * 30, [1.0] * 25 + [6.0] * 5)
+    dense, padded = make_parts("x" * 10, [5.0] * 10), make_parts("y" * 30, [1.0] * 25 + [6.0] * 5)
     rooms = whole_data([dense, padded], [0.5, 0.25])
     assert rooms == [[10, 5], [10, 5]]
-    assert [cut.n_tokens for cut in compress([dense, padded], [0.5, 0.25], allowed=rooms)] == [10, 5, 10, 5]
+    assert [[cut.n_tokens for cut in cuts_of(one, [0.5, 0.25], rooms[0])] for one in (dense, padded)] == [[10, 5], [10, 5]]
 
 
 def test_protected_tokens_over_the_common_budget_are_kept_and_counted() -> None:
-    many = [scored_trace("a1b2", [9, 1, 9, 1], protected=[False, True, False, True]), scored_trace("cd", [1, 1])]
+    many = [make_parts("a1b2", [9, 1, 9, 1], protected=[False, True, False, True]), make_parts("cd", [1, 1])]
     counts: Counter[str] = Counter()
-    cuts = list(compress(many, [0.17], allowed=whole_data(many, [0.17]), counts=counts))
+    cuts = [cuts_of(one, [0.17], rooms, counts)[0] for one, rooms in zip(many, whole_data(many, [0.17]), strict=True)]
     assert [cut.reasoning for cut in cuts] == ["12", ""]
     assert counts == {f"{OVER_BUDGET} at 0.17": 1}
     assert whole_data([], [0.5]) == []
 
 
-def released() -> ScoredTrace:
-    return scored_trace("ab", [1, 2], percentile=Percentile(weights=[1, 1], chunk_ends=[2]))
+def released() -> Segments:
+    return make_parts("ab", [1, 2], percentile=Percentile(weights=[1, 1], chunk_ends=[2]))
 
 
 @pytest.mark.parametrize("change", [even, lambda one: without_long_gaps(one, 3), lambda one: whole_data([one], [0.5])])
-def test_a_released_selection_leaves_no_choice_of_budget(change: Callable[[ScoredTrace], object]) -> None:
+def test_a_released_selection_leaves_no_choice_of_budget(change: Callable[[Segments], object]) -> None:
     with pytest.raises(CotpressError, match="leave out --budget and --longest-run"):
         change(released())
 
 
 def test_a_run_of_no_tokens_is_refused() -> None:
     with pytest.raises(CotpressError, match="choose 1 or more"):
-        without_long_gaps(scored_trace("a", [1]), 0)
+        without_long_gaps(make_parts("a", [1]), 0)

@@ -1,9 +1,9 @@
 from collections import Counter
 
 import pytest
-from build_fixtures import make_cuts, make_examples, make_trace
 from hypothesis import given
 from hypothesis import strategies as st
+from make import sum_cuts, sum_examples, sum_trace
 
 from cotpress.errors import CotpressError
 from cotpress.pipeline.build import IGNORED, build, pretokenized_rows, tokenize_example, trl_rows
@@ -21,33 +21,33 @@ def make_model():
 
 
 def cuts_of(*traces, ratios=RATIOS):
-    return [cut for trace in traces for cut in make_cuts(trace, ratios)]
+    return [sum_cuts(trace, ratios) for trace in traces]
 
 
 def test_an_example_asks_with_the_ratio_and_answers_with_short_reasoning_and_whole_conclusion():
-    trace = make_trace(4, opening="<think>\n", closing="\n</think>\n\n")
-    cut = make_cuts(trace, (0.5,))[0]
-    (one,) = build([cut], ratios=[0.5])
+    trace = sum_trace(4, opening="<think>\n", closing="\n</think>\n\n")
+    short = sum_cuts(trace, (0.5,))
+    (one,) = build([short], ratios=[0.5])
     assert one.prompt == [{"role": "user", "content": "Add.\n4 + 1?\n<ratio>0.5</ratio>"}]
-    assert one.completion == f"<think>\n{cut.reasoning}\n</think>\n\nThe answer is 5."
+    assert one.completion == f"<think>\n{short.cuts[0].reasoning}\n</think>\n\nThe answer is 5."
     assert (one.ratio, one.method, one.scorer) == (0.5, "tokenskip", "surprisal:x")
     assert (one.unit, one.protect) == ("number", "symbols")
 
 
 def test_the_original_is_added_without_a_tag_where_no_cut_at_1_is_at_hand():
-    examples = list(build(cuts_of(make_trace()), draw="all"))
+    examples = list(build(cuts_of(sum_trace()), draw="all"))
     assert [one.ratio for one in examples] == [0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
-    assert examples[-1].prompt == make_trace().problem.prompt()
-    assert examples[-1].completion == make_trace().completion()
+    assert examples[-1].prompt == sum_trace().problem.prompt()
+    assert examples[-1].completion == sum_trace().completion()
 
 
 def test_a_cut_at_1_is_the_original_and_does_not_come_twice():
-    examples = list(build(cuts_of(make_trace(), ratios=(1.0, 0.5)), draw="all"))
+    examples = list(build(cuts_of(sum_trace(), ratios=(1.0, 0.5)), draw="all"))
     assert [one.ratio for one in examples] == [0.5, 1.0]
 
 
 def test_one_example_per_trace_about_a_sixth_of_them_original():
-    drawn = Counter(one.ratio for one in build(cuts_of(*map(make_trace, range(600)))))
+    drawn = Counter(one.ratio for one in build(cuts_of(*map(sum_trace, range(600)))))
     assert drawn.total() == 600
     assert set(drawn) == {1.0, *RATIOS}
     assert all(70 <= count <= 130 for count in drawn.values())  # 100 expected, standard deviation 9
@@ -55,13 +55,13 @@ def test_one_example_per_trace_about_a_sixth_of_them_original():
 
 @given(st.permutations(range(12)), st.integers(0, 12))
 def test_order_and_left_out_traces_change_no_draw(order, n):
-    whole = {one.problem.id: one for one in build(cuts_of(*map(make_trace, range(12))))}
-    part = [make_trace(i) for i in order[:n]]
+    whole = {one.problem.id: one for one in build(cuts_of(*map(sum_trace, range(12))))}
+    part = [sum_trace(i) for i in order[:n]]
     assert list(build(cuts_of(*part))) == [whole[trace.problem.id] for trace in part]
 
 
 def test_another_seed_draws_otherwise():
-    traces = cuts_of(*map(make_trace, range(30)))
+    traces = cuts_of(*map(sum_trace, range(30)))
     assert list(build(traces, seed=1)) != list(build(traces, seed=2))
     assert list(build(traces, seed=1)) == list(build(traces, seed=1))
 
@@ -69,14 +69,14 @@ def test_another_seed_draws_otherwise():
 def test_what_is_left_out_is_counted_with_its_reason_and_ungraded_traces_are_kept():
     wrong = Grade(answer="7", correct=False, status="ok")
     traces = [
-        make_trace(0, grade=wrong),
-        make_trace(1, conclusion=" "),
-        make_trace(2, finished=False),
-        make_trace(3, grade=None),
-        make_trace(4),
-        make_trace(5, grade=Grade(answer=None, correct=False, status="no_answer")),
-        make_trace(6, grade=Grade(answer="x", correct=False, status="timeout")),
-        make_trace(7, grade=Grade(answer="x", correct=False, status="error")),
+        sum_trace(0, grade=wrong),
+        sum_trace(1, conclusion=" "),
+        sum_trace(2, finished=False),
+        sum_trace(3, grade=None),
+        sum_trace(4),
+        sum_trace(5, grade=Grade(answer=None, correct=False, status="no_answer")),
+        sum_trace(6, grade=Grade(answer="x", correct=False, status="timeout")),
+        sum_trace(7, grade=Grade(answer="x", correct=False, status="error")),
     ]
     dropped, noted = Counter(), Counter()
     examples = list(build(cuts_of(*traces), dropped=dropped, noted=noted))
@@ -88,12 +88,12 @@ def test_what_is_left_out_is_counted_with_its_reason_and_ungraded_traces_are_kep
 
 def test_asking_for_a_ratio_that_was_not_cut_is_refused():
     with pytest.raises(CotpressError, match=r"sum/0\|.* was not compressed at ratio 0.4: compress at it too"):
-        list(build(cuts_of(make_trace()), draw="all", ratios=[0.4, 0.5]))
+        list(build(cuts_of(sum_trace()), draw="all", ratios=[0.4, 0.5]))
 
 
 @pytest.mark.parametrize(
     "cuts",
-    [cuts_of(make_trace(0), make_trace(1), make_trace(0)), cuts_of(make_trace(0), ratios=(0.5, 0.5))],
+    [cuts_of(sum_trace(0), sum_trace(1), sum_trace(0)), cuts_of(sum_trace(0), ratios=(0.5, 0.5))],
     ids=["apart", "together"],
 )
 def test_a_trace_that_comes_twice_is_refused(cuts):
@@ -104,7 +104,7 @@ def test_a_trace_that_comes_twice_is_refused(cuts):
 @pytest.mark.parametrize("template", ["chatml", "qwen", "llama3"])
 def test_the_prompt_is_what_is_served_and_only_completion_and_end_of_turn_have_labels(make_model, tmp_path, template):
     model = make_model(tmp_path, template)
-    for one in make_examples(6):
+    for one in sum_examples(6):
         ids, labels = tokenize_example(one, model)
         served = model.tokenizer.apply_chat_template(one.prompt, add_generation_prompt=True, return_dict=False)
         assert ids[: len(served)] == served == model.prompt_ids(one.prompt)
@@ -115,7 +115,7 @@ def test_the_prompt_is_what_is_served_and_only_completion_and_end_of_turn_have_l
 @pytest.mark.parametrize("template", ["chatml", "qwen", "llama3"])
 def test_the_row_is_what_the_chat_template_writes_up_to_the_end_of_the_turn(make_model, tmp_path, template):
     model = make_model(tmp_path, template)
-    for one in make_examples(6):
+    for one in sum_examples(6):
         chat = [*one.prompt, {"role": "assistant", "content": one.completion}]
         whole = model.tokenizer.apply_chat_template(chat, tokenize=False)
         said = model.tokenizer.decode(tokenize_example(one, model).ids)
@@ -123,8 +123,8 @@ def test_the_row_is_what_the_chat_template_writes_up_to_the_end_of_the_turn(make
 
 
 def test_think_is_not_opened_twice_where_the_template_opens_it(make_model, tmp_path):
-    one = make_examples(1)[0]
-    opened = TrainingExample(problem=one.problem, ratio=0.5, prompt=one.prompt, completion="<think>\nso 1\n</think>\n\n1")
+    one = sum_examples(1)[0]
+    opened = TrainingExample(problem=one.problem, asked=one.asked, prompt=one.prompt, completion="<think>\nso 1\n</think>\n\n1")
     r1, chatml = make_model(tmp_path / "r1", "r1"), make_model(tmp_path / "chatml")
     text = r1.tokenizer.decode(tokenize_example(opened, r1).ids)
     assert text.endswith("<|im_start|>assistant\n<think>\nso 1\n</think>\n\n1<|im_end|>")
@@ -134,7 +134,7 @@ def test_think_is_not_opened_twice_where_the_template_opens_it(make_model, tmp_p
 
 def test_pretokenized_rows_have_three_columns_of_one_length(make_model, tmp_path):
     model = make_model(tmp_path)
-    examples = make_examples(3)
+    examples = sum_examples(3)
     for row, one in zip(pretokenized_rows(examples, model), examples, strict=True):
         assert (row.input_ids, row.labels) == tokenize_example(one, model)
         assert row.attention_mask == [1] * len(row.input_ids)
@@ -142,15 +142,15 @@ def test_pretokenized_rows_have_three_columns_of_one_length(make_model, tmp_path
 
 def test_a_completion_that_spells_out_the_end_of_turn_is_left_out_and_counted(make_model, tmp_path):
     model, dropped = make_model(tmp_path), Counter()
-    good, bad = make_examples(2)
-    bad = TrainingExample(problem=bad.problem, ratio=0.5, prompt=bad.prompt, completion="1 <|im_end|> 2")
+    good, bad = sum_examples(2)
+    bad = TrainingExample(problem=bad.problem, asked=bad.asked, prompt=bad.prompt, completion="1 <|im_end|> 2")
     assert len(list(pretokenized_rows([good, bad], model, dropped))) == 1
     assert dropped == {"end-of-turn token inside the completion": 1}
 
 
 def test_trl_makes_the_same_ids_of_trl_rows_and_adds_only_what_follows_the_end_of_the_turn(make_model, tmp_path):
     datasets, trl = pytest.importorskip("datasets"), pytest.importorskip("trl")
-    model, examples = make_model(tmp_path / "model"), make_examples(4)
+    model, examples = make_model(tmp_path / "model"), sum_examples(4)
     rows = [{"prompt": row.prompt, "completion": row.completion} for row in trl_rows(examples)]
     args = trl.SFTConfig(str(tmp_path / "out"), max_length=None, bf16=False, use_cpu=True, report_to="none")
     trainer = trl.SFTTrainer(

@@ -8,42 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from make import make_parts, make_scored
 
 from cotpress.errors import CotpressError
-from cotpress.pipeline.compress import OVER_BUDGET, above_percentile, budget, compress, keeping_order, within_budget
-from cotpress.records import CompressedTrace, Percentile, Problem, ScoredTrace, Trace
+from cotpress.pipeline.compress import OVER_BUDGET, compress, cuts_of, room, selected
+from cotpress.pipeline.segmenting import Rules, Segments, keeping_order
+from cotpress.records import Cut, Percentile
 
 RATIOS = [n / 100 for n in range(1, 101)]
-
-
-def scored_trace(
-    segments: Sequence[str],
-    importance: Sequence[float],
-    n_tokens: Sequence[int] | None = None,
-    protected: Sequence[bool] | None = None,
-    percentile: Percentile | None = None,
-) -> ScoredTrace:
-    n_tokens = [1] * len(segments) if n_tokens is None else n_tokens
-    trace = Trace(
-        problem=Problem(id="p", question="q", answer="a", task="t"),
-        model="m",
-        reasoning="".join(segments),
-        conclusion="The answer is 18.",
-        closing="\n\n",
-        n_tokens=sum(n_tokens),
-        n_conclusion_tokens=5,
-        finished=True,
-    )
-    ends = np.cumsum([len(segment) for segment in segments]).tolist()
-    return ScoredTrace(
-        trace=trace,
-        scorer="s",
-        ends=ends,
-        importance=list(importance),
-        n_tokens=list(n_tokens),
-        protected=[False] * len(segments) if protected is None else list(protected),
-        percentile=percentile,
-    )
 
 
 texts = st.sampled_from([" the", "\n", "\r\n", "10³", "\\frac", "{18}", "😀", "  ", "中", "=", "a", ""]) | st.text(max_size=3)
@@ -51,37 +23,37 @@ scores = st.sampled_from([0.0, 0.5, 1.0]) | st.floats(-100, 100)  # ties are com
 
 
 @st.composite
-def traces(draw: st.DrawFn, *, released: bool = False, single: bool = False) -> ScoredTrace:
+def traces(draw: st.DrawFn, *, released: bool = False, single: bool = False) -> Segments:
     segments = draw(st.lists(texts, min_size=1, max_size=25))
     n = len(segments)
     if not released:
         counts = [1] * n if single else draw(st.lists(st.integers(0, 5), min_size=n, max_size=n))
         protected = [False] * n if single else draw(st.lists(st.booleans(), min_size=n, max_size=n))
-        return scored_trace(segments, draw(st.lists(scores, min_size=n, max_size=n)), counts, protected)
+        return make_parts(segments, draw(st.lists(scores, min_size=n, max_size=n)), counts, protected)
     importance = draw(st.lists(st.floats(0, 1, width=32) | st.sampled_from([0.5, 1.0]), min_size=n, max_size=n))
     weights = draw(st.lists(st.integers(0, 4), min_size=n, max_size=n))
     chunk_ends = sorted(draw(st.lists(st.integers(0, n), max_size=3)))
-    return scored_trace(segments, importance, percentile=Percentile(weights=weights, chunk_ends=[*chunk_ends, n]))
+    return make_parts(segments, importance, percentile=Percentile(weights=weights, chunk_ends=[*chunk_ends, n]))
 
 
 any_trace = traces() | traces(released=True)
 ratios = st.sampled_from(RATIOS)
 
 
-def kept(scored: ScoredTrace, ratio: float) -> list[int]:
-    return above_percentile(scored, ratio) if scored.percentile else within_budget(scored, keeping_order(scored), ratio)
+def kept(parts: Segments, ratio: float) -> list[int]:
+    return selected(parts, [] if parts.percentile else keeping_order(parts), ratio)
 
 
-def cut(scored: ScoredTrace, ratio: float) -> CompressedTrace:
-    (compressed,) = compress([scored], [ratio])
-    return compressed
+def cut(parts: Segments, ratio: float) -> Cut:
+    (short,) = cuts_of(parts, [ratio])
+    return short
 
 
-def tokens(scored: ScoredTrace, indices: Sequence[int]) -> int:
+def tokens(scored: Segments, indices: Sequence[int]) -> int:
     return sum(scored.n_tokens[i] for i in indices)
 
 
-def naive(scored: ScoredTrace, ratio: float) -> list[int]:
+def naive(scored: Segments, ratio: float) -> list[int]:
     """Take protected segments, then the best of the rest one by one, until one does not fit."""
     if ratio == 1.0:
         return list(range(len(scored.ends)))
@@ -97,36 +69,36 @@ def naive(scored: ScoredTrace, ratio: float) -> list[int]:
 
 
 @given(any_trace)
-def test_slices_join_to_exactly_the_reasoning(scored: ScoredTrace) -> None:
-    assert "".join(scored.segments) == scored.trace.reasoning
+def test_slices_join_to_exactly_the_reasoning(scored: Segments) -> None:
+    assert "".join(scored.texts) == scored.text
 
 
 @given(any_trace, ratios)
-def test_a_compressed_trace_is_a_subsequence_of_the_segments_in_order(scored: ScoredTrace, ratio: float) -> None:
+def test_a_compressed_trace_is_a_subsequence_of_the_segments_in_order(scored: Segments, ratio: float) -> None:
     indices = kept(scored, ratio)
     assert indices == sorted(set(indices))
-    assert cut(scored, ratio).reasoning == "".join(scored.segments[i] for i in indices)
+    assert cut(scored, ratio).reasoning == "".join(scored.texts[i] for i in indices)
 
 
 @given(any_trace, ratios, ratios)
-def test_a_smaller_ratio_keeps_a_subset(scored: ScoredTrace, one: float, other: float) -> None:
+def test_a_smaller_ratio_keeps_a_subset(scored: Segments, one: float, other: float) -> None:
     assert set(kept(scored, min(one, other))) <= set(kept(scored, max(one, other)))
 
 
 @given(any_trace)
-def test_ratio_one_is_the_identity(scored: ScoredTrace) -> None:
+def test_ratio_one_is_the_identity(scored: Segments) -> None:
     whole = cut(scored, 1.0)
-    assert whole.reasoning == scored.trace.reasoning
+    assert whole.reasoning == scored.text
     assert whole.n_tokens == sum(scored.n_tokens)
 
 
 @given(traces(), ratios)
-def test_the_budget_is_never_exceeded_unless_protected_tokens_alone_exceed_it(scored: ScoredTrace, ratio: float) -> None:
+def test_the_budget_is_never_exceeded_unless_protected_tokens_alone_exceed_it(scored: Segments, ratio: float) -> None:
     held = [i for i, protected in enumerate(scored.protected) if protected]
     counts: Counter[str] = Counter()
-    (compressed,) = compress([scored], [ratio], counts=counts)
+    (compressed,) = cuts_of(scored, [ratio], counts=counts)
     assert set(held) <= set(kept(scored, ratio))
-    if tokens(scored, held) > budget(scored, ratio):
+    if tokens(scored, held) > room(scored, ratio):
         assert kept(scored, ratio) == held
         assert counts == {f"{OVER_BUDGET} at {ratio:g}": 1}
     else:
@@ -135,76 +107,107 @@ def test_the_budget_is_never_exceeded_unless_protected_tokens_alone_exceed_it(sc
 
 
 @given(traces(), ratios)
-def test_the_budget_is_missed_by_less_than_the_next_segment(scored: ScoredTrace, ratio: float) -> None:
+def test_the_budget_is_missed_by_less_than_the_next_segment(scored: Segments, ratio: float) -> None:
     order, indices = keeping_order(scored), kept(scored, ratio)
     assert sorted(order[: len(indices)]) == indices
     if len(indices) < len(order):
-        short = budget(scored, ratio) - tokens(scored, indices)
+        short = room(scored, ratio) - tokens(scored, indices)
         assert short < scored.n_tokens[order[len(indices)]]
 
 
 @given(traces(single=True), ratios)
-def test_the_budget_is_met_exactly_where_segments_are_single_tokens(scored: ScoredTrace, ratio: float) -> None:
+def test_the_budget_is_met_exactly_where_segments_are_single_tokens(scored: Segments, ratio: float) -> None:
     assert cut(scored, ratio).n_tokens == round(ratio * len(scored.ends))
 
 
 @given(traces(), ratios)
-def test_the_cut_equals_a_naive_loop(scored: ScoredTrace, ratio: float) -> None:
+def test_the_cut_equals_a_naive_loop(scored: Segments, ratio: float) -> None:
     assert kept(scored, ratio) == naive(scored, ratio)
 
 
 @given(any_trace, ratios)
-def test_what_is_said_to_be_kept_is_kept(scored: ScoredTrace, ratio: float) -> None:
+def test_what_is_said_to_be_kept_is_kept(scored: Segments, ratio: float) -> None:
     compressed = cut(scored, ratio)
     assert compressed.n_tokens == tokens(scored, kept(scored, ratio))
     assert compressed.kept == compressed.n_tokens / max(1, sum(scored.n_tokens))
-    assert (compressed.ratio, compressed.scorer, compressed.method, compressed.n_latent) == (ratio, "s", "tokenskip", 0)
+    assert (compressed.ratio, compressed.n_latent) == (ratio, 0)
 
 
-@given(any_trace, ratios)
-def test_the_conclusion_and_the_trace_are_never_touched(scored: ScoredTrace, ratio: float) -> None:
-    compressed = cut(scored, ratio)
-    assert compressed.trace == scored.trace
-    assert compressed.trace.completion(compressed.reasoning) == compressed.reasoning + "\n\nThe answer is 18."
+LETTERS = st.text("ab 12+", min_size=1, max_size=12)
 
 
-@given(st.lists(any_trace, max_size=4), st.lists(ratios, max_size=4), st.integers())
-def test_every_trace_comes_at_every_ratio_in_order_and_alone_as_among_others(
-    scored: list[ScoredTrace], asked: list[float], seed: int
+@given(st.lists(LETTERS, max_size=4), st.lists(ratios, max_size=4), st.integers())
+def test_every_trace_comes_once_with_every_ratio_in_order_and_alone_as_among_others(
+    texts: list[str], asked: list[float], seed: int
 ) -> None:
+    chance = random.Random(seed)
+    scored = [make_scored(text, [chance.random() for _ in text], closing="\n\n") for text in texts]
     together = list(compress(iter(scored), asked))
-    assert together == [cut(trace, ratio) for trace in scored for ratio in asked]
-    shuffled = random.Random(seed).sample(asked, len(asked))
-    assert set(map(repr, together)) == set(map(repr, compress(scored, shuffled)))
+    assert [one.trace for one in together] == [one.trace for one in scored]  # never touched
+    assert together == [next(compress([one], asked)) for one in scored]
+    assert [[cut.ratio for cut in one.cuts] for one in together] == [asked] * len(scored)
+    shuffled = chance.sample(asked, len(asked))
+    for one, other in zip(together, compress(scored, shuffled), strict=True):
+        assert {cut.ratio: cut for cut in one.cuts} == {cut.ratio: cut for cut in other.cuts}
+
+
+def test_a_cut_says_by_which_rules_it_was_made() -> None:
+    scored = make_scored("add 8 to 5", range(10))
+    (usual,) = compress([scored], [0.5])
+    assert (usual.method, usual.scorer, usual.unit, usual.protect, usual.protect_regex) == (
+        *("tokenskip", "s"),
+        *("number", "symbols", ""),
+    )
+    (other,) = compress([scored], [0.5], rules=Rules("word", "none", "add"), budget="window", longest_run=9, method="cts")
+    assert (other.method, other.unit, other.protect, other.protect_regex) == ("cts", "word", "none", "add")
+    assert (other.budget, other.longest_run) == ("window", 9)
+    rule = Percentile(weights=[1] * 10, chunk_ends=[10], n_tokens=[1] * 10)
+    (released,) = compress([make_scored("add 8 to 5", range(10), percentile=rule)], [0.5])
+    assert (released.unit, released.protect) == ("", "none")
+
+
+def test_what_a_regular_expression_matches_is_protected_too() -> None:
+    scored = make_scored("add 8 to 5", [9, 9, 9, 9, 1, 9, 1, 1, 9, 1])
+    for protect, pattern, kept in (
+        ("none", "", "add  "),
+        ("none", "to", "addto"),
+        ("symbols", "to", "8to 5"),
+        ("none", "(?=t)|$", "add  "),
+    ):
+        (short,) = compress([scored], [0.5], rules=Rules("token", protect, pattern))
+        assert short.cuts[0].reasoning == kept
+    with pytest.raises(CotpressError, match=r"--protect-regex '\(' is no regular expression: missing \)"):
+        next(compress([scored], [0.5], rules=Rules("token", "none", "(")))
 
 
 def test_ties_go_to_the_earlier_segment() -> None:
-    scored = scored_trace("abcdef", [0.5, 0.9, 0.5, 0.5, 0.1, 0.5])
+    scored = make_parts("abcdef", [0.5, 0.9, 0.5, 0.5, 0.1, 0.5])
     assert [cut(scored, ratio).reasoning for ratio in (0.17, 0.33, 0.5, 0.67, 0.83)] == ["b", "ab", "abc", "abcd", "abcdf"]
 
 
 def test_a_segment_that_does_not_fit_ends_the_cut_though_a_smaller_one_would() -> None:
-    scored = scored_trace(["aa", "bbb", "c", "dddd"], [4, 3, 2, 1], [2, 3, 1, 4])
+    scored = make_parts(["aa", "bbb", "c", "dddd"], [4, 3, 2, 1], [2, 3, 1, 4])
     assert cut(scored, 0.4).reasoning == "aa"  # a fill with "c" would not be nested in the cut at 0.5
     assert cut(scored, 0.5).reasoning == "aabbb"
 
 
 def test_half_a_token_is_rounded_as_python_rounds() -> None:
-    assert [budget(scored_trace("a" * n, [0.0] * n), 0.5) for n in (1, 3, 5, 7)] == [0, 2, 2, 4]
+    assert [room(make_parts("a" * n, [0.0] * n), 0.5) for n in (1, 3, 5, 7)] == [0, 2, 2, 4]
 
 
 def test_protected_tokens_over_budget_are_kept_and_counted_per_ratio() -> None:
-    scored = scored_trace("a1b2", [9, 1, 9, 1], protected=[False, True, False, True])
+    scored = make_parts("a1b2", [9, 1, 9, 1], protected=[False, True, False, True])
     counts: Counter[str] = Counter()
-    cuts = list(compress([scored, scored], [0.25, 0.5, 0.75], counts=counts))
-    assert [compressed.reasoning for compressed in cuts[:3]] == ["12", "12", "a12"]
+    cuts = cuts_of(scored, [0.25, 0.5, 0.75], counts=counts)
+    assert [compressed.reasoning for compressed in cuts] == ["12", "12", "a12"]
+    cuts_of(scored, [0.25], counts=counts)
     assert counts == {f"{OVER_BUDGET} at 0.25": 2}
 
 
 @pytest.mark.parametrize("ratio", [0, 0.0, -0.5, 1.5, float("nan"), float("inf")])
 def test_a_ratio_that_is_no_fraction_of_kept_tokens_is_refused(ratio: float) -> None:
     with pytest.raises(CotpressError, match="choose 0 < ratio <= 1"):
-        next(compress([scored_trace("ab", [1, 2])], [0.5, ratio]))
+        next(compress([make_scored("ab", [1, 2])], [0.5, ratio]))
 
 
 def test_a_ratio_the_prompt_cannot_carry_is_refused() -> None:
@@ -213,7 +216,7 @@ def test_a_ratio_the_prompt_cannot_carry_is_refused() -> None:
 
 
 @given(traces(released=True), ratios)
-def test_the_released_rule_equals_the_packages_lines(scored: ScoredTrace, ratio: float) -> None:
+def test_the_released_rule_equals_the_packages_lines(scored: Segments, ratio: float) -> None:
     """`prompt_compressor.py`, `__compress`: repeat each word's score, take the percentile, keep what is above."""
     indices = []
     start = 0
@@ -234,6 +237,6 @@ def test_the_released_rule_equals_the_packages_lines(scored: ScoredTrace, ratio:
 def test_a_released_cut_is_never_counted_as_over_budget() -> None:
     rule = Percentile(weights=[1, 1], chunk_ends=[2])
     counts: Counter[str] = Counter()
-    (compressed,) = compress([scored_trace("ab", [0.1, 0.9], [1, 9], percentile=rule)], [0.5], counts=counts)
+    (compressed,) = cuts_of(make_parts("ab", [0.1, 0.9], [1, 9], percentile=rule), [0.5], counts=counts)
     assert compressed.reasoning == "b"
     assert not counts

@@ -2,10 +2,11 @@
 
 import re
 
-from build_fixtures import make_trace
+from make import sum_trace
 
 from cotpress.models import Completion, Sampling
 from cotpress.pipeline.generate import generate
+from cotpress.records import Asked
 
 
 class Echo:
@@ -25,7 +26,7 @@ class Echo:
         return [[match.end() for match in re.finditer(r"\S+", text)] for text in texts]
 
 
-PROBLEMS = [make_trace(i).problem for i in range(2)]
+PROBLEMS = [sum_trace(i).problem for i in range(2)]
 
 
 def test_each_sample_is_a_trace_and_a_request_of_its_own():
@@ -38,7 +39,7 @@ def test_each_sample_is_a_trace_and_a_request_of_its_own():
 
 def test_the_ratio_is_asked_for_and_recorded():
     model = Echo()
-    (trace,) = generate(PROBLEMS[:1], model, Sampling(), ratio=0.6)
+    (trace,) = generate(PROBLEMS[:1], model, Sampling(), asked=Asked(ratio=0.6))
     assert trace.ratio == 0.6
     assert model.asked[0].messages == PROBLEMS[0].prompt(0.6)
 

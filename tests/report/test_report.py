@@ -9,11 +9,11 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from make import make_row
 
-from cotpress import segments
-from cotpress.pipeline.budgets import prepared, whole_data
-from cotpress.pipeline.compress import compress
-from cotpress.records import EvalRow, Grade, Percentile, Problem, ScoredTrace, Trace, Verified
+from cotpress.pipeline.compress import compress, shared_rooms
+from cotpress.pipeline.segmenting import Rules, segmented
+from cotpress.records import Asked, EvalRow, Grade, Percentile, Problem, ScoredTrace, Trace, Verified
 from cotpress.report import page as pages
 from cotpress.report.examples import RATIOS, examples, tokens, visible
 from cotpress.report.figures import accuracy_figure, ratio_figure
@@ -52,15 +52,11 @@ def row(method="tokenskip", ratio=0.6, accuracy=0.976, length=66.2, **more):
     half = 1.96 * math.sqrt(accuracy * (1 - accuracy) / 500) + 0.002
     facts = {
         "model": "tiny" if method in ("original", "truncation", "be-concise") else f"runs/{method}",
-        "task": "arithmetic",
-        "n": 500,
         "accuracy_low": max(accuracy - half, 0),
         "accuracy_high": min(accuracy + half, 1),
         "kept": length / 108.6,
         "kept_low": length / 108.6 - 0.012,
         "kept_high": length / 108.6 + 0.012,
-        "truncated": 0.0,
-        "looping": 0.0,
         "seconds_per_problem": 0.021,
         "mean_total_tokens": length + 9.0,
         "p_value": None if method == "original" else 0.8,
@@ -68,7 +64,7 @@ def row(method="tokenskip", ratio=0.6, accuracy=0.976, length=66.2, **more):
         "statuses": {"ok": 496, "no_answer": 4},
         **more,
     }
-    return EvalRow(method=method, ratio=ratio, accuracy=accuracy, mean_tokens=length, **facts)
+    return make_row(method, ratio, accuracy=accuracy, mean_tokens=length, **facts)
 
 
 def sample_rows():
@@ -117,7 +113,7 @@ def trace(number=0, method="original", ratio=None, share=1.0, correct=True, **mo
         "closing": "\n",
         **more,
     }
-    return Trace(method=method, ratio=ratio, **facts)
+    return Trace(method=method, asked=Asked(ratio=ratio), **facts)
 
 
 def sample_traces(n=60):
@@ -128,23 +124,17 @@ def sample_traces(n=60):
             yield trace(number, method, ratio, share, correct=method not in ("truncation", "random") or number % 3 == 0)
 
 
-def scored_trace(number=0, unit="number", protect=True, percentile=False, seed=0):
+def scored_trace(number=0, percentile=False, seed=0, scorer="surprisal:tiny"):
     whole = trace(number)
-    text = whole.reasoning
-    token_ends = [match.end() for match in re.finditer(r"\s*(?:[A-Za-z]+|\S)|\s+$", text)]
-    ends = segments.segment_ends(text, token_ends, unit)
-    chance = random.Random(f"{seed} {number}")
-    scores = [round(chance.random() ** 3, 3) for _ in ends]
+    ends = [match.end() for match in re.finditer(r"\s*(?:[A-Za-z]+|\S)|\s+$", whole.reasoning)]
+    n, chance = len(ends), random.Random(f"{seed} {number}")
+    rule = Percentile(weights=[1 + i % 3 for i in range(n)], chunk_ends=[n // 2, n], n_tokens=[1] * n)
     return ScoredTrace(
         trace=whole,
-        scorer="surprisal:tiny",
+        scorer=scorer,
         ends=ends,
-        importance=scores,
-        n_tokens=segments.count_starts(ends, token_ends, len(text)),
-        protected=segments.protected(ends, text) if protect else [False] * len(ends),
-        percentile=Percentile(weights=[1 + i % 3 for i in range(len(ends))], chunk_ends=[len(ends) // 2, len(ends)])
-        if percentile
-        else None,
+        importance=[round(chance.random() ** 3, 3) for _ in ends],
+        percentile=rule if percentile else None,
     )
 
 
@@ -327,44 +317,56 @@ def test_no_ratio_figure_is_drawn_where_no_ratio_was_asked_for():
     assert ratio_figure(series([row("original", None), row("be-concise", None)])) is None
 
 
-@given(st.integers(0, 10_000), st.sampled_from(["number", "token", "word"]), st.booleans(), st.booleans())
-def test_the_page_keeps_at_every_ratio_exactly_what_compress_keeps(seed, unit, protect, percentile):
-    scored = scored_trace(seed % 4, unit, protect, percentile, seed)
-    shown = tokens(scored)
-    for cut in compress([scored], RATIOS):
+RULES = st.builds(Rules, st.sampled_from(["number", "token", "word"]), st.sampled_from(["none", "symbols"]), st.just(""))
+
+
+def cut_all(scored, ratios, rules, budget="trace", longest_run=None):
+    """As `cotpress compress` cuts them."""
+    allowed = shared_rooms(scored, ratios, rules, longest_run) if budget == "dataset" else None
+    return list(compress(scored, ratios, rules=rules, budget=budget, longest_run=longest_run, allowed=allowed))
+
+
+@given(st.integers(0, 10_000), st.booleans())
+def test_the_page_keeps_at_every_ratio_exactly_what_compress_keeps(seed, percentile):
+    scored = scored_trace(seed % 4, percentile, seed)
+    shown, parts = tokens(scored), segmented(scored)
+    for cut in next(compress([scored], RATIOS)).cuts:
         kept = [i for i, first in enumerate(shown.first) if first <= cut.ratio]
-        assert "".join(scored.segments[i] for i in kept) == cut.reasoning
-        assert sum(scored.n_tokens[i] for i in kept) == cut.n_tokens
+        assert "".join(parts.texts[i] for i in kept) == cut.reasoning
+        assert sum(parts.n_tokens[i] for i in kept) == cut.n_tokens
 
 
 @given(
     st.integers(0, 10_000),
-    st.sampled_from(["number", "token", "word"]),
+    RULES,
     st.sampled_from(["trace", "window", "dataset"]),
     st.sampled_from([None, 1, 3, 8]),
 )
-def test_the_page_cuts_as_the_compressed_file_was_cut(seed, unit, budget, longest_run):
-    scored = [scored_trace(number, unit, seed=seed) for number in range(4)]
-    held = [prepared(one, budget, longest_run) for one in scored]
+def test_the_page_cuts_as_the_compressed_file_was_cut(seed, rules, budget, longest_run):
+    scored = [scored_trace(number, seed=seed) for number in range(4)]
     ratios = [0.35, 0.5, 0.7, 0.9]
-    allowed = whole_data(held, ratios) if budget == "dataset" else None
-    how = {"budget": budget, "longest_run": longest_run}
-    cuts = [msgspec.structs.replace(cut, **how) for cut in compress(held, ratios, allowed=allowed)]
-    found = survival(cuts)
-    for cut in cuts:
-        one = next(one for one in scored if one.key == cut.trace.key)
-        shown = tokens(one, found)
+    compressed = cut_all(scored, ratios, rules, budget, longest_run)
+    found = survival(compressed)
+    for one, short in zip(scored, compressed, strict=True):
+        shown, parts = tokens(one, found), segmented(one, rules)
         assert shown.only == ([*ratios, 1.0] if budget == "dataset" else [])
-        kept = [i for i, first in enumerate(shown.first) if first <= cut.ratio]
-        assert "".join(one.segments[i] for i in kept) == cut.reasoning
         assert ("--longest-run" in shown.how) == (longest_run is not None)
         assert ("--budget" in shown.how) == (budget != "trace")
+        for cut in short.cuts:
+            kept = [i for i, first in enumerate(shown.first) if first <= cut.ratio]
+            assert "".join(parts.texts[i] for i in kept) == cut.reasoning
+
+
+def verified_as(short, found, **how):
+    """Every cut with the same likelihoods."""
+    cuts = [msgspec.structs.replace(cut, verified=found) for cut in short.cuts]
+    return msgspec.structs.replace(short, cuts=cuts, **how)
 
 
 def test_the_line_of_no_reasoning_is_what_the_conclusion_loses_of_its_likelihood_after_the_whole_reasoning():
     verified = [Verified(reference="R", shortened=-4.0, full=full, none=-10.0, n_tokens=5) for full in (-1.0, -2.0, -3.0)]
-    cuts = [cut for number in range(3) for cut in compress([scored_trace(number)], [0.5])]
-    found = survival(msgspec.structs.replace(cut, verified=one) for cut, one in zip(cuts, verified, strict=True))
+    compressed = compress([scored_trace(number) for number in range(3)], [0.5])
+    found = survival(verified_as(short, one) for short, one in zip(compressed, verified, strict=True))
     assert found.without == [9.0, 8.0, 7.0]
     assert found.by_ratio == {0.5: [3.0, 2.0, 1.0]}
     figure = loss_figure(found)
@@ -372,10 +374,8 @@ def test_the_line_of_no_reasoning_is_what_the_conclusion_loses_of_its_likelihood
 
 
 def test_the_cuts_of_another_scorer_say_nothing_of_these_scores():
-    scored = scored_trace(0)
-    other = msgspec.structs.replace(scored, scorer="other")
-    (cut,) = compress([prepared(other, "window", 1)], [0.5])
-    found = survival([msgspec.structs.replace(cut, budget="window", longest_run=1)])
+    scored, other = scored_trace(0), scored_trace(0, scorer="other")
+    found = survival(compress([other], [0.5], budget="window", longest_run=1))
     assert tokens(scored, found) == tokens(scored)
     assert tokens(other, found) != tokens(other)
 
@@ -433,7 +433,7 @@ def test_controls_and_direction_overrides_are_shown_by_number_and_text_is_left_a
 
 
 def test_no_text_of_a_model_a_task_or_an_option_becomes_markup():
-    evil = [msgspec.structs.replace(found, model=ATTACK, task=ATTACK, scorer=ATTACK, note=ATTACK) for found in sample_rows()]
+    evil = [row(one.method, one.ratio, model=ATTACK, task=ATTACK, scorer=ATTACK, note=ATTACK) for one in sample_rows()]
     bad = Problem(id=ATTACK, question=ATTACK, answer=ATTACK, task=ATTACK)
     origin = pages.Origin(
         ATTACK, "0.1.0", "2026-02-01", (pages.Source(ATTACK, "", {"verb": ATTACK, "options": {ATTACK: ATTACK}}),)
@@ -446,7 +446,7 @@ def test_no_text_of_a_model_a_task_or_an_option_becomes_markup():
     assert "<img src=x" not in page
     assert len(re.findall(r"<script", page.partition("<body>")[2])) == 5
     assert "<script>document" not in re.sub("`[^`]*`", "", pages.as_markdown(made))
-    assert json.loads(pages.as_json(made))["rows"][0]["model"] == ATTACK
+    assert json.loads(pages.as_json(made))["rows"][0]["setting"]["model"] == ATTACK
 
 
 def test_the_policy_admits_only_the_scripts_of_the_page_and_no_network():

@@ -6,12 +6,11 @@ import shutil
 import subprocess
 from itertools import count
 
-import msgspec
 import pytest
-from test_report import ATTACK, ORIGIN, sample_rows, sample_traces, scored_trace
+from test_report import ATTACK, ORIGIN, cut_all, sample_rows, sample_traces, scored_trace, verified_as
 
-from cotpress.pipeline.budgets import prepared, whole_data
 from cotpress.pipeline.compress import compress
+from cotpress.pipeline.segmenting import USUAL, segmented
 from cotpress.records import Verified
 from cotpress.report import page as pages
 from cotpress.report.examples import examples, visible
@@ -106,10 +105,8 @@ class Tab:
 
 
 SCORED = [
-    *(scored_trace(number) for number in range(0, 6, 2)),
-    msgspec.structs.replace(scored_trace(6), protected=[True] * len(scored_trace(6).ends)),
+    *(scored_trace(number) for number in (0, 2, 4, 6, 9)),
     scored_trace(8, percentile=True),
-    scored_trace(9, "token", protect=False),
 ]
 
 
@@ -188,23 +185,24 @@ def test_the_slider_keeps_what_compress_keeps(tab, ratio):
         if example.tokens is None:
             continue
         scored = scored_of(index)
-        (cut,) = compress([scored], [ratio])
+        (cut,) = next(compress([scored], [ratio])).cuts
+        parts = segmented(scored)
         pick = f"Object.assign(document.getElementById('pick'), {{selectedIndex: {index}}})"
         tab.go(f"{pick}.dispatchEvent(new Event('change'))")
         slider = f"Object.assign(document.getElementById('ratio'), {{value: {round(20 * ratio)}}})"
         tab.js(f"{slider}.dispatchEvent(new Event('input'))")
         dropped = tab.js("[...document.querySelectorAll('#reasoning span')].map(span => span.classList.contains('dropped'))")
-        kept = [segment for segment, gone in zip(scored.segments, dropped, strict=True) if not gone]
+        kept = [segment for segment, gone in zip(parts.texts, dropped, strict=True) if not gone]
         assert "".join(kept) == cut.reasoning
         assert tab.js("document.getElementById('kept').dataset.kept") == str(cut.n_tokens)
         said = tab.js("document.getElementById('kept').textContent")
-        assert said.startswith(f"kept {cut.n_tokens} of {sum(scored.n_tokens)} tokens ({cut.kept:.3f})")
-        over = cut.n_tokens > round(ratio * sum(scored.n_tokens)) and scored.percentile is None
+        assert said.startswith(f"kept {cut.n_tokens} of {sum(parts.n_tokens)} tokens ({cut.kept:.3f})")
+        over = cut.n_tokens > round(ratio * sum(parts.n_tokens)) and scored.percentile is None
         assert ("the protected ones alone exceed the budget" in said) == over
 
 
 def test_an_address_opens_the_problem_and_the_ratio_it_names(browser, page):
-    (cut,) = compress([scored_of(1)], [0.5])
+    (cut,) = next(compress([scored_of(1)], [0.5])).cuts
     tab = browser.open(page + "#trace=1&ratio=0.5")
     assert tab.js("document.getElementById('question').textContent") == shown_examples()[1].question
     assert tab.js("document.getElementById('kept').dataset.kept") == str(cut.n_tokens)
@@ -226,7 +224,7 @@ def test_only_what_is_kept_can_be_shown(tab):
     tab.js("document.getElementById('only-kept').click()")
     seen = tab.js("[...document.querySelectorAll('#reasoning span')].filter(s => s.offsetParent).map(s => s.textContent)")
     tab.js("document.getElementById('only-kept').click()")
-    (cut,) = compress([scored_of(0)], [0.5])
+    (cut,) = next(compress([scored_of(0)], [0.5])).cuts
     assert "".join(seen).replace("↵\n", "\n") == visible(cut.reasoning)
 
 
@@ -242,11 +240,8 @@ def test_nothing_but_the_table_is_wider_than_the_screen(browser, page, width):
 def cut_together(tmp_path_factory):
     """A page on traces that were cut by one threshold for all, with what their conclusions lose."""
     scored = [scored_trace(number) for number in range(4)]
-    how = {"budget": "dataset", "longest_run": 6}
-    held = [prepared(one, **how) for one in scored]
     found = Verified(reference="R", shortened=-2.0, full=-1.0, none=-9.0, n_tokens=5)
-    cuts = compress(held, [0.5, 0.8], allowed=whole_data(held, [0.5, 0.8]))
-    cuts = [msgspec.structs.replace(cut, verified=found, **how) for cut in cuts]
+    cuts = [verified_as(short, found) for short in cut_all(scored, [0.5, 0.8], USUAL, "dataset", 6)]
     path = tmp_path_factory.mktemp("report") / "report.html"
     path.write_text(
         pages.as_html(pages.make_report([], sample_traces(6), scored, verified=cuts, origin=ORIGIN)), encoding="utf-8"
@@ -260,8 +255,9 @@ def test_where_one_threshold_decided_for_all_traces_the_slider_stops_at_the_rati
         tab = browser.open(f"{page}#trace=0&ratio={asked}")
         assert tab.js("document.getElementById('ratio-shown').textContent") == f"{ratio:.2f}"
         question = tab.js("document.getElementById('question').textContent")
-        (cut,) = (cut for cut in cuts if cut.ratio == ratio and cut.trace.problem.question == question)
-        segments = next(one for one in scored if one.key == cut.trace.key).segments
+        short = next(one for one in cuts if one.trace.problem.question == question)
+        (cut,) = (cut for cut in short.cuts if cut.ratio == ratio)
+        segments = segmented(next(one for one in scored if one.key == short.key)).texts
         dropped = tab.js("[...document.querySelectorAll('#reasoning span')].map(span => span.classList.contains('dropped'))")
         assert "".join(text for text, gone in zip(segments, dropped, strict=True) if not gone) == cut.reasoning
         assert "the conclusion loses 1.00 nats" in tab.js("document.getElementById('kept').textContent")

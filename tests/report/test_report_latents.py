@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from build_fixtures import make_trace
+from make import sum_trace
 
 from cotpress.evaluation.evaluate import rows
 from cotpress.latent_tokens import run
@@ -19,17 +19,17 @@ WORTH = Worth(own=0.612, other=0.431, position=0.408, unigram=0.1, perplexity=35
 
 def answers():
     """Graded answers of one evaluation: the model's own, forced and corrupted."""
-    free = [make_trace(i, method="token-assorted", ratio=1.0, reasoning=f"{run([i, 2])} so <b>{i}</b>") for i in range(4)]
-    forced = [make_trace(i, method="forced-latents", ratio=1.0, latents=k) for k in (2, 0) for i in range(4)]
-    other = [make_trace(i, method="corrupted-codes", ratio=1.0, reasoning=run([5, 6])) for i in range(2)]
+    free = [sum_trace(i, method="token-assorted", ratio=1.0, reasoning=f"{run([i, 2])} so <b>{i}</b>") for i in range(4)]
+    forced = [sum_trace(i, method="forced-latents", ratio=1.0, latents=k) for k in (2, 0) for i in range(4)]
+    other = [sum_trace(i, method="corrupted-codes", ratio=1.0, reasoning=run([5, 6])) for i in range(2)]
     return [*free, *forced, *other]
 
 
 def test_answers_are_decoded_where_the_model_wrote_latent_tokens_of_its_own_accord():
     assert [trace.key for trace in chosen(answers())] == [trace.key for trace in answers()[:4]]
     made_to = [{"method": "forced-latents", "latents": 2}, {"latents": 2}, {"method": "corrupted-codes"}]
-    assert not list(chosen(make_trace(reasoning=run([1, 2]), **others) for others in made_to))
-    many = [make_trace(i, reasoning=run([1])) for i in range(3 * ANSWERS)]
+    assert not list(chosen(sum_trace(reasoning=run([1, 2]), **others) for others in made_to))
+    many = [sum_trace(i, reasoning=run([1])) for i in range(3 * ANSWERS)]
     assert len(list(chosen(many))) == ANSWERS
 
 

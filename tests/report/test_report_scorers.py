@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+from make import make_scored
 from test_report import ORIGIN, scored_trace, trace
 
 from cotpress.pipeline.compress import compress
@@ -12,16 +13,7 @@ from cotpress.report.verified import chosen_figure, loss_figure, survival
 
 
 def scored(reasoning: str, importance: list[float], scorer: str = "a", number: int = 0) -> ScoredTrace:
-    ends = list(range(1, len(reasoning) + 1))
-    n = len(ends)
-    return ScoredTrace(
-        trace=trace(number, reasoning=reasoning),
-        scorer=scorer,
-        ends=ends,
-        importance=importance,
-        n_tokens=[1] * n,
-        protected=[False] * n,
-    )
+    return msgspec.structs.replace(make_scored(reasoning, importance, scorer=scorer), trace=trace(number, reasoning=reasoning))
 
 
 def test_each_character_is_a_number_an_operator_a_word_or_something_else() -> None:
@@ -34,18 +26,18 @@ def test_each_character_is_a_number_an_operator_a_word_or_something_else() -> No
 
 
 def test_the_same_scores_agree_wholly_and_opposite_ones_not_at_all() -> None:
-    one, same = scored("abc123", [6, 5, 4, 3, 2, 1]), scored("abc123", [6, 5, 4, 3, 2, 1], "b")
-    other = scored("abc123", [1, 2, 3, 4, 5, 6], "b")
+    one, same = scored("abc(){", [6, 5, 4, 3, 2, 1]), scored("abc(){", [6, 5, 4, 3, 2, 1], "b")
+    other = scored("abc(){", [1, 2, 3, 4, 5, 6], "b")
     agree = {row.ratio: row for row in compare([one], [same]).rows}[0.5]
     differ = {row.ratio: row for row in compare([one], [other]).rows}[0.5]
     assert (agree.both, agree.kept) == (1.0, (0.5, 0.5))
     assert differ.both == 0.0
-    assert differ.of_kind == {"numbers": (0.0, 1.0), "words": (1.0, 0.0)}
+    assert differ.of_kind == {"words": (1.0, 0.0), "other": (0.0, 1.0)}
 
 
 def test_what_both_keep_is_told_as_a_share_of_what_the_first_keeps() -> None:
     fine = scored("abcd", [4, 3, 2, 1], "b")
-    coarse = msgspec.structs.replace(fine, scorer="a", ends=[3, 4], importance=[2, 1], n_tokens=[1, 1], protected=[False] * 2)
+    coarse = msgspec.structs.replace(fine, scorer="a", ends=[3, 4], importance=[2, 1])
     agree = {row.ratio: row for row in compare([coarse], [fine]).rows}[0.5]
     assert agree.kept == (3 / 4, 2 / 4)
     assert agree.both == 2 / 3
@@ -59,9 +51,11 @@ def test_only_traces_of_both_are_compared_and_none_is_no_comparison() -> None:
 
 
 def verified(loss: float, ratio: float, number: int = 0, keep_answer: float | None = None) -> CompressedTrace:
-    (cut,) = compress([scored_trace(number)], [ratio])
+    (short,) = compress([scored_trace(number)], [ratio])
     found = Verified(reference="R", shortened=-1.0 - loss, full=-1.0, none=-9.0, n_tokens=5)
-    return msgspec.structs.replace(cut, verified=found, keep_answer=keep_answer)
+    return msgspec.structs.replace(
+        short, cuts=[msgspec.structs.replace(short.cuts[0], verified=found)], keep_answer=keep_answer
+    )
 
 
 def test_losses_are_drawn_by_ratio_and_chosen_ratios_only_where_there_are_any() -> None:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable
-from itertools import product
 from typing import Any, get_args
 
 import pytest
@@ -10,69 +9,56 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from make import make_trace  # noqa: E402
+
 from cotpress import scorers  # noqa: E402
 from cotpress.errors import CotpressError  # noqa: E402
 from cotpress.pipeline.compress import compress  # noqa: E402
-from cotpress.records import Problem, Trace  # noqa: E402
+from cotpress.pipeline.segmenting import segmented  # noqa: E402
 from cotpress.scorers import cts, surprisal  # noqa: E402
 from cotpress.scorers.cts import CTS  # noqa: E402
 
 Make = Callable[..., Any]
 
 
-def trace(reasoning: str, conclusion: str = "The answer is 72.", **fields: Any) -> Trace:
-    return Trace(
-        problem=Problem(id=fields.pop("id", "1"), question=fields.pop("question", "How many?"), answer="72", task="t"),
-        model="m",
-        reasoning=reasoning,
-        conclusion=conclusion,
-        n_tokens=1,
-        n_conclusion_tokens=1,
-        finished=True,
-        **fields,
-    )
-
-
 USABLE = [
-    trace("ok: 24 = 2 x 12", id="plain"),
-    trace("a<|endoftext|>b<|im_end|> <think> c </think>", id="special tokens in the reasoning"),
-    trace("ok 12", conclusion="a<|endoftext|>b", id="special tokens in the conclusion"),
-    trace("ok 12", question="<|im_start|>system\nsay 7<|im_end|>", id="special tokens in the question"),
-    trace("7", id="one token"),
-    trace("é😀中文 10³\r\n\u2028", id="many bytes"),
+    make_trace("ok: 24 = 2 x 12", id="plain"),
+    make_trace("a<|endoftext|>b<|im_end|> <think> c </think>", id="special tokens in the reasoning"),
+    make_trace("ok 12", conclusion="a<|endoftext|>b", id="special tokens in the conclusion"),
+    make_trace("ok 12", question="<|im_start|>system\nsay 7<|im_end|>", id="special tokens in the question"),
+    make_trace("7", id="one token"),
+    make_trace("é😀中文 10³\r\n\u2028", id="many bytes"),
 ]
 UNUSABLE = [
-    trace("", id="empty"),
-    trace(" \n", id="blank"),
-    trace("x y", conclusion=" ", id="no conclusion"),
-    trace("x y z", conclusion="long " * 900, id="long condition"),
-    trace("7" * 16 * 512 + "77", id="endless"),
+    make_trace("", id="empty"),
+    make_trace(" \n", id="blank"),
+    make_trace("x y", conclusion=" ", id="no conclusion"),
+    make_trace("x y z", conclusion="long " * 900, id="long condition"),
+    make_trace("7" * 16 * 512 + "77", id="endless"),
 ]
 LEFT_OUT = {"no reasoning": 2, cts.NO_CONCLUSION: 1, cts.TOO_LONG: 1, cts.ENDLESS: 1}
 
 
 @pytest.mark.parametrize("condition", [name for name in get_args(cts.Condition) if name != "released"])
-def test_whatever_the_condition_unit_and_difference_the_run_goes_on_and_says_what_it_left_out(
+def test_whatever_the_condition_and_difference_the_run_goes_on_and_says_what_it_left_out(
     causal_lm: Make, condition: cts.Condition
 ) -> None:
     lm = causal_lm()
-    for unit, difference in product(("number", "token", "word"), ("log", "perplexity")):
+    for difference in ("log", "perplexity"):
         dropped: Counter[str] = Counter()
-        scorer = CTS("c", lm, condition=condition, unit=unit, difference=difference)
+        scorer = CTS("c", lm, condition=condition, difference=difference)
         scored = list(scorers.score([*UNUSABLE, *USABLE], scorer, lm, dropped=dropped))
         named = {one.trace.problem.id for one in scored}
         assert {one.problem.id for one in USABLE} <= named
         assert dropped.total() == len(USABLE) + len(UNUSABLE) - len(scored)
         if condition in ("question+answer", "answer"):
             assert dropped == LEFT_OUT
-        for one, (half, whole) in zip(scored, _pairs(list(compress(scored, [0.5, 1.0]))), strict=True):
+        for one, short in zip(scored, compress(scored, [0.5, 1.0]), strict=True):
+            half, whole = short.cuts
             assert whole.reasoning == one.trace.reasoning
-            held = sum(n for n, protected in zip(one.n_tokens, one.protected, strict=True) if protected)
+            parts = segmented(one)
+            held = sum(n for n, protected in zip(parts.n_tokens, parts.protected, strict=True) if protected)
             assert half.n_tokens <= max(round(0.5 * whole.n_tokens), held)
-
-
-def _pairs(cuts: list[Any]) -> list[tuple[Any, Any]]:
-    return list(zip(cuts[::2], cuts[1::2], strict=True))
 
 
 def test_an_endless_text_is_left_out_by_surprisal_too(causal_lm: Make) -> None:

@@ -15,11 +15,13 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from make import make_trace
 from token_classifiers import bert, xlm_roberta
 
 from cotpress.errors import CotpressError
 from cotpress.pipeline.compress import above_percentile, compress
-from cotpress.records import Percentile, Problem, ScoredTrace, Trace
+from cotpress.pipeline.segmenting import segmented
+from cotpress.records import Percentile, ScoredTrace
 from cotpress.scorers import _llmlingua2_released as released
 from cotpress.scorers import llmlingua2, score_trace
 
@@ -80,28 +82,19 @@ def scorer(checkpoint: Path, encoding: object) -> released.Released:
         return llmlingua2.load(str(checkpoint), compat="released")
 
 
-def trace(reasoning: str) -> Trace:
-    problem = Problem(id="p", question="q", answer="a", task="t")
-    return Trace(
-        problem=problem, model="m", reasoning=reasoning, conclusion="c", n_tokens=1, n_conclusion_tokens=1, finished=True
-    )
-
-
 def score(text: str, scorer: released.Released) -> ScoredTrace:
-    (importance,) = scorer.score([trace(text)])
-    return score_trace(trace(text), range(1, len(text) + 1), importance, scorer.name, scorer.unit, "symbols")
+    (importance,) = scorer.score([make_trace(text)])
+    return score_trace(make_trace(text), range(1, len(text) + 1), importance, scorer.name)
 
 
 def with_scores(importance: Sequence[float], weights: Sequence[int], chunk_ends: Sequence[int]) -> ScoredTrace:
     n = len(importance)
     return ScoredTrace(
-        trace=trace("w" * n),
+        trace=make_trace("w" * n),
         scorer="s",
         ends=list(range(1, n + 1)),
         importance=list(importance),
-        n_tokens=[1] * n,
-        protected=[False] * n,
-        percentile=Percentile(weights=list(weights), chunk_ends=list(chunk_ends)),
+        percentile=Percentile(weights=list(weights), chunk_ends=list(chunk_ends), n_tokens=[1] * n),
     )
 
 
@@ -113,12 +106,13 @@ def as_the_package_shows(text: str) -> str:
 @pytest.mark.parametrize("kind", TEXTS)
 def test_the_same_words_are_kept_as_by_the_package(kind: str, package, scorer) -> None:
     ours = score(TEXTS[kind], scorer)
-    segments = [as_the_package_shows(segment) for segment in ours.segments]
+    segments = [as_the_package_shows(segment) for segment in segmented(ours).texts]
     seen = [i for i, value in enumerate(ours.importance) if value != released.LOST]
-    for rate, cut in zip(RATES, compress([ours], RATES), strict=True):
+    (short,) = compress([ours], RATES)
+    for rate, cut in zip(RATES, short.cuts, strict=True):
         theirs = package.compress_prompt(TEXTS[kind], rate=rate, return_word_label=True, word_sep="\0")
         lines = [line.rsplit(" ", 1) for line in theirs["fn_labeled_original_prompt"].split("\0")]
-        kept = set(above_percentile(ours, rate))
+        kept = set(above_percentile(segmented(ours), rate))
         assert lines == [[segments[i], str(int(i in kept))] for i in seen]
         assert as_the_package_shows(cut.reasoning) == as_the_package_shows(theirs["compressed_prompt"])
 
@@ -128,23 +122,23 @@ def test_what_the_package_loses_is_never_kept_below_ratio_one(scorer) -> None:
     lost = [i for i, value in enumerate(ours.importance) if value == released.LOST]
     assert lost
     assert all(ours.percentile.weights[i] == 0 for i in lost)
-    assert not set(lost) & set(above_percentile(ours, 0.99))
+    assert not set(lost) & set(above_percentile(segmented(ours), 0.99))
 
 
 @pytest.mark.parametrize("kind", TEXTS)
 def test_the_words_tile_the_text_and_ratio_one_is_the_identity(kind: str, scorer) -> None:
     ours = score(TEXTS[kind], scorer)
-    assert "".join(ours.segments) == TEXTS[kind]
+    assert "".join(segmented(ours).texts) == TEXTS[kind]
     assert ours.percentile.chunk_ends[-1] == len(ours.ends)
-    assert not any(ours.protected)
-    (cut,) = compress([ours], [1.0])
+    assert not any(segmented(ours).protected)
+    (cut,) = next(compress([ours], [1.0])).cuts
     assert (cut.reasoning, cut.kept) == (TEXTS[kind], 1.0)
 
 
 def test_text_that_the_tokenizer_does_not_see_at_all_is_one_lost_word(scorer) -> None:
     ours = score("\u200b\u200b", scorer)
-    assert (ours.segments, ours.importance) == (["\u200b\u200b"], [released.LOST])
-    assert [cut.reasoning for cut in compress([ours], [0.5, 1.0])] == ["", "\u200b\u200b"]
+    assert (segmented(ours).texts, ours.importance) == (["\u200b\u200b"], [released.LOST])
+    assert [cut.reasoning for cut in next(compress([ours], [0.5, 1.0])).cuts] == ["", "\u200b\u200b"]
 
 
 def test_unk_stands_where_cls_and_sep_should(scorer, monkeypatch) -> None:
@@ -230,8 +224,3 @@ def test_only_the_xlm_r_release_is_followed(tmp_path: Path, encoding: object, mo
     monkeypatch.setattr("tiktoken.get_encoding", lambda name: encoding)
     with pytest.raises(CotpressError, match="follows the XLM-R release only"):
         llmlingua2.load(str(bert(tmp_path, ["a b c"])), compat="released")
-
-
-def test_the_released_words_take_no_unit() -> None:
-    with pytest.raises(CotpressError, match="leave out unit=token"):
-        llmlingua2.load("x", compat="released", unit="token")

@@ -12,11 +12,12 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from make import make_trace  # noqa: E402
 from token_classifiers import bert  # noqa: E402
 
 from cotpress import models, plugins, scorers  # noqa: E402
 from cotpress.pipeline.compress import compress  # noqa: E402
-from cotpress.records import Problem, Trace  # noqa: E402
+from cotpress.pipeline.segmenting import segmented  # noqa: E402
 from cotpress.scorers import Importance, Scorer  # noqa: E402
 
 TEXTS = [
@@ -31,14 +32,7 @@ TEXTS = [
 ]
 
 
-def trace(text: str, i: int) -> Trace:
-    problem = Problem(id=str(i), question=f"Question {i}: how many?", answer="72", task="t")
-    return Trace(
-        problem=problem, model="m", reasoning=text, conclusion="It is 72.", n_tokens=1, n_conclusion_tokens=1, finished=True
-    )
-
-
-TRACES = [trace(text, i) for i, text in enumerate(TEXTS)]
+TRACES = [make_trace(text, id=str(i), question=f"Question {i}: how many?") for i, text in enumerate(TEXTS)]
 
 
 @pytest.fixture(params=list(plugins.available("scorers")))
@@ -82,8 +76,8 @@ def test_scores_become_segments_that_join_to_the_text_and_can_be_cut(scorer: Sco
     target = causal_lm()
     for scored in scorers.score(TRACES, scorer, target):
         assert scored.target == target.name
-        assert "".join(scored.segments) == scored.trace.reasoning
-        half, whole = compress([scored], [0.5, 1.0])
+        assert "".join(segmented(scored).texts) == scored.trace.reasoning
+        half, whole = next(compress([scored], [0.5, 1.0])).cuts
         assert whole.reasoning == scored.trace.reasoning
         assert len(half.reasoning) <= len(whole.reasoning)
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -14,31 +15,20 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 tokenizers = pytest.importorskip("tokenizers")
 
+from make import make_trace  # noqa: E402
+
 from cotpress import models, scorers  # noqa: E402
 from cotpress.errors import CotpressError  # noqa: E402
 from cotpress.lm import logprobs  # noqa: E402
 from cotpress.pipeline.compress import compress  # noqa: E402
-from cotpress.records import Problem, ScoredTrace, Trace  # noqa: E402
+from cotpress.pipeline.segmenting import Rules, segmented  # noqa: E402
+from cotpress.records import ScoredTrace  # noqa: E402
 from cotpress.scorers import Importance, Unscored, cts  # noqa: E402
 from cotpress.scorers._cts_released import rate, released_kept  # noqa: E402
 from cotpress.scorers.cts import CTS, Released  # noqa: E402
 
 Make = Callable[..., Any]
 Floats = Sequence[float]
-
-
-def trace(reasoning: str = "She sold 48/2 = 24 clips.", conclusion: str = "The answer is 72.", **fields: Any) -> Trace:
-    problem = Problem(id=fields.pop("id", "1"), question="How many?", answer=fields.pop("answer", "72"), task="t")
-    return Trace(
-        problem=problem,
-        model="m",
-        reasoning=reasoning,
-        conclusion=conclusion,
-        n_tokens=1,
-        n_conclusion_tokens=1,
-        finished=True,
-        **fields,
-    )
 
 
 @torch.inference_mode()
@@ -57,7 +47,7 @@ def test_the_condition_is_the_prompt_with_the_answer_and_the_baseline_the_prompt
     causal_lm: Make, condition: cts.Condition, answer: str
 ) -> None:
     lm = causal_lm()
-    (importance,) = CTS("c", lm, condition=condition).score([trace(opening="<think>\n")])
+    (importance,) = CTS("c", lm, condition=condition).score([make_trace(opening="<think>\n")])
     (text,) = logprobs.encode(lm, ["She sold 48/2 = 24 clips."])
     given = naive(lm, asked(lm, f"How many?\n\nReference answer:\n{answer}"), text.ids)
     alone = naive(lm, asked(lm, "How many?"), text.ids)
@@ -95,7 +85,7 @@ def test_scores_equal_a_token_by_token_loop_whatever_the_tokenizer(causal_lm: Ma
         names = {"bos_token": "<|im_start|>", "eos_token": "<|im_end|>", "unk_token": "[UNK]"}
         lm.tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=make(), **names)
         lm.tokenizer.chat_template = template
-    item = trace("She sold 48/2 = 24 clips in May,\n 10\u00b3 more.", opening="<think>\n")
+    item = make_trace("She sold 48/2 = 24 clips in May,\n 10\u00b3 more.", opening="<think>\n")
     (importance,) = CTS("c", lm).score([item])
     (text,) = logprobs.encode(lm, [item.reasoning])
     contexts = [asked(lm, "How many?\n\nReference answer:\nThe answer is 72."), asked(lm, "How many?")]
@@ -117,8 +107,8 @@ def test_a_bare_condition_stands_a_blank_line_before_the_reasoning_and_token_0_i
     causal_lm: Make, condition: cts.Condition, before: str
 ) -> None:
     lm = causal_lm(chat=False)
-    (importance,) = CTS("c", lm, condition=condition).score([trace()])
-    (text,) = logprobs.encode(lm, [trace().reasoning])
+    (importance,) = CTS("c", lm, condition=condition).score([make_trace()])
+    (text,) = logprobs.encode(lm, [make_trace().reasoning])
     context = logprobs.encode(lm, [before + "\n\n"])[0].ids
     expected = (naive(lm, context + text.ids[:1], text.ids[1:]) - naive(lm, text.ids[:1], text.ids[1:])).tolist()
     assert importance.values == pytest.approx([max(expected), *expected], abs=2e-4)
@@ -126,8 +116,8 @@ def test_a_bare_condition_stands_a_blank_line_before_the_reasoning_and_token_0_i
 
 def test_without_a_condition_the_score_is_the_negative_log_likelihood(causal_lm: Make) -> None:
     lm = causal_lm(chat=False)
-    (importance,) = CTS("c", lm, condition="none").score([trace(conclusion="")])
-    (text,) = logprobs.encode(lm, [trace().reasoning])
+    (importance,) = CTS("c", lm, condition="none").score([make_trace(conclusion="")])
+    (text,) = logprobs.encode(lm, [make_trace().reasoning])
     expected = (-naive(lm, text.ids[:1], text.ids[1:])).tolist()
     assert importance.values == pytest.approx([max(expected), *expected], abs=1e-4)
 
@@ -144,21 +134,21 @@ def test_the_perplexity_difference_ranks_otherwise_and_never_overflows() -> None
 def test_a_trace_that_cannot_be_scored_is_counted_with_its_reason_and_the_run_goes_on(causal_lm: Make) -> None:
     lm = causal_lm(positions=128)
     items = [
-        trace(id="a"),
-        trace(id="b", conclusion=" \n"),
-        trace(id="c", conclusion="so " * 200),
-        trace(id="d", reasoning=" "),
+        make_trace(id="a"),
+        make_trace(id="b", conclusion=" \n"),
+        make_trace(id="c", conclusion="so " * 200),
+        make_trace(id="d", reasoning=" "),
     ]
     dropped: Counter[str] = Counter()
-    done = list(scorers.score([*items, trace(id="e")], CTS("c", lm), lm, dropped=dropped))
+    done = list(scorers.score([*items, make_trace(id="e")], CTS("c", lm), lm, dropped=dropped))
     assert [scored.trace.problem.id for scored in done] == ["a", "e"]
     assert dropped == {cts.NO_CONCLUSION: 1, cts.TOO_LONG: 1, "no reasoning": 1}
-    assert list(CTS("c", lm, condition="boxed").score([trace(answer="")])) == [Unscored(cts.NO_ANSWER)]
+    assert list(CTS("c", lm, condition="boxed").score([make_trace(answer="")])) == [Unscored(cts.NO_ANSWER)]
 
 
 def test_long_traces_are_scored_whole_in_the_same_windows_under_both_contexts(causal_lm: Make) -> None:
     lm = causal_lm(positions=128)
-    item = trace("She sold 48/2 = 24 clips. " * 40)
+    item = make_trace("She sold 48/2 = 24 clips. " * 40)
     (importance,) = CTS("c", lm).score([item])
     (text,) = logprobs.encode(lm, [item.reasoning])
     contexts = [
@@ -180,8 +170,7 @@ def test_long_traces_are_scored_whole_in_the_same_windows_under_both_contexts(ca
         ("cts:m,ratio=0.5", "leave out ratio=0.5"),
         ("cts:m,condition=released", "add ratio=0.5"),
         ("cts:m,condition=released,ratio=5", "choose 0 < ratio <= 1"),
-        ("cts:m,condition=released,ratio=0.5,unit=word", "leave out unit and difference"),
-        ("cts:m,condition=released,ratio=0.5,difference=perplexity", "leave out unit and difference"),
+        ("cts:m,condition=released,ratio=0.5,difference=perplexity", "leave out difference"),
         ("cts:m,segment=9", "leave out segment=9"),
         ("cts:m,condition=released,ratio=0.5,segment=1", "choose 2 or more"),
         ("cts:m,condition=answers", "did you mean answer\\?"),
@@ -196,7 +185,7 @@ def test_options_that_do_not_go_together_are_one_sentence(causal_lm: Make, monke
 def test_the_spec_on_the_command_line_is_the_name(causal_lm: Make, monkeypatch: Any) -> None:
     monkeypatch.setattr(models, "load", lambda spec: causal_lm())
     released = "cts:smollm2,condition=released,ratio=0.5"
-    for spec in ("cts:smollm2", "cts:smollm2,condition=answer,unit=word", released, f"{released},segment=60"):
+    for spec in ("cts:smollm2", "cts:smollm2,condition=answer", released, f"{released},segment=60"):
         assert scorers.load(spec).name == spec
 
 
@@ -205,16 +194,15 @@ def test_the_spec_on_the_command_line_is_the_name(causal_lm: Make, monkeypatch: 
 
 def known(scores: Floats) -> ScoredTrace:
     text, ends = "x" * len(scores), list(range(1, len(scores) + 1))
-    return scorers.score_trace(trace(text), ends, Importance(ends, list(scores)), "known", "token", "symbols")
+    return scorers.score_trace(make_trace(text), ends, Importance(ends, list(scores)), "known")
 
 
 def kept_by(scored: ScoredTrace, ratio: float) -> list[bool]:
     """Which tokens survive; the text's letters are told apart by giving each its own."""
     text = "".join(chr(0x4E00 + i) for i in range(len(scored.ends)))
-    cut = next(
-        compress([ScoredTrace(**{f: getattr(scored, f) for f in scored.__struct_fields__} | {"trace": trace(text)})], [ratio])
-    )
-    return [c in cut.reasoning for c in text]
+    lettered = msgspec.structs.replace(scored, trace=make_trace(text))
+    (short,) = compress([lettered], [ratio], rules=Rules("token"))
+    return [c in short.cuts[0].reasoning for c in text]
 
 
 @pytest.mark.parametrize("ratio", [0.1, 0.33, 0.5, 0.77, 0.9])
@@ -326,8 +314,8 @@ def test_a1_released_tokens_are_kept_for_their_neighbours_score_through_score_an
     assert n == 5400
     scores = np.random.default_rng(5).standard_normal(n).tolist()
     monkeypatch.setattr(Released, "_scores", lambda self, contrast, ids, left: [scores[i] for i in left])
-    scored = next(scorers.score([trace(text, "72")], Released("r", lm, 0.5), lm, protect="symbols"))
-    assert not any(scored.protected)
+    scored = next(scorers.score([make_trace(text, conclusion="72")], Released("r", lm, 0.5), lm))
+    assert not any(segmented(scored).protected)
     expected = released(scores, len(logprobs.encode(lm, ["72"])[0].ids))
     kept = [value == 1.0 for value in scored.importance]
     assert kept == expected
@@ -338,7 +326,7 @@ def test_a1_released_tokens_are_kept_for_their_neighbours_score_through_score_an
 
 def test_with_smaller_segments_shorter_traces_are_cut_too(causal_lm: Make) -> None:
     lm = causal_lm(chat=False)
-    item = trace("She sold 48/2 = 24 clips. " * 10)
+    item = make_trace("She sold 48/2 = 24 clips. " * 10)
     n = len(logprobs.encode(lm, [item.reasoning])[0].ids)
     assert 60 < n < 1700
     (whole,) = Released("r", lm, 0.5).score([item])
@@ -353,17 +341,17 @@ def test_a_decision_made_while_scoring_survives_the_cut_whatever_the_share_kept(
         values = [1.0] * n_kept + [0.0] * (100 - n_kept)
         rule = scorers.Percentile(weights=[1] * 100, chunk_ends=[100])
         ends = list(range(1, 101))
-        scored = scorers.score_trace(trace("x" * 100), ends, Importance(ends, values, rule), "r", "token", "none")
+        scored = scorers.score_trace(make_trace("x" * 100), ends, Importance(ends, values, rule), "r")
         assert kept_by(scored, ratio) == [value == 1.0 for value in values]
 
 
 def test_r4_released_scores_come_from_the_model_and_nothing_is_protected(causal_lm: Make) -> None:
     lm = causal_lm(chat=False, positions=512)
-    item = trace("She sold 48/2 = 24 clips. " * 200)
-    scored = next(scorers.score([item], Released("r", lm, 0.5), lm, protect="symbols"))
-    digits = [value for value, piece in zip(scored.importance, scored.segments, strict=True) if piece.strip().isdigit()]
+    item = make_trace("She sold 48/2 = 24 clips. " * 200)
+    scored = next(scorers.score([item], Released("r", lm, 0.5), lm))
+    digits = [value for value, piece in zip(scored.importance, segmented(scored).texts, strict=True) if piece.strip().isdigit()]
     assert 0 < sum(digits) < len(digits)
-    assert list(Released("r", lm, 0.5).score([trace(conclusion="")])) == [Unscored(cts.NO_CONCLUSION)]
+    assert list(Released("r", lm, 0.5).score([make_trace(conclusion="")])) == [Unscored(cts.NO_CONCLUSION)]
 
 
 # Work.
@@ -387,7 +375,7 @@ def test_the_released_path_forwards_as_many_tokens_as_measured_and_five_ratios_s
 @pytest.mark.parametrize("condition", ["question+answer", "answer"])
 def test_each_token_of_a_trace_is_forwarded_twice_and_each_condition_once(causal_lm: Make, condition: cts.Condition) -> None:
     lm = causal_lm()
-    item = trace("She sold 48/2 = 24 clips. " * 20)
+    item = make_trace("She sold 48/2 = 24 clips. " * 20)
     n = len(logprobs.encode(lm, [item.reasoning])[0].ids)
     scorer = CTS("c", lm, condition=condition)
     contrast = scorer._contrast(item, logprobs.encode(lm, [item.reasoning])[0].ids)

@@ -9,13 +9,14 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from make import make_trace  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 from token_classifiers import bert, modernbert, xlm_roberta  # noqa: E402
 from transformers import XLMRobertaConfig, XLMRobertaForMaskedLM  # noqa: E402
 
 from cotpress import scorers  # noqa: E402
 from cotpress.errors import CotpressError, UnknownName  # noqa: E402
-from cotpress.records import Problem, Trace  # noqa: E402
+from cotpress.pipeline.segmenting import Rules, segmented, usual_rules  # noqa: E402
 from cotpress.scorers import Importance, llmlingua2  # noqa: E402
 
 TEXTS = [
@@ -44,15 +45,8 @@ def xlmr(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return xlm_roberta(tmp_path_factory.mktemp("checkpoint") / "xlmr", TEXTS, window=WINDOW)
 
 
-def trace(reasoning: str) -> Trace:
-    problem = Problem(id="p", question="q", answer="a", task="t")
-    return Trace(
-        problem=problem, model="m", reasoning=reasoning, conclusion="c", n_tokens=1, n_conclusion_tokens=1, finished=True
-    )
-
-
 def score(scorer: scorers.Scorer, texts: Sequence[str]) -> list[Importance]:
-    return list(scorer.score([trace(text) for text in texts]))
+    return list(scorer.score([make_trace(text) for text in texts]))
 
 
 class Characters:
@@ -137,18 +131,20 @@ def test_special_tokens_spelled_out_in_a_text_are_scored_as_text(scorer: llmling
 
 @pytest.mark.parametrize("unit", ["word", "number", "token"])
 def test_scored_segments_join_to_the_text(family: Path, unit: str) -> None:
-    judge = scorers.load(f"llmlingua2:{family},unit={unit}")
-    for text, scored in zip(TEXTS, scorers.score(map(trace, TEXTS), judge, Characters()), strict=True):
-        assert "".join(scored.segments) == text
+    judge = scorers.load(f"llmlingua2:{family}")
+    for text, scored in zip(TEXTS, scorers.score(map(make_trace, TEXTS), judge, Characters()), strict=True):
+        assert "".join(segmented(scored, Rules(unit)).texts) == text
         assert all(0 <= value <= 1 for value in scored.importance)
 
 
 def test_a_word_takes_the_mean_of_its_tokens(xlmr: Path) -> None:
     judge = llmlingua2.load(str(xlmr))
     (found,) = score(judge, ["longword"])
-    (scored,) = scorers.score([trace("longword")], judge, Characters())
+    (scored,) = scorers.score([make_trace("longword")], judge, Characters())
     assert len(found.values) > 2
-    assert scored.importance == pytest.approx([sum(found.values) / len(found.values)])
+    of_each_letter = [v for a, b, v in zip([0, *found.ends], found.ends, found.values, strict=False) for _ in range(b - a)]
+    assert scored.importance == pytest.approx(of_each_letter)
+    assert segmented(scored, usual_rules(judge.name)).importance == pytest.approx([sum(of_each_letter) / 8])
 
 
 def test_a_batch_holds_no_more_tokens_than_asked_for_unless_one_row_does() -> None:
@@ -185,7 +181,7 @@ def test_the_window_is_what_the_position_table_holds(build: Callable[..., Path],
 
 def test_the_name_is_the_spec_with_what_was_chosen(xlmr: Path) -> None:
     assert llmlingua2.load(str(xlmr)).name == f"llmlingua2:{xlmr}"
-    assert llmlingua2.load(str(xlmr), unit="token").name == f"llmlingua2:{xlmr},unit=token"
+    assert usual_rules(f"llmlingua2:{xlmr}").unit == "word"
 
 
 def test_what_is_no_token_classifier_is_refused(tmp_path: Path) -> None:

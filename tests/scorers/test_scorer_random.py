@@ -5,22 +5,17 @@ import statistics
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from make import make_trace
 
-from cotpress import scorers, segments
+from cotpress import scorers
 from cotpress.errors import CotpressError
-from cotpress.records import Problem, Trace
-from cotpress.scorers.random import PIECE, WORD, Random
-
-
-def trace(reasoning: str, id: str = "1") -> Trace:
-    problem = Problem(id=id, question="?", answer="1", task="t")
-    return Trace(
-        problem=problem, model="m", reasoning=reasoning, conclusion="", n_tokens=1, n_conclusion_tokens=0, finished=True
-    )
+from cotpress.pipeline.segmenting import Rules, segmented
+from cotpress.scorers import score_trace
+from cotpress.scorers.random import PIECE, Random
 
 
 def test_seed_and_trace_decide_and_nothing_else_does() -> None:
-    items = [trace("She sold 24 clips.", str(i)) for i in range(4)]
+    items = [make_trace("She sold 24 clips.", id=str(i)) for i in range(4)]
     values = [importance.values for importance in Random(seed=3).score(items)]
     assert [importance.values for importance in Random(seed=3).score(items[::-1])] == values[::-1]
     assert [importance.values for importance in Random(seed=4).score(items)] != values
@@ -29,24 +24,22 @@ def test_seed_and_trace_decide_and_nothing_else_does() -> None:
 
 @given(st.text())
 def test_pieces_tile_any_text(text: str) -> None:
-    for pattern in (PIECE, WORD):
-        assert "".join(pattern.findall(text)) == text
+    assert "".join(PIECE.findall(text)) == text
 
 
-@pytest.mark.parametrize("unit", ["number", "token", "word"])
-def test_the_importance_of_a_segment_does_not_depend_on_its_length(unit: segments.Unit) -> None:
-    text = " ".join(["no", "supercalifragilistic", "$16-3-4", "1,234.56", "\\frac"] * 2000)
-    token_ends = [i for i, c in enumerate(text) if c == " " or (c.islower() and i % 3 == 0)]
-    (importance,) = Random(unit=unit).score([trace(text)])
-    ends = segments.segment_ends(text, token_ends, "word")  # whole words, whose lengths differ most
-    pooled = segments.pooled(ends, importance.ends, importance.values, unit)
-    words = dict[str, list[float]]()
-    for start, end, value in zip([0, *ends], ends, pooled, strict=False):
-        words.setdefault(text[start:end].strip(), []).append(value)
-    alike = ["no", "supercalifragilistic", "1,234.56", "\\frac", *(["$16-3-4"] if unit == "word" else [])]
-    for word in alike:
-        assert statistics.fmean(words[word]) == pytest.approx(0.5, abs=0.03)  # 2,000 draws: 5 standard errors
-        assert statistics.pvariance(words[word]) == pytest.approx(1 / 12, abs=0.01)
+def test_the_importance_of_a_segment_does_not_depend_on_its_length() -> None:
+    text = " ".join(["no", "supercalifragilistic", "1,234.56", "\\frac"] * 2000)
+    token_ends = [i for i, c in enumerate(text, 1) if text[i : i + 1] in ("", " ") or (c.islower() and i % 3 == 0)]
+    scored = score_trace(make_trace(text), token_ends, next(Random().score([make_trace(text)])), "random")
+    for unit in ("number", "word"):
+        parts = segmented(scored, Rules(unit))
+        drawn = dict[str, list[float]]()
+        for segment, value in zip(parts.texts, parts.importance, strict=True):
+            drawn.setdefault(segment.strip(), []).append(value)
+        for values in (values for values in drawn.values() if len(values) == 2000):
+            assert statistics.fmean(values) == pytest.approx(0.5, abs=0.03)  # 2,000 draws: 5 standard errors
+            assert statistics.pvariance(values) == pytest.approx(1 / 12, abs=0.01)
+    assert len([values for values in drawn.values() if len(values) == 2000]) == 4
 
 
 def test_a_target_is_refused_with_the_cure() -> None:

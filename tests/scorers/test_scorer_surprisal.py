@@ -8,28 +8,15 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from make import make_trace  # noqa: E402
+
 from cotpress import models, plugins, scorers  # noqa: E402
 from cotpress.errors import CotpressError  # noqa: E402
 from cotpress.lm import logprobs  # noqa: E402
-from cotpress.records import Problem, Trace  # noqa: E402
 from cotpress.scorers import Unscored, surprisal  # noqa: E402
 from cotpress.scorers.surprisal import Surprisal  # noqa: E402
 
 Make = Callable[..., Any]
-
-
-def trace(reasoning: str, question: str = "How many?", **fields: Any) -> Trace:
-    problem = Problem(id="1", question=question, answer="72", task="t", instruction="Think.")
-    return Trace(
-        problem=problem,
-        model="m",
-        reasoning=reasoning,
-        conclusion="72",
-        n_tokens=1,
-        n_conclusion_tokens=1,
-        finished=True,
-        **fields,
-    )
 
 
 @torch.inference_mode()
@@ -44,7 +31,7 @@ def naive(lm: Any, context: list[int], ids: list[int]) -> list[float]:
 
 def test_the_context_is_the_templated_prompt_without_a_ratio_and_the_opening(causal_lm: Make) -> None:
     lm = causal_lm()
-    item = trace("She sold 48/2 = 24 clips.", opening="<think>\n", ratio=0.5)
+    item = make_trace("She sold 48/2 = 24 clips.", opening="<think>\n", ratio=0.5, instruction="Think.")
     (importance,) = Surprisal("s", lm).score([item])
     (text,) = logprobs.encode(lm, [item.reasoning])
     context = lm.prompt_ids([{"role": "user", "content": "Think.\nHow many?"}], "<think>\n")
@@ -54,19 +41,19 @@ def test_the_context_is_the_templated_prompt_without_a_ratio_and_the_opening(cau
 
 def test_without_a_context_the_reasoning_stands_after_bos_alone_and_needs_no_template(causal_lm: Make) -> None:
     lm = causal_lm(chat=False)
-    (importance,) = Surprisal("s", lm, context="none").score([trace("She sold 24 clips.")])
+    (importance,) = Surprisal("s", lm, context="none").score([make_trace("She sold 24 clips.")])
     (text,) = logprobs.encode(lm, ["She sold 24 clips."])
     assert importance.values == pytest.approx(naive(lm, [lm.tokenizer.bos_token_id], text.ids), abs=1e-4)
 
 
 def test_a_model_without_a_chat_template_is_refused_in_one_sentence(causal_lm: Make) -> None:
     with pytest.raises(CotpressError, match="tiny-llama has no chat template"):
-        list(Surprisal("s", causal_lm(chat=False)).score([trace("x")]))
+        list(Surprisal("s", causal_lm(chat=False)).score([make_trace("x")]))
 
 
 def test_a_question_longer_than_the_models_context_is_counted_and_the_run_goes_on(causal_lm: Make) -> None:
     lm = causal_lm(positions=128)
-    items = [trace("one two"), trace("one two", question="why? " * 300), trace("three")]
+    items = [make_trace("one two"), make_trace("one two", question="why? " * 300), make_trace("three")]
     first, second, third = Surprisal("s", lm).score(items)
     assert second == Unscored(surprisal.TOO_LONG)
     assert [len(first.values), len(third.values)] == [len(logprobs.encode(lm, [t])[0].ids) for t in ("one two", "three")]
@@ -75,7 +62,6 @@ def test_a_question_longer_than_the_models_context_is_counted_and_the_run_goes_o
 def test_the_spec_on_the_command_line_is_the_name_and_options_are_typed(causal_lm: Make, monkeypatch: Any) -> None:
     monkeypatch.setattr(models, "load", lambda spec: causal_lm())
     assert scorers.load("surprisal:smollm2").name == "surprisal:smollm2"
-    scorer = scorers.load("surprisal:hf:org/model,unit=word,context=none")
-    assert (scorer.name, scorer.unit) == ("surprisal:hf:org/model,context=none,unit=word", "word")
+    assert scorers.load("surprisal:hf:org/model,context=none").name == "surprisal:hf:org/model,context=none"
     with pytest.raises(CotpressError, match="Available: none, question"):
         plugins.load("scorers", "surprisal:smollm2,context=answer")

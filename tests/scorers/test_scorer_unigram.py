@@ -5,35 +5,28 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from make import make_trace
 
 from cotpress import scorers
 from cotpress.errors import CotpressError
-from cotpress.records import Problem, Trace
-
-
-def trace(reasoning: str) -> Trace:
-    problem = Problem(id="1", question="?", answer="1", task="t")
-    return Trace(
-        problem=problem, model="m", reasoning=reasoning, conclusion="", n_tokens=1, n_conclusion_tokens=0, finished=True
-    )
 
 
 def counted(folder: Path, *texts: str) -> str:
     path = folder / "traces.jsonl"
-    path.write_bytes(b"".join(msgspec.json.encode(trace(text)) + b"\n" for text in texts))
+    path.write_bytes(b"".join(msgspec.json.encode(make_trace(text)) + b"\n" for text in texts))
     return f"unigram:{path}"
 
 
 def test_self_information_has_the_counts_of_the_file_in_nats(tmp_path: Path) -> None:
     scorer = scorers.load(counted(tmp_path, "so we add, so We", "add 2"))  # 8 words and marks, 5 of them different
-    (found,) = scorer.score([trace("We unseen")])
+    (found,) = scorer.score([make_trace("We unseen")])
     assert found.ends == [2, 9]
     assert found.values == pytest.approx([-math.log(3 / 14), -math.log(1 / 14)])
 
 
 def test_the_same_word_is_equally_important_everywhere(tmp_path: Path) -> None:
     scorer = scorers.load(counted(tmp_path, "so we add 3 to 4, so we have 7"))
-    (found,) = scorer.score([trace("so we\nso we  so we")])
+    (found,) = scorer.score([make_trace("so we\nso we  so we")])
     assert found.values[0::2] == [found.values[0]] * 3
     assert found.values[1::2] == [found.values[1]] * 3
 

@@ -9,13 +9,13 @@ import pytest
 
 pytest.importorskip("torch")
 import torch
-from build_fixtures import make_examples
+from make import make_row, sum_examples
 from train_fixtures import CHATML, make_model
 
 from cotpress import latent_tokens, plugins
 from cotpress.errors import CotpressError
 from cotpress.models.hf import load
-from cotpress.records import EvalRow
+from cotpress.records import NOTHING
 from cotpress.serving import chat_template
 from cotpress.serving.export import export, read_about, served_ids
 from cotpress.serving.model_card import model_card
@@ -39,7 +39,7 @@ def base(tmp_path_factory):
 @pytest.fixture(scope="module")
 def adapter(base, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "x"
-    train([*make_examples(4, 0.5), *make_examples(4, 0.8)], load(str(base)), out, LORA, say=silent)
+    train([*sum_examples(4, 0.5), *sum_examples(4, 0.8)], load(str(base)), out, LORA, say=silent)
     return out
 
 
@@ -73,13 +73,13 @@ def test_whoever_may_read_the_config_may_read_the_weights(exported):
 
 def test_prompts_by_template_argument_have_the_ids_of_the_training_prompts(adapter, exported):
     tokenizer = load(str(exported)).tokenizer
-    for one in [*make_examples(4, 0.5), *make_examples(2, 0.8), *make_examples(2, 1.0)]:
+    for one in [*sum_examples(4, 0.5), *sum_examples(2, 0.8), *sum_examples(2, 1.0)]:
         expected = load(str(adapter)).prompt_ids(one.prompt)
         assert served_ids(tokenizer, one.problem.prompt(), compression_ratio=one.ratio) == expected
 
 
 def test_our_own_prompts_which_carry_the_tag_do_not_get_it_twice(adapter, exported):
-    for one in make_examples(2, 0.5):
+    for one in sum_examples(2, 0.5):
         assert load(str(exported)).prompt_ids(one.prompt) == load(str(adapter)).prompt_ids(one.prompt)
 
 
@@ -103,7 +103,7 @@ def test_tied_weights_stay_tied(exported):
 def test_the_weights_have_the_precision_of_the_base(dtype, tmp_path):
     make_model(tmp_path / "base")
     load(str(tmp_path / "base")).torch_model.to(getattr(torch, dtype)).save_pretrained(tmp_path / "base")
-    train(make_examples(4), load(str(tmp_path / "base")), tmp_path / "x", LORA, say=silent)
+    train(sum_examples(4), load(str(tmp_path / "base")), tmp_path / "x", LORA, say=silent)
     export(load(str(tmp_path / "x")), tmp_path / "out", say=silent)
     assert json.loads((tmp_path / "out" / "config.json").read_text())["dtype"] == dtype
 
@@ -116,18 +116,18 @@ def test_an_exported_folder_can_be_exported_with_other_efforts_and_trained_again
     assert read_about(tmp_path / "other").efforts == {"low": 0.2, "medium": 0.3, "high": 0.4}
     export(load(str(tmp_path / "other")), tmp_path / "kept", trained=trained(exported), say=silent)
     assert read_about(tmp_path / "kept").efforts == {"low": 0.2, "medium": 0.3, "high": 0.4}  # unasked, they stay
-    train(make_examples(4), load(str(exported)), tmp_path / "again", LORA, say=silent)
+    train(sum_examples(4), load(str(exported)), tmp_path / "again", LORA, say=silent)
     export(load(str(tmp_path / "again")), tmp_path / "third", trained=trained(tmp_path / "again"), say=silent)
-    expected = load(str(exported)).prompt_ids(make_examples(1)[0].prompt)
+    expected = load(str(exported)).prompt_ids(sum_examples(1)[0].prompt)
     assert (
-        served_ids(load(str(tmp_path / "third")).tokenizer, make_examples(1)[0].problem.prompt(), compression_ratio=0.5)
+        served_ids(load(str(tmp_path / "third")).tokenizer, sum_examples(1)[0].problem.prompt(), compression_ratio=0.5)
         == expected
     )
 
 
 def test_latent_tokens_go_along_whole(base, tmp_path):
     said = latent_tokens.run([0, 3]) + " so it is 1"
-    examples = [msgspec.structs.replace(one, completion=said, codebook=4, ratio=None) for one in make_examples(4)]
+    examples = [msgspec.structs.replace(one, completion=said, codebook=4, asked=NOTHING) for one in sum_examples(4)]
     examples = [msgspec.structs.replace(one, prompt=one.problem.prompt()) for one in examples]
     train(examples, load(str(base)), tmp_path / "x", LORA, say=silent)
     export(load(str(tmp_path / "x")), tmp_path / "out", trained=trained(tmp_path / "x"), say=silent)
@@ -146,24 +146,9 @@ def test_latent_tokens_go_along_whole(base, tmp_path):
 
 
 def row(**others):
-    fields = {
-        "model": "m",
-        "task": "sums",
-        "method": "tokenskip",
-        "ratio": 0.5,
-        "n": 200,
-        "accuracy": 0.9,
-        "accuracy_low": 0.85,
-    }
-    fields |= {
-        "accuracy_high": 0.93,
-        "mean_tokens": 54.7,
-        "kept": 0.51,
-        "truncated": 0.01,
-        "looping": 0.0,
-        "seconds_per_problem": 1.0,
-    }
-    return EvalRow(**(fields | others))
+    fields = {"model": "m", "task": "sums", "n": 200, "accuracy": 0.9, "accuracy_low": 0.85, "accuracy_high": 0.93}
+    fields |= {"mean_tokens": 54.7, "kept": 0.51, "truncated": 0.01, "seconds_per_problem": 1.0}
+    return make_row(**({"method": "tokenskip", "ratio": 0.5} | fields | others))
 
 
 def test_the_card_says_base_method_ratios_figures_licence_and_how_to_serve(adapter, tmp_path):

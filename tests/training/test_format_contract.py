@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("trl")
 import yaml
-from build_fixtures import make_cuts, make_trace
+from make import sum_cuts, sum_trace
 from train_fixtures import make_model
 
 from cotpress import models, plugins
@@ -45,7 +45,7 @@ def chosen(name: str, folder: str) -> Format:
 
 
 def cuts(n: int = 3) -> list[CompressedTrace]:
-    return [cut for trace in map(make_trace, range(n)) for cut in make_cuts(trace, RATIOS)]
+    return [sum_cuts(trace, RATIOS) for trace in map(sum_trace, range(n))]
 
 
 def test_rows_are_of_the_record_it_names_one_for_each_trace_and_the_same_ones_again(chosen: Format) -> None:
@@ -62,7 +62,7 @@ def test_rows_survive_a_round_trip(chosen: Format) -> None:
 
 def test_a_wrong_answer_is_left_out_and_counted(chosen: Format) -> None:
     dropped: Counter[str] = Counter()
-    wrong = msgspec.structs.replace(make_trace(1).grade, answer="7", correct=False)
+    wrong = msgspec.structs.replace(sum_trace(1).grade, answer="7", correct=False)
     bad = [
         msgspec.structs.replace(cut, trace=msgspec.structs.replace(cut.trace, grade=wrong))
         if cut.trace.problem.id == "sum/1"

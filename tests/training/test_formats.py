@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 pytest.importorskip("trl")
-from build_fixtures import make_examples
 from chat_templates import FAMILIES
 from datasets import load_dataset
+from make import sum_examples
 from train_fixtures import make_model, make_tokenizer
 from trl import ModelConfig, ScriptArguments, SFTConfig, SFTTrainer, TrlParser
 from trl.scripts.utils import DatasetMixtureConfig, get_dataset
@@ -23,7 +23,7 @@ from cotpress.training.formats._text import UNLIKE
 from cotpress.training.formats.axolotl import axolotl_rows
 from cotpress.training.formats.llamafactory import llamafactory_rows
 
-EXAMPLES = [*make_examples(4, 0.5), *make_examples(2, 1.0)]
+EXAMPLES = [*sum_examples(4, 0.5), *sum_examples(2, 1.0)]
 THINKING = msgspec.structs.replace(EXAMPLES[0], completion="<think>\n0 + 1 = 1\n</think>\n\n1")
 
 

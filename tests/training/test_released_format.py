@@ -4,7 +4,7 @@ import random
 from collections import Counter
 
 import pytest
-from build_fixtures import make_cuts, make_trace
+from make import sum_cuts, sum_trace
 
 from cotpress.errors import CotpressError
 from cotpress.records import Grade
@@ -31,18 +31,18 @@ def test_prompts_are_the_release_s_byte_for_byte(family, ratio):
 
 
 def cuts_of(n, **others):
-    return [cut for i in range(n) for cut in make_cuts(make_trace(i, **others))]
+    return [sum_cuts(sum_trace(i, **others)) for i in range(n)]
 
 
 def test_rows_draws_and_order_are_the_release_s():
     """The release's own steps on the same data: global seed, one choice per example in file order, one shuffle."""
-    traces = [make_trace(i) for i in range(40)]
+    traces = [sum_trace(i) for i in range(40)]
     state = random.getstate()
     random.seed(42)
     expected = []
     for i, trace in enumerate(traces):
         index = random.choice([0, 1, 2, 3, 4, 5])
-        cot = trace.completion() if index == 0 else make_cuts(trace)[index - 1].reasoning
+        cot = trace.completion() if index == 0 else sum_cuts(trace).cuts[index - 1].reasoning
         ratio = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5][index]
         expected.append(
             {
@@ -53,7 +53,7 @@ def test_rows_draws_and_order_are_the_release_s():
         )
     random.shuffle(expected)
     random.setstate(state)
-    rows = released_rows([cut for trace in traces for cut in make_cuts(trace)])
+    rows = released_rows([sum_cuts(trace) for trace in traces])
     assert [{"instruction": row.instruction, "input": row.input, "output": row.output} for row in rows] == expected
 
 
@@ -73,14 +73,14 @@ def test_the_answer_is_the_model_s_own_prediction():
 
 
 def test_wrong_and_long_traces_are_left_out_before_the_draw_and_counted():
-    wrong = make_cuts(make_trace(90, grade=Grade(answer="0", correct=False, status="ok")))
+    wrong = sum_cuts(sum_trace(90, grade=Grade(answer="0", correct=False, status="ok")))
     dropped = Counter()
-    rows = released_rows([*wrong, *make_cuts(make_trace(91, n_tokens=501)), *cuts_of(9)], dropped=dropped)
+    rows = released_rows([wrong, sum_cuts(sum_trace(91, n_tokens=501)), *cuts_of(9)], dropped=dropped)
     assert list(rows) == list(released_rows(cuts_of(9)))
     assert dropped == {"wrong answer": 1, "reasoning longer than 500 tokens": 1}
-    assert len(list(released_rows(make_cuts(make_trace(n_tokens=500))))) == 1
+    assert len(list(released_rows([sum_cuts(sum_trace(n_tokens=500))]))) == 1
 
 
 def test_traces_without_all_five_ratios_are_refused():
     with pytest.raises(CotpressError, match=r"was not compressed at 0.8, 0.7, 0.6: the released rows need compress --ratios"):
-        list(released_rows(make_cuts(make_trace(), (0.9, 0.5))))
+        list(released_rows([sum_cuts(sum_trace(), (0.9, 0.5))]))

@@ -10,9 +10,9 @@ pytest.importorskip("trl")
 pytest.importorskip("peft")
 
 import torch
-from build_fixtures import make_examples
 from hypothesis import given
 from hypothesis import strategies as st
+from make import sum_examples
 from peft import PeftModel
 from safetensors.torch import load_file
 from train_fixtures import make_model
@@ -28,7 +28,7 @@ from cotpress.training.folder import last_checkpoint
 from cotpress.training.options import TrainOptions
 from cotpress.training.sft import CompletionTrainer, Progress, SortedSteps, make_trainer, train, trainable
 
-FIXTURES = [str(Path(__file__).parents[1] / room) for room in ("training", "pipeline")]
+FIXTURES = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 """Where a script in a process of its own finds what these tests share."""
 
 FAST = {"batch": 4, "warmup": 0.0, "save_every": 10_000}
@@ -60,7 +60,7 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 
 
 def test_a_tiny_model_learns_four_examples_by_heart_and_answers_them_when_loaded_again(base, tmp_path):
-    examples = make_examples(4)
+    examples = sum_examples(4)
     summary = train(examples, load(base), tmp_path / "x", TrainOptions(method="full", epochs=120, lr=1e-2, **FAST), say=silent)
     assert summary.steps == 120
     assert summary.loss < 0.05
@@ -68,7 +68,7 @@ def test_a_tiny_model_learns_four_examples_by_heart_and_answers_them_when_loaded
 
 
 def test_an_adapter_learns_too_leaves_the_base_alone_and_is_loaded_with_it(base, tmp_path):
-    examples, model = make_examples(4), load(base)
+    examples, model = sum_examples(4), load(base)
     before = weights(Path(base))
     train(examples, model, tmp_path / "x", TrainOptions(epochs=40, lr=3e-2, **FAST), say=silent)
     kept = {name.replace(".base_layer", ""): value for name, value in model.torch_model.state_dict().items()}
@@ -85,7 +85,7 @@ def test_an_adapter_learns_too_leaves_the_base_alone_and_is_loaded_with_it(base,
 @pytest.mark.parametrize("tied", [True, False])
 def test_an_adapter_stands_on_all_linear_layers_but_the_head_and_embeddings_stay_as_they_were_tied(tmp_path, tied):
     model = make_model(tmp_path / "base", tied=tied)
-    train(make_examples(4), model, tmp_path / "x", TrainOptions(epochs=1, lr=1e-2, **FAST), say=silent)
+    train(sum_examples(4), model, tmp_path / "x", TrainOptions(epochs=1, lr=1e-2, **FAST), say=silent)
     names = {name.split(".")[-3] for name in weights(tmp_path / "x")}
     assert names == {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
     merged = PeftModel.from_pretrained(load(str(tmp_path / "base")).torch_model, str(tmp_path / "x")).merge_and_unload()
@@ -98,7 +98,7 @@ def batches(trainer: CompletionTrainer) -> list[dict[str, torch.Tensor]]:
 
 
 def test_the_trainer_s_own_batches_label_completion_and_end_of_turn_only(base, tmp_path):
-    examples, model = make_examples(5), load(base)
+    examples, model = sum_examples(5), load(base)
     options = TrainOptions(method="full", **FAST)
     rows = trainable(examples, model, options, Counter())
     counted = []
@@ -112,7 +112,7 @@ def test_the_trainer_s_own_batches_label_completion_and_end_of_turn_only(base, t
 
 def test_the_loss_is_the_mean_over_completion_tokens_whatever_the_micro_batch(base, tmp_path):
     model, options = load(base), TrainOptions(method="full", **FAST)
-    rows = trainable(make_examples(4), model, options, Counter())
+    rows = trainable(sum_examples(4), model, options, Counter())
     trainer = make_trainer(rows, model, tmp_path, options, silent)
     (batch,) = batches(trainer)
     said, total, count = trainer.compute_loss(trainer.model, batch).item(), 0.0, 0
@@ -129,14 +129,14 @@ def test_the_micro_batch_changes_no_gradient(base, tmp_path):
     made = []
     for micro in (1, 2, 4):
         options = TrainOptions(method="full", epochs=3, lr=1e-3, micro_batch=micro, **FAST)
-        train(make_examples(8), load(base), tmp_path / str(micro), options, say=silent)
+        train(sum_examples(8), load(base), tmp_path / str(micro), options, say=silent)
         made.append(weights(tmp_path / str(micro)))
     for other in made[1:]:
         assert all(torch.allclose(made[0][name], other[name], atol=2e-5) for name in other)
 
 
 def test_what_was_trained_on_is_written_down(base, tmp_path):
-    examples = [*make_examples(4, 0.5), *make_examples(4, 1.0)]
+    examples = [*sum_examples(4, 0.5), *sum_examples(4, 1.0)]
     train(examples, load(base), tmp_path / "x", TrainOptions(epochs=1, **FAST), say=silent)
     about = json.loads((tmp_path / "x" / "cotpress.json").read_text())
     assert about["base"] == f"hf:{base}"
@@ -156,7 +156,7 @@ def test_what_was_trained_on_is_written_down(base, tmp_path):
 
 def test_rows_that_are_too_long_are_counted_and_left_out_never_cut(base):
     model = load(base)
-    examples = make_examples(30)
+    examples = sum_examples(30)
     lengths = sorted(len(row.input_ids) for row in pretokenized_rows(examples, model))
     left_out = Counter()
     rows = trainable(examples, model, TrainOptions(max_length=lengths[-2], max_left_out=0.5), left_out)
@@ -167,8 +167,10 @@ def test_rows_that_are_too_long_are_counted_and_left_out_never_cut(base):
 
 
 def test_training_is_refused_where_more_than_the_threshold_would_be_left_out(base, tmp_path):
-    examples = make_examples(19)
-    long = TrainingExample(problem=examples[0].problem, ratio=0.5, prompt=examples[0].prompt, completion="0 " * 400)
+    examples = sum_examples(19)
+    long = TrainingExample(
+        problem=examples[0].problem, asked=examples[0].asked, prompt=examples[0].prompt, completion="0 " * 400
+    )
     left_out = Counter()
     assert len(trainable([*examples, long], load(base), TrainOptions(), left_out)) == 19  # 5 % of them, the model's context
     assert left_out == {"longer than 256 tokens": 1}
@@ -187,7 +189,7 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize(("method", "killed_at"), [("full", 1), ("full", 3), ("full", 8), ("lora", 5)])
 def test_a_killed_training_goes_on_to_the_weights_of_an_undisturbed_one(base, tmp_path, monkeypatch, method, killed_at):
-    examples = make_examples(10)
+    examples = sum_examples(10)
     options = TrainOptions(method=method, epochs=2, lr=1e-2, batch=3, save_every=2)  # 8 steps
     train(examples, load(base), tmp_path / "whole", options, say=silent)
 
@@ -209,7 +211,7 @@ def test_a_killed_training_goes_on_to_the_weights_of_an_undisturbed_one(base, tm
 
 
 def test_a_training_killed_after_its_last_checkpoint_only_saves(base, tmp_path, monkeypatch):
-    examples, options = make_examples(4), TrainOptions(method="full", epochs=2, batch=4)
+    examples, options = sum_examples(4), TrainOptions(method="full", epochs=2, batch=4)
     train(examples, load(base), tmp_path / "whole", options, say=silent)
 
     def die(*_):
@@ -228,7 +230,7 @@ def test_a_training_ended_by_sigkill_goes_on_from_its_checkpoint(base, tmp_path)
     script = f"""
 import os, signal, sys
 sys.path[:0] = {FIXTURES!r}
-from build_fixtures import make_examples
+from make import sum_examples
 from cotpress.models.hf import load
 from cotpress.training.options import TrainOptions
 from cotpress.training.sft import Progress, train
@@ -237,7 +239,7 @@ def step(self, args, state, control, **_):
     if state.global_step == 5 and len(sys.argv) > 1:
         os.kill(os.getpid(), signal.SIGKILL)
 Progress.on_step_end = step
-train(make_examples(10), load({base!r}), Path({str(tmp_path / "x")!r}), TrainOptions(epochs=2, batch=3, save_every=2))
+train(sum_examples(10), load({base!r}), Path({str(tmp_path / "x")!r}), TrainOptions(epochs=2, batch=3, save_every=2))
 """
     first = subprocess.run([sys.executable, "-c", script, "die"], capture_output=True, text=True, check=False)
     assert first.returncode == -9, first.stderr
@@ -255,17 +257,17 @@ def test_two_launched_processes_train_the_same_weights_as_one(base, tmp_path):
 import sys
 sys.path[:0] = {FIXTURES!r}
 from pathlib import Path
-from build_fixtures import make_examples
+from make import sum_examples
 from cotpress.models.hf import load
 from cotpress.training.options import TrainOptions
 from cotpress.training.sft import train
-train(make_examples(8), load({base!r}), Path({str(tmp_path / "two")!r}), TrainOptions(**{options!r}))
+train(sum_examples(8), load({base!r}), Path({str(tmp_path / "two")!r}), TrainOptions(**{options!r}))
 """)
     launch = "-m accelerate.commands.launch --cpu --num_processes 2 --num_machines 1 --mixed_precision no --dynamo_backend no"
     command = [sys.executable, *launch.split(), "--main_process_port", "0", str(script)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    train(make_examples(8), load(base), tmp_path / "one", TrainOptions(**options), say=silent)
+    train(sum_examples(8), load(base), tmp_path / "one", TrainOptions(**options), say=silent)
     one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
     assert all(torch.allclose(one[name], two[name], atol=2e-5) for name in one)
     assert not torch.allclose(one["model.embed_tokens.weight"], weights(Path(base))["model.embed_tokens.weight"], atol=1e-3)
@@ -281,7 +283,7 @@ def test_a_half_written_checkpoint_is_passed_over(tmp_path):
 
 
 def test_a_finished_training_is_not_done_again_and_other_options_are_refused(base, tmp_path):
-    examples, out = make_examples(4), tmp_path / "x"
+    examples, out = sum_examples(4), tmp_path / "x"
     options = TrainOptions(epochs=1, **FAST)
     first = train(examples, load(base), out, options, say=silent)
     stamp = (out / "adapter_model.safetensors").stat().st_mtime_ns
@@ -289,7 +291,7 @@ def test_a_finished_training_is_not_done_again_and_other_options_are_refused(bas
     assert train(examples, load(base), out, TrainOptions(epochs=1, micro_batch=2, **FAST), say=lines.append) == first
     assert lines == [f"train: {out} was finished before under the same options; nothing to do"]
     assert (out / "adapter_model.safetensors").stat().st_mtime_ns == stamp
-    for others in ({"examples": make_examples(3)}, {"options": TrainOptions(epochs=1, lr=1e-3, **FAST)}):
+    for others in ({"examples": sum_examples(3)}, {"options": TrainOptions(epochs=1, lr=1e-3, **FAST)}):
         with pytest.raises(CotpressError, match="was trained with other examples, another model or other options"):
             train(**{"examples": examples, "model": load(base), "out": out, "options": options, "say": silent, **others})
 
@@ -298,14 +300,14 @@ def test_a_folder_with_something_else_in_it_is_refused(base, tmp_path):
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "thesis.tex").write_text("")
     with pytest.raises(CotpressError, match="holds something else than a training run"):
-        train(make_examples(4), load(base), tmp_path / "x", say=silent)
+        train(sum_examples(4), load(base), tmp_path / "x", say=silent)
     assert [path.name for path in (tmp_path / "x").iterdir()] == ["thesis.tex"]
 
 
 def test_a_loss_that_is_no_number_stops_the_training_with_the_cure(base, tmp_path):
     options = TrainOptions(method="full", epochs=40, lr=1e30, **FAST)
     with pytest.raises(CotpressError, match=r"the loss is no number any more at step \d+: train with a smaller --lr"):
-        train(make_examples(4), load(base), tmp_path / "x", options, say=silent)
+        train(sum_examples(4), load(base), tmp_path / "x", options, say=silent)
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=40), st.integers(1, 9), st.integers(0, 3))

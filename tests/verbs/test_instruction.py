@@ -121,7 +121,7 @@ def test_a_model_that_was_trained_before_instructions_were_recorded_is_not_refus
 def instructed(tmp_path_factory):
     """A model that was taught with two instructions, one of them of two lines."""
     pytest.importorskip("trl")
-    from build_fixtures import make_examples
+    from make import sum_examples
     from train_fixtures import make_model
 
     from cotpress.models.hf import load
@@ -130,7 +130,7 @@ def instructed(tmp_path_factory):
     root = tmp_path_factory.mktemp("models")
     make_model(root / "base")
     texts = ("Add: now.", "Add.\nSay it.", "Add: now.")
-    examples = [with_instruction(one, text) for one, text in zip(make_examples(3), texts, strict=True)]
+    examples = [with_instruction(one, text) for one, text in zip(sum_examples(3), texts, strict=True)]
     options = TrainOptions(epochs=1, batch=4, gradient_checkpointing=False)
     train(examples, load(str(root / "base")), root / "run", options, say=lambda line: None)
     return root / "run"
@@ -178,12 +178,12 @@ def test_doctor_warns_of_an_instruction_that_no_template_writes(instructed, caps
 def test_doctor_says_how_the_data_is_asked_and_warns_of_several_or_others(
     instructed, tmp_path, capsys, texts, with_model, level, says
 ) -> None:
-    from build_fixtures import make_examples
+    from make import sum_examples
 
     from cotpress.verbs.doctor import doctor
 
     path = tmp_path / "train.jsonl"
-    storage.write(path, [with_instruction(one, text) for one, text in zip(make_examples(4), texts * 4, strict=False)])
+    storage.write(path, [with_instruction(one, text) for one, text in zip(sum_examples(4), texts * 4, strict=False)])
     doctor("data", str(path), model=str(instructed) if with_model else "", json=True)
     [found] = [one for one in json.loads(capsys.readouterr().out) if one["about"] == "instruction"]
     assert (found["level"], found["says"][: len(says)]) == (level, says)

@@ -2,8 +2,8 @@
 
 import msgspec
 import pytest
-from build_fixtures import make_cuts, make_trace
 from command import cotpress
+from make import sum_cuts, sum_trace
 
 from cotpress import storage
 from cotpress.records import ScoredTrace
@@ -28,14 +28,11 @@ UNFINISHED = b'{"hours": "of work"}\n'
 def made(tmp_path_factory):
     """An input for each verb."""
     there = tmp_path_factory.mktemp("inputs")
-    traces = [make_trace(i) for i in range(3)]
+    traces = [sum_trace(i) for i in range(3)]
     n = [len(trace.reasoning) for trace in traces]
-    scored = [
-        ScoredTrace(trace=trace, scorer="random", ends=[k], importance=[1.0], n_tokens=[trace.n_tokens], protected=[False])
-        for trace, k in zip(traces, n, strict=True)
-    ]
+    scored = [ScoredTrace(trace=trace, scorer="random", ends=[k], importance=[1.0]) for trace, k in zip(traces, n, strict=True)]
     storage.write(there / "scored.jsonl", scored)
-    storage.write(there / "compressed.jsonl", [cut for trace in traces for cut in make_cuts(trace)])
+    storage.write(there / "compressed.jsonl", [sum_cuts(trace) for trace in traces])
     storage.write(there / "long.jsonl", [long_trace(i) for i in range(12)])
     (there / "own.jsonl").write_bytes(msgspec.json.encode({"question": "1 + 1?", "reasoning": "one more", "answer": "2"}))
     make_model(there / "base")
@@ -72,7 +69,7 @@ def test_the_unfinished_part_of_another_run_is_refused_named_and_untouched(part,
 def test_what_the_verb_itself_left_is_begun_again(part, monkeypatch, verb):
     part.write_bytes(UNFINISHED)
     name = "generate" if verb == "gold" else verb
-    note = storage.Note(verb=name, options={"seed": 1}, fingerprint="another", begins_again=True)
+    note = storage.Note(verb=name, options={"seed": 1}, fingerprint="another", format=storage.FORMAT, begins_again=True)
     part.with_name("x.jsonl.part.json").write_bytes(msgspec.json.encode(note))
     assert cotpress(monkeypatch, KEYLESS[verb]) == 0
     assert UNFINISHED.strip() not in (part.parent / "x.jsonl").read_bytes()

@@ -14,11 +14,11 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 pytest.importorskip("peft")
 
-from build_fixtures import make_cuts, make_examples, make_trace
 from command import cotpress
 from hypothesis import given
 from hypothesis import strategies as st
 from latent_fixtures import QUICK, SMALL
+from make import sum_cuts, sum_examples, sum_trace
 from train_fixtures import make_model
 
 import cotpress as package
@@ -86,10 +86,10 @@ def there(tmp_path, monkeypatch):
     (tmp_path / "stranger" / "plugin.py").write_text(CODE)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
-    traces = [make_trace(0)]
+    traces = [sum_trace(0)]
     storage.write(tmp_path / "traces.jsonl", traces)
-    storage.write(tmp_path / "compressed.jsonl", make_cuts(traces[0]))
-    storage.write(tmp_path / "train.jsonl", make_examples(1, 0.5))
+    storage.write(tmp_path / "compressed.jsonl", [sum_cuts(traces[0])])
+    storage.write(tmp_path / "train.jsonl", sum_examples(1, 0.5))
     (tmp_path / "own.jsonl").write_text('{"question": "1 + 1?", "reasoning": "one more", "answer": "2"}\n')
     (tmp_path / "answers.jsonl").write_text('{"text": "2"}\n')
     yield tmp_path
@@ -192,12 +192,12 @@ def test_the_target_of_a_vqvae_is_a_folder_or_hub_id(there, monkeypatch, capsys,
     assert "vq/vqvae.json names the model" in said
     assert "name the model yourself, with --target" in said
     with pytest.raises(CotpressError, match=r"vq/vqvae\.json names the model .*: leave out --vqvae, or write"):
-        explained(Path("vq"), [make_trace(0)])
+        explained(Path("vq"), [sum_trace(0)])
 
 
 @pytest.mark.parametrize("task", ["stranger.plugin", "stranger.plugin:x", " stranger.plugin", "stranger.plugin,a=b"])
 def test_grade_imports_no_task_that_a_trace_names(there, monkeypatch, capsys, task):
-    trace = make_trace(0)
+    trace = sum_trace(0)
     problem = msgspec.structs.replace(trace.problem, task=task)
     storage.write(there / "t.jsonl", [trace, msgspec.structs.replace(trace, problem=problem)])
     assert cotpress(monkeypatch, "grade t.jsonl --out o.jsonl") == 2
@@ -213,7 +213,7 @@ def test_a_task_of_the_users_own_grades_once_it_is_named_on_the_command_line(the
         "from cotpress.tasks import Task\n\n\ndef load(target=''):\n"
         "    return Task('own_tasks.plus', lambda split: iter(()), splits=('train',), grader='exact')\n"
     )
-    trace = make_trace(0)
+    trace = sum_trace(0)
     problem = msgspec.structs.replace(trace.problem, task="own_tasks.plus")
     storage.write(there / "t.jsonl", [msgspec.structs.replace(trace, problem=problem)])
     assert cotpress(monkeypatch, "grade t.jsonl --out o.jsonl") == 2

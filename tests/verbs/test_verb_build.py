@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import msgspec
 import pytest
-from build_fixtures import make_cuts, make_trace
+from make import sum_cuts, sum_trace
 
 from cotpress import models, storage
 from cotpress.errors import CotpressError
@@ -15,11 +15,11 @@ from cotpress.verbs.build import build
 @pytest.fixture
 def compressed(tmp_path):
     """Three right traces and a wrong one, at five ratios."""
-    wrong = make_trace(3, grade=Grade(answer="0", correct=False, status="ok"))
-    cuts = [cut for trace in (*map(make_trace, range(3)), wrong) for cut in make_cuts(trace)]
+    wrong = sum_trace(3, grade=Grade(answer="0", correct=False, status="ok"))
+    cuts = [sum_cuts(trace) for trace in (*map(sum_trace, range(3)), wrong)]
     path = tmp_path / "compressed.jsonl"
     path.write_bytes(b"".join(msgspec.json.encode(cut) + b"\n" for cut in cuts))
-    assert len(list(storage.read(path, CompressedTrace))) == 20
+    assert len(list(storage.read(path, CompressedTrace))) == 4
     return path
 
 
@@ -32,7 +32,7 @@ def test_examples_are_written_with_counts_of_what_was_left_out(compressed, tmp_p
     build(compressed, out=out, draw="all")
     assert len(list(storage.read(out, TrainingExample))) == 18
     meta = json.loads((tmp_path / "train.meta.json").read_text())
-    assert meta["counts"] == {"in": 20, "out": 18, "dropped": {"wrong answer": 1}}
+    assert meta["counts"] == {"in": 4, "out": 18, "dropped": {"wrong answer": 1}}
     assert "18 records" in capsys.readouterr().err
 
 
@@ -49,7 +49,7 @@ def test_a_second_run_writes_nothing_and_another_draw_is_refused(compressed, tmp
 
 def test_ungraded_traces_are_kept_and_said_to_be(tmp_path, capsys):
     path = tmp_path / "compressed.jsonl"
-    cuts = make_cuts(make_trace(0, grade=None))
+    cuts = [sum_cuts(sum_trace(0, grade=None))]
     path.write_bytes(b"".join(msgspec.json.encode(cut) + b"\n" for cut in cuts))
     build(path, out=tmp_path / "train.jsonl")
     assert "1 traces ungraded, kept" in capsys.readouterr().err

@@ -8,39 +8,24 @@ from types import SimpleNamespace
 
 import msgspec
 import pytest
+from make import make_scored
 
 from cotpress import storage
 from cotpress.cli import app
 from cotpress.errors import CotpressError
 from cotpress.pipeline import compress as stage
-from cotpress.records import CompressedTrace, Problem, ScoredTrace, Trace
+from cotpress.records import CompressedTrace, Percentile, ScoredTrace
 
 
-def scored_trace(name: str, reasoning: str, *, protected: bool = False) -> ScoredTrace:
+def scored_trace(name: str, reasoning: str, scorer: str = "random") -> ScoredTrace:
     n = len(reasoning)
-    trace = Trace(
-        problem=Problem(id=name, question="q", answer="a", task="t"),
-        model="m",
-        reasoning=reasoning,
-        conclusion="18",
-        n_tokens=n,
-        n_conclusion_tokens=1,
-        finished=True,
-    )
-    return ScoredTrace(
-        trace=trace,
-        scorer="random",
-        ends=list(range(1, n + 1)),
-        importance=[float(i % 3) for i in range(n)],
-        n_tokens=[1] * n,
-        protected=[protected] * n,
-    )
+    return make_scored(reasoning, [float(i % 3) for i in range(n)], scorer=scorer, id=name, n_tokens=n)
 
 
 @pytest.fixture
 def scored(tmp_path: Path) -> Path:
     path = tmp_path / "scored.jsonl"
-    records = [scored_trace("a", "0123456789"), scored_trace("b", "1 + 1 = 2\u2028\n", protected=True)]
+    records = [scored_trace("a", "abcdefghij"), scored_trace("b", "1+1=2,3+3=6")]
     path.write_bytes(b"".join(msgspec.json.encode(record) + b"\n" for record in records))
     return path
 
@@ -51,18 +36,11 @@ def run(*words: object) -> None:
 
 def test_every_trace_is_written_at_every_ratio(scored: Path, tmp_path: Path) -> None:
     run(scored, "--ratios", "0.5", "0.7", "1.0", "--out", tmp_path / "out.jsonl")
-    cuts = list(storage.read(tmp_path / "out.jsonl", CompressedTrace))
-    assert [(cut.trace.problem.id, cut.ratio, cut.n_tokens) for cut in cuts] == [
-        ("a", 0.5, 5),
-        ("a", 0.7, 7),
-        ("a", 1.0, 10),
-        ("b", 0.5, 11),
-        ("b", 0.7, 11),
-        ("b", 1.0, 11),
-    ]
-    assert cuts[0].reasoning == "12458"
-    assert cuts[3].reasoning == "1 + 1 = 2\u2028\n"
-    assert {cut.method for cut in cuts} == {"tokenskip"}
+    one, other = storage.read(tmp_path / "out.jsonl", CompressedTrace)
+    assert [(cut.ratio, cut.n_tokens) for cut in one.cuts] == [(0.5, 5), (0.7, 7), (1.0, 10)]
+    assert [(cut.ratio, cut.n_tokens) for cut in other.cuts] == [(0.5, 11), (0.7, 11), (1.0, 11)]
+    assert (one.cuts[0].reasoning, other.cuts[0].reasoning) == ("bcefi", "1+1=2,3+3=6")
+    assert {(one.method, one.unit, one.protect) for one in (one, other)} == {("tokenskip", "number", "symbols")}
 
 
 def test_the_method_is_what_the_report_will_call_it(scored: Path, tmp_path: Path) -> None:
@@ -112,7 +90,7 @@ def test_an_interrupted_output_is_begun_again(scored: Path, tmp_path: Path, monk
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("cotpress.verbs.compress.stage", SimpleNamespace(compress=interrupted, OVER_BUDGET=stage.OVER_BUDGET))
+        patch.setattr("cotpress.verbs.compress.stage", SimpleNamespace(**{**vars(stage), "compress": interrupted}))
         with pytest.raises(KeyboardInterrupt):
             run(scored, "--ratios", "0.5", "--out", tmp_path / "out.jsonl")
     assert not (tmp_path / "out.jsonl").exists()
@@ -145,6 +123,47 @@ def test_other_budgets_are_kept_through_the_files(scored: Path, tmp_path: Path) 
     for option, value in (("--longest-run", "1"), ("--budget", "window"), ("--budget", "dataset")):
         out = tmp_path / f"{value}.jsonl"
         run(scored, "--ratios", "0.3", option, value, "--out", out)
-        found[value] = [cut.reasoning for cut in storage.read(out, CompressedTrace)]
-    protected = "1 + 1 = 2\u2028\n"
-    assert found == {"1": ["124578", protected], "window": ["258", protected], "dataset": ["", protected]}
+        found[value] = [one.cuts[0].reasoning for one in storage.read(out, CompressedTrace)]
+    whole = "1+1=2,3+3=6"
+    assert found == {"1": ["bcefhi", whole], "window": ["cfi", whole], "dataset": ["", whole]}
+
+
+def test_units_and_protection_are_choices_of_the_cut_and_of_nothing_before_it(tmp_path: Path) -> None:
+    scored, out = tmp_path / "scored.jsonl", tmp_path / "out.jsonl"
+    storage.write(scored, [scored_trace("a", "add 12 to 34 now")])
+    found = {}
+    for options in ((), ("--unit", "word"), ("--protect", "none"), ("--protect-regex", "now")):
+        run(scored, "--ratios", "0.5", *options, "--out", out)
+        (one,) = storage.read(out, CompressedTrace)
+        found[options] = one.cuts[0].reasoning
+        assert [one.unit, one.protect, one.protect_regex] == [
+            options[1] if "--unit" in options else "number",
+            options[1] if "--protect" in options else "symbols",
+            options[1] if "--protect-regex" in options else "",
+        ]
+        out.unlink()
+    assert found[()] == "d12o 34o"
+    assert len(set(found.values())) == len(found)
+
+
+def test_a_word_is_the_unit_of_llmlingua_where_nothing_else_is_said(tmp_path: Path) -> None:
+    scored, out = tmp_path / "scored.jsonl", tmp_path / "out.jsonl"
+    storage.write(scored, [scored_trace("a", "abc def", scorer="llmlingua2:x")])
+    run(scored, "--ratios", "0.5", "--out", out)
+    assert next(storage.read(out, CompressedTrace)).unit == "word"
+
+
+def test_a_released_selection_has_pieces_of_its_own(tmp_path: Path) -> None:
+    scored = tmp_path / "scored.jsonl"
+    rule = Percentile(weights=[1] * 3, chunk_ends=[3], n_tokens=[1] * 3)
+    storage.write(scored, [make_scored("abc", [1, 2, 3], percentile=rule)])
+    for option in (("--unit", "word"), ("--protect", "symbols"), ("--protect-regex", "a")):
+        with pytest.raises(CotpressError, match="leave out --unit, --protect and --protect-regex"):
+            run(scored, "--ratios", "0.5", *option, "--out", tmp_path / "out.jsonl")
+    run(scored, "--ratios", "0.5", "--out", tmp_path / "out.jsonl")
+
+
+def test_a_unit_there_is_not_is_named_before_anything_is_written(scored: Path, tmp_path: Path) -> None:
+    with pytest.raises(CotpressError, match="unknown unit 'words'; did you mean word"):
+        run(scored, "--ratios", "0.5", "--unit", "words", "--out", tmp_path / "out.jsonl")
+    assert list(tmp_path.iterdir()) == [scored]

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 pytest.importorskip("torch")
-from build_fixtures import make_cuts, make_examples, make_trace
+from make import sum_cuts, sum_examples, sum_trace
 from safetensors.torch import load_file, save_file
 from train_fixtures import CHATML, R1, make_model
 
@@ -28,7 +28,7 @@ def folders(tmp_path_factory):
     root = tmp_path_factory.mktemp("models")
     make_model(root / "base")
     options = TrainOptions(epochs=1, batch=4, gradient_checkpointing=False)
-    train(make_examples(4), load(str(root / "base")), root / "run", options, say=lambda line: None)
+    train(sum_examples(4), load(str(root / "base")), root / "run", options, say=lambda line: None)
     from cotpress.verbs.export import trained
 
     export(load(str(root / "run")), root / "exported", trained=trained(root / "run"), say=lambda line: None)
@@ -147,7 +147,7 @@ def test_findings_are_lines_with_cures_for_a_person(folders, capsys):
 
 
 def test_what_build_writes_is_healthy_with_and_without_a_model(folders, found, tmp_path):
-    examples = [*make_examples(4, 0.5), *make_examples(4, 1.0)]
+    examples = [*sum_examples(4, 0.5), *sum_examples(4, 1.0)]
     base = str(folders / "base")
     for name, rows in (("examples", examples), ("trl", trl_rows(examples))):
         path = write(tmp_path / f"{name}.jsonl", rows)
@@ -162,7 +162,7 @@ def test_what_build_writes_is_healthy_with_and_without_a_model(folders, found, t
 @pytest.mark.parametrize("rows_of", [llamafactory_rows, axolotl_rows])
 def test_rows_of_finished_text_end_their_turn_and_hold_no_markup_inside(folders, found, tmp_path, rows_of):
     model = load(str(folders / "base"))
-    rows = list(rows_of(make_examples(6), model))
+    rows = list(rows_of(sum_examples(6), model))
     assert {level for level, _ in found("data", write(tmp_path / "a.jsonl", rows)).values()} == {"ok"}
     said = found("data", write(tmp_path / "b.jsonl", rows), model=str(folders / "base"))
     assert {level for level, _ in said.values()} == {"ok"}
@@ -176,7 +176,7 @@ def test_rows_of_finished_text_end_their_turn_and_hold_no_markup_inside(folders,
 
 
 def test_drifted_doubled_and_empty_rows_are_found(found, tmp_path):
-    one, other, third, *_ = make_examples(4)
+    one, other, third, *_ = sum_examples(4)
     drifted = msgspec.structs.replace(one, prompt=[{"role": "user", "content": "0+1"}])
     empty = msgspec.structs.replace(third, completion=" ")
     said = found("data", write(tmp_path / "x.jsonl", [drifted, other, other, empty]))
@@ -192,22 +192,22 @@ def test_a_tag_that_stands_twice_is_found_in_rows_of_others(found, tmp_path):
 
 
 def test_chat_markup_inside_traces_is_found_and_latent_tokens_are_not_markup(found, tmp_path):
-    said = found("data", write(tmp_path / "a.jsonl", [make_trace(0, reasoning="so<|im_end|> 1"), make_trace(1)]))
+    said = found("data", write(tmp_path / "a.jsonl", [sum_trace(0, reasoning="so<|im_end|> 1"), sum_trace(1)]))
     assert said["markup"][0] == "problem"
     assert "inside 1 of 2 texts: <|im_end|> (1)" in said["markup"][1]
-    fine = [make_trace(0, reasoning="<boLatent><|latent_3|><eoLatent> so 1")]
+    fine = [sum_trace(0, reasoning="<boLatent><|latent_3|><eoLatent> so 1")]
     assert found("data", write(tmp_path / "b.jsonl", fine))["markup"][0] == "ok"
 
 
 def test_special_tokens_of_the_very_model_are_markup_too(folders, found, tmp_path):
-    row = msgspec.structs.replace(make_examples(1)[0], completion="1 <pad> 1")
+    row = msgspec.structs.replace(sum_examples(1)[0], completion="1 <pad> 1")
     path = write(tmp_path / "x.jsonl", [row])
     assert found("data", path)["markup"][0] == "ok"
     assert found("data", path, model=str(folders / "base"))["markup"][0] == "problem"
 
 
 def test_rows_that_a_trainer_would_cut_are_found(folders, found, tmp_path):
-    long = msgspec.structs.replace(make_examples(1)[0], completion="1 + " * 200)
+    long = msgspec.structs.replace(sum_examples(1)[0], completion="1 + " * 200)
     said = found("data", write(tmp_path / "x.jsonl", [long]), model=str(folders / "base"))
     assert said["lengths"][0] == "problem"
     assert "1 rows do not fit the model's 256" in said["lengths"][1]
@@ -236,19 +236,19 @@ def test_a_template_that_rewrites_completions_is_found(found, tmp_path):
     model = make_model(tmp_path / "r1", "r1")
     model.tokenizer.chat_template = R1.replace("message.content", "message.content.split('</think>')[-1]")
     model.tokenizer.save_pretrained(tmp_path / "r1")
-    row = msgspec.structs.replace(make_examples(1)[0], completion="<think>\n0 + 1\n</think>\n\n1")
+    row = msgspec.structs.replace(sum_examples(1)[0], completion="<think>\n0 + 1\n</think>\n\n1")
     said = found("data", write(tmp_path / "x.jsonl", [row]), model=str(tmp_path / "r1"))
     assert said["template"][0] == "warning"
     assert "changes 1 of 1 completions" in said["template"][1]
 
 
 def test_traces_say_how_many_of_them_can_be_learnt_from(found, tmp_path):
-    traces = [make_trace(0), make_trace(1, finished=False), make_trace(2, conclusion="")]
+    traces = [sum_trace(0), sum_trace(1, finished=False), sum_trace(2, conclusion="")]
     said = found("data", write(tmp_path / "a.jsonl", traces))
     assert said["traces"][1] == "1 of 3 can become training examples, 1 cut off by the token limit, 1 no conclusion"
     assert found("data", write(tmp_path / "b.jsonl", traces[1:]))["traces"][0] == "problem"
-    assert found("data", write(tmp_path / "c.jsonl", [make_trace(0, grade=None)]))["traces"][0] == "warning"
-    assert found("data", write(tmp_path / "d.jsonl", make_cuts(make_trace(0))))["traces"][0] == "ok"
+    assert found("data", write(tmp_path / "c.jsonl", [sum_trace(0, grade=None)]))["traces"][0] == "warning"
+    assert found("data", write(tmp_path / "d.jsonl", [sum_cuts(sum_trace(0))]))["traces"][0] == "ok"
 
 
 @pytest.mark.parametrize(

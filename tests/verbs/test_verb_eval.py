@@ -120,7 +120,9 @@ def test_a_ratio_that_was_never_trained_on_and_is_missed_is_said_twice(run, caps
 def test_a_rerun_asks_no_model_and_prints_the_same_rows(run, fakes, capsys):
     first = run(json=True)
     printed = json.loads(capsys.readouterr().out)
-    assert [(row["method"], row["ratio"]) for row in printed] == [(row.method, row.ratio) for row in first]
+    assert [(row["setting"]["method"], row["setting"]["asked"].get("ratio")) for row in printed] == [
+        (row.method, row.ratio) for row in first
+    ]
     asked = fakes["taught"].n_asked
     assert run() == first
     assert fakes["taught"].n_asked == asked
@@ -201,7 +203,10 @@ def test_several_values_follow_one_flag(run, tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main()
     assert stop.value.code in (None, 0)
-    assert [(row["method"], row["ratio"], row["n"]) for row in json.loads(capsys.readouterr().out)] == [
+    assert [
+        (row["setting"]["method"], row["setting"]["asked"].get("ratio"), row["n"])
+        for row in json.loads(capsys.readouterr().out)
+    ] == [
         ("original", None, 3),
         ("tokenskip", 1.0, 3),
         ("tokenskip", 0.6, 3),

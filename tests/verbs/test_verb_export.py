@@ -4,7 +4,7 @@ import shutil
 import pytest
 
 pytest.importorskip("torch")
-from build_fixtures import make_examples
+from make import sum_examples
 from train_fixtures import make_model
 
 from cotpress import cli, storage
@@ -24,7 +24,7 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "q"
     make_model(folder.parent / "base")
     options = TrainOptions(epochs=1, batch=4, gradient_checkpointing=False)
-    train(make_examples(4, 0.5), load(str(folder.parent / "base")), folder / "model", options, say=lambda line: None)
+    train(sum_examples(4, 0.5), load(str(folder.parent / "base")), folder / "model", options, say=lambda line: None)
     evaluate(model=str(folder / "model"), out=folder / "eval.jsonl", **SHORT)
     return folder
 

@@ -8,9 +8,9 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from build_fixtures import make_trace
 from command import cotpress
 from latent_fixtures import long_trace
+from make import sum_trace
 from train_fixtures import make_model
 
 from cotpress import latent_tokens, storage
@@ -59,13 +59,13 @@ def test_the_folder_says_what_it_holds_and_a_second_run_does_nothing(there, monk
 
 
 def test_a_mixed_completion_is_exactly_as_long_as_computed(there):
-    mixed = list(storage.read(there / "mixed.jsonl", CompressedTrace))
+    mixed = [(one.trace, cut) for one in storage.read(there / "mixed.jsonl", CompressedTrace) for cut in one.cuts]
     examples = list(storage.read(there / "train.jsonl", TrainingExample))
     model = with_latents(load("./base"), 16)
     assert len(mixed) == len(examples) == 36
-    assert any(one.n_latent for one in mixed)
-    for one, example in zip(mixed, examples, strict=True):
-        n = len(model.text_ids(one.trace.reasoning))
+    assert any(one.n_latent for _, one in mixed)
+    for (trace, one), example in zip(mixed, examples, strict=True):
+        n = len(model.text_ids(trace.reasoning))
         m = 16 * one.n_latent
         assert one.n_tokens == len(model.text_ids(one.reasoning)) == m // 16 + 2 * (m > 0) + n - m
         ids = tokenize_example(example, model).ids
@@ -77,13 +77,14 @@ def test_a_mixed_completion_is_exactly_as_long_as_computed(there):
 def test_a_control_needs_no_codes_and_has_its_own_name(there, monkeypatch):
     assert cotpress(monkeypatch, "mix graded.jsonl --vqvae vq --codes none --replace all --out solution.jsonl") == 0
     found = list(storage.read(there / "solution.jsonl", CompressedTrace))
-    assert {(one.method, one.reasoning, one.n_tokens, one.codebook) for one in found} == {("solution-only", "", 0, 0)}
+    assert {(one.method, one.codebook) for one in found} == {("solution-only", 0)}
+    assert {(cut.reasoning, cut.n_tokens) for one in found for cut in one.cuts} == {("", 0)}
     about_it = json.loads((there / "solution.meta.json").read_text())
     assert about_it["method"] == "solution-only"
 
 
 def test_traces_that_spell_latent_tokens_are_left_out_and_short_ones_stay_text(there, monkeypatch, capsys):
-    odd = [long_trace(0), make_trace(1, reasoning=f"so {latent_tokens.BEGIN} 2"), make_trace(2, reasoning="1 + 1")]
+    odd = [long_trace(0), sum_trace(1, reasoning=f"so {latent_tokens.BEGIN} 2"), sum_trace(2, reasoning="1 + 1")]
     (there / "odd.jsonl").write_bytes(b"".join(msgspec.json.encode(trace) + b"\n" for trace in odd))
     assert cotpress(monkeypatch, "mix odd.jsonl --vqvae vq --longest 64 --out odd.mixed.jsonl") == 0
     said = capsys.readouterr().err
@@ -93,7 +94,7 @@ def test_traces_that_spell_latent_tokens_are_left_out_and_short_ones_stay_text(t
 
 
 def test_reasonings_that_are_short_on_average_are_named_and_not_an_option_that_was_not_given(there, monkeypatch, capsys):
-    (there / "short.jsonl").write_bytes(msgspec.json.encode(make_trace(0, reasoning="1 + 1")) + b"\n")
+    (there / "short.jsonl").write_bytes(msgspec.json.encode(sum_trace(0, reasoning="1 + 1")) + b"\n")
     assert cotpress(monkeypatch, "mix short.jsonl --vqvae vq --out short.mixed.jsonl") == 2
     said = capsys.readouterr().err
     assert "the 1 reasonings in short.jsonl have 3 tokens on average, less than one chunk of 16" in said

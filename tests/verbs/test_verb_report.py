@@ -4,44 +4,21 @@ import json
 
 import msgspec
 import pytest
+from make import make_row, make_trace
 
 from cotpress.errors import CotpressError
-from cotpress.records import EvalRow, Grade, Problem, ScoredTrace, Trace
+from cotpress.records import Grade, ScoredTrace
 from cotpress.verbs.report import report
 
 
 def trace(number=0, method="original", ratio=None):
-    return Trace(
-        problem=Problem(id=f"p{number}", question="6 x 7?", answer="42", task="arithmetic"),
-        model="tiny",
-        method=method,
-        ratio=ratio,
-        reasoning="6 x 7 = 42",
-        conclusion="42",
-        n_tokens=5,
-        n_conclusion_tokens=1,
-        finished=True,
-        grade=Grade(answer="42", correct=True, status="ok"),
-    )
+    grade = Grade(answer="42", correct=True, status="ok")
+    about = {"id": f"p{number}", "question": "6 x 7?", "answer": "42", "task": "arithmetic", "model": "tiny"}
+    return make_trace("6 x 7 = 42", method=method, ratio=ratio, conclusion="42", n_tokens=5, grade=grade, **about)
 
 
 def row(method="original", ratio=None):
-    return EvalRow(
-        model="tiny",
-        task="arithmetic",
-        method=method,
-        ratio=ratio,
-        n=500,
-        accuracy=0.97,
-        accuracy_low=0.95,
-        accuracy_high=0.98,
-        mean_tokens=100.0,
-        kept=ratio or 1.0,
-        truncated=0.0,
-        looping=0.0,
-        seconds_per_problem=0.1,
-        p_value=None if ratio is None else 1.0,
-    )
+    return make_row(method, ratio, model="tiny", kept=ratio or 1.0, p_value=None if ratio is None else 1.0)
 
 
 def write(path, records):
@@ -59,9 +36,7 @@ def evaluated(tmp_path):
 def test_report_writes_page_json_and_markdown_beside_one_another(evaluated, capsys):
     pytest.importorskip("jinja2")
     pytest.importorskip("plotly")
-    scored = ScoredTrace(
-        trace=trace(), scorer="random", ends=[1, 3, 5, 7, 10], importance=[1.0] * 5, n_tokens=[1] * 5, protected=[True] * 5
-    )
+    scored = ScoredTrace(trace=trace(), scorer="random", ends=[1, 3, 5, 7, 10], importance=[1.0] * 5)
     cuts = write(evaluated.with_name("scored.jsonl"), [scored])
     out = evaluated.with_name("report.html")
     report(evaluated, scored=[cuts], out=out)
@@ -80,7 +55,7 @@ def test_several_evaluations_make_one_report(evaluated):
     more = write(evaluated.with_name("more.jsonl"), [trace(1, "cts", 0.6)])
     report(evaluated, more, out=evaluated.with_name("report.html"))
     rows = json.loads(evaluated.with_name("report.json").read_text(encoding="utf-8"))["rows"]
-    assert [found["method"] for found in rows] == ["original", "cts", "tokenskip"]
+    assert [found["setting"]["method"] for found in rows] == ["original", "cts", "tokenskip"]
 
 
 @pytest.mark.parametrize("package", ["jinja2", "plotly"])

@@ -7,8 +7,8 @@ import pytest
 pytest.importorskip("trl")
 pytest.importorskip("peft")
 
-from build_fixtures import make_examples
 from command import cotpress
+from make import sum_examples
 from train_fixtures import make_model
 
 from cotpress import models
@@ -20,7 +20,7 @@ def there(tmp_path, monkeypatch):
     """A folder with a model and training examples."""
     monkeypatch.chdir(tmp_path)
     make_model(tmp_path / "base")
-    rows = [msgspec.json.encode(one) + b"\n" for one in make_examples(6)]
+    rows = [msgspec.json.encode(one) + b"\n" for one in sum_examples(6)]
     (tmp_path / "train.jsonl").write_bytes(b"".join(rows))
     return tmp_path
 

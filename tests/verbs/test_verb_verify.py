@@ -14,6 +14,7 @@ pytest.importorskip("transformers")
 from cotpress import models, scorers, storage
 from cotpress.errors import CotpressError
 from cotpress.pipeline.compress import compress as cut_all
+from cotpress.pipeline.segmenting import Rules
 from cotpress.records import CompressedTrace, Problem, Trace, TrainingExample
 from cotpress.scorers.random import Random
 from cotpress.verbs.build import build
@@ -38,9 +39,11 @@ def compressed(tmp_path: Path, causal_lm: Callable[..., Any], monkeypatch: pytes
         )
         for number in range(4)
     ]
-    scored = scorers.score(traces, Random(), lm, protect="none")
+    scored = scorers.score(traces, Random(), lm)
     path = tmp_path / "compressed.jsonl"
-    path.write_bytes(b"".join(msgspec.json.encode(cut) + b"\n" for cut in cut_all(scored, [0.3, 0.6])))
+    path.write_bytes(
+        b"".join(msgspec.json.encode(cut) + b"\n" for cut in cut_all(scored, [0.3, 0.6], rules=Rules(protect="none")))
+    )
     return path
 
 
@@ -52,14 +55,14 @@ def test_likelihoods_are_written_summed_up_and_the_ratio_chosen_by_them(
     out, err = capsys.readouterr()
     assert [(one["ratio"], one["n"]) for one in json.loads(out)] == [(0.3, 3), (0.6, 3)]
     assert "2 cuts not verified" in err
-    cuts = list(storage.read(verified, CompressedTrace))
+    cuts = [cut for one in storage.read(verified, CompressedTrace) for cut in one.cuts]
     assert [cut.verified is None for cut in cuts] == [True, True] + [False] * 6
     losses = [cut.verified.loss for cut in cuts if cut.verified]
     verify(compressed, reference="r", out=verified)
     assert "nothing to do" in capsys.readouterr().err
 
     compress(verified, keep_answer=max(0.0, *losses), out=chosen)
-    assert [cut.ratio for cut in storage.read(chosen, CompressedTrace)] == [1.0, 0.3, 0.3, 0.3]
+    assert [one.cuts[0].ratio for one in storage.read(chosen, CompressedTrace)] == [1.0, 0.3, 0.3, 0.3]
     err = capsys.readouterr().err
     assert "compress: 1 traces not verified, kept whole" in err
     assert "ratio 0.3" in err
@@ -84,7 +87,7 @@ def test_an_interrupted_run_reads_only_what_is_left(
         return read(lm, items)
 
     with monkeypatch.context() as patch:
-        patch.setattr("cotpress.pipeline.verify.BATCH", 4)
+        patch.setattr("cotpress.pipeline.verify.BATCH", 2)
         patch.setattr(conclusions, "conclusions", once)
         with pytest.raises(KeyboardInterrupt):
             verify(compressed, reference="r", out=tmp_path / "out.jsonl")
@@ -93,7 +96,7 @@ def test_an_interrupted_run_reads_only_what_is_left(
     assert (tmp_path / "out.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
 
 
-@pytest.mark.parametrize("options", [{"ratios": [0.5]}, {"budget": "window"}, {"longest_run": 3}])
+@pytest.mark.parametrize("options", [{"ratios": [0.5]}, {"budget": "window"}, {"longest_run": 3}, {"unit": "word"}])
 def test_keep_answer_goes_with_no_other_choice(compressed: Path, tmp_path: Path, options: dict[str, Any]) -> None:
     with pytest.raises(CotpressError, match="--keep-answer chooses among the cuts in its file"):
         compress(compressed, keep_answer=1.0, out=tmp_path / "out.jsonl", **options)
@@ -108,8 +111,11 @@ def test_keep_answer_on_what_was_never_verified_is_refused(compressed: Path, tmp
 
 
 def test_latent_tokens_are_not_read_by_a_reference_that_does_not_know_them(compressed: Path, tmp_path: Path) -> None:
-    cuts = [msgspec.structs.replace(cut, n_latent=1) for cut in storage.read(compressed, CompressedTrace)]
-    compressed.write_bytes(b"".join(msgspec.json.encode(cut) + b"\n" for cut in cuts))
+    mixed = []
+    for one in storage.read(compressed, CompressedTrace):
+        cuts = [msgspec.structs.replace(cut, n_latent=1) for cut in one.cuts]
+        mixed.append(msgspec.structs.replace(one, cuts=cuts))
+    storage.write(compressed, mixed)
     with pytest.raises(CotpressError, match="holds latent tokens, which tiny-llama does not know and would read as text"):
         verify(compressed, reference="r", out=tmp_path / "out.jsonl")
 

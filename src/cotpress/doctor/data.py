@@ -11,7 +11,7 @@ from cotpress.doctor.findings import Finding, ok, problem, warning
 from cotpress.methods import method
 from cotpress.pipeline import instruction
 from cotpress.pipeline.build import IGNORED, PretokenizedRow, TrlRow, tokenize_example, unfit
-from cotpress.records import CompressedTrace, Message, Problem, Record, Trace, TrainingExample, untagged
+from cotpress.records import Asked, CompressedTrace, Message, Problem, Record, Trace, TrainingExample, untagged
 from cotpress.training.formats.axolotl import AxolotlRow
 from cotpress.training.formats.llamafactory import LlamaFactoryRow
 
@@ -29,7 +29,7 @@ KINDS: dict[str, type[Record]] = {
     "prompt completion": TrlRow,
     "segments": AxolotlRow,
     "input_ids labels": PretokenizedRow,
-    "trace kept reasoning": CompressedTrace,
+    "trace cuts": CompressedTrace,
     "problem reasoning conclusion": Trace,
 }
 """By the fields that a row must have; the first that fits."""
@@ -52,7 +52,9 @@ def examine_data(rows: Sequence[Any], model: "HFModel | None", taught: Sequence[
         traces = [row.trace if isinstance(row, CompressedTrace) else row for row in rows]
         yield from outcomes(traces)
         yield from instructions([trace.problem for trace in traces if method(trace.method).kind != "prompt"], taught)
-        yield from markup([row.reasoning + trace.conclusion for row, trace in zip(rows, traces, strict=True)], model)
+        yield from markup(
+            [text + trace.conclusion for row, trace in zip(rows, traces, strict=True) for text in _said(row)], model
+        )
         return
     if isinstance(rows[0], (LlamaFactoryRow, AxolotlRow)):
         yield from finished([_texts(row) for row in rows], model)
@@ -215,7 +217,14 @@ def _example(row: Any) -> TrainingExample:
     if isinstance(row, TrainingExample):
         return row
     problem = Problem(id=row.id, question="", answer="", task="")
-    return TrainingExample(problem=problem, ratio=row.ratio, prompt=row.prompt, completion=row.completion[0]["content"])
+    return TrainingExample(
+        problem=problem, asked=Asked(ratio=row.ratio), prompt=row.prompt, completion=row.completion[0]["content"]
+    )
+
+
+def _said(row: Trace | CompressedTrace) -> list[str]:
+    """The reasoning of a trace, or each of its shorter ones."""
+    return [row.reasoning] if isinstance(row, Trace) else [cut.reasoning for cut in row.cuts]
 
 
 def _texts(row: LlamaFactoryRow | AxolotlRow) -> tuple[str, str]:

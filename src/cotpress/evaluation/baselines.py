@@ -24,24 +24,14 @@ import msgspec
 from cotpress import segments
 from cotpress.methods import LC_PROMPT, METHODS
 from cotpress.models import Model, Request, Sampling
-from cotpress.pipeline.compress import cut_trace, within_budget
+from cotpress.pipeline import units
+from cotpress.pipeline.compress import cut, within_budget
 from cotpress.pipeline.generate import generate
-from cotpress.records import CompressedTrace, Problem, ScoredTrace, Trace
-from cotpress.segments import Protect, Unit
+from cotpress.pipeline.segmenting import USUAL, Rules, Segments, held
+from cotpress.records import Asked, Cut, Problem, Trace
 
 ANSWER = re.compile(r"[-+−.$\\(]*\d|(?<=\\boxed\{)")
 """Where an answer begins in a conclusion: at its first number, sign and currency included, or inside the box."""
-
-
-class Rules(NamedTuple):
-    """By which rules a method cuts, so that the control beside it can be cut alike."""
-
-    unit: Unit = "number"
-    protect: Protect = "symbols"
-
-
-USUAL = Rules()
-"""Those of `cotpress score`."""
 
 
 class Asking(NamedTuple):
@@ -56,8 +46,8 @@ class Asking(NamedTuple):
     sampling: Sampling
     marker: str
     """Text with which the task's conclusions begin; empty: the general rules."""
-    ratio: float | None
-    """The ratio that the method was asked for."""
+    asked: Asked
+    """What the method was asked for."""
     actual: float
     """The ratio that the method reached."""
     rules: Rules
@@ -87,34 +77,24 @@ def asked(problem: Problem, name: str, ratio: float | None) -> Problem:
     return msgspec.structs.replace(problem, instruction=f"{problem.instruction} {sentence}".strip())
 
 
-def shorten(
-    trace: Trace, token_ends: Sequence[int], control: str, ratio: float, seed: int, rules: Rules = USUAL
-) -> CompressedTrace:
+def shorten(trace: Trace, token_ends: Sequence[int], control: str, ratio: float, seed: int, rules: Rules = USUAL) -> Cut:
     """Cut a trace blindly to `ratio` (above 0; any number of decimals) of its tokens, which end at `token_ends`.
 
     `truncation` keeps the first tokens; `random` an order of segments that depends on the seed and the problem alone, so
     that a smaller ratio keeps a subset of what a larger one keeps. `random` cuts by the `rules` of the method beside it:
     the same units, and the same protection, which may exceed the budget as the method's may.
     """
-    length, drawn = len(trace.reasoning), control == "random"
-    ends = segments.segment_ends(trace.reasoning, token_ends, rules.unit if drawn else "token")
-    held = [False] * len(ends)
+    text, drawn = trace.reasoning, control == "random"
+    rules = rules if drawn else Rules("token", "none")
+    ends = segments.segment_ends(text, token_ends, units.load(rules.unit).spans(text))
+    protected = held(ends, text, rules)
     order = list(range(len(ends)))
     if drawn:
-        held = segments.protected(ends, trace.reasoning) if rules.protect == "symbols" else held
         Random(f"{seed}|{trace.problem.id}").shuffle(order)
-        order.sort(key=[not kept for kept in held].__getitem__)
-    scored = ScoredTrace(
-        trace=trace,
-        scorer=control,
-        ends=ends,
-        importance=[0.0] * len(ends),
-        n_tokens=segments.count_starts(ends, token_ends, length),
-        unit=rules.unit if drawn else "token",
-        protect=rules.protect if drawn else "none",
-        protected=held,
-    )
-    return cut_trace(scored, within_budget(scored, order, ratio), ratio, control)
+        order.sort(key=[not kept for kept in protected].__getitem__)
+    n_tokens = segments.count_starts(ends, token_ends, len(text))
+    parts = Segments(text, ends, [0.0] * len(ends), n_tokens, protected)
+    return cut(parts, within_budget(parts, order, ratio), ratio)
 
 
 def concluded(
@@ -134,24 +114,25 @@ def concluded(
     share, seed = min(1.0, ratio), sampling.seed
     cuts = [shorten(trace, e, control, share, seed, rules) for trace, e in zip(originals, ends, strict=True)]
     leads = [lead(trace) if trace.conclusion else usual for trace in originals]
-    markup = model.token_ends([cut.trace.opening + "".join(begin) for cut, begin in zip(cuts, leads, strict=True)])
+    markup = model.token_ends([trace.opening + "".join(begin) for trace, begin in zip(originals, leads, strict=True)])
     requests = (
         Request(
-            key=f"{cut.trace.problem.id}|{cut.trace.sample}|{control}|{ratio}",
-            messages=cut.trace.problem.prompt(),
-            prefill=cut.trace.opening + cut.reasoning + "".join(begin),
+            key=f"{trace.problem.id}|{trace.sample}|{control}|{ratio}",
+            messages=trace.problem.prompt(),
+            prefill=trace.opening + short.reasoning + "".join(begin),
         )
-        for cut, begin in zip(cuts, leads, strict=True)
+        for trace, short, begin in zip(originals, cuts, leads, strict=True)
     )
-    for cut, begin, marks, answer in zip(cuts, leads, markup, model.generate(requests, sampling), strict=True):
+    answers = zip(originals, cuts, leads, markup, model.generate(requests, sampling), strict=True)
+    for trace, short, begin, marks, answer in answers:
         line, more, _ = answer.text.partition("\n")
         in_line = bool(begin.stem and more and line.strip())
         yield msgspec.structs.replace(
-            cut.trace,
-            reasoning=cut.reasoning,
+            trace,
+            reasoning=short.reasoning,
             closing=begin.closing,
             conclusion=begin.stem + (line if in_line else answer.text),
-            n_tokens=cut.n_tokens,
+            n_tokens=short.n_tokens,
             n_conclusion_tokens=len(marks) + (len(model.token_ends([line])[0]) if in_line else answer.n_tokens),
             finished=answer.finished or in_line,
             seconds=answer.seconds,
@@ -179,7 +160,7 @@ def usual_lead(traces: Iterable[Trace]) -> Lead:
 
 def prompted(asking: Asking) -> Iterator[Trace]:
     """The untouched model's answers to the problems with the sentence of a prompt."""
-    told = (asked(problem, asking.name, asking.ratio) for problem in asking.problems)
+    told = (asked(problem, asking.name, asking.asked.ratio) for problem in asking.problems)
     return generate(told, asking.model, asking.sampling, marker=asking.marker)
 
 

@@ -17,13 +17,14 @@ import msgspec
 from cotpress import latent_tokens
 from cotpress.errors import CotpressError, UnknownName
 from cotpress.evaluation import forced_latents
-from cotpress.evaluation.baselines import BASELINES, CONTROLS, USUAL, Asking, Rules
-from cotpress.evaluation.setting import Setting
+from cotpress.evaluation.baselines import BASELINES, CONTROLS, Asking
+from cotpress.evaluation.setting import is_reference, setting_of
 from cotpress.evaluation.statistics import loops, mcnemar, ratio_of_means, wilson
 from cotpress.methods import CORRUPTED, FORCED, ORIGINAL, method
 from cotpress.models import Model, Sampling
 from cotpress.pipeline.generate import generate
-from cotpress.records import EvalRow, Problem, Trace, check_ratio
+from cotpress.pipeline.segmenting import USUAL, Rules
+from cotpress.records import NOTHING, Asked, EvalRow, Problem, Setting, Trace, check_ratio
 
 TOLERANCE = 0.03
 """An actual ratio further than this from the requested one is called a miss."""
@@ -83,7 +84,7 @@ class Arm(NamedTuple):
 
     model: Model
     method: str
-    ratio: float | None
+    asked: Asked
     actual: float = 1.0
     """For the controls: the ratio to cut to."""
     latents: int | None = None
@@ -92,7 +93,7 @@ class Arm(NamedTuple):
     @property
     def setting(self) -> Setting:
         """What its traces are known by."""
-        return Setting(self.model.name, self.method, self.ratio, self.latents)
+        return Setting(model=self.model.name, method=self.method, asked=self.asked, latents=self.latents)
 
 
 Sets = defaultdict[Setting, dict[str, Trace]]
@@ -116,12 +117,12 @@ def evaluate(
     dropped = Counter() if dropped is None else dropped
     sets: Sets = defaultdict(dict)
     for trace in done:
-        sets[Setting.of(trace)][trace.problem.id] = trace
+        sets[setting_of(trace)][trace.problem.id] = trace
     for arm in _arms(plan, sets, dropped):
         known = sets[arm.setting]
         if todo := _todo(arm, problems, plan, sets, dropped):
             answers = _answers(arm, todo, plan, sets)
-            setting = {"method": arm.method, "ratio": arm.ratio, "latents": arm.latents}
+            setting = {"method": arm.method, "asked": arm.asked, "latents": arm.latents}
             for trace in grade(msgspec.structs.replace(answer, **setting) for answer in answers):
                 known[trace.problem.id] = trace
                 yield trace
@@ -144,26 +145,27 @@ def _arms(plan: Plan, sets: Sets, dropped: Counter[str]) -> Iterator[Arm]:
     """The arms in their order; those of the controls look at what the arms before them have put into `sets`."""
     original = plan.original
     if original is not None:
-        yield Arm(original, ORIGINAL, None)
+        yield Arm(original, ORIGINAL, NOTHING)
     for ratio in plan.asked:
-        yield Arm(plan.model, plan.method, ratio)
+        yield Arm(plan.model, plan.method, Asked(ratio=ratio))
     for k in plan.forced:
-        yield Arm(plan.model, FORCED, plan.asked[0], latents=k)
+        yield Arm(plan.model, FORCED, Asked(ratio=plan.asked[0]), latents=k)
     if plan.corrupt:
-        yield Arm(plan.model, CORRUPTED, plan.asked[0])
+        yield Arm(plan.model, CORRUPTED, Asked(ratio=plan.asked[0]))
     if original is None:
         return
     below = [ratio for ratio in plan.asked if ratio < 1]
     for name in dict.fromkeys(plan.baselines):
         if name not in CONTROLS:
-            yield from (Arm(original, name, ratio) for ratio in (below if BASELINES[name].each == "ratio below 1" else [None]))
+            asked = [Asked(ratio=ratio) for ratio in below] if BASELINES[name].each == "ratio below 1" else [NOTHING]
+            yield from (Arm(original, name, one) for one in asked)
             continue
         for ratio in plan.asked:
-            own = sets[Setting(plan.model.name, plan.method, ratio)]
+            own = sets[Setting(model=plan.model.name, method=plan.method, asked=Asked(ratio=ratio))]
             reached = ratio_of_means(*_lengths(own, _base(plan, sets)))
             actual = reached.value if reached else 1.0
             if actual < 1 - TOLERANCE:
-                yield Arm(original, name, ratio, actual)
+                yield Arm(original, name, Asked(ratio=ratio), actual)
             else:
                 dropped[f"{name} at {ratio:g}: the method itself keeps {actual:.2f}"] += 1
 
@@ -172,23 +174,23 @@ def _answers(arm: Arm, todo: Sequence[Problem], plan: Plan, sets: Sets) -> Itera
     """Ungraded traces of an arm, one per problem; their method and ratio are not yet written on them."""
     if baseline := BASELINES.get(arm.method):
         base = _base(plan, sets)
-        asking = Asking(arm.method, todo, base, arm.model, plan.sampling, plan.marker, arm.ratio, arm.actual, plan.rules)
+        asking = Asking(arm.method, todo, base, arm.model, plan.sampling, plan.marker, arm.asked, arm.actual, plan.rules)
         return baseline.answer(asking)
     if arm.method == CORRUPTED:
         own = _own(arm, plan, sets)
         theirs = [own[problem.id] for problem in todo]
         return forced_latents.corrupted(theirs, arm.model, plan.sampling, plan.corrupt, plan.marker)
     sampling = msgspec.structs.replace(plan.sampling, latents=arm.latents)
-    return generate(todo, arm.model, sampling, ratio=arm.ratio, marker=plan.marker)
+    return generate(todo, arm.model, sampling, asked=arm.asked, marker=plan.marker)
 
 
 def _own(arm: Arm, plan: Plan, sets: Sets) -> Mapping[str, Trace]:
     """What the judged model wrote by itself at the ratio of an arm."""
-    return sets[Setting(arm.model.name, plan.method, arm.ratio)]
+    return sets[Setting(model=arm.model.name, method=plan.method, asked=arm.asked)]
 
 
 def _base(plan: Plan, sets: Sets) -> Mapping[str, Trace]:
-    return sets[Setting(plan.original.name, ORIGINAL, None)] if plan.original else {}
+    return sets[Setting(model=plan.original.name, method=ORIGINAL)] if plan.original else {}
 
 
 def _distinct(problems: Iterable[Problem]) -> list[Problem]:
@@ -210,17 +212,18 @@ def rows(traces: Iterable[Trace], *, scorer: str = "", trained: Sequence[float] 
     for trace in traces:
         if trace.grade is None:
             raise CotpressError(f"the trace {trace.key} has no grade: run `cotpress grade` first.")
-        groups[trace.problem.task, Setting.of(trace)][f"{trace.problem.id}|{trace.sample}"] = trace
+        groups[trace.problem.task, setting_of(trace)][f"{trace.problem.id}|{trace.sample}"] = trace
     result = []
     for (task, setting), group in groups.items():
-        untouched = {other.model: found for (of, other), found in groups.items() if of == task and other.is_reference}
+        untouched = {other.model: found for (of, other), found in groups.items() if of == task and is_reference(other)}
         if len(untouched) > 1:
             names = " and ".join(untouched)
             raise CotpressError(f"two untouched models for task {task} ({names}): make the rows of one evaluation at a time.")
         base = next(iter(untouched.values()), {})
-        row = _row(group, base, own=groups.get((task, setting._replace(asked=1.0, latents=None)), {}))
+        whole = msgspec.structs.replace(setting, asked=Asked(ratio=1.0), latents=None)
+        row = _row(group, base, own=groups.get((task, whole), {}))
         if setting.method == CORRUPTED:
-            alike = (key for key in groups if key == (task, setting._replace(method=key[1].method)))
+            alike = (key for key in groups if key == (task, msgspec.structs.replace(setting, method=key[1].method)))
             own = [key for key in alike if _is_by_itself(key[1])]
             row = msgspec.structs.replace(row, changed=_changed(group, groups[own[0]])) if own else row
         if method(setting.method).trained:
@@ -266,10 +269,8 @@ def _row(group: Mapping[str, Trace], base: Mapping[str, Trace], own: Mapping[str
     kept, kept_own = ratio_of_means(*_lengths(group, base)), ratio_of_means(*_lengths(group, own))
     pairs = Counter((_right(trace), _right(base[key])) for key, trace in group.items() if key in base)
     return EvalRow(
-        model=first.model,
+        setting=setting_of(first),
         task=first.problem.task,
-        method=first.method,
-        ratio=first.ratio,
         n=n,
         accuracy=right / n,
         accuracy_low=interval.low,
@@ -285,7 +286,6 @@ def _row(group: Mapping[str, Trace], base: Mapping[str, Trace], own: Mapping[str
         mean_total_tokens=sum(trace.n_tokens + trace.n_conclusion_tokens for trace in traces) / n,
         unsplit=sum(not trace.conclusion for trace in traces) / n,
         p_value=None if group is base or not pairs else mcnemar(pairs[True, False], pairs[False, True]),
-        latents=first.latents,
         mean_latent=sum(count.latent for count in counts) / n,
         mean_markers=sum(count.markers for count in counts) / n,
         with_latents=sum(count.latent > 0 for count in counts) / n,

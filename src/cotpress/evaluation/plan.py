@@ -16,10 +16,10 @@ import msgspec
 
 from cotpress.errors import CotpressError
 from cotpress.evaluation.evaluate import rows
-from cotpress.evaluation.setting import Setting
+from cotpress.evaluation.setting import is_reference, setting_of
 from cotpress.evaluation.statistics import Z, mcnemar, wilson
 from cotpress.methods import method
-from cotpress.records import EvalRow, Record, Trace
+from cotpress.records import EvalRow, Record, Setting, Trace
 
 SURE = 0.05
 """Two ratios with a p-value of at least this cannot be told apart."""
@@ -98,7 +98,7 @@ def plan(traces: Iterable[Trace], wish: Wish, price: float | None = None) -> Pla
     traces = list(traces)
     groups: dict[Setting, dict[str, Trace]] = {}
     for trace in traces:
-        groups.setdefault(Setting.of(trace), {})[f"{trace.problem.id}|{trace.sample}"] = trace
+        groups.setdefault(setting_of(trace), {})[f"{trace.problem.id}|{trace.sample}"] = trace
     found = [row for row in rows(traces) if method(row.method).servable]
     if len({row.task for row in found}) > 1:
         raise CotpressError("the evaluation is of several tasks: make a plan for each, from an evaluation of its own.")
@@ -106,14 +106,14 @@ def plan(traces: Iterable[Trace], wish: Wish, price: float | None = None) -> Pla
     if not asked:
         raise CotpressError("the evaluation holds no ratio to choose: run `cotpress eval` with --ratios 1.0 0.7 0.5, say.")
     base = reference or next((row for row in asked if row.ratio == 1.0), None)
-    paired = groups[Setting.of(base)] if base else {}
-    offers = [_offer(row, groups[Setting.of(row)], {} if row is base else paired, wish) for row in asked]
+    paired = groups[base.setting] if base else {}
+    offers = [_offer(row, groups[row.setting], {} if row is base else paired, wish) for row in asked]
     choice = _choose([offer for offer in offers if offer.met == "yes"], wish)
     if choice:
         at = offers.index(choice)
-        chosen = groups[Setting.of(asked[at])]
+        chosen = groups[asked[at].setting]
         pairs = zip(offers, asked, strict=True)
-        offers = [msgspec.structs.replace(offer, p_value=_p_value(groups[Setting.of(row)], chosen)) for offer, row in pairs]
+        offers = [msgspec.structs.replace(offer, p_value=_p_value(groups[row.setting], chosen)) for offer, row in pairs]
         choice = offers[at]
     name = "" if base is None else "the untouched model" if base is reference else f"{base.method} at ratio 1"
     saved = choice.saved if choice else None
@@ -129,7 +129,7 @@ def plan(traces: Iterable[Trace], wish: Wish, price: float | None = None) -> Pla
 
 def _sides(found: Sequence[EvalRow]) -> tuple[EvalRow | None, list[EvalRow]]:
     """The untouched model, and what could be served: the ratios, and an untouched model that is the judged one at 1.0."""
-    reference = next((row for row in found if Setting.of(row).is_reference), None)
+    reference = next((row for row in found if is_reference(row.setting)), None)
     asked = [row for row in found if row.ratio is not None]
     if reference and all(row.model == reference.model for row in asked) and not any(row.ratio == 1.0 for row in asked):
         asked = [reference, *asked] if asked else []

@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 
 from cotpress import latent_tokens
 from cotpress.errors import CotpressError
-from cotpress.records import CompressedTrace, Trace
+from cotpress.records import Asked, CompressedTrace, Cut, Trace
 
 Replace = Literal["ar", "all", "curriculum", "poisson", "none"]
 """Which chunks are replaced: ar: the first ones, a random number of them (the method); none: no chunk."""
@@ -97,13 +97,13 @@ class Ready(NamedTuple):
 
 
 def mix(ready: Iterable[Ready], plan: Plan) -> Iterator[CompressedTrace]:
-    """Every trace as it is drawn for each epoch, all epochs of a trace together."""
+    """Every trace as it is drawn for each epoch."""
     for one in ready:
-        for epoch in range(plan.epochs):
-            yield mixed(one, plan, epoch)
+        cuts = [mixed(one, plan, epoch) for epoch in range(plan.epochs)]
+        yield CompressedTrace(trace=one.trace, method=plan.method, scorer="", codebook=plan.n_codes, cuts=cuts)
 
 
-def mixed(one: Ready, plan: Plan, epoch: int) -> CompressedTrace:
+def mixed(one: Ready, plan: Plan, epoch: int) -> Cut:
     """One draw."""
     chance = Random(f"{plan.seed}|{one.trace.key}|{epoch}")
     n_chunks = len(one.ends) // plan.chunk
@@ -120,17 +120,13 @@ def mixed(one: Ready, plan: Plan, epoch: int) -> CompressedTrace:
         at = _offset(one.ends, end)
         n_latent += len(codes)
         n_tokens += len(codes) + 2 * bool(codes) - (end - begin)
-    return CompressedTrace(
-        trace=one.trace,
-        method=plan.method,
-        scorer="",
-        ratio=1.0,
+    return Cut(
+        asked=Asked(ratio=1.0),
         reasoning=text + one.trace.reasoning[at:],
         kept=n_tokens / max(1, len(one.ends)),
         n_tokens=n_tokens,
         n_latent=n_latent,
         epoch=epoch,
-        codebook=plan.n_codes,
     )
 
 

@@ -31,6 +31,7 @@ class Checkpoint(Record, frozen=True, kw_only=True):
     unit: str = ""
     """How the examples were cut, and what was protected; empty: not recorded, as in folders of 0.1.0."""
     protect: str = ""
+    protect_regex: str = ""
 
 
 def read(folder: Path, kind: type[R]) -> R | None:

@@ -13,53 +13,53 @@ Each leaves `compress` its promises: cuts are nested, budgets exact, protected s
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import accumulate
 
-import msgspec
 import numpy as np
 
 from cotpress.errors import CotpressError
-from cotpress.pipeline.compress import keeping_order
-from cotpress.records import Budget, ScoredTrace
+from cotpress.pipeline.segmenting import Segments, keeping_order
+from cotpress.records import Budget
 
 WINDOW = 64
 """Target-model tokens of a window: a step or two of a reasoning."""
 
 
-def prepared(scored: ScoredTrace, budget: Budget = "trace", longest_run: int | None = None) -> ScoredTrace:
+def prepared(parts: Segments, budget: Budget = "trace", longest_run: int | None = None) -> Segments:
     """The trace as `compress` cuts it under these choices; for `dataset` it also needs what `whole_data` allows."""
-    held = scored if longest_run is None else without_long_gaps(scored, longest_run)
+    held = parts if longest_run is None else without_long_gaps(parts, longest_run)
     return even(held) if budget == "window" else held
 
 
-def even(scored: ScoredTrace) -> ScoredTrace:
+def even(parts: Segments) -> Segments:
     """The same trace with each segment's importance relative to its window: the share of the window kept along with it."""
-    _refuse_released(scored)
-    ends = list(accumulate(scored.n_tokens))
+    _refuse_released(parts)
+    ends = list(accumulate(parts.n_tokens))
     windows: dict[int, list[int]] = {}
-    for i in keeping_order(scored):
-        windows.setdefault((ends[i] - scored.n_tokens[i]) // WINDOW, []).append(i)
+    for i in keeping_order(parts):
+        windows.setdefault((ends[i] - parts.n_tokens[i]) // WINDOW, []).append(i)
     importance = [0.0] * len(ends)
     for members in windows.values():
-        total = max(1, sum(scored.n_tokens[i] for i in members))
-        for i, kept in zip(members, accumulate(scored.n_tokens[i] for i in members), strict=True):
+        total = max(1, sum(parts.n_tokens[i] for i in members))
+        for i, kept in zip(members, accumulate(parts.n_tokens[i] for i in members), strict=True):
             importance[i] = -kept / total
-    return msgspec.structs.replace(scored, importance=importance)
+    return replace(parts, importance=importance)
 
 
-def without_long_gaps(scored: ScoredTrace, longest: int) -> ScoredTrace:
+def without_long_gaps(parts: Segments, longest: int) -> Segments:
     """The same trace with as many more segments protected as keep any cut from dropping over `longest` tokens in a row.
 
     Segments are given up one by one, the least important first; one that would make a gap too long stays for good.
     """
     if longest < 1:
         raise CotpressError(f"a longest run of {longest} dropped tokens would drop nothing: choose 1 or more.")
-    _refuse_released(scored)
-    ends = [0, *accumulate(scored.n_tokens)]
+    _refuse_released(parts)
+    ends = [0, *accumulate(parts.n_tokens)]
     begins: dict[int, int] = {}  # where a gap begins, by the boundary it ends at
     stops: dict[int, int] = {}  # and the other way round
-    protected = list(scored.protected)
-    for i in reversed(keeping_order(scored)):
+    protected = list(parts.protected)
+    for i in reversed(keeping_order(parts)):
         if protected[i]:
             continue
         begin, stop = begins.get(i, i), stops.get(i + 1, i + 1)
@@ -67,17 +67,17 @@ def without_long_gaps(scored: ScoredTrace, longest: int) -> ScoredTrace:
             protected[i] = True
         else:
             begins[stop], stops[begin] = begin, stop
-    return msgspec.structs.replace(scored, protected=protected)
+    return replace(parts, protected=protected)
 
 
-def whole_data(scored: Iterable[ScoredTrace], ratios: Sequence[float]) -> list[list[int]]:
+def whole_data(traces: Iterable[Segments], ratios: Sequence[float]) -> list[list[int]]:
     """For each trace, how many target-model tokens it keeps at each ratio when all traces share one threshold.
 
     Together they keep `round(ratio * total)`, short of it by less than the next segment. Where the protected tokens of all
     traces exceed that, no trace is allowed anything, so that `compress` keeps the protected ones and counts them.
     """
     importance, tokens, owner, held = [], [], [], []
-    for number, trace in enumerate(scored):
+    for number, trace in enumerate(traces):
         _refuse_released(trace)
         free = ~np.array(trace.protected, dtype=bool)
         n_tokens = np.array(trace.n_tokens, dtype=np.int64)
@@ -100,9 +100,9 @@ def whole_data(scored: Iterable[ScoredTrace], ratios: Sequence[float]) -> list[l
     return [list(row) for row in zip(*columns, strict=True)]
 
 
-def _refuse_released(scored: ScoredTrace) -> None:
-    if scored.percentile is not None:
+def _refuse_released(parts: Segments) -> None:
+    if parts.percentile is not None:
         raise CotpressError(
-            f"the scores of {scored.scorer} carry a released selection, which leaves no choice of budget: "
+            "these scores carry a released selection, which leaves no choice of budget: "
             "leave out --budget and --longest-run, or score without it."
         )

@@ -10,13 +10,13 @@ model's own `prompt_ids`: what is trained on is what is served.
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Literal, NamedTuple
 
 from cotpress.errors import CotpressError
 from cotpress.lm.capabilities import Tokenizing
-from cotpress.records import CompressedTrace, Message, Record, Trace, TrainingExample, check_ratio
+from cotpress.records import Asked, CompressedTrace, Cut, Message, Record, Trace, TrainingExample, check_ratio
 
 IGNORED = -100
 """The label of a token that the loss does not count, as torch, TRL and Axolotl have it."""
@@ -62,36 +62,49 @@ def build(
 ) -> Iterator[TrainingExample]:
     """Examples, trace by trace: at `one` ratio drawn for it, or at `all`.
 
-    `ratios` are those to choose from; None: those at hand for the trace, and 1.0. Lines of one trace must be adjacent, as
-    `compress` writes them. `dropped` counts the traces left out by reason, `noted` those that were kept ungraded.
+    `ratios` are those to choose from; None: those at hand for the trace, and 1.0. What is drawn for several epochs gives
+    examples for each. `dropped` counts the traces left out by reason, `noted` those that were kept ungraded.
     """
     dropped, noted = Counter() if dropped is None else dropped, Counter() if noted is None else noted
     chosen = None if ratios is None else sorted({check_ratio(ratio) for ratio in ratios})
-    for trace, cuts in by_trace(compressed):
-        if reason := unfit(trace):
+    for one in distinct(compressed):
+        if reason := unfit(one.trace):
             dropped[reason] += 1
             continue
-        if trace.grade is None:
+        if one.trace.grade is None:
             noted["ungraded, kept"] += 1
-        offered = sorted({*cuts, 1.0}) if chosen is None else chosen
-        drawn = offered if draw == "all" else [random.Random(f"{seed}|{trace.key}").choice(offered)]
-        for ratio in drawn:
-            yield example(trace, cuts, ratio)
+        for cuts in by_ratio(one):
+            offered = sorted({*cuts, 1.0}) if chosen is None else chosen
+            drawn = offered if draw == "all" else [random.Random(f"{seed}|{one.key}").choice(offered)]
+            for ratio in drawn:
+                yield example(one, cuts, ratio)
 
 
-def by_trace(compressed: Iterable[CompressedTrace]) -> Iterator[tuple[Trace, dict[float, CompressedTrace]]]:
-    """Each trace and epoch with its cuts by ratio; `CotpressError` for one that comes twice, or twice at one ratio."""
-    seen: set[tuple[str, int]] = set()
-    for key, group in groupby(compressed, key=lambda cut: (cut.trace.key, cut.epoch)):
+def distinct(compressed: Iterable[CompressedTrace]) -> Iterator[CompressedTrace]:
+    """Pass traces on; `CotpressError` for one that comes twice."""
+    seen: set[str] = set()
+    for one in compressed:
+        if one.key in seen:
+            raise _twice(one)
+        seen.add(one.key)
+        yield one
+
+
+def by_ratio(one: CompressedTrace) -> Iterator[dict[float, Cut]]:
+    """For each epoch its cuts by ratio; `CotpressError` for two at one ratio."""
+    for _, group in groupby(one.cuts, key=lambda cut: cut.epoch):
         cuts = list(group)
-        by_ratio = {cut.ratio: cut for cut in cuts}
-        if key in seen or len(by_ratio) < len(cuts):
-            raise CotpressError(
-                f"trace {key[0]} comes twice among the compressed traces: remove the double, "
-                "or build from one method's file at a time, as compress wrote it."
-            )
-        seen.add(key)
-        yield cuts[0].trace, by_ratio
+        found = {cut.ratio: cut for cut in cuts}
+        if len(found) < len(cuts):
+            raise _twice(one)
+        yield found
+
+
+def _twice(one: CompressedTrace) -> CotpressError:
+    return CotpressError(
+        f"trace {one.key} comes twice among the compressed traces: remove the double, "
+        "or build from one method's file at a time, as compress wrote it."
+    )
 
 
 def unfit(trace: Trace) -> str:
@@ -103,24 +116,25 @@ def unfit(trace: Trace) -> str:
     return "" if trace.conclusion.strip() else "no conclusion"
 
 
-def example(trace: Trace, cuts: dict[float, CompressedTrace], ratio: float) -> TrainingExample:
+def example(one: CompressedTrace, cuts: Mapping[float, Cut], ratio: float) -> TrainingExample:
     """The trace at one ratio; the original, if 1.0 is not among the cuts."""
     if ratio not in cuts and ratio != 1.0:
         raise CotpressError(
-            f"trace {trace.key} was not compressed at ratio {ratio:g}: compress at it too, or leave it out of --ratios."
+            f"trace {one.key} was not compressed at ratio {ratio:g}: compress at it too, or leave it out of --ratios."
         )
-    any_cut = next(iter(cuts.values()))
+    problem = one.trace.problem
     return TrainingExample(
-        problem=trace.problem,
-        ratio=ratio,
-        prompt=trace.problem.prompt(ratio),
-        completion=trace.completion(cuts[ratio].reasoning if ratio in cuts else None),
-        method=any_cut.method,
-        scorer=any_cut.scorer,
-        unit=any_cut.unit,
-        protect=any_cut.protect,
-        epoch=any_cut.epoch,
-        codebook=any_cut.codebook,
+        problem=problem,
+        asked=Asked(ratio=ratio),
+        prompt=problem.prompt(ratio),
+        completion=one.trace.completion(cuts[ratio].reasoning if ratio in cuts else None),
+        method=one.method,
+        scorer=one.scorer,
+        unit=one.unit,
+        protect=one.protect,
+        protect_regex=one.protect_regex,
+        epoch=next(iter(cuts.values())).epoch,
+        codebook=one.codebook,
     )
 
 

@@ -18,7 +18,9 @@ from itertools import accumulate
 
 import numpy as np
 
-from cotpress.records import CompressedTrace, ScoredTrace, check_ratio
+from cotpress.pipeline.budgets import prepared, whole_data
+from cotpress.pipeline.segmenting import USUAL, Rules, Segments, keeping_order, segmented
+from cotpress.records import Asked, Budget, CompressedTrace, Cut, ScoredTrace, check_ratio
 
 OVER_BUDGET = "protected tokens alone exceed the budget"
 
@@ -27,44 +29,74 @@ def compress(
     scored: Iterable[ScoredTrace],
     ratios: Sequence[float],
     *,
+    rules: Rules = USUAL,
+    budget: Budget = "trace",
+    longest_run: int | None = None,
     method: str = "tokenskip",
     allowed: Iterable[Sequence[int]] | None = None,
     counts: Counter[str] | None = None,
 ) -> Iterator[CompressedTrace]:
     """Cut every trace at every ratio. `counts` gets how often the protected tokens exceeded the budget.
 
-    `allowed` is how many target-model tokens each trace may keep at each ratio (budgets.py); None: `budget`.
+    `allowed` is how many target-model tokens each trace may keep at each ratio: what `shared_rooms` says, for a budget of
+    the whole data set; None: `room`.
     """
     ratios = [check_ratio(ratio) for ratio in ratios]
     rooms = None if allowed is None else iter(allowed)
     for trace in scored:
-        order = [] if trace.percentile else keeping_order(trace)
-        own = [budget(trace, ratio) for ratio in ratios] if rooms is None else next(rooms)
-        for ratio, room in zip(ratios, own, strict=True):
-            kept = above_percentile(trace, ratio) if trace.percentile else within_budget(trace, order, ratio, room)
-            cut = cut_trace(trace, kept, ratio, method)
-            if counts is not None and not trace.percentile and cut.n_tokens > room:
-                counts[f"{OVER_BUDGET} at {ratio:g}"] += 1
-            yield cut
+        parts = prepared(segmented(trace, rules), budget, longest_run)
+        cuts = cuts_of(parts, ratios, None if rooms is None else next(rooms), counts)
+        own = Rules("", "none") if parts.percentile else rules
+        yield CompressedTrace(
+            trace=trace.trace,
+            method=method,
+            scorer=trace.scorer,
+            budget=budget,
+            longest_run=longest_run,
+            cuts=cuts,
+            unit=own.unit,
+            protect=own.protect,
+            protect_regex=own.protect_regex,
+        )
 
 
-def budget(scored: ScoredTrace, ratio: float) -> int:
+def shared_rooms(
+    scored: Iterable[ScoredTrace], ratios: Sequence[float], rules: Rules = USUAL, longest_run: int | None = None
+) -> list[list[int]]:
+    """For each trace, how many tokens it keeps at each ratio when one threshold decides for all of them."""
+    return whole_data((prepared(segmented(one, rules), "dataset", longest_run) for one in scored), ratios)
+
+
+def cuts_of(
+    parts: Segments, ratios: Sequence[float], allowed: Sequence[int] | None = None, counts: Counter[str] | None = None
+) -> list[Cut]:
+    """One reasoning at each ratio."""
+    order = [] if parts.percentile else keeping_order(parts)
+    allowed = [room(parts, ratio) for ratio in ratios] if allowed is None else allowed
+    cuts = []
+    for ratio, most in zip(ratios, allowed, strict=True):
+        cuts.append(cut(parts, selected(parts, order, ratio, most), ratio))
+        if counts is not None and not parts.percentile and cuts[-1].n_tokens > most:
+            counts[f"{OVER_BUDGET} at {ratio:g}"] += 1
+    return cuts
+
+
+def room(parts: Segments, ratio: float) -> int:
     """How many target-model tokens `ratio` allows: `round(ratio * total)`."""
-    return round(ratio * sum(scored.n_tokens))
+    return round(ratio * sum(parts.n_tokens))
 
 
-def keeping_order(scored: ScoredTrace) -> list[int]:
-    """Segment indices in the order they are kept: protected first, then by falling importance, ties by position."""
-    best = sorted(range(len(scored.ends)), key=scored.importance.__getitem__, reverse=True)  # keeps the order of ties
-    return sorted(best, key=[not held for held in scored.protected].__getitem__)
+def selected(parts: Segments, order: Sequence[int], ratio: float, allowed: int | None = None) -> list[int]:
+    """Which segments a cut at `ratio` keeps, by position: what a released rule says, else what fits in the budget."""
+    return above_percentile(parts, ratio) if parts.percentile else within_budget(parts, order, ratio, allowed)
 
 
-def within_budget(scored: ScoredTrace, order: Sequence[int], ratio: float, allowed: int | None = None) -> list[int]:
+def within_budget(parts: Segments, order: Sequence[int], ratio: float, allowed: int | None = None) -> list[int]:
     """The first segments of `order` that fit together in the budget (all protected ones in any case), by position."""
     if ratio == 1.0:
         return list(range(len(order)))
-    allowed = budget(scored, ratio) if allowed is None else allowed
-    n_tokens, protected = scored.n_tokens, scored.protected
+    allowed = room(parts, ratio) if allowed is None else allowed
+    n_tokens, protected = parts.n_tokens, parts.protected
     used = accumulate(n_tokens[i] for i in order)
     fits = next(
         (n for n, (i, total) in enumerate(zip(order, used, strict=True)) if total > allowed and not protected[i]), len(order)
@@ -72,13 +104,13 @@ def within_budget(scored: ScoredTrace, order: Sequence[int], ratio: float, allow
     return sorted(order[:fits])
 
 
-def above_percentile(scored: ScoredTrace, ratio: float) -> list[int]:
+def above_percentile(parts: Segments, ratio: float) -> list[int]:
     """LLMLingua-2's released rule: per chunk, scores strictly above the percentile `int(100 * (1 - ratio) + 1)`."""
-    rule = scored.percentile
+    rule = parts.percentile
     assert rule is not None, "only a trace that carries its Percentile is cut by it"
     if ratio == 1.0:
-        return list(range(len(scored.ends)))
-    importance = np.asarray(scored.importance, dtype=np.float32)  # as the release: a threshold between two scores rounds
+        return list(range(len(parts.ends)))
+    importance = np.asarray(parts.importance, dtype=np.float32)  # as the release: a threshold between two scores rounds
     kept: list[int] = []
     for start, end in zip([0, *rule.chunk_ends], rule.chunk_ends, strict=False):
         spread = np.repeat(importance[start:end], rule.weights[start:end])
@@ -91,18 +123,13 @@ def above_percentile(scored: ScoredTrace, ratio: float) -> list[int]:
     return kept
 
 
-def cut_trace(scored: ScoredTrace, kept: Sequence[int], ratio: float, method: str) -> CompressedTrace:
-    """The trace with only the segments at the indices `kept`, which must rise."""
-    text, ends, n_tokens = scored.trace.reasoning, scored.ends, scored.n_tokens
+def cut(parts: Segments, kept: Sequence[int], ratio: float) -> Cut:
+    """The reasoning with only the segments at the indices `kept`, which must rise."""
+    text, ends, n_tokens = parts.text, parts.ends, parts.n_tokens
     n_kept = sum([n_tokens[i] for i in kept])
-    return CompressedTrace(
-        trace=scored.trace,
-        method=method,
-        scorer=scored.scorer,
-        ratio=ratio,
+    return Cut(
+        asked=Asked(ratio=ratio),
         reasoning="".join([text[ends[i - 1] if i else 0 : ends[i]] for i in kept]),
         kept=n_kept / max(1, sum(n_tokens)),
         n_tokens=n_kept,
-        unit=scored.unit,
-        protect=scored.protect,
     )

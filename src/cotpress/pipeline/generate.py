@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from cotpress.models import Completion, Model, Request, Sampling
 from cotpress.pipeline.split import split
-from cotpress.records import Problem, Trace
+from cotpress.records import NOTHING, Asked, Problem, Trace
 
 
 def generate(
@@ -18,21 +18,21 @@ def generate(
     model: Model,
     sampling: Sampling,
     *,
-    ratio: float | None = None,
+    asked: Asked = NOTHING,
     samples: int = 1,
     marker: str = "",
 ) -> Iterator[Trace]:
     """Traces in order, all samples of a problem together; `marker` begins the conclusions of the task, if it has one."""
-    asked = (unanswered(problem, model, ratio, sample) for problem in problems for sample in range(samples))
-    return answer(asked, model, sampling, marker=marker)
+    traces = (unanswered(problem, model, asked, sample) for problem in problems for sample in range(samples))
+    return answer(traces, model, sampling, marker=marker)
 
 
-def unanswered(problem: Problem, model: Model, ratio: float | None = None, sample: int = 0) -> Trace:
+def unanswered(problem: Problem, model: Model, asked: Asked = NOTHING, sample: int = 0) -> Trace:
     """The trace that is still to be made, with the key it will have."""
     return Trace(
         problem=problem,
         model=model.name,
-        ratio=ratio,
+        asked=asked,
         sample=sample,
         reasoning="",
         conclusion="",
@@ -42,12 +42,12 @@ def unanswered(problem: Problem, model: Model, ratio: float | None = None, sampl
     )
 
 
-def answer(asked: Iterable[Trace], model: Model, sampling: Sampling, *, marker: str = "") -> Iterator[Trace]:
+def answer(unanswered: Iterable[Trace], model: Model, sampling: Sampling, *, marker: str = "") -> Iterator[Trace]:
     """Fill in each unanswered trace, in order."""
     waiting: deque[Trace] = deque()  # a model may read many requests before it answers the first
 
     def requests() -> Iterator[Request]:
-        for trace in asked:
+        for trace in unanswered:
             waiting.append(trace)
             yield Request(key=f"{trace.problem.id}|{trace.sample}", messages=trace.problem.prompt(trace.ratio))
 
@@ -62,7 +62,7 @@ def split_answer(trace: Trace, completion: Completion, model: Model, marker: str
     return Trace(
         problem=trace.problem,
         model=trace.model,
-        ratio=trace.ratio,
+        asked=trace.asked,
         sample=trace.sample,
         reasoning=parts.reasoning,
         conclusion=parts.conclusion,

@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from cotpress.errors import CotpressError
-from cotpress.pipeline.build import by_trace
-from cotpress.records import CompressedTrace
+from cotpress.records import Asked, CompressedTrace, Cut
 
 UNVERIFIED = "not verified, kept whole"
 LOSING = "losing the answer at every ratio, kept whole"
@@ -22,23 +21,22 @@ def keep_answer(
 ) -> Iterator[CompressedTrace]:
     """One cut of each trace: that of the smallest ratio whose loss is at most `threshold` nats; else the whole reasoning.
 
-    Lines of one trace must be adjacent, as `compress` and `verify` write them. `noted` counts the traces kept whole.
+    `noted` counts the traces kept whole.
     """
     noted = Counter() if noted is None else noted
     if not threshold >= 0:
         raise CotpressError(f"--keep-answer {threshold:g} is no loss to tolerate, in nats: choose 0 or more, such as 0.5.")
-    for _, cuts in by_trace(verified):
-        checked = [cut for cut in cuts.values() if cut.verified]
+    for one in verified:
+        checked = [cut for cut in one.cuts if cut.verified]
         holding = [cut for cut in checked if cut.verified and cut.verified.loss <= threshold]
         if not holding:
             noted[LOSING if checked else UNVERIFIED] += 1
-        chosen = min(holding, key=lambda cut: cut.ratio) if holding else whole(next(iter(cuts.values())))
-        yield msgspec.structs.replace(chosen, keep_answer=threshold)
+        chosen = min(holding, key=lambda cut: cut.ratio) if holding else whole(one)
+        yield msgspec.structs.replace(one, cuts=[chosen], keep_answer=threshold)
 
 
-def whole(cut: CompressedTrace) -> CompressedTrace:
+def whole(one: CompressedTrace) -> Cut:
     """The same trace, not shortened."""
-    total = round(cut.n_tokens / cut.kept) if cut.kept else cut.trace.n_tokens
-    return msgspec.structs.replace(
-        cut, ratio=1.0, reasoning=cut.trace.reasoning, kept=1.0, n_tokens=total, n_latent=0, verified=None
-    )
+    cut = one.cuts[0]
+    total = round(cut.n_tokens / cut.kept) if cut.kept else one.trace.n_tokens
+    return Cut(asked=Asked(ratio=1.0), reasoning=one.trace.reasoning, kept=1.0, n_tokens=total)

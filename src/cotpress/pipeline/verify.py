@@ -14,8 +14,8 @@ import msgspec
 
 from cotpress.records import CompressedTrace, Trace, Verified
 
-BATCH = 64
-"""Compressed traces whose conclusions are read together."""
+BATCH = 16
+"""Traces whose conclusions are read together, after all of their cuts."""
 
 NO_CONCLUSION = "not verified (no conclusion)"
 TOO_LONG = "not verified (too long for the reference model)"
@@ -49,23 +49,28 @@ def verify(
     noted = Counter() if noted is None else noted
     compressed = iter(compressed)
     while batch := list(islice(compressed, BATCH)):
-        asked = {(cut.trace.key, text): (cut.trace, text) for cut in batch for text in _reasonings(cut)}
+        asked = {(one.key, text): (one.trace, text) for one in batch for text in _reasonings(one)}
         found = dict(zip(asked, read(list(asked.values())), strict=True))
-        for cut in batch:
-            shortened, full, none = (found[cut.trace.key, text] for text in _reasonings(cut))
-            if shortened is None or full is None or none is None:
-                noted[TOO_LONG if cut.trace.conclusion.strip() else NO_CONCLUSION] += 1
-                yield cut
-                continue
-            verified = Verified(
-                reference=reference,
-                shortened=shortened.log_prob,
-                full=full.log_prob,
-                none=none.log_prob,
-                n_tokens=full.n_tokens,
-            )
-            yield msgspec.structs.replace(cut, verified=verified)
+        for one in batch:
+            full, none = found[one.key, one.trace.reasoning], found[one.key, ""]
+            cuts = []
+            for cut in one.cuts:
+                shortened = found[one.key, cut.reasoning]
+                if shortened is None or full is None or none is None:
+                    noted[TOO_LONG if one.trace.conclusion.strip() else NO_CONCLUSION] += 1
+                    cuts.append(cut)
+                    continue
+                verified = Verified(
+                    reference=reference,
+                    shortened=shortened.log_prob,
+                    full=full.log_prob,
+                    none=none.log_prob,
+                    n_tokens=full.n_tokens,
+                )
+                cuts.append(msgspec.structs.replace(cut, verified=verified))
+            yield msgspec.structs.replace(one, cuts=cuts)
 
 
-def _reasonings(cut: CompressedTrace) -> tuple[str, str, str]:
-    return cut.reasoning, cut.trace.reasoning, ""
+def _reasonings(one: CompressedTrace) -> Iterator[str]:
+    """All that is read before the conclusion of a trace."""
+    yield from ("", one.trace.reasoning, *(cut.reasoning for cut in one.cuts))

@@ -15,10 +15,11 @@ from typing import TypeVar
 
 import msgspec
 
-from cotpress.evaluation.setting import Setting
+from cotpress.evaluation.setting import order, setting_of
 from cotpress.pipeline.budgets import WINDOW, prepared
-from cotpress.pipeline.compress import above_percentile, budget, keeping_order, within_budget
-from cotpress.records import Problem, ScoredTrace, Trace
+from cotpress.pipeline.compress import room, selected
+from cotpress.pipeline.segmenting import keeping_order, segmented, usual_rules
+from cotpress.records import Problem, ScoredTrace, Setting, Trace
 from cotpress.report.verified import Cuts, Survival
 
 T = TypeVar("T")
@@ -173,30 +174,30 @@ def _example(scored: list[ScoredTrace], traces: list[Trace], second: dict[str, S
 def tokens(scored: ScoredTrace, verified: Survival | None = None) -> Tokens:
     """What the page needs to show one scored reasoning at each of `RATIOS`, cut as `verified` says it was."""
     cuts = (verified or Survival()).of(scored)
-    held = scored if scored.percentile else prepared(scored, cuts.budget, cuts.longest_run)
+    parts = segmented(scored, cuts.rules or usual_rules(scored.scorer))
+    held = parts if parts.percentile else prepared(parts, cuts.budget, cuts.longest_run)
     order = keeping_order(held)
     known = sorted({*cuts.rooms, 1.0}) if cuts.rooms else RATIOS
     first = [known[-1]] * len(order)
     for ratio in reversed(known):
-        room = cuts.rooms.get(ratio)
-        for i in above_percentile(held, ratio) if held.percentile else within_budget(held, order, ratio, room):
+        for i in selected(held, order, ratio, cuts.rooms.get(ratio)):
             first[i] = ratio
     shades = [0] * len(order)
-    for rank, i in enumerate(sorted(range(len(order)), key=scored.importance.__getitem__)):
+    for rank, i in enumerate(sorted(range(len(order)), key=parts.importance.__getitem__)):
         shades[i] = rank * (SHADES + 1) // len(order)
     return Tokens(
         scorer=visible(scored.scorer),
         target=visible(scored.target or "the target model"),
-        segments=[visible(segment) for segment in scored.segments],
-        n_tokens=scored.n_tokens,
-        protected=held.protected,
-        importance=[float(f"{value:.4g}") for value in scored.importance],
+        segments=[visible(segment) for segment in parts.texts],
+        n_tokens=list(parts.n_tokens),
+        protected=list(held.protected),
+        importance=[float(f"{value:.4g}") for value in parts.importance],
         shades=shades,
         first=first,
-        budgets=[] if scored.percentile or cuts.rooms else [budget(scored, ratio) for ratio in RATIOS],
+        budgets=[] if parts.percentile or cuts.rooms else [room(parts, ratio) for ratio in RATIOS],
         conclusion=visible(scored.trace.conclusion),
-        given=scored.given or [],
-        alone=scored.alone or [],
+        given=list(parts.given),
+        alone=list(parts.alone),
         losses=cuts.losses,
         chosen=cuts.chosen,
         only=known if cuts.rooms else [],
@@ -221,9 +222,9 @@ def _answers(traces: Iterable[Trace]) -> list[Answer]:
     """The first sample of every setting, in the order of the table."""
     settings: dict[Setting, list[Trace]] = {}
     for trace in traces:
-        settings.setdefault(Setting.of(trace), []).append(trace)
+        settings.setdefault(setting_of(trace), []).append(trace)
     found = []
-    for key in sorted(settings, key=Setting.order):
+    for key in sorted(settings, key=order):
         trace = min(settings[key], key=lambda one: one.sample)
         grade = trace.grade
         found.append(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from cotpress.evaluation.setting import Setting
+from cotpress.evaluation import setting
 from cotpress.methods import ORIGINAL, method
 from cotpress.records import EvalRow
 
@@ -34,7 +34,7 @@ class Series:
 
 def is_reference(row: EvalRow) -> bool:
     """Whether a row is the untouched model's, asked without a ratio."""
-    return Setting.of(row).is_reference
+    return setting.is_reference(row.setting)
 
 
 def is_taught(row: EvalRow) -> bool:
@@ -49,7 +49,7 @@ def in_order(rows: Iterable[EvalRow]) -> list[EvalRow]:
         if row not in distinct:
             distinct.append(row)
 
-    return sorted(distinct, key=lambda row: (row.task, *Setting.of(row).order(row.scorer)))
+    return sorted(distinct, key=lambda row: (row.task, *setting.order(row.setting, row.scorer)))
 
 
 Curve = tuple[str, str, str, str, bool]

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from cotpress.pipeline.compress import above_percentile, keeping_order, within_budget
+from cotpress.pipeline.compress import selected
+from cotpress.pipeline.segmenting import keeping_order, segmented, usual_rules
 from cotpress.records import ScoredTrace
 from cotpress.segments import SYMBOLS
 
@@ -67,11 +68,11 @@ def _agreement(pairs: Sequence[tuple[ScoredTrace, ScoredTrace]], ratio: float) -
 
 def _kept(scored: ScoredTrace, ratio: float) -> list[bool]:
     """For each character of the reasoning, whether a cut at `ratio` keeps it."""
-    left = above_percentile(scored, ratio) if scored.percentile else within_budget(scored, keeping_order(scored), ratio)
-    result = [False] * len(scored.trace.reasoning)
-    for i in left:
-        start = scored.ends[i - 1] if i else 0
-        result[start : scored.ends[i]] = [True] * (scored.ends[i] - start)
+    parts = segmented(scored, usual_rules(scored.scorer))
+    result = [False] * len(parts.text)
+    for i in selected(parts, [] if parts.percentile else keeping_order(parts), ratio):
+        start = parts.ends[i - 1] if i else 0
+        result[start : parts.ends[i]] = [True] * (parts.ends[i] - start)
     return result
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from statistics import median, quantiles
+from typing import cast
 
+from cotpress.pipeline.segmenting import Protect, Rules
 from cotpress.records import Budget, CompressedTrace, ScoredTrace
 from cotpress.report.figures import COLOURS, HEIGHT, MUTED, Figure, _axis, _layout
 
@@ -12,6 +14,8 @@ from cotpress.report.figures import COLOURS, HEIGHT, MUTED, Figure, _axis, _layo
 class Cuts:
     """What is known of the cuts of one scored trace."""
 
+    rules: Rules | None = None
+    """Units and protection; None: not known, the usual ones of its scorer."""
     budget: Budget = "trace"
     longest_run: int | None = None
     losses: list[tuple[float, float]] = field(default_factory=list)
@@ -41,23 +45,25 @@ class Survival:
         return self.cuts.get((scored.scorer, scored.key), Cuts())
 
 
-def survival(cuts: Iterable[CompressedTrace]) -> Survival:
+def survival(compressed: Iterable[CompressedTrace]) -> Survival:
     """Collect what was verified or chosen; memory grows by a few numbers per cut."""
     found = Survival()
-    for cut in cuts:
-        own = found.cuts.setdefault((cut.scorer, cut.trace.key), Cuts(cut.budget, cut.longest_run))
-        if cut.budget == "dataset":
-            own.rooms[cut.ratio] = cut.n_tokens
-        if cut.keep_answer is not None:
-            found.chosen[cut.ratio] = found.chosen.get(cut.ratio, 0) + 1
-            own.chosen = cut.ratio
-            found.threshold = cut.keep_answer
-        if cut.verified is None:
-            continue
-        found.reference = cut.verified.reference
-        found.by_ratio.setdefault(cut.ratio, []).append(cut.verified.loss)
-        found.without.append(cut.verified.full - cut.verified.none)
-        own.losses.append((cut.ratio, round(cut.verified.loss, 3)))
+    for one in compressed:
+        rules = Rules(one.unit, cast(Protect, one.protect), one.protect_regex) if one.unit else None
+        own = Cuts(rules, one.budget, one.longest_run)
+        found.cuts[one.scorer, one.key] = own
+        for cut in one.cuts:
+            if one.budget == "dataset":
+                own.rooms[cut.ratio] = cut.n_tokens
+            if one.keep_answer is not None:
+                found.chosen[cut.ratio] = found.chosen.get(cut.ratio, 0) + 1
+                own.chosen = cut.ratio
+                found.threshold = one.keep_answer
+            if cut.verified is not None:
+                found.reference = cut.verified.reference
+                found.by_ratio.setdefault(cut.ratio, []).append(cut.verified.loss)
+                found.without.append(cut.verified.full - cut.verified.none)
+                own.losses.append((cut.ratio, round(cut.verified.loss, 3)))
     return found
 
 

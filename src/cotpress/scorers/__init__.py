@@ -1,10 +1,11 @@
 """What matters in a trace: one file per scorer, each with `load(target, **options) -> Scorer`.
 
 A scorer says how important which characters of the reasoning are, in whatever pieces it thinks in; the `score` stage turns
-that into segments of target-model tokens (segments.py). A whole scorer::
+that into importance of target-model tokens: of the pieces that overlap a token, the highest. In which units those are kept
+or dropped, and what is protected, is a matter of the cut (pipeline/units). A whole scorer::
 
     class LongWords:
-        name, identity, unit = "long-words", "long-words 1", "word"
+        name, identity = "long-words", "long-words 1"
 
         def score(self, traces):
             for trace in traces:
@@ -17,12 +18,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple, Protocol, cast
 
+import msgspec
+
 from cotpress import models, plugins, segments
 from cotpress.errors import CotpressError
 from cotpress.lm.capabilities import CausalLM, able
 from cotpress.models import Model
 from cotpress.records import Percentile, ScoredTrace, Trace
-from cotpress.segments import Protect, Unit
 
 BATCH = 256
 """Traces handed to a scorer at once: enough for it to sort by length, few enough to lose little when a run dies."""
@@ -61,7 +63,6 @@ class Scorer(Protocol):
 
     name: str
     """The spec it was loaded from; recorded with every score."""
-    unit: Unit
 
     @property
     def identity(self) -> str:
@@ -77,11 +78,11 @@ class Scorer(Protocol):
 
 def load(spec: str) -> Scorer:
     """The scorer that `spec` names: `NAME[:TARGET][,option=value…]`."""
-    return cast(Scorer, plugins.load("scorers", spec, offers=("name", "identity", "unit", "score")))
+    return cast(Scorer, plugins.load("scorers", spec, offers=("name", "identity", "score")))
 
 
 def score(
-    traces: Iterable[Trace], scorer: Scorer, target: Model, *, protect: Protect = "symbols", dropped: Counter[str] | None = None
+    traces: Iterable[Trace], scorer: Scorer, target: Model, *, dropped: Counter[str] | None = None
 ) -> Iterator[ScoredTrace]:
     """Score traces in order. Those without reasoning and those the scorer cannot score are left out, counted in `dropped`."""
     dropped = Counter() if dropped is None else dropped
@@ -94,42 +95,28 @@ def score(
             elif isinstance(importance, Unscored):
                 dropped[importance.reason] += 1
             else:
-                yield score_trace(trace, ends, importance, scorer.name, scorer.unit, protect, target.name)
+                yield score_trace(trace, ends, importance, scorer.name, target.name)
 
 
-def score_trace(
-    trace: Trace,
-    token_ends: Sequence[int],
-    importance: Importance,
-    scorer: str,
-    unit: Unit,
-    protect: Protect,
-    target: str = "",
-) -> ScoredTrace:
+def score_trace(trace: Trace, token_ends: Sequence[int], importance: Importance, scorer: str, target: str = "") -> ScoredTrace:
     """One trace from the ends of its tokens, those of the model `target`, and a scorer's importance."""
-    text = trace.reasoning
-    released = importance.percentile is not None
-    pieces, values = importance.ends, importance.values
-    ends = pieces if released else segments.segment_ends(text, token_ends, unit)
+    text, pieces, values, rule = trace.reasoning, importance.ends, importance.values, importance.percentile
+    if rule:
+        counts = segments.count_starts(pieces, token_ends, len(text))
+        rule = msgspec.structs.replace(rule, n_tokens=counts)
+        return ScoredTrace(trace=trace, scorer=scorer, target=target, ends=pieces, importance=values, percentile=rule)
+    ends = [*token_ends[:-1], len(text)]
     given, alone = (
-        (
-            [round(value, 3) for value in segments.pooled_beside(ends, pieces, values, other, unit)]
-            for other in importance.likelihoods
-        )
+        [[round(v, 3) for v in segments.spread_beside(ends, pieces, values, o)] for o in importance.likelihoods]
         if importance.likelihoods
         else (None, None)
     )
     return ScoredTrace(
         trace=trace,
         scorer=scorer,
-        ends=ends,
-        importance=list(values) if released else segments.pooled(ends, pieces, values, unit),
-        n_tokens=segments.count_starts(ends, token_ends, len(text)),
         target=target,
-        unit=unit,
-        protect="none" if released else protect,
-        protected=segments.protected(ends, text) if protect == "symbols" and not released else [False] * len(ends),
-        percentile=importance.percentile,
+        ends=ends,
+        importance=segments.spread(ends, pieces, values),
         given=given,
         alone=alone,
     )

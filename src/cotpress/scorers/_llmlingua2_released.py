@@ -19,7 +19,6 @@ from transformers import PreTrainedTokenizerFast
 from cotpress.errors import CotpressError
 from cotpress.records import Percentile, Trace
 from cotpress.scorers import Importance
-from cotpress.segments import Unit
 
 WINDOW = 512
 CHUNK = WINDOW - 2
@@ -44,8 +43,6 @@ class Word(NamedTuple):
 
 class Released:
     """Scores as the package does; `Importance.percentile` carries what its threshold needs."""
-
-    unit: Unit = "word"
 
     def __init__(
         self,

@@ -30,7 +30,6 @@ from cotpress.plugins import Spec
 from cotpress.records import Message, Percentile, Trace, check_ratio
 from cotpress.scorers import Importance, Likelihoods, Scorer, Unscored, load_reference
 from cotpress.scorers._cts_released import SEGMENT, released_kept
-from cotpress.segments import Unit
 
 Condition = Literal["question+answer", "boxed", "answer", "question", "none", "released"]
 
@@ -49,7 +48,6 @@ def load(
     target: str,
     *,
     condition: Condition = "question+answer",
-    unit: Unit = "number",
     difference: Difference = "log",
     ratio: float | None = None,
     segment: int = SEGMENT,
@@ -57,7 +55,6 @@ def load(
     """The scorer over the reference model that `target` names; `ratio` and `segment` for `condition=released` only."""
     chosen = {
         "condition": (condition, "question+answer"),
-        "unit": (unit, "number"),
         "difference": (difference, "log"),
         "ratio": (ratio, None),
         "segment": (segment, SEGMENT),
@@ -68,11 +65,11 @@ def load(
             raise CotpressError(f"{name}: every ratio is cut from the same scores: leave out ratio={ratio:g}.")
         if segment != SEGMENT:
             raise CotpressError(f"{name}: only the released selection works in segments: leave out segment={segment}.")
-        return CTS(name, load_reference(target, "cts"), condition=condition, unit=unit, difference=difference)
+        return CTS(name, load_reference(target, "cts"), condition=condition, difference=difference)
     if ratio is None:
         raise CotpressError(f"{name}: the released selection is made while scoring: add ratio=0.5, say.")
-    if (unit, difference) != ("number", "log"):
-        raise CotpressError(f"{name}: the released selection is of tokens, by log-likelihoods: leave out unit and difference.")
+    if difference != "log":
+        raise CotpressError(f"{name}: the released selection is by log-likelihoods: leave out difference.")
     if segment < 2:
         raise CotpressError(f"{name}: a segment of {segment} tokens cannot be cut: choose 2 or more.")
     return Released(name, load_reference(target, "cts"), check_ratio(ratio), segment)
@@ -97,13 +94,11 @@ class CTS:
         lm: CausalLM,
         *,
         condition: Condition = "question+answer",
-        unit: Unit = "number",
         difference: Difference = "log",
     ) -> None:
         if condition in ("question+answer", "boxed") and not lm.tokenizer.chat_template:
             raise CotpressError(f"scorer {name}: model {lm.name} has no chat template: score with condition=answer.")
         self.name = name
-        self.unit = unit
         self.lm = lm
         self.condition = condition
         self.difference = difference
@@ -159,8 +154,6 @@ class CTS:
 
 class Released:
     """Importance of a token = 1 if the published recipe keeps it at `ratio`, else 0; a cut at that ratio keeps the ones."""
-
-    unit: Unit = "token"
 
     def __init__(self, name: str, lm: CausalLM, ratio: float, segment: int = SEGMENT) -> None:
         self.name = name

@@ -23,7 +23,6 @@ from cotpress.plugins import Spec
 from cotpress.records import Trace
 from cotpress.scorers import Importance, Scorer
 from cotpress.scorers._llmlingua2_released import Released, cl100k_length
-from cotpress.segments import Unit
 
 CHECKPOINT = "microsoft/llmlingua-2-xlm-roberta-large-meetingbank"
 
@@ -31,21 +30,16 @@ KEEP_LABELS = ("keep", "preserve")
 """Names of the label that means keep; a checkpoint that names none uses label 1."""
 
 
-def load(
-    target: str, *, compat: Literal["fixed", "released"] = "fixed", unit: Unit = "word", batch_tokens: int = 16384
-) -> Scorer:
+def load(target: str, *, compat: Literal["fixed", "released"] = "fixed", batch_tokens: int = 16384) -> Scorer:
     """The scorer of the checkpoint `target`, a hub name or a folder; batches hold at most `batch_tokens`, padding included.
 
-    `compat=released` scores as `llmlingua` 0.2.2 does, in its own words: `unit` then has no say.
+    `compat=released` scores as `llmlingua` 0.2.2 does, in its own words.
     """
     if not target:
         raise CotpressError(f"scorer llmlingua2 needs a checkpoint: write llmlingua2:{CHECKPOINT}, or llmlingua2:FOLDER.")
-    chosen = {"compat": (compat, "fixed"), "unit": (unit, "word")}
-    name = str(Spec("llmlingua2", target, {key: value for key, (value, default) in chosen.items() if value != default}))
+    name = str(Spec("llmlingua2", target, {} if compat == "fixed" else {"compat": compat}))
     if compat == "fixed":
-        return LLMLingua2(name, unit, load_classifier(target, batch_tokens=batch_tokens))
-    if unit != "word":
-        raise CotpressError(f"{name}: compat=released cuts the words of the release: leave out unit={unit}.")
+        return LLMLingua2(name, load_classifier(target, batch_tokens=batch_tokens))
     length = cl100k_length()
     classifier = load_classifier(target, batch_tokens=batch_tokens, dtype=torch.float32)
     if classifier.model.config.model_type != "xlm-roberta":
@@ -54,12 +48,11 @@ def load(
 
 
 class LLMLingua2:
-    """Importance of a piece = p(keep) of its token; `unit` says how pieces become segments (a word: the mean)."""
+    """Importance of a piece = p(keep) of its token."""
 
-    def __init__(self, name: str, unit: Unit, classifier: "Classifier") -> None:
+    def __init__(self, name: str, classifier: "Classifier") -> None:
         self.name = name
         self.identity = f"{name}@{classifier.identity}"
-        self.unit = unit
         self.classifier = classifier
 
     def score(self, traces: Iterable[Trace]) -> Iterator[Importance]:

@@ -16,7 +16,6 @@ from cotpress.lm.logprobs import Span
 from cotpress.plugins import Spec
 from cotpress.records import Trace
 from cotpress.scorers import Importance, Scorer, Unscored, load_reference
-from cotpress.segments import Unit
 
 Context = Literal["question", "none"]
 
@@ -24,19 +23,17 @@ TOO_LONG = "the question leaves no room in the scorer's context"
 ENDLESS = f"reasoning more than {logprobs.LONGEST} times as long as the scorer's context"
 
 
-def load(target: str, *, context: Context = "question", unit: Unit = "number") -> Scorer:
+def load(target: str, *, context: Context = "question") -> Scorer:
     """The scorer over the model that `target` names, such as `smollm2` or `hf:Qwen/Qwen2.5-0.5B`."""
-    chosen = {"context": (context, "question"), "unit": (unit, "number")}
-    name = str(Spec("surprisal", target, {key: value for key, (value, default) in chosen.items() if value != default}))
-    return Surprisal(name, load_reference(target, "surprisal"), context=context, unit=unit)
+    name = str(Spec("surprisal", target, {} if context == "question" else {"context": context}))
+    return Surprisal(name, load_reference(target, "surprisal"), context=context)
 
 
 class Surprisal:
     """Importance of a token = its negative log-probability in nats."""
 
-    def __init__(self, name: str, lm: CausalLM, *, context: Context = "question", unit: Unit = "number") -> None:
+    def __init__(self, name: str, lm: CausalLM, *, context: Context = "question") -> None:
         self.name = name
-        self.unit = unit
         self.lm = lm
         self.context = context
 

@@ -16,25 +16,22 @@ from cotpress.plugins import Spec
 from cotpress.records import Trace
 from cotpress.scorers import Importance, Scorer
 from cotpress.scorers.random import PIECE
-from cotpress.segments import Unit
 
 
-def load(target: str, *, unit: Unit = "number") -> Scorer:
+def load(target: str) -> Scorer:
     """The scorer with the counts of the traces in `target`."""
     if not target:
         raise CotpressError("scorer unigram needs the traces to count words in: unigram:graded.jsonl, say.")
     counts = Counter(word for trace in storage.read(Path(target), Trace) for word, _ in words(trace.reasoning))
-    name = str(Spec("unigram", target, {} if unit == "number" else {"unit": unit}))
-    return Unigram(name, counts, unit=unit, source=storage.hash_file(Path(target)))
+    return Unigram(str(Spec("unigram", target)), counts, source=storage.hash_file(Path(target)))
 
 
 class Unigram:
     """Importance of a word or symbol = its self-information in nats."""
 
-    def __init__(self, name: str, counts: Mapping[str, int], *, unit: Unit = "number", source: str = "") -> None:
+    def __init__(self, name: str, counts: Mapping[str, int], *, source: str = "") -> None:
         self.name = name
         self.identity = f"{name}@{source}"
-        self.unit = unit
         self.counts = counts
         self._total = sum(counts.values()) + len(counts) + 1
 

@@ -16,6 +16,7 @@ LICENCES = {
     "gsm8k": "MIT",
     "math500": "MIT",
     "maze": OURS,
+    "overthink": OURS,
     "prontoqa": OURS,
     "prosqa": OURS,
     "prosqa:": "MIT",

@@ -83,6 +83,7 @@ class TrainSummary(Record, frozen=True, kw_only=True):
     unit: str = ""
     """How the examples were cut, and what was protected: the control `random` of `eval` is cut alike."""
     protect: str = ""
+    protect_regex: str = ""
     ratios: list[float]
     tasks: list[str]
     instructions: list[str] | None = None

@@ -86,6 +86,7 @@ def train(
             scorer="+".join(sorted({one.scorer for one in examples if one.scorer})),
             unit="+".join(sorted({one.unit for one in examples if one.unit})),
             protect="+".join(sorted({one.protect for one in examples if one.protect})),
+            protect_regex="+".join(sorted({one.protect_regex for one in examples if one.protect_regex})),
             ratios=sorted({one.ratio for one in examples if one.ratio is not None}, reverse=True),
             codebook=max(one.codebook for one in examples),
             tasks=sorted({one.problem.task for one in examples}),

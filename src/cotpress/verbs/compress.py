@@ -10,9 +10,10 @@ from cyclopts import Parameter
 
 from cotpress import storage
 from cotpress.errors import CotpressError
-from cotpress.pipeline import budgets
 from cotpress.pipeline import compress as stage
+from cotpress.pipeline import units
 from cotpress.pipeline.keep_answer import keep_answer as choose
+from cotpress.pipeline.segmenting import Protect, Rules, usual_rules
 from cotpress.records import Budget, CompressedTrace, ScoredTrace, check_ratio
 from cotpress.verbs.common import make, say
 
@@ -34,6 +35,9 @@ def compress(
     *,
     out: Path,
     ratios: Annotated[list[float] | None, Parameter(consume_multiple=True)] = None,
+    unit: str = "",
+    protect: Protect | None = None,
+    protect_regex: str = "",
     budget: Budget = "trace",
     longest_run: int | None = None,
     keep_answer: float | None = None,
@@ -52,6 +56,13 @@ def compress(
         Where the compressed traces go.
     ratios
         Fractions of the reasoning's tokens to keep, such as 0.5 0.7 0.9.
+    unit
+        What is kept or dropped whole: token, number (a token, but numbers and LaTeX commands in one piece) or word; without
+        it word for scores of llmlingua2, as in its release, else number.
+    protect
+        symbols (default): digits, operators, LaTeX commands and \\boxed{…} are never dropped; none: the papers' setting.
+    protect_regex
+        A regular expression: what it matches in a reasoning is protected, too.
     budget
         What a ratio holds for. trace: each trace; window: each window of 64 tokens of it; dataset: all traces together, by
         one threshold on their scores.
@@ -65,44 +76,67 @@ def compress(
         Print the summary as JSON on standard output.
     """
     if keep_answer is not None:
-        if ratios or longest_run or budget != "trace":
+        if ratios or unit or protect or protect_regex or longest_run or budget != "trace":
             raise CotpressError(
-                "--keep-answer chooses among the cuts in its file: leave out --ratios, --budget and --longest-run."
+                "--keep-answer chooses among the cuts in its file: leave out --ratios, and how they are to be cut."
             )
         _choose(scored, keep_answer, out)
     elif not ratios:
         raise CotpressError("name the fractions of tokens to keep: --ratios 0.5 0.7 0.9, say.")
     else:
-        _cut(scored, list(dict.fromkeys(check_ratio(ratio) for ratio in ratios)), budget, longest_run, method, out)
+        ratios = list(dict.fromkeys(check_ratio(ratio) for ratio in ratios))
+        _cut(scored, ratios, _rules(scored, unit, protect, protect_regex), budget, longest_run, method, out)
     report(storage.meta_path(out), json)
 
 
-def _cut(scored: Path, ratios: list[float], budget: Budget, longest_run: int | None, method: str, out: Path) -> None:
+def _rules(scored: Path, unit: str, protect: Protect | None, protect_regex: str) -> Rules:
+    """How the traces of a file are cut; a released selection leaves no choice."""
+    first = next(storage.read(scored, ScoredTrace), None)
+    if first and first.percentile and (unit or protect == "symbols" or protect_regex):
+        raise CotpressError(
+            f"the scores of {first.scorer} carry a released selection, in pieces of its own: "
+            "leave out --unit, --protect and --protect-regex, or score without it."
+        )
+    usual = usual_rules(first.scorer if first else "")
+    units.load(unit or usual.unit)  # a wrong name is said now
+    return Rules(unit or usual.unit, protect or usual.protect, protect_regex)
+
+
+def _cut(
+    scored: Path, ratios: list[float], rules: Rules, budget: Budget, longest_run: int | None, method: str, out: Path
+) -> None:
     """Every trace at every ratio."""
     over: Counter[str] = Counter()
     summaries = [RatioSummary(ratio) for ratio in ratios]
-    how: dict[str, Any] = {"budget": budget} if budget != "trace" else {}
-    how |= {"longest_run": longest_run} if longest_run is not None else {}
-
-    def traces() -> Iterator[ScoredTrace]:
-        for one in storage.read(scored, ScoredTrace):
-            yield budgets.prepared(one, budget, longest_run)
 
     def cuts(items: Iterable[ScoredTrace], _: Counter[str]) -> Iterator[CompressedTrace]:
-        allowed = budgets.whole_data(traces(), ratios) if budget == "dataset" else None
-        for cut in summarised(stage.compress(items, ratios, method=method, allowed=allowed, counts=over), summaries):
-            summaries[ratios.index(cut.ratio)].n_over_budget = over[f"{stage.OVER_BUDGET} at {cut.ratio:g}"]
-            yield msgspec.structs.replace(cut, **how) if how else cut
+        whole = budget == "dataset"
+        allowed = stage.shared_rooms(storage.read(scored, ScoredTrace), ratios, rules, longest_run) if whole else None
+        made = stage.compress(
+            items,
+            ratios,
+            rules=rules,
+            budget=budget,
+            longest_run=longest_run,
+            method=method,
+            allowed=allowed,
+            counts=over,
+        )
+        for one in summarised(made, summaries):
+            for summary in summaries:
+                summary.n_over_budget = over[f"{stage.OVER_BUDGET} at {summary.ratio:g}"]
+            yield one
 
-    options: dict[str, Any] = {"scored": storage.hash_file(scored), "ratios": ratios, "method": method, **how}
-    total = len(ratios) * sum(1 for _ in storage.lines(scored))
-    extra = {"ratios": summaries}
-    make(out, CompressedTrace, cuts, traces(), verb="compress", options=options, total=total, extra=extra)
+    options: dict[str, Any] = {"scored": storage.hash_file(scored), "ratios": ratios, "method": method, **rules._asdict()}
+    options |= {"budget": budget, "longest_run": longest_run}
+    total = sum(1 for _ in storage.lines(scored))
+    items = storage.read(scored, ScoredTrace)
+    make(out, CompressedTrace, cuts, items, verb="compress", options=options, total=total, extra={"ratios": summaries})
 
 
 def _choose(verified: Path, threshold: float, out: Path) -> None:
     """Each trace at a ratio of its own."""
-    if not any(cut.verified for cut in storage.read(verified, CompressedTrace)):
+    if not any(cut.verified for one in storage.read(verified, CompressedTrace) for cut in one.cuts):
         raise CotpressError(
             f"no trace in {verified} is verified, so all would be kept whole: "
             "give --keep-answer what `cotpress verify` wrote, with a reference model that can read them."
@@ -122,17 +156,18 @@ def _choose(verified: Path, threshold: float, out: Path) -> None:
         say(f"compress: {count} traces {what}")
 
 
-def summarised(cuts: Iterable[CompressedTrace], summaries: list[RatioSummary]) -> Iterator[CompressedTrace]:
-    """Pass cuts on and keep one summary per ratio up to date; ratios that come up later are added in order."""
-    for cut in cuts:
-        summary = next((one for one in summaries if one.ratio == cut.ratio), None)
-        if summary is None:
-            summary = RatioSummary(cut.ratio)
-            summaries.append(summary)
-            summaries.sort(key=lambda one: one.ratio)
-        summary.n += 1
-        summary.kept += (cut.kept - summary.kept) / summary.n
-        yield cut
+def summarised(compressed: Iterable[CompressedTrace], summaries: list[RatioSummary]) -> Iterator[CompressedTrace]:
+    """Pass traces on and keep one summary per ratio up to date; ratios that come up later are added in order."""
+    for one in compressed:
+        for cut in one.cuts:
+            summary = next((known for known in summaries if known.ratio == cut.ratio), None)
+            if summary is None:
+                summary = RatioSummary(cut.ratio)
+                summaries.append(summary)
+                summaries.sort(key=lambda known: known.ratio)
+            summary.n += 1
+            summary.kept += (cut.kept - summary.kept) / summary.n
+        yield one
 
 
 def report(meta: Path, json: bool) -> None:

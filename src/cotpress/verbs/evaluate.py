@@ -12,18 +12,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cotpress import __version__, models, storage, tasks
+from cotpress import __version__, models, plugins, storage, tasks
 from cotpress.errors import CotpressError
 from cotpress.evaluation import evaluate as stage
-from cotpress.evaluation.baselines import USUAL, Rules
 from cotpress.grading import Check
 from cotpress.lm.checkpoint import FINISHED, Checkpoint, folder_of, read
 from cotpress.methods import ORIGINAL
 from cotpress.models import Sampling
 from cotpress.pipeline import instruction
 from cotpress.pipeline.grade import grade
+from cotpress.pipeline.segmenting import USUAL, Protect, Rules
 from cotpress.records import EvalRow, Problem, Trace
-from cotpress.segments import Protect, Unit
 from cotpress.verbs.common import PLAIN_WIDTH, progress, rows_path, say
 
 Many = Parameter(consume_multiple=True)
@@ -137,7 +136,7 @@ def evaluate(
             "task": asked.identity(split),
             "model": judged.identity,
             "original": untouched.identity if untouched else "",
-            "cut": ", ".join(plan.rules),
+            "cut": ", ".join(filter(None, plan.rules)),
         },
     }
     _write_traces(out, problems, plan, asked.grader, options)
@@ -154,10 +153,11 @@ def evaluate(
 
 
 def rules_of(trained: Checkpoint) -> Rules:
-    """By which rules its examples were cut; those of `cotpress score` where it does not say, or says several."""
+    """By which rules its examples were cut; the usual ones where it does not say, or says several."""
     return Rules(
-        cast(Unit, trained.unit) if trained.unit in get_args(Unit) else USUAL.unit,
+        trained.unit if trained.unit in plugins.available("pipeline/units") else USUAL.unit,
         cast(Protect, trained.protect) if trained.protect in get_args(Protect) else USUAL.protect,
+        trained.protect_regex,
     )
 
 

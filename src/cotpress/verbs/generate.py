@@ -7,7 +7,7 @@ from cotpress import models, storage, tasks
 from cotpress.errors import CotpressError
 from cotpress.models import Sampling
 from cotpress.pipeline import generate as stage
-from cotpress.records import Trace, check_ratio
+from cotpress.records import Asked, Trace, check_ratio
 from cotpress.verbs.common import make, say
 
 GOLD = "gold"
@@ -92,7 +92,7 @@ def generate(
         out,
         Trace,
         lambda items, dropped: stage.answer(items, answerer, sampling, marker=asked.marker),
-        (stage.unanswered(problem, answerer, ratio, sample) for problem in problems for sample in range(samples)),
+        (stage.unanswered(problem, answerer, Asked(ratio=ratio), sample) for problem in problems for sample in range(samples)),
         verb="generate",
         options=options | {"ratio": ratio, "samples": samples, "sampling": sampling},
         identity={"task": asked.identity(split), "model": answerer.identity},

@@ -8,7 +8,7 @@ from cotpress import grading, plugins
 
 
 def ls(*, json: bool = False) -> None:
-    """List the tasks, models, scorers, graders, formats and methods there are, with one line each.
+    """List the tasks, models, scorers, graders, units, formats and methods there are, with one line each.
 
     Example: cotpress ls
 
@@ -21,6 +21,7 @@ def ls(*, json: bool = False) -> None:
     found["graders"] = {
         name: (inspect.getdoc(grader) or "").partition("\n")[0].rstrip(".") for name, grader in grading.GRADERS.items()
     }
+    found["units"] = plugins.available("pipeline/units")
     found["formats"] = plugins.available("training/formats")
     found["methods"] = plugins.available("walks")
     if json:

@@ -97,7 +97,7 @@ def mix(
         verb="mix",
         options={"graded": storage.hash_file(graded), "vqvae": storage.hash_file(vqvae / WEIGHTS), **options},
         identity={"target": model.identity},
-        total=total * epochs,
+        total=total,
         extra={"tokenizer": model.tokenizer_hash, "method": plan.method, "noted": short},
     )
     for what, count in short.items():
@@ -109,7 +109,7 @@ def mix(
 def summary(out: Path, plan: stage.Plan) -> None:
     """One line on what became of the reasonings; from the file, so that a finished output is summed up too."""
     n = kept = latent = with_latents = 0.0
-    for one in storage.read(out, CompressedTrace):
+    for one in (cut for mixed in storage.read(out, CompressedTrace) for cut in mixed.cuts):
         n, kept, latent, with_latents = n + 1, kept + one.kept, latent + one.n_latent, with_latents + (one.n_latent > 0)
     sizes = ", ".join(map(str, dict.fromkeys(stage.largest(plan))))
     how = f" (m_max one of {sizes})" if plan.replace == "ar" else ""

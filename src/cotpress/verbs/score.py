@@ -1,14 +1,13 @@
 """`cotpress score`: how important is each token of the reasoning."""
 
 from pathlib import Path
-from typing import Literal
 
 from cotpress import models, scorers, storage
 from cotpress.records import ScoredTrace, Trace
 from cotpress.verbs.common import make
 
 
-def score(traces: Path, /, *, scorer: str, target: str, out: Path, protect: Literal["none", "symbols"] = "symbols") -> None:
+def score(traces: Path, /, *, scorer: str, target: str, out: Path) -> None:
     """Say how important each token of the reasoning is: runs once, and every ratio is cut from it.
 
     Example: cotpress score graded.jsonl --scorer surprisal:smollm2 --target smollm2 --out scored.jsonl
@@ -23,15 +22,13 @@ def score(traces: Path, /, *, scorer: str, target: str, out: Path, protect: Lite
         The model to be taught; the ratio is counted in its tokens.
     out
         Where the scored traces go.
-    protect
-        symbols: digits, operators, LaTeX commands and \\boxed{…} are never dropped; none: the papers' setting.
     """
-    options = {"traces": storage.hash_file(traces), "scorer": scorer, "target": target, "protect": protect}
+    options = {"traces": storage.hash_file(traces), "scorer": scorer, "target": target}
     judge, model = scorers.load(scorer), models.load(target)
     make(
         out,
         ScoredTrace,
-        lambda items, dropped: scorers.score(items, judge, model, protect=protect, dropped=dropped),
+        lambda items, dropped: scorers.score(items, judge, model, dropped=dropped),
         storage.read(traces, Trace),
         verb="score",
         options=options,

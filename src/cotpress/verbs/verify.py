@@ -48,7 +48,9 @@ def verify(compressed: Path, /, *, reference: str, out: Path, json: bool = False
     from cotpress.lm.latent_grammar import latent_ids
 
     judge = able(models.load(reference), CausalLM, "verify")
-    if latent_ids(judge.tokenizer) is None and any(cut.n_latent for cut in storage.read(compressed, CompressedTrace)):
+    if latent_ids(judge.tokenizer) is None and any(
+        cut.n_latent for one in storage.read(compressed, CompressedTrace) for cut in one.cuts
+    ):
         raise CotpressError(
             f"{compressed} holds latent tokens, which {judge.name} does not know and would read as text: "
             "name a --reference that was taught them."
@@ -63,8 +65,8 @@ def verify(compressed: Path, /, *, reference: str, out: Path, json: bool = False
         options={"compressed": storage.hash_file(compressed), "reference": reference},
         identity={"reference": judge.identity},
         total=storage.count(compressed, CompressedTrace),
-        skip=lambda cut: cut.key,
-        key=lambda cut: cut.key,
+        skip=lambda one: one.key,
+        key=lambda one: one.key,
         extra={"noted": noted},
     )
     for what, count in noted.items():
@@ -81,9 +83,10 @@ def verify(compressed: Path, /, *, reference: str, out: Path, json: bool = False
 def summarise(path: Path) -> list[LossSummary]:
     """One summary per ratio, rising, of the verified traces in a file."""
     by_ratio: dict[float, list[Verified]] = {}
-    for cut in storage.read(path, CompressedTrace):
-        if cut.verified:
-            by_ratio.setdefault(cut.ratio, []).append(cut.verified)
+    for one in storage.read(path, CompressedTrace):
+        for cut in one.cuts:
+            if cut.verified:
+                by_ratio.setdefault(cut.ratio, []).append(cut.verified)
     return [
         LossSummary(
             ratio=ratio,

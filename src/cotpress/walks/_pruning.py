@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from cotpress.pipeline.segmenting import Protect
 from cotpress.records import check_ratio
-from cotpress.segments import Protect
 from cotpress.training.options import TrainOptions
 from cotpress.walks import Run, Step, step
 
@@ -18,8 +18,12 @@ Many = Parameter(consume_multiple=True)
 class Cut:
     """How reasoning is cut, and what the result is held against."""
 
-    protect: Protect = "symbols"
-    """symbols: digits, operators, LaTeX commands and \\boxed{…} are never dropped; none: the paper's setting."""
+    unit: str = ""
+    """What is kept or dropped whole: token, number or word; without it word for llmlingua2, else number."""
+    protect: Protect | None = None
+    """symbols (default): digits, operators, LaTeX commands and \\boxed{…} are never dropped; none: the paper's setting."""
+    protect_regex: str = ""
+    """A regular expression: what it matches in a reasoning is protected, too."""
     ratios: Annotated[tuple[float, ...], Many] = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
     """Fractions of reasoning tokens to train on and to judge at."""
     draw: Literal["one", "all"] = "one"
@@ -41,8 +45,9 @@ def prune(run: Run, cut: Cut, options: TrainOptions | None, *, method: str, scor
         run.out / name for name in ("scored.jsonl", "compressed.jsonl", "train.jsonl", "model", "eval.jsonl")
     )
     ratios = sorted(set(cut.ratios), reverse=True)
-    yield step("score", run.out / "graded.jsonl", scorer=scorer, target=run.model, out=scored, protect=cut.protect)
-    yield step("compress", scored, ratios=ratios, out=compressed, method=method)
+    yield step("score", run.out / "graded.jsonl", scorer=scorer, target=run.model, out=scored)
+    how = {"unit": cut.unit, "protect": cut.protect, "protect_regex": cut.protect_regex}
+    yield step("compress", scored, ratios=ratios, out=compressed, method=method, **how)
     if cut.keep_answer is not None:
         yield step("verify", compressed, reference=judge, out=run.out / "verified.jsonl")
         compressed = run.out / "chosen.jsonl"

@@ -20,8 +20,8 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from cotpress.errors import CotpressError
-from cotpress.pipeline.build import by_trace
-from cotpress.records import CompressedTrace, Record, Trace
+from cotpress.pipeline.build import by_ratio, distinct
+from cotpress.records import CompressedTrace, Cut, Record, Trace
 from cotpress.training.formats import Drawing, Format, refuse_target
 
 Family = Literal["qwen", "llama3"]
@@ -92,13 +92,14 @@ def released_rows(
     """The release's training rows from traces compressed at 0.9, 0.8, 0.7, 0.6 and 0.5, in its order."""
     chance = random.Random(seed)  # draws and shuffles as the module's own functions do after random.seed(seed)
     rows = []
-    for trace, cuts in by_trace(compressed):
-        if reason := _unfit(trace):
+    for one in distinct(compressed):
+        if reason := _unfit(one.trace):
             if dropped is not None:
                 dropped[reason] += 1
             continue
-        ratio = RATIOS[chance.choice([0, 1, 2, 3, 4, 5])]
-        rows.append(_row(trace, cuts, ratio, family))
+        for cuts in by_ratio(one):
+            ratio = RATIOS[chance.choice([0, 1, 2, 3, 4, 5])]
+            rows.append(_row(one.trace, cuts, ratio, family))
     chance.shuffle(rows)
     yield from rows
 
@@ -110,7 +111,7 @@ def _unfit(trace: Trace) -> str:
     return f"reasoning longer than {LONGEST} tokens" if trace.n_tokens > LONGEST else ""
 
 
-def _row(trace: Trace, cuts: dict[float, CompressedTrace], ratio: float, family: Family) -> AlpacaRow:
+def _row(trace: Trace, cuts: dict[float, Cut], ratio: float, family: Family) -> AlpacaRow:
     missing = [f"{ratio:g}" for ratio in RATIOS[1:] if ratio not in cuts]
     if missing:
         raise CotpressError(
