@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 import cotpress
-from cotpress import cli
+from cotpress import cli, grading
 from cotpress.training import formats
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -98,6 +98,7 @@ def test_the_plug_ins_of_the_page_on_extending_work_as_they_stand(workplace: Pat
     monkeypatch.setitem(sys.modules, "my_pkg", package)
     pages = {
         "my_scorer": "class LongWords",
+        "last_word": "-> Grader:",
         "double": '"my_pkg.double"',
         "my_format": "class Plain",
         "line": 'def load(target: str = "") -> Unit',
@@ -110,6 +111,7 @@ def test_the_plug_ins_of_the_page_on_extending_work_as_they_stand(workplace: Pat
     task = cotpress.load_task("my_pkg.double")
     problems = [problem for problem, _ in zip(task.problems("test"), range(3), strict=False)]
     assert [problem.answer for problem in problems] == ["2", "6", "10"]
+    assert grading.load("my_pkg.last_word")("so it is 18", "18").correct
     said = ["Twice one is surely two", "three and three are six"]
     traces = [
         cotpress.Trace(

@@ -1,8 +1,9 @@
 """Specs `NAME[:TARGET][,option=value…]` and the folders they name: the folder is the registry.
 
-`tasks/`, `models/` and `scorers/` hold one file per plug-in. The name on the command line is the file's name (hyphens for
-underscores) and each file offers one function `load(target, **options)`. A dotted name (`my_pkg.my_scorer:…`) is imported
-as it is, so a plug-in may live in somebody else's package. Nothing is imported until it is asked for.
+`tasks/`, `models/`, `scorers/`, `grading/`, `pipeline/units/` and `training/formats/` hold one file per plug-in. The name on
+the command line is the file's name (hyphens for underscores) and each file offers one function `load(target, **options)`. A
+dotted name (`my_pkg.my_scorer:…`) is imported as it is, so a plug-in may live in somebody else's package. Nothing is
+imported until it is asked for.
 """
 
 import ast
@@ -20,6 +21,9 @@ import msgspec
 from cotpress.errors import CotpressError, MissingExtra, UnknownName
 
 PACKAGE = Path(__file__).parent
+
+NOUNS = {"grading": "grader"}
+"""What a plug-in is called where its folder is not called so."""
 
 OPTION = re.compile(r"\s*\w+\s*=")
 """How an option begins in a spec, behind its comma."""
@@ -117,7 +121,7 @@ def find(kind: str, name: str) -> ModuleType:
 
 def noun(kind: str) -> str:
     """What one plug-in of a folder is called in a sentence: that of `training/formats` a format."""
-    return kind.rpartition("/")[2].rstrip("s")
+    return NOUNS.get(kind) or kind.rpartition("/")[2].rstrip("s")
 
 
 def is_own(kind: str, name: str) -> bool:

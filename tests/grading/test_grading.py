@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cotpress import plugins
 from cotpress.errors import UnknownName
-from cotpress.grading import GRADERS, boxed, found_answer, grader, number, quickly
+from cotpress.grading import boxed, found_answer, load
+from cotpress.grading._numbers import number
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 needs_algebra = pytest.mark.skipif(find_spec("math_verify") is None, reason="math-verify is not installed")
@@ -134,13 +136,13 @@ def box(answer: str) -> str:
 @needs_algebra
 @pytest.mark.parametrize(("said", "reference", "correct", "why"), MEASURED + FORMULAS)
 def test_the_math_grader_gives_the_verdict_of_the_table(said, reference, correct, why):
-    grade = GRADERS["math"](box(said), reference)
+    grade = load("math")(box(said), reference)
     assert (grade.correct, grade.status) == (correct, "ok"), why
 
 
 @pytest.mark.parametrize(("said", "reference", "correct", "why"), NUMBERS + WORDS)
 def test_numbers_and_words_are_decided_without_algebra(said, reference, correct, why):
-    grade = quickly("math", box(said), reference)
+    grade = load("math").quick(box(said), reference)
     if correct is None:
         assert grade == said.strip(), why
     else:
@@ -192,7 +194,7 @@ def test_the_answer_is_the_last_box_else_the_last_answer_sentence_else_the_last_
 @pytest.mark.parametrize("name", ["math", "choice", "exact"])
 @pytest.mark.parametrize("text", ["", "   \n", r"\boxed{}", r"\boxed{ }"])
 def test_no_answer_is_said_and_not_counted_as_wrong_by_silence(name, text):
-    grade = GRADERS[name](text, "A")
+    grade = load(name)(text, "A")
     if name == "exact" and text.strip():
         assert grade.correct is False
     else:
@@ -224,17 +226,17 @@ def test_no_answer_is_said_and_not_counted_as_wrong_by_silence(name, text):
     ],
 )
 def test_choice_reads_the_letter_in_every_dress(text, reference, correct):
-    grade = GRADERS["choice"](text, reference)
+    grade = load("choice")(text, reference)
     assert (grade.correct, grade.status) == (correct, "ok")
     assert grade.answer.isupper()
 
 
 def test_an_article_is_not_the_letter_a():
-    assert GRADERS["choice"]("The answer is a dog", "A").status == "no_answer"
+    assert load("choice")("The answer is a dog", "A").status == "no_answer"
 
 
 def test_a_reference_that_is_no_letter_is_an_error_not_a_wrong_answer():
-    assert GRADERS["choice"](r"\boxed{A}", "forty").status == "error"
+    assert load("choice")(r"\boxed{A}", "forty").status == "error"
 
 
 @pytest.mark.parametrize(
@@ -249,12 +251,12 @@ def test_a_reference_that_is_no_letter_is_an_error_not_a_wrong_answer():
     ],
 )
 def test_exact_compares_words(text, reference, correct):
-    assert GRADERS["exact"](text, reference).correct is correct
+    assert load("exact")(text, reference).correct is correct
 
 
 def test_an_unknown_grader_is_answered_with_the_nearest():
     with pytest.raises(UnknownName, match=r"did you mean math\?"):
-        grader("maths")
+        load("maths")
 
 
 @pytest.mark.parametrize(
@@ -281,26 +283,26 @@ def test_an_unknown_grader_is_answered_with_the_nearest():
 )
 @pytest.mark.parametrize("name", ["math", "choice", "exact"])
 def test_a_megabyte_of_nonsense_has_a_status_before_any_algebra(name, text):
-    grade = quickly(name, text, "B")
+    grade = load(name).quick(text, "B")
     assert grade.status in ("ok", "no_answer", "error")
     assert not grade.correct
     assert grade.answer is None or len(grade.answer) < 300
 
 
 def test_a_lone_surrogate_does_not_reach_the_record():
-    json.dumps(quickly("exact", "\ud800", "5").answer).encode()
-    assert quickly("exact", "\ud800", "5").answer == "?"
+    json.dumps(load("exact").quick("\ud800", "5").answer).encode()
+    assert load("exact").quick("\ud800", "5").answer == "?"
 
 
 def test_a_huge_power_is_no_number_and_waits_for_a_worker():
-    assert quickly("math", r"\boxed{9**9**9}", "18") == "9**9**9"
+    assert load("math").quick(r"\boxed{9**9**9}", "18") == "9**9**9"
     assert number("1e999999999") is None
 
 
 @given(st.text())
 def test_every_text_is_graded_or_handed_on(text):
-    for name in GRADERS:
-        grade = quickly(name, text, "18")
+    for name in plugins.available("grading"):
+        grade = load(name).quick(text, "18")
         assert isinstance(grade, str) or grade.status in ("ok", "no_answer", "error")
 
 
@@ -320,15 +322,15 @@ def test_integers_are_equal_to_themselves_in_every_spelling_and_to_no_neighbour(
     spellings = [str(n), f"{n:,}", f"{n}.{'0' * zeros}", f"${n}$", f"{n} apples", rf"{n}\text{{ cm}}", f"**{n}**"]
     for spelling in spellings:
         if len(spelling) < 100:
-            assert quickly("math", box(spelling), str(n)).correct
-            assert not quickly("math", box(spelling), str(n + 1)).correct
+            assert load("math").quick(box(spelling), str(n)).correct
+            assert not load("math").quick(box(spelling), str(n + 1)).correct
 
 
 @needs_algebra
 @pytest.mark.skipif(not DATA.exists(), reason="no shared data")
 def test_every_reference_of_math_500_is_right_when_it_is_given_as_the_answer():
     rows = [json.loads(line) for line in (DATA / "math500_public.jsonl").read_text("utf-8").split("\n") if line]
-    wrong = [row["answer"] for row in rows if not GRADERS["math"](box(row["answer"]), row["answer"]).correct]
+    wrong = [row["answer"] for row in rows if not load("math")(box(row["answer"]), row["answer"]).correct]
     assert len(rows) == 250
     assert wrong == []
 
@@ -339,6 +341,6 @@ def test_every_reference_of_math_500_is_right_when_it_is_given_as_the_answer():
 )
 def test_every_reference_of_gsm8k_is_right_in_many_wordings_without_algebra(wording):
     rows = [json.loads(line) for line in (DATA / "gsm8k_test_public.jsonl").read_text("utf-8").split("\n") if line]
-    grades = [quickly("math", wording.format(row["answer"]), row["answer"]) for row in rows]
+    grades = [load("math").quick(wording.format(row["answer"]), row["answer"]) for row in rows]
     assert len(rows) == 919
     assert all(grade.correct for grade in grades)

@@ -149,10 +149,10 @@ def test_formulas_are_graded_in_order_between_numbers_and_hostile_ones_end_as_a_
 @needs_algebra
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_worker_that_hangs_dies_eats_memory_or_raises_costs_its_own_grade_only(monkeypatch, workers):
-    monkeypatch.setattr(grading, "by_algebra", misbehaving)
     said = ["x + 1", "x + hang", "x + 2", "x + die", "x + 3", "x + eat", "x + raise", "x + 4", "x + 1"]
     traces = [trace(rf"\boxed{{{text}}}", f"{text} ", id=str(n)) for n, text in enumerate(said)]
-    monkeypatch.setattr(grading, "_math_quickly", lambda text, answer: grading.found_answer(text))
+    grader = grading.Grader(lambda text, answer: grading.found_answer(text), misbehaving)
+    monkeypatch.setattr(stage, "_loaded", lambda name: grader)
     graded = list(stage.grade(traces, by_math, workers=workers, timeout=8.0))
     assert [done.grade.answer for done in graded] == said
     statuses = dict(zip(said, (done.grade.status for done in graded), strict=True))
@@ -165,7 +165,7 @@ def test_a_worker_that_hangs_dies_eats_memory_or_raises_costs_its_own_grade_only
 def test_the_same_answer_to_the_same_problem_is_judged_once(monkeypatch):
     submitted = []
     submit = stage._Workers._submit
-    monkeypatch.setattr(stage._Workers, "_submit", lambda *args: submitted.append(args[1:]) or submit(*args))
+    monkeypatch.setattr(stage._Workers, "_submit", lambda *args: submitted.append(args[2:]) or submit(*args))
     graded = list(stage.grade([trace(r"\boxed{x+1}", "1+x")] * 20, by_math, workers=1))
     assert submitted == [("x+1", "1+x")]
     assert all(done.grade.correct for done in graded)

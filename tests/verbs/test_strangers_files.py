@@ -24,7 +24,7 @@ from train_fixtures import make_model
 import cotpress as package
 from cotpress import models, plugins, storage
 from cotpress.errors import CotpressError
-from cotpress.grading import by_algebra
+from cotpress.grading.math import by_algebra
 from cotpress.latent.about import About
 from cotpress.latent.explain import explained
 from cotpress.records import Trace
@@ -195,8 +195,10 @@ def test_the_target_of_a_vqvae_is_a_folder_or_hub_id(there, monkeypatch, capsys,
         explained(Path("vq"), [sum_trace(0)])
 
 
-@pytest.mark.parametrize("task", ["stranger.plugin", "stranger.plugin:x", " stranger.plugin", "stranger.plugin,a=b"])
-def test_grade_imports_no_task_that_a_trace_names(there, monkeypatch, capsys, task):
+@pytest.mark.parametrize(
+    "task", ["stranger.plugin", "stranger.plugin:x", " stranger.plugin", "jsonl:x.jsonl,grader=stranger.plugin"]
+)
+def test_grade_imports_no_task_or_grader_that_a_trace_names(there, monkeypatch, capsys, task):
     trace = sum_trace(0)
     problem = msgspec.structs.replace(trace.problem, task=task)
     storage.write(there / "t.jsonl", [trace, msgspec.structs.replace(trace, problem=problem)])

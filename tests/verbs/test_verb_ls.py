@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from cotpress import grading, plugins
+from cotpress import plugins
 from cotpress.cli import METHODS
 from cotpress.verbs.ls import ls
 
-KINDS = ("tasks", "models", "scorers", "graders", "formats", "methods")
+KINDS = ("tasks", "models", "scorers", "graders", "units", "formats", "methods")
 
 
 def test_json_holds_every_kind_with_a_line_for_each_name(capsys: pytest.CaptureFixture) -> None:
@@ -17,7 +17,8 @@ def test_json_holds_every_kind_with_a_line_for_each_name(capsys: pytest.CaptureF
     assert tuple(found) == KINDS
     for kind in ("tasks", "models", "scorers"):
         assert found[kind] == plugins.available(kind)
-    assert set(found["graders"]) == set(grading.GRADERS)
+    assert found["graders"] == plugins.available("grading")
+    assert found["units"] == plugins.available("pipeline/units")
     assert set(found["methods"]) == set(METHODS)
     for names in found.values():
         assert all(line and "\n" not in line for line in names.values())

@@ -1,9 +1,9 @@
 """`Trace -> Trace` with a grade: is the answer right? In order, and no formula can stop or crash the run.
 
-Most answers are decided in this process by exact rules (`grading.quickly`). The rest goes to math-verify in workers that
-are killed when a formula takes too long: its own time limit is a signal, which works in the main thread only and cannot
-interrupt a long power. Workers are spawned, not forked (torch may hold threads here), import only `cotpress.grading`, and
-may not take more than `MEMORY` of address space. A killed or crashed worker is a status of that one grade.
+Most answers are decided in this process by the quick part of a grader. The slow part, such as math-verify, works in
+processes that are killed when it takes too long: math-verify's own time limit is a signal, which works in the main thread
+only and cannot interrupt a long power. Workers are spawned, not forked (torch may hold threads here), import only the
+grader, and may not take more than `MEMORY` of address space. A killed or crashed worker is a status of that one grade.
 
 TokenSkip's evaluator accepts an intermediate box of an output that was cut off; here that is `no_answer`.
 """
@@ -15,12 +15,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from functools import cache
 from typing import Any
 
 import msgspec
 
 from cotpress import grading
 from cotpress.errors import CotpressError, MissingExtra
+from cotpress.grading.math import by_algebra
 from cotpress.plugins import require
 from cotpress.records import Grade, Trace
 
@@ -67,6 +69,7 @@ def graded_text(trace: Trace) -> str:
 class _Job(msgspec.Struct):
     """A grade that a worker is at."""
 
+    slow: Callable[[str, str], Grade]
     said: str
     answer: str
     future: "Future[Grade]"
@@ -75,9 +78,16 @@ class _Job(msgspec.Struct):
 def _begin(trace: Trace, grader: str | grading.Check, pool: "_Workers") -> _Job | Grade:
     if callable(grader):
         return grader(graded_text(trace), trace.problem)
-    answer = trace.problem.answer
-    decided = grading.quickly(grader, graded_text(trace), answer)
-    return _Job(decided, answer, pool.schedule(decided, answer)) if isinstance(decided, str) else decided
+    found, answer = _loaded(grader), trace.problem.answer
+    said = found.quick(graded_text(trace), answer)
+    if isinstance(said, Grade):
+        return said
+    if found.slow is None:
+        return grading.undecided(said, "error")
+    return _Job(found.slow, said, answer, pool.schedule(found.slow, said, answer))
+
+
+_loaded = cache(grading.load)
 
 
 def _is_ready(job: _Job | Grade) -> bool:
@@ -94,7 +104,7 @@ class _Workers:
     def __init__(self, workers: int, timeout: float) -> None:
         self.workers, self.timeout = workers, timeout
         self._pool: Any = None
-        self._known: dict[tuple[str, str], Future[Grade]] = {}
+        self._known: dict[tuple[Callable[[str, str], Grade], str, str], Future[Grade]] = {}
 
     def __enter__(self) -> "_Workers":
         return self
@@ -102,36 +112,36 @@ class _Workers:
     def __exit__(self, *_: object) -> None:
         self._stop()
 
-    def schedule(self, said: str, answer: str) -> "Future[Grade]":
+    def schedule(self, slow: Callable[[str, str], Grade], said: str, answer: str) -> "Future[Grade]":
         """Have an answer judged; one that was judged before is not judged again (the same problem at every ratio)."""
-        if (said, answer) not in self._known:
-            self._known[said, answer] = self._submit(said, answer)
-        return self._known[said, answer]
+        if (slow, said, answer) not in self._known:
+            self._known[slow, said, answer] = self._submit(slow, said, answer)
+        return self._known[slow, said, answer]
 
     def result(self, job: _Job) -> Grade:
         """The grade; `timeout` or `error` where the worker had to be killed or died."""
         future = job.future
         if isinstance(future.exception(), BrokenProcessPool):  # perhaps through another answer: this one gets a second try
-            future = self._submit(job.said, job.answer)
+            future = self._submit(job.slow, job.said, job.answer)
         error = future.exception()
         if error is None:
             return future.result()
         return grading.undecided(job.said, "timeout" if isinstance(error, TimeoutError) else "error")
 
-    def _submit(self, said: str, answer: str) -> "Future[Grade]":
+    def _submit(self, slow: Callable[[str, str], Grade], said: str, answer: str) -> "Future[Grade]":
         if self._pool is None or not self._pool.active:
             self._stop()
-            self._pool = self._start()
-        future: Future[Grade] = self._pool.schedule(grading.by_algebra, args=(said, answer), timeout=self.timeout)
+            self._pool = self._start(slow)
+        future: Future[Grade] = self._pool.schedule(slow, args=(said, answer), timeout=self.timeout)
         return future
 
-    def _start(self) -> Any:
+    def _start(self, slow: Callable[[str, str], Grade]) -> Any:
         pebble = require("pebble", "grading of formulas")
-        if importlib.util.find_spec("math_verify") is None:
+        if slow is by_algebra and importlib.util.find_spec("math_verify") is None:
             raise MissingExtra("grading of formulas", "math_verify", "math")
         context = multiprocessing.get_context("spawn")
         pool = pebble.ProcessPool(
-            max_workers=self.workers, max_tasks=TASKS, initializer=_prepare, initargs=(MEMORY,), context=context
+            max_workers=self.workers, max_tasks=TASKS, initializer=_prepare, initargs=(slow, MEMORY), context=context
         )
         error = pool.schedule(_wake).exception()
         if error is not None:
@@ -149,9 +159,10 @@ class _Workers:
             self._pool.join()
 
 
-def _prepare(memory: int) -> None:
-    """Make a worker ready: load what sympy loads late, before a time limit runs, then cap the address space."""
-    grading.by_algebra("x + 1", "y")
+def _prepare(slow: Callable[[str, str], Grade], memory: int) -> None:
+    """Make a worker ready: load what is loaded late, before a time limit runs, then cap the address space."""
+    if slow is by_algebra:
+        slow("x + 1", "y")
     if importlib.util.find_spec("resource"):  # POSIX only
         resource = importlib.import_module("resource")
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))

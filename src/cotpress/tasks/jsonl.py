@@ -32,7 +32,7 @@ def load(
     """
     if not target:
         raise CotpressError("task jsonl needs a file: write jsonl:questions.jsonl.")
-    grading.grader(grader)
+    grading.load(grader)
     asks = (BOXED if grader == "math" else "") if instruction is None else instruction
     options = {"question": question, "answer": answer, "id": id, "split": split, "grader": grader}
     usual = {"question": "question", "answer": "answer", "id": "", "split": "", "grader": "math"}

@@ -23,7 +23,8 @@ def grade(traces: Path, /, *, out: Path, grader: str | None = None, task: str = 
     out
         Where the graded traces go.
     grader
-        math, choice or exact; without it each trace is graded as its task says, and by math where the task is unknown.
+        math, choice, exact, or one of your own by its dotted name; without it each trace is graded as its task says, and by
+        math where the task is unknown.
     task
         Grade all traces as this task says; needed where it is a plug-in of your own, which no file can name.
     json
@@ -32,7 +33,7 @@ def grade(traces: Path, /, *, out: Path, grader: str | None = None, task: str = 
     if grader is not None and task:
         raise CotpressError("--grader and --task both say how to grade: leave one of them out.")
     if grader is not None:
-        grading.grader(grader)
+        grading.load(grader)
     named: str | grading.Check | None = tasks.load(task).grader if task else grader
     found = Counter(trace.problem.task for trace in storage.read(traces, Trace))
     of_task = {} if named else {one: grader_of_task(one, traces) for one in found}
@@ -63,10 +64,10 @@ def grade(traces: Path, /, *, out: Path, grader: str | None = None, task: str = 
 def refuse_own(task: str, traces: Path) -> None:
     """`CotpressError` where a trace names a plug-in: a file may come from a stranger, and never says what is imported."""
     try:
-        name = plugins.parse_spec(task).name
+        spec = plugins.parse_spec(task)
     except CotpressError:
         return
-    if plugins.is_own("tasks", name):
+    if plugins.is_own("tasks", spec.name) or plugins.is_own("grading", spec.options.get("grader", "")):
         raise CotpressError(
             f"{traces} names the task {task!r}, and a file may not name a plug-in: write --task {task} if it is your own, "
             "or choose --grader."

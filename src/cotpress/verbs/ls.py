@@ -1,10 +1,8 @@
 """`cotpress ls`: what there is, read from the files without importing them."""
 
-import inspect
-
 import msgspec
 
-from cotpress import grading, plugins
+from cotpress import plugins
 
 
 def ls(*, json: bool = False) -> None:
@@ -18,9 +16,7 @@ def ls(*, json: bool = False) -> None:
         Print them as JSON.
     """
     found = {kind: plugins.available(kind) for kind in ("tasks", "models", "scorers")}
-    found["graders"] = {
-        name: (inspect.getdoc(grader) or "").partition("\n")[0].rstrip(".") for name, grader in grading.GRADERS.items()
-    }
+    found["graders"] = plugins.available("grading")
     found["units"] = plugins.available("pipeline/units")
     found["formats"] = plugins.available("training/formats")
     found["methods"] = plugins.available("walks")
