@@ -18,7 +18,8 @@ from cotpress.report import page as pages
 from cotpress.report.examples import RATIOS, examples, tokens, visible
 from cotpress.report.figures import accuracy_figure, ratio_figure
 from cotpress.report.rows import in_order, original_of, series
-from cotpress.report.verified import loss_figure, survival
+from cotpress.report.sections.verified import loss_figure
+from cotpress.report.verified import survival
 from cotpress.report.words import headline, warnings
 
 ATTACK = "<script>document.documentElement.dataset.owned = 'yes'</script><img src=x onerror=\"document.title='owned'\">"

@@ -9,7 +9,8 @@ from cotpress.pipeline.compress import compress
 from cotpress.records import CompressedTrace, ScoredTrace, Verified
 from cotpress.report import page as pages
 from cotpress.report.scorers import KINDS, compare, kinds
-from cotpress.report.verified import chosen_figure, loss_figure, survival
+from cotpress.report.sections.verified import chosen_figure, loss_figure
+from cotpress.report.verified import survival
 
 
 def scored(reasoning: str, importance: list[float], scorer: str = "a", number: int = 0) -> ScoredTrace:

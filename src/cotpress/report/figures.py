@@ -67,7 +67,7 @@ def accuracy_figure(curves: Sequence[Series]) -> Figure:
     x_max = 1.08 * max(row.mean_tokens for row in rows) or 1
     height = HEIGHT if len(panels) == 1 else TALL
     data: list[Figure] = []
-    layout: Figure = {"shapes": [], "annotations": []}
+    parts: Figure = {"shapes": [], "annotations": []}
     unnamed = [curve.label for curve in curves if not (crowded and curve.compared)]
     for panel in panels:
         names = [(curve, style[0]) for curve, style in styled if panel.shows(curve) and curve.label in unnamed]
@@ -76,13 +76,13 @@ def accuracy_figure(curves: Sequence[Series]) -> Figure:
             drawn = _accuracy_trace(curve, *style, rows, ratios=panel is panels[0])
             data.append({**drawn, "yaxis": panel.axis, "showlegend": panel is panels[0]})
         pixels = (height - MARGIN["t"] - MARGIN["b"]) * (panel.domain[1] - panel.domain[0])
-        layout[f"yaxis{panel.axis[1:]}"] = _percent_axis(panel)
-        layout["shapes"] += [shape for row in rows if is_reference(row) for shape in _reference(row, panel.axis)]
-        layout["annotations"] += _labels(names, panel, x_max, pixels)
-    layout["xaxis"] = _axis("mean reasoning tokens per problem", [0, x_max], anchor="y")
+        parts[f"yaxis{panel.axis[1:]}"] = _percent_axis(panel)
+        parts["shapes"] += [shape for row in rows if is_reference(row) for shape in _reference(row, panel.axis)]
+        parts["annotations"] += _labels(names, panel, x_max, pixels)
+    parts["xaxis"] = axis("mean reasoning tokens per problem", [0, x_max], anchor="y")
     if crowded:
-        layout |= {"showlegend": True, "legend": {"orientation": "h", "x": 0, "y": -60 / height, "yanchor": "top"}}
-    return {"data": data, "layout": _layout(height=height + (LEGEND if crowded else 0), **layout)}
+        parts |= {"showlegend": True, "legend": {"orientation": "h", "x": 0, "y": -60 / height, "yanchor": "top"}}
+    return {"data": data, "layout": layout(height=height + (LEGEND if crowded else 0), **parts)}
 
 
 def _panels(rows: Sequence[EvalRow]) -> list[_Panel]:
@@ -111,7 +111,7 @@ def _percent_axis(panel: _Panel) -> Figure:
     low, high = panel.between
     step = next((step for step in (1, 2, 5, 10) if (high - low) / step <= 12 * (panel.domain[1] - panel.domain[0])), 20)
     ticks = [value for value in range(0, 101, step) if low <= value <= high]
-    return _axis(panel.title, panel.between, domain=panel.domain, tickvals=ticks, ticktext=[f"{value} %" for value in ticks])
+    return axis(panel.title, panel.between, domain=panel.domain, tickvals=ticks, ticktext=[f"{value} %" for value in ticks])
 
 
 def _shortest(curve: Series) -> EvalRow:
@@ -144,9 +144,9 @@ def ratio_figure(curves: Sequence[Series]) -> Figure | None:
     corner = [0, top]
     return {
         "data": data,
-        "layout": _layout(
-            xaxis=_axis("ratio asked for", [0, 1.05], dtick=0.2, constrain="domain"),
-            yaxis=_axis("actual ratio", corner, dtick=0.2, scaleanchor="x", constrain="domain"),
+        "layout": layout(
+            xaxis=axis("ratio asked for", [0, 1.05], dtick=0.2, constrain="domain"),
+            yaxis=axis("actual ratio", corner, dtick=0.2, scaleanchor="x", constrain="domain"),
             shapes=[
                 {
                     "type": "path",
@@ -307,12 +307,14 @@ def _labels(curves: Sequence[tuple[Series, str]], panel: _Panel, x_max: float, h
     return labels
 
 
-def _axis(title: str, between: Sequence[float], **more: Any) -> Figure:
+def axis(title: str, between: Sequence[float], **more: Any) -> Figure:
+    """An axis from one value to another."""
     plain = {"gridcolor": RULE, "linecolor": MUTED, "zeroline": False, "ticks": "outside", "tickcolor": MUTED, "ticklen": 4}
     return {"title": {"text": title, "standoff": 8}, "range": list(between), "showline": True, **plain, **more}
 
 
-def _layout(**more: Any) -> Figure:
+def layout(**more: Any) -> Figure:
+    """What all figures have in common, and more."""
     return {
         "margin": MARGIN,
         "font": {"family": SANS, "size": 12.5, "color": INK},

@@ -2,12 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from statistics import median, quantiles
 from typing import cast
 
 from cotpress.pipeline.segmenting import Protect, Rules
 from cotpress.records import Budget, CompressedTrace, ScoredTrace
-from cotpress.report.figures import COLOURS, HEIGHT, MUTED, Figure, _axis, _layout
 
 
 @dataclass
@@ -65,91 +63,3 @@ def survival(compressed: Iterable[CompressedTrace]) -> Survival:
                 found.without.append(cut.verified.full - cut.verified.none)
                 own.losses.append((cut.ratio, round(cut.verified.loss, 3)))
     return found
-
-
-def loss_figure(found: Survival) -> Figure:
-    """Median and quartiles of the loss against the ratio, with the loss without any reasoning as a line."""
-    ratios = sorted(found.by_ratio)
-    quartiles = [_quartiles(found.by_ratio[ratio]) for ratio in ratios]
-    medians = [middle for _, middle, _ in quartiles]
-    top = median(found.without) if found.without else 0.0
-    bars = {
-        "type": "data",
-        "symmetric": False,
-        "array": [high - middle for _, middle, high in quartiles],
-        "arrayminus": [middle - low for low, middle, _ in quartiles],
-        "color": COLOURS[0],
-        "thickness": 1,
-        "width": 3,
-    }
-    line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": top, "y1": top}
-    label = {
-        "xref": "paper",
-        "x": 0.01,
-        "y": top,
-        "text": "no reasoning at all (median)",
-        "showarrow": False,
-        "xanchor": "left",
-    }
-    return {
-        "data": [
-            {
-                "type": "scatter",
-                "mode": "lines+markers",
-                "x": ratios,
-                "y": medians,
-                "error_y": bars,
-                "line": {"color": COLOURS[0], "width": 2},
-                "marker": {"color": COLOURS[0], "size": 8},
-                "name": "loss",
-                "hovertemplate": "ratio %{x:g}: median loss %{y:.2f} nats<extra></extra>",
-            }
-        ],
-        "layout": _layout(
-            height=HEIGHT,
-            xaxis=_axis("ratio", [0, 1.05], dtick=0.2),
-            yaxis=_axis(
-                "likelihood the conclusion loses, in nats",
-                _range([value for three in quartiles for value in three] + [top, 0.0]),
-            ),
-            shapes=[{**line, "line": {"color": MUTED, "width": 1, "dash": "dot"}}],
-            annotations=[
-                {**label, "showarrow": False, "xanchor": "left", "yanchor": "bottom", "font": {"color": MUTED, "size": 12}}
-            ],
-        ),
-    }
-
-
-def chosen_figure(found: Survival) -> Figure | None:
-    """How many traces were given which ratio; None where no ratio was chosen."""
-    if not found.chosen:
-        return None
-    ratios = sorted(found.chosen)
-    return {
-        "data": [
-            {
-                "type": "bar",
-                "x": [f"{ratio:g}" for ratio in ratios],
-                "y": [found.chosen[ratio] for ratio in ratios],
-                "width": 0.6,
-                "marker": {"color": COLOURS[0]},
-                "hovertemplate": "ratio %{x}: %{y} traces<extra></extra>",
-            }
-        ],
-        "layout": _layout(
-            height=HEIGHT,
-            xaxis={**_axis("ratio chosen for the trace", [-0.5, len(ratios) - 0.5]), "type": "category"},
-            yaxis=_axis("traces", [0, 1.08 * max(found.chosen.values())]),
-        ),
-    }
-
-
-def _quartiles(losses: list[float]) -> tuple[float, float, float]:
-    low, middle, high = quantiles(losses, n=4) if len(losses) > 1 else losses * 3
-    return low, middle, high
-
-
-def _range(values: list[float]) -> list[float]:
-    low, high = min(values), max(values)
-    air = 0.15 * (high - low) or 1.0
-    return [low - air, high + air]

@@ -1,0 +1,88 @@
+"""What a report tells, section by section: one file each, with `PLACE` and `section(told) -> Section | None`.
+
+The page, `report.json` and `report.md` loop over the sections; none knows any of them by name. `PLACE` is where a section
+stands: those with lower numbers come first.
+"""
+
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from cotpress.plugins import available
+from cotpress.report.figures import Figure
+from cotpress.report.table import MISS, Table
+from cotpress.report.told import Report
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure with what is said below it."""
+
+    id: str
+    """Unique on the page."""
+    title: str
+    caption: str
+    alt: str
+    """What it shows, for who cannot see it."""
+    figure: Figure
+
+    @property
+    def height(self) -> int:
+        """In pixels."""
+        return int(self.figure["layout"]["height"])
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table."""
+
+    label: str
+    table: Table
+    long: bool = False
+    """Whether it has many lines and scrolls by itself."""
+
+    @staticmethod
+    def missed(cell: str) -> bool:
+        """Whether a cell says that something was missed."""
+        return MISS in cell
+
+
+@dataclass(frozen=True)
+class Aside:
+    """Something on the page alone: an example in lines."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Sentences, figures and a table; a section has one for each task, say."""
+
+    title: str = ""
+    """Empty: that of the section is enough."""
+    sentences: tuple[str, ...] = ()
+    figures: tuple[Drawn, ...] = ()
+    grid: Grid | None = None
+    asides: tuple[Aside, ...] = ()
+
+
+@dataclass(frozen=True)
+class Section:
+    """One thing that a report tells."""
+
+    name: str
+    """Where it stands on the page and in `report.json`."""
+    title: str
+    parts: tuple[Part, ...]
+    data: Any = None
+    """Its figures for machines; None: they are the rows, which are there in any case."""
+
+
+def sections(told: Report) -> Iterator[Section]:
+    """The sections for which the report has something to tell, in order."""
+    modules = [importlib.import_module(f"{__name__}.{name}") for name in available("report/sections")]
+    for module in sorted(modules, key=lambda module: module.PLACE):
+        if found := module.section(told):
+            yield found

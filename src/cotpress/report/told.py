@@ -1,0 +1,66 @@
+"""`EvalRow, Trace -> Report`: all that a report tells, put in order before it is told."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from cotpress.records import CompressedTrace, EvalRow, ScoredTrace, Trace
+from cotpress.report.examples import Examples, examples
+from cotpress.report.latents import Latents
+from cotpress.report.rows import in_order
+from cotpress.report.scorers import Comparison
+from cotpress.report.verified import Survival, survival
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that was read."""
+
+    file: str
+    hash: str
+    """A short hash of its content."""
+    meta: dict[str, Any]
+    """The meta file beside it; empty where there is none."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How a report came to be; it is printed on it."""
+
+    command: str
+    version: str
+    date: str
+    """ISO day."""
+    sources: tuple[Source, ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that is to be told; `as_html`, `as_json` and `as_markdown` (page.py) tell it."""
+
+    rows: list[EvalRow]
+    examples: Examples
+    origin: Origin
+    verified: Survival
+    comparison: Comparison | None = None
+    latents: Latents | None = None
+    """What latent tokens stand for; None: there are none, or nobody asked."""
+
+
+def make_report(
+    rows: Iterable[EvalRow],
+    traces: Iterable[Trace],
+    scored: Iterable[ScoredTrace] = (),
+    *,
+    other: Iterable[ScoredTrace] = (),
+    comparison: Comparison | None = None,
+    verified: Iterable[CompressedTrace] = (),
+    origin: Origin,
+    latents: Latents | None = None,
+) -> Report:
+    """Put rows in order and choose example problems; every iterable is read once and not kept.
+
+    `other` are scores of the same traces by a second scorer, and `comparison` what `compare` makes of the two.
+    """
+    found = survival(verified)
+    return Report(in_order(rows), examples(traces, scored, other=other, verified=found), origin, found, comparison, latents)
