@@ -16,6 +16,7 @@ PACKAGE = Path(cotpress.__file__).parent
 FLOORS = (
     {"__init__", "errors"},
     {"storage", "segments", "plugins", "records", "methods", "latent_tokens"},
+    {"folders"},
     {"lm", "grading"},
     {"models"},
     {"pipeline", "scorers", "latent"},

@@ -12,11 +12,13 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 
-from cotpress import storage
+from cotpress import folders, storage
 from cotpress.errors import CotpressError
 from cotpress.latent.about import ABOUT, CODES, WEIGHTS, About, CodeUse, about, refuse_other_tokenizer
 from cotpress.latent.sequences import Vocabulary
 from cotpress.latent.vqvae import VQVAE
+
+KIND = folders.Kind(ABOUT, "a VQ-VAE", "was trained on other traces or with other options")
 
 
 class Tokenized(Protocol):
@@ -39,13 +41,12 @@ class Coder:
 
 
 def save(folder: Path, coder: Coder, about: About, uses: list[CodeUse]) -> None:
-    """Write all three files."""
-    storage.make_folder(folder)
+    """Write all three files, the one that says it is finished last."""
     storage.write_atomic(
         folder / WEIGHTS, safetensors.torch.save({k: v.contiguous() for k, v in coder.model.state_dict().items()})
     )
     storage.write_atomic(folder / CODES, b"".join(msgspec.json.encode(use) + b"\n" for use in uses))
-    storage.write_atomic(folder / ABOUT, msgspec.json.format(msgspec.json.encode(about), indent=2) + b"\n")
+    folders.finish(folder, KIND, about)
 
 
 def load(folder: Path, target: Tokenized, device: str = "cpu") -> Coder:

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import torch
 
-from cotpress import __version__, storage
+from cotpress import __version__, folders, storage
 from cotpress.errors import CotpressError
 from cotpress.latent import encode, fit, folder
-from cotpress.latent.about import ABOUT, About, about
+from cotpress.latent.about import About, about
 from cotpress.latent.options import RATES, STEPS, FitOptions, Shape
 from cotpress.latent.sequences import Pieces, fits, pieces
 from cotpress.models.hf import HFModel
@@ -43,11 +43,10 @@ def train_vqvae(
     mark = storage.fingerprint(
         {"graded": content, "tokenizer": model.tokenizer_hash, "shape": vars(shape), "options": vars(options)}
     )
-    storage.make_folder(out.parent)
-    with storage.locked(out):
-        if found := _finished(out, mark):
+    with folders.making(out, folder.KIND, mark) as place:
+        if place is None:
             say(f"{out} was finished before under the same options; nothing to do")
-            return found
+            return about(out)
         left_out: Counter[str] = Counter()
         data = _usable(traces, model, shape, left_out)
         began = time.monotonic()
@@ -100,17 +99,6 @@ def _unfit(trace: Trace) -> str:
     if not trace.finished:
         return "cut off by the token limit"
     return "" if trace.reasoning else "no reasoning"
-
-
-def _finished(out: Path, mark: str) -> About | None:
-    """What the folder says of this very VQ-VAE; `CotpressError` where it holds another one, or something else."""
-    if not (out / ABOUT).exists():
-        if out.is_dir() and any(path.suffix not in (".safetensors", ".jsonl", ".tmp") for path in out.iterdir()):
-            raise CotpressError(f"{out} holds something else than a VQ-VAE: choose another --out, or remove it.")
-        return None
-    if (found := about(out)).fingerprint != mark:
-        raise CotpressError(f"{out} was trained on other traces or with other options: choose another --out, or remove it.")
-    return found
 
 
 def _told(left_out: Counter[str]) -> str:

@@ -5,15 +5,13 @@ compared with those of training, token by token: a template whose turns cannot b
 """
 
 import copy
-import os
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from cotpress import __version__, storage
+from cotpress import __version__, folders, storage
 from cotpress.errors import CotpressError
 from cotpress.lm.checkpoint import FINISHED
 from cotpress.records import EvalRow, Message, Record, ratio_tag
@@ -28,6 +26,8 @@ if TYPE_CHECKING:
 
 ABOUT = "cotpress_export.json"
 """Says what a folder was exported from and which ratios the efforts stand for; written last."""
+
+KIND = folders.Kind(ABOUT, "an export", "was exported from another model or under other options", whole=True)
 
 HISTORY: list[Message] = [{"role": "user", "content": "What is 1 + 1?"}, {"role": "assistant", "content": "It is 2."}]
 SYSTEM: list[Message] = [{"role": "system", "content": "You are a calculator."}]
@@ -79,26 +79,16 @@ def export(
         version=__version__,
         fingerprint=storage.fingerprint(options),
     )
-    storage.make_folder(out.parent)
-    with storage.locked(out):
-        if (found := read_about(out)) and found.fingerprint == exported.fingerprint:
+    with folders.making(out, KIND, exported.fingerprint) as part:
+        if part is None:
             say(f"export: {out} was finished before under the same options; nothing to do")
-            return found
-        if out.exists() and (found or not out.is_dir() or any(out.iterdir())):
-            made = "an export of another model or under other options" if found else "something else than an export"
-            raise CotpressError(f"{out} holds {made}: choose another --out, or remove it.")
-        part = out.with_name(out.name + ".part")
-        shutil.rmtree(part, ignore_errors=True)
-        try:
-            save(model, part, levels)
-            check(model, part, [*ratios, *levels])
-            storage.write_atomic(part / "README.md", model_card(out.name, exported.efforts, trained, rows).encode())
-            if trained:  # goes along, so that `cotpress eval` knows the folder
-                storage.write_atomic(part / FINISHED, msgspec.json.format(msgspec.json.encode(trained), indent=2) + b"\n")
-            storage.write_atomic(part / ABOUT, msgspec.json.format(msgspec.json.encode(exported), indent=2) + b"\n")
-            os.replace(part, out)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
+            return read_about(out) or exported
+        save(model, part, levels)
+        check(model, part, [*ratios, *levels])
+        storage.write_atomic(part / "README.md", model_card(out.name, exported.efforts, trained, rows).encode())
+        if trained:  # goes along, so that `cotpress eval` knows the folder
+            storage.write_atomic(part / FINISHED, msgspec.json.format(msgspec.json.encode(trained), indent=2) + b"\n")
+        folders.finish(part, KIND, exported)
     return exported
 
 

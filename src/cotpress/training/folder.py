@@ -1,8 +1,4 @@
-"""The folder of a training run: what is finished, what was begun, and by whom.
-
-`cotpress.json` is written last and says that the run is finished; until then `checkpoints/` holds what a rerun goes on
-from. Both carry the fingerprint of examples, model and options.
-"""
+"""The folder of a training run: its checkpoints while it lasts, and what `cotpress.json` says when it is finished."""
 
 import json
 import shutil
@@ -10,15 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import msgspec
-
-from cotpress import storage
-from cotpress.errors import CotpressError
+from cotpress import folders
 from cotpress.lm.checkpoint import FINISHED, read
 from cotpress.training.options import TrainSummary
 
+KIND = folders.Kind(FINISHED, "a training run", "was trained with other examples, another model or other options")
+
 CHECKPOINTS = "checkpoints"
-BEGUN = f"{CHECKPOINTS}/{FINISHED}"
+"""What a rerun goes on from."""
 
 STATE = "trainer_state.json"
 """What the trainer writes last into a checkpoint."""
@@ -26,24 +21,19 @@ STATE = "trainer_state.json"
 
 def finished(out: Path, mark: str) -> TrainSummary | None:
     """What a finished run with this fingerprint wrote; None if there is none."""
-    if not (out / FINISHED).is_file() or _mark(out / FINISHED) != mark:
-        return None
-    return trained(out)
+    return trained(out) if folders.is_finished(out, KIND, mark) else None
 
 
 @contextmanager
 def training(out: Path, mark: str) -> Iterator[None]:
     """Lock the folder while it is trained in; `CotpressError` where something else or another run has it."""
-    storage.make_folder(out)
-    with storage.locked(out):
-        _refuse_what_others_made(out, mark)
-        storage.write_atomic(out / BEGUN, msgspec.json.encode({"fingerprint": mark}))
+    with folders.making(out, KIND, mark):
         yield
 
 
 def finish(out: Path, summary: TrainSummary) -> None:
     """Say that the run is finished; its checkpoints are needed no more."""
-    storage.write_atomic(out / FINISHED, msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
+    folders.finish(out, KIND, summary)
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
 
 
@@ -59,24 +49,6 @@ def _is_whole(checkpoint: Path) -> bool:
     except (OSError, ValueError):
         return False
     return True
-
-
-def _refuse_what_others_made(out: Path, mark: str) -> None:
-    begun = next((out / name for name in (FINISHED, BEGUN) if (out / name).is_file()), None)
-    if begun is None:
-        if any(path.name != CHECKPOINTS for path in out.iterdir()):
-            raise CotpressError(f"{out} holds something else than a training run: choose another --out, or remove it.")
-    elif _mark(begun) != mark:
-        raise CotpressError(
-            f"{out} was trained with other examples, another model or other options: choose another --out, or remove it."
-        )
-
-
-def _mark(path: Path) -> str:
-    try:
-        return str(json.loads(path.read_bytes())["fingerprint"])
-    except (ValueError, KeyError, TypeError):
-        return ""
 
 
 def trained(folder: Path) -> TrainSummary | None:
