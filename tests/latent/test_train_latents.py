@@ -17,7 +17,8 @@ from cotpress.models.hf import load
 from cotpress.pipeline.build import tokenize_example
 from cotpress.records import Asked, TrainingExample
 from cotpress.training.options import TrainOptions
-from cotpress.training.sft import SortedSteps, train
+from cotpress.training.sft import train
+from cotpress.training.trainer import SortedSteps
 from cotpress.training.vocabulary import is_tied, latent_rows, with_latents
 
 CODEBOOK = 4

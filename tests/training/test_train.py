@@ -26,7 +26,8 @@ from cotpress.records import TrainingExample
 from cotpress.training import sft as stage
 from cotpress.training.folder import last_checkpoint
 from cotpress.training.options import TrainOptions
-from cotpress.training.sft import CompletionTrainer, Progress, SortedSteps, make_trainer, train, trainable
+from cotpress.training.sft import make_trainer, train, trainable
+from cotpress.training.trainer import CompletionTrainer, Progress, SortedSteps
 
 FIXTURES = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 """Where a script in a process of its own finds what these tests share."""
@@ -233,7 +234,8 @@ sys.path[:0] = {FIXTURES!r}
 from make import sum_examples
 from cotpress.models.hf import load
 from cotpress.training.options import TrainOptions
-from cotpress.training.sft import Progress, train
+from cotpress.training.sft import train
+from cotpress.training.trainer import Progress
 from pathlib import Path
 def step(self, args, state, control, **_):
     if state.global_step == 5 and len(sys.argv) > 1:

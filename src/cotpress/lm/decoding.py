@@ -11,64 +11,17 @@ Measured with a 0.65 M parameter model on one CPU core, 110 tokens per row, no r
 import hashlib
 import inspect
 from collections.abc import Collection, Sequence
-from typing import Any
 
 import numpy as np
 import torch
-from transformers import DynamicCache, PreTrainedModel
-from transformers.cache_utils import DynamicLayer
+from transformers import PreTrainedModel
 
+from cotpress.lm.cache import roomy_cache
 from cotpress.lm.contract import Sampling
 from cotpress.lm.latent_grammar import Grammar
 
 LIVE = 0.9
 """Finished rows leave the batch when no more than this share is live; leaving costs one copy of the cache."""
-
-ROOM = 64
-"""Steps for which the buffers of keys and values are enlarged at once."""
-
-
-class RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers is untyped
-    """Keys and values in buffers with room for more, where the layer it stands for copies them all at every step."""
-
-    keys: torch.Tensor
-    values: torch.Tensor
-    buffers: tuple[torch.Tensor, torch.Tensor] | None = None
-
-    def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Append (B, heads, T, width) and return all keys and values so far."""
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-        begin = self.get_seq_length()
-        end = begin + key_states.shape[-2]
-        if self.buffers is None or self.buffers[0].shape[-2] < end:
-            self.buffers = (_enlarged(self.keys, key_states, end), _enlarged(self.values, value_states, end))
-        keys, values = self.buffers
-        keys[:, :, begin:end] = key_states
-        values[:, :, begin:end] = value_states
-        self.keys, self.values = keys[:, :, :end], values[:, :, :end]
-        return self.keys, self.values
-
-    def batch_select_indices(self, indices: torch.Tensor) -> None:
-        """Keep only these rows of the batch."""
-        super().batch_select_indices(indices)
-        self.buffers = None
-
-
-def _enlarged(old: torch.Tensor, new: torch.Tensor, length: int) -> torch.Tensor:
-    buffer = new.new_empty(*new.shape[:2], length + ROOM, new.shape[-1])
-    if old.numel():
-        buffer[:, :, : old.shape[-2]] = old
-    return buffer
-
-
-def roomy_cache(model: PreTrainedModel) -> DynamicCache:
-    """The cache this model takes; layers that are no plain ones (sliding windows, linear attention) stay as they are."""
-    cache = DynamicCache(config=model.config)
-    cache.layers = [RoomyLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers]
-    return cache
 
 
 def uniforms(key: str, sampling: Sampling) -> np.ndarray:

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from transformers.cache_utils import DynamicCache, DynamicLayer
+
+from cotpress.lm.cache import empty_cache, is_plain
 
 BRANCH = 32
 """Rows that agree in this many tokens after what all rows share are kept together."""
@@ -65,8 +66,7 @@ class Runner:
         self.limit = limit
         self.stem = shared(rows) if len(rows) > 1 else []
         self.stem_cache: Any = None
-        layers = DynamicCache(config=model.config).layers
-        self.can_share = all(type(layer) is DynamicLayer for layer in layers)
+        self.can_share = is_plain(model)
         """False for models with a sliding window or a recurrent state, whose caches are not one key and value per token."""
 
     def hidden(self, batch: Sequence[Row]) -> Iterator[Tensor]:
@@ -89,9 +89,9 @@ class Runner:
         """Keys and values of `before`, `n` times."""
         stem = self.stem if before[: len(self.stem)] == self.stem else []
         if stem and self.stem_cache is None:
-            self.stem_cache = DynamicCache(config=self.model.config)
+            self.stem_cache = empty_cache(self.model)
             self._run(torch.tensor([stem]), self.stem_cache)
-        cache = deepcopy(self.stem_cache) if stem else DynamicCache(config=self.model.config)
+        cache = deepcopy(self.stem_cache) if stem else empty_cache(self.model)
         if len(before) > len(stem):
             self._run(torch.tensor([before[len(stem) :]]), cache)
         cache.batch_repeat_interleave(n)

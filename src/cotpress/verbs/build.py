@@ -52,13 +52,7 @@ def build(
     seed
         Of the draw.
     """
-    if family != "qwen" and format != "released":
-        raise CotpressError("--family is for --format released: the other formats use the model's own chat template.")
-    if target and not format:
-        raise CotpressError("--target is for --format, whose rows are written for one model: without it they fit any.")
-    chosen = formats.load(format, target, **({"family": family} if format == "released" else {})) if format else None
-    if chosen and chosen.draws_alone and (draw != "one" or ratios):
-        raise CotpressError(f"--format {format} draws as the release does, from 1.0 to 0.5: leave out --draw and --ratios.")
+    chosen = _chosen(format, target, family, alone=draw == "one" and not ratios)
     how, noted, about = formats.Drawing(draw, ratios, seed), Counter[str](), {"n_tokens": 0}
 
     def rows(cuts: Iterator[CompressedTrace], dropped: Counter[str]) -> Iterator[msgspec.Struct]:
@@ -84,6 +78,18 @@ def build(
         say(f"build: {count} traces {what}")
     if chosen:
         _write_settings(out, chosen)
+
+
+def _chosen(format: str, target: str, family: str, *, alone: bool) -> formats.Format | None:
+    """The format, loaded; None for our own. `CotpressError` for options that do not go with it."""
+    if family != "qwen" and format != "released":
+        raise CotpressError("--family is for --format released: the other formats use the model's own chat template.")
+    if target and not format:
+        raise CotpressError("--target is for --format, whose rows are written for one model: without it they fit any.")
+    chosen = formats.load(format, target, **({"family": family} if format == "released" else {})) if format else None
+    if chosen and chosen.draws_alone and not alone:
+        raise CotpressError(f"--format {format} draws as the release does, from 1.0 to 0.5: leave out --draw and --ratios.")
+    return chosen
 
 
 def _write_settings(out: Path, chosen: formats.Format) -> None:

@@ -47,17 +47,9 @@ def report(
         Where the page goes. Without jinja2 and plotly, only the JSON and the Markdown beside it are written.
     """
     scored = scored or []
-    if len(scored) > 2:
-        raise CotpressError("--scored takes one file, or two to be compared: make a report for each pair.")
-    if not evals and len(scored) < 2:
-        raise CotpressError("report needs what `cotpress eval` wrote: cotpress report eval.jsonl --out report.html")
-    if out.suffix != ".html":
-        raise CotpressError(f"--out {out} names the HTML page: end it in .html, such as {out.with_suffix('.html')}.")
+    _refuse(evals, scored, out)
     files = [*evals, *scored, *([verified] if verified else [])]
     sources = tuple(pages.Source(str(path), storage.hash_file(path), _meta(path)) for path in files)
-    for path in evals:
-        if not rows_path(path).exists():
-            raise CotpressError(f"no {rows_path(path)} beside {path}: run `cotpress eval` until it ends, it writes both.")
     rows = [row for path in evals for row in storage.read(rows_path(path), EvalRow)]
     if evals and not rows:
         raise CotpressError(f"no rows in {', '.join(str(rows_path(path)) for path in evals)}: run `cotpress eval` again.")
@@ -86,6 +78,19 @@ def report(
         return
     storage.write_atomic(out, page.encode())
     say(f"report: {shown} in {out}, {out.with_suffix('.json').name} and {out.with_suffix('.md').name}")
+
+
+def _refuse(evals: Sequence[Path], scored: Sequence[Path], out: Path) -> None:
+    """`CotpressError` for what no report can be made of."""
+    if len(scored) > 2:
+        raise CotpressError("--scored takes one file, or two to be compared: make a report for each pair.")
+    if not evals and len(scored) < 2:
+        raise CotpressError("report needs what `cotpress eval` wrote: cotpress report eval.jsonl --out report.html")
+    if out.suffix != ".html":
+        raise CotpressError(f"--out {out} names the HTML page: end it in .html, such as {out.with_suffix('.html')}.")
+    for path in evals:
+        if path.exists() and not rows_path(path).exists():
+            raise CotpressError(f"no {rows_path(path)} beside {path}: run `cotpress eval` until it ends, it writes both.")
 
 
 def _latents(vqvae: Path, evals: Sequence[Path]) -> Latents:

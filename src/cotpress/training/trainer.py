@@ -1,0 +1,99 @@
+"""What cotpress changes in TRL's `SFTTrainer` and transformers' `Trainer`: all that it knows of their inside.
+
+The methods that are overridden here are no public interface: `tests/test_upstream.py` names the versions they were seen in,
+and fails where a newer one differs.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from datasets import Dataset
+from torch.utils.data import Sampler
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from trl import SFTTrainer
+
+from cotpress.errors import CotpressError
+
+SECONDS = 10.0
+"""At most one line of progress in this time."""
+
+
+class CompletionTrainer(SFTTrainer):  # type: ignore[misc]
+    """`SFTTrainer` with steps sorted inside, a plain loss on CPUs, and checkpoints without model cards."""
+
+    sampler: "SortedSteps"
+    plain_loss: bool
+    """Whether the model's own loss is used: on a CPU, and where rows of the output matrix are trained apart from it."""
+
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> "SortedSteps":
+        return self.sampler
+
+    def compute_loss(
+        self, model: torch.nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """TRL's fused loss on accelerators, where it saves the memory of the logits; otherwise the model's own."""
+        if not self.plain_loss:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        plain = super(SFTTrainer, self).compute_loss
+        return plain(model, {**inputs, "use_cache": False}, return_outputs, num_items_in_batch)
+
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        """None: a checkpoint is not published."""
+
+
+class SortedSteps(Sampler[int]):
+    """Rows in a new random order each epoch, those of one step sorted by length.
+
+    Rows that belong to epochs of their own (`epochs`) come epoch by epoch within each pass.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch: int, seed: int, epochs: Sequence[int] = ()) -> None:
+        self.lengths, self.batch, self.seed, self.epoch = lengths, batch, seed, 0
+        self.epochs = epochs or [0] * len(lengths)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the trainer, also when it goes on in the middle."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        chance = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        order = torch.randperm(len(self.lengths), generator=chance).tolist()
+        order.sort(key=self.epochs.__getitem__)  # keeps the random order within an epoch
+        for start in range(0, len(order), self.batch):
+            yield from sorted(order[start : start + self.batch], key=lambda i: self.lengths[i])
+
+
+class Progress(TrainerCallback):  # type: ignore[misc]
+    """A line with step, loss, rate and time left now and then; stops a training that has diverged."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.say = say
+        self.loss = math.nan
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Start the clock."""
+        self.began = self.last = time.monotonic()
+        self.first = state.global_step
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, float], **_: Any
+    ) -> None:
+        """Take up the loss."""
+        self.loss = logs.get("loss", self.loss)
+        if "loss" in logs and not math.isfinite(self.loss):
+            raise CotpressError(f"the loss is no number any more at step {state.global_step}: train with a smaller --lr.")
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Say how far it is."""
+        now = time.monotonic()
+        if now - self.last >= SECONDS and state.is_world_process_zero:
+            self.last, rate = now, (state.global_step - self.first) / (now - self.began)
+            left = (state.max_steps - state.global_step) / rate
+            loss = "" if math.isnan(self.loss) else f"loss {self.loss:.3f}, "
+            self.say(f"train: step {state.global_step}/{state.max_steps} ({loss}{rate:.2f} steps/s, {left:.0f} s left)")
