@@ -22,7 +22,8 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, proce
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from cotpress import tasks
-from cotpress.records import RATIO_TAG, Trace
+from cotpress.prompts import RATIO_TAG
+from cotpress.records import Trace
 
 PIECES = Regex(r"\n| ?[A-Za-z]+| ?\d+| ?[^\sA-Za-z\d]+|\s+")
 CHAT = (

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cotpress.errors import CotpressError
+from cotpress.prompts import check_ratio, ratio_tag, untagged
 from cotpress.records import (
     NOTHING,
     Asked,
@@ -23,9 +24,6 @@ from cotpress.records import (
     Setting,
     Trace,
     TrainingExample,
-    check_ratio,
-    ratio_tag,
-    untagged,
 )
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from('\r\n\t \u2028\u0085\0\\"³😀'))

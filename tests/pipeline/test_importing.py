@@ -24,7 +24,8 @@ from cotpress.pipeline.importing import (
     import_traces,
     take_apart,
 )
-from cotpress.records import BOXED, Trace
+from cotpress.prompts import BOXED
+from cotpress.records import Trace
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 Q = "What is 6 * 7?"

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cotpress.errors import CotpressError
-from cotpress.records import Problem, ratio_tag
+from cotpress.prompts import ratio_tag
+from cotpress.records import Problem
 from cotpress.serving import chat_template
 from cotpress.serving.chat_template import efforts_for, unwrap, wrap
 

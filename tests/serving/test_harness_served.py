@@ -20,7 +20,8 @@ from cotpress.evaluation.evaluate import rows
 from cotpress.harness import LM_EVAL
 from cotpress.models import Request, Sampling
 from cotpress.models.scripted import Scripted
-from cotpress.records import Trace, untagged
+from cotpress.prompts import untagged
+from cotpress.records import Trace
 from cotpress.verbs.evaluate import evaluate
 
 PYTHON = os.environ.get("COTPRESS_HARNESS", "")

@@ -13,7 +13,8 @@ import pytest
 
 from cotpress import models
 from cotpress.models import Request, Sampling
-from cotpress.records import Message, Problem
+from cotpress.prompts import Message
+from cotpress.records import Problem
 from cotpress.serving.chat_template import wrap
 
 xllamacpp = pytest.importorskip("xllamacpp")

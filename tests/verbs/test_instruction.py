@@ -9,7 +9,8 @@ import pytest
 
 from cotpress import models, storage
 from cotpress.errors import CotpressError
-from cotpress.records import BOXED, Trace, TrainingExample
+from cotpress.prompts import BOXED
+from cotpress.records import Trace, TrainingExample
 from cotpress.training.options import TrainOptions
 from cotpress.verbs.evaluate import evaluate
 

@@ -11,7 +11,8 @@ from cotpress.doctor.findings import Finding, ok, problem, warning
 from cotpress.methods import method
 from cotpress.pipeline import instruction
 from cotpress.pipeline.build import IGNORED, PretokenizedRow, TrlRow, tokenize_example, unfit
-from cotpress.records import Asked, CompressedTrace, Message, Problem, Record, Trace, TrainingExample, untagged
+from cotpress.prompts import Message, untagged
+from cotpress.records import Asked, CompressedTrace, Problem, Record, Trace, TrainingExample
 from cotpress.training.formats.axolotl import AxolotlRow
 from cotpress.training.formats.llamafactory import LlamaFactoryRow
 

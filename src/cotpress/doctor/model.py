@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cotpress import latent_tokens
 from cotpress.doctor.findings import Finding, ok, problem, warning
 from cotpress.pipeline import instruction
-from cotpress.records import Message, ratio_tag
+from cotpress.prompts import Message, ratio_tag
 from cotpress.serving import chat_template
 from cotpress.serving.export import ASKED, HISTORY, recorded_efforts, served_ids
 from cotpress.training.options import TrainSummary

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from cotpress.doctor.findings import Finding, ok, problem, warning
 from cotpress.lm.chat import is_same_model
-from cotpress.records import ratio_tag
+from cotpress.prompts import ratio_tag
 from cotpress.serving.export import ASKED
 
 RATIO = 0.5

@@ -24,7 +24,8 @@ from cotpress.methods import CORRUPTED, FORCED, ORIGINAL, method
 from cotpress.models import Model, Sampling
 from cotpress.pipeline.generate import generate
 from cotpress.pipeline.segmenting import USUAL, Rules
-from cotpress.records import NOTHING, Asked, EvalRow, Problem, Setting, Trace, check_ratio
+from cotpress.prompts import check_ratio
+from cotpress.records import NOTHING, Asked, EvalRow, Problem, Setting, Trace
 
 TOLERANCE = 0.03
 """An actual ratio further than this from the requested one is called a miss."""

@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from cotpress.errors import CotpressError
 from cotpress.lm.contract import Model
-from cotpress.records import Message
+from cotpress.prompts import Message
 
 T = TypeVar("T")
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
-from cotpress.records import Message, Record
+from cotpress.prompts import Message
+from cotpress.records import Record
 
 
 class Request(Record, frozen=True, kw_only=True):

@@ -14,7 +14,8 @@ import msgspec
 from cotpress.errors import CotpressError
 from cotpress.lm.chat import ChatMessage, is_same_model, text_of
 from cotpress.lm.contract import Completion, Request, Sampling
-from cotpress.records import Message, Record, untagged
+from cotpress.prompts import Message, untagged
+from cotpress.records import Record
 
 Fields = Literal["open", "openai", "transformers"]
 """Which sampling fields a server knows: vLLM, SGLang, llama-server and Ollama; hosted services; `transformers serve`."""

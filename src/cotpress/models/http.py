@@ -29,7 +29,7 @@ from cotpress.models import Completion, Request, Sampling, _chat_fields
 from cotpress.models._chat_fields import BadAnswer, Fields, Response
 from cotpress.models._concurrency import Clock, running
 from cotpress.models.scripted import TOKEN
-from cotpress.records import untagged
+from cotpress.prompts import untagged
 
 AHEAD = 4
 """Requests that are read ahead, per connection: answers come back in order, and a slow one must not stop the others."""

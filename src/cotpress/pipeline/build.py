@@ -16,7 +16,8 @@ from typing import Literal, NamedTuple
 
 from cotpress.errors import CotpressError
 from cotpress.lm.capabilities import Tokenizing
-from cotpress.records import Asked, CompressedTrace, Cut, Message, Record, Trace, TrainingExample, check_ratio
+from cotpress.prompts import Message, check_ratio
+from cotpress.records import Asked, CompressedTrace, Cut, Record, Trace, TrainingExample
 
 IGNORED = -100
 """The label of a token that the loss does not count, as torch, TRL and Axolotl have it."""

@@ -20,7 +20,8 @@ import numpy as np
 
 from cotpress.pipeline.budgets import prepared, whole_data
 from cotpress.pipeline.segmenting import USUAL, Rules, Segments, keeping_order, segmented
-from cotpress.records import Asked, Budget, CompressedTrace, Cut, ScoredTrace, check_ratio
+from cotpress.prompts import check_ratio
+from cotpress.records import Asked, Budget, CompressedTrace, Cut, ScoredTrace
 
 OVER_BUDGET = "protected tokens alone exceed the budget"
 

@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 
 from cotpress.errors import CotpressError, UnknownName
 from cotpress.pipeline.split import Parts, split
-from cotpress.records import BOXED, Problem, Trace
+from cotpress.prompts import BOXED
+from cotpress.records import Problem, Trace
 
 Row = dict[str, Any]
 

@@ -1,30 +1,16 @@
-"""The two figures, as plain data for plotly.js: accuracy against length, and requested against actual ratio.
-
-Written as dictionaries rather than with plotly's Python classes: the page needs only JSON, its bytes then depend on nothing
-but the rows (no random element ids), and the import of plotly stays out of it. Colours are Okabe and Ito's, then Tol's,
-which colour-blind readers can tell apart; every series has a marker shape of its own as well.
-"""
+"""The two figures of a task: accuracy against length, and requested against actual ratio."""
 
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from cotpress.evaluation.baselines import CONTROLS
 from cotpress.evaluation.evaluate import TOLERANCE
 from cotpress.records import EvalRow
+from cotpress.report.plotting import BAND, COLOURS, HEIGHT, INK, MARGIN, SYMBOLS, TALL, Figure, axis, layout, line
 from cotpress.report.rows import Series, is_reference, is_taught, original_of, short
 from cotpress.report.table import accuracy, p_value, ratio, setting
 
-Figure = dict[str, Any]
-
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B8860B", "#56B4E9", "#332288", "#882255", "#44AA99", "#8C564B"]
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star", "triangle-down", "pentagon")
-INK, MUTED, RULE, BAND = "#1b1b1b", "#5c5f62", "#e3e3e0", "#efefec"
-SANS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-
-HEIGHT, TALL = 430, 600
-MARGIN = {"l": 62, "r": 16, "t": 30, "b": 50}
 WIDTH, LINE, LETTER, GAP = 560, 16, 7.5, 12
 """Pixels: of the plot at full width, between two labels, of a letter in them, between a label and its point."""
 CROWD, LEGEND = 6, 70
@@ -155,7 +141,7 @@ def ratio_figure(curves: Sequence[Series]) -> Figure | None:
                     "line": {"width": 0},
                     "layer": "below",
                 },
-                _line(0, 0, top, top),
+                line(0, 0, top, top),
             ],
             height=HEIGHT,
             showlegend=True,
@@ -262,12 +248,7 @@ def _reference(original: EvalRow, axis: str) -> list[Figure]:
         "layer": "below",
     }
     at = 100 * original.accuracy
-    return [band, {**_line(0, at, 1, at), "xref": "paper", "yref": axis}]
-
-
-def _line(x0: float, y0: float, x1: float, y1: float) -> Figure:
-    style = {"line": {"color": MUTED, "width": 1, "dash": "dot"}, "layer": "below"}
-    return {"type": "line", "x0": x0, "y0": y0, "x1": x1, "y1": y1, **style}
+    return [band, {**line(0, at, 1, at), "xref": "paper", "yref": axis}]
 
 
 def _labels(curves: Sequence[tuple[Series, str]], panel: _Panel, x_max: float, height: float) -> list[Figure]:
@@ -305,27 +286,3 @@ def _labels(curves: Sequence[tuple[Series, str]], panel: _Panel, x_max: float, h
             }
         )
     return labels
-
-
-def axis(title: str, between: Sequence[float], **more: Any) -> Figure:
-    """An axis from one value to another."""
-    plain = {"gridcolor": RULE, "linecolor": MUTED, "zeroline": False, "ticks": "outside", "tickcolor": MUTED, "ticklen": 4}
-    return {"title": {"text": title, "standoff": 8}, "range": list(between), "showline": True, **plain, **more}
-
-
-def layout(**more: Any) -> Figure:
-    """What all figures have in common, and more."""
-    return {
-        "margin": MARGIN,
-        "font": {"family": SANS, "size": 12.5, "color": INK},
-        "paper_bgcolor": "white",
-        "plot_bgcolor": "white",
-        "showlegend": False,
-        "hoverlabel": {
-            "bgcolor": "white",
-            "bordercolor": MUTED,
-            "font": {"family": SANS, "color": INK, "size": 12.5},
-            "align": "left",
-        },
-        **more,
-    }

@@ -27,7 +27,8 @@ from cotpress.lm import logprobs
 from cotpress.lm.capabilities import CausalLM
 from cotpress.lm.logprobs import Span
 from cotpress.plugins import Spec
-from cotpress.records import Message, Percentile, Trace, check_ratio
+from cotpress.prompts import Message, check_ratio
+from cotpress.records import Percentile, Trace
 from cotpress.scorers import Importance, Likelihoods, Scorer, Unscored, load_reference
 from cotpress.scorers._cts_released import SEGMENT, released_kept
 

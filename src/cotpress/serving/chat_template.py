@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 
 from cotpress.errors import CotpressError
-from cotpress.records import RATIO_TAG, ratio_tag
+from cotpress.prompts import RATIO_TAG, ratio_tag
 
 EFFORTS = ("low", "medium", "high")
 """OpenAI's `reasoning_effort`, from short to long."""

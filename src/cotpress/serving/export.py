@@ -14,7 +14,8 @@ import msgspec
 from cotpress import __version__, folders, storage
 from cotpress.errors import CotpressError
 from cotpress.lm.checkpoint import FINISHED
-from cotpress.records import EvalRow, Message, Record, ratio_tag
+from cotpress.prompts import Message, ratio_tag
+from cotpress.records import EvalRow, Record
 from cotpress.serving import chat_template
 from cotpress.serving.model_card import model_card
 from cotpress.training.options import TrainSummary

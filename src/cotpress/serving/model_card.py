@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import indent
 
-from cotpress.records import EvalRow, ratio_tag
+from cotpress.prompts import ratio_tag
+from cotpress.records import EvalRow
 from cotpress.training.options import TrainSummary
 
 OURS = "made by cotpress, Apache-2.0"

@@ -21,7 +21,7 @@ from cotpress import plugins, storage
 from cotpress.errors import CotpressError, UnknownName
 from cotpress.grading import Check
 from cotpress.pipeline.importing import count_words
-from cotpress.records import BOXED as BOXED
+from cotpress.prompts import BOXED as BOXED
 from cotpress.records import Problem, Trace
 
 ENDLESS = 20_000

@@ -14,7 +14,8 @@ from cotpress.pipeline import compress as stage
 from cotpress.pipeline import units
 from cotpress.pipeline.keep_answer import keep_answer as choose
 from cotpress.pipeline.segmenting import Protect, Rules, usual_rules
-from cotpress.records import Budget, CompressedTrace, ScoredTrace, check_ratio
+from cotpress.prompts import check_ratio
+from cotpress.records import Budget, CompressedTrace, ScoredTrace
 from cotpress.verbs.common import make, say
 
 

@@ -7,7 +7,8 @@ from cotpress import models, storage, tasks
 from cotpress.errors import CotpressError
 from cotpress.models import Sampling
 from cotpress.pipeline import generate as stage
-from cotpress.records import Asked, Trace, check_ratio
+from cotpress.prompts import check_ratio
+from cotpress.records import Asked, Trace
 from cotpress.verbs.common import make, say
 
 GOLD = "gold"

@@ -10,7 +10,8 @@ from pathlib import Path
 from cotpress import models, plugins, storage
 from cotpress.errors import BadRecord, CotpressError
 from cotpress.pipeline.importing import Columns, Row, count_words, find_columns, import_traces
-from cotpress.records import BOXED, Trace
+from cotpress.prompts import BOXED
+from cotpress.records import Trace
 from cotpress.verbs.common import make, say
 
 HEAD = 100

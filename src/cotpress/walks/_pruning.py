@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from cotpress.pipeline.segmenting import Protect
-from cotpress.records import check_ratio
+from cotpress.prompts import check_ratio
 from cotpress.training.options import TrainOptions
 from cotpress.walks import Run, Step, step
 

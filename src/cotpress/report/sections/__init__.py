@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cotpress.plugins import available
-from cotpress.report.figures import Figure
+from cotpress.report.plotting import Figure
 from cotpress.report.table import MISS, Table
 from cotpress.report.told import Report
 

@@ -2,7 +2,7 @@
 
 from statistics import mean, median, quantiles
 
-from cotpress.report.figures import COLOURS, HEIGHT, MUTED, Figure, axis, layout
+from cotpress.report.plotting import COLOURS, HEIGHT, MUTED, Figure, axis, layout
 from cotpress.report.sections import Drawn, Grid, Part, Section
 from cotpress.report.table import Table
 from cotpress.report.told import Report

@@ -1,0 +1,69 @@
+"""What lies in a model's folder or on the hub: configuration, tokenizer, and which weights these are."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerFast
+
+from cotpress.errors import CotpressError
+
+
+def load_tokenizer(target: str, **where: str) -> PreTrainedTokenizerFast:
+    """The fast tokenizer of a hub id or folder."""
+    _check_path(target)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(target, trust_remote_code=False, **where)
+    except (OSError, ValueError) as error:
+        raise CotpressError(f"cannot load the tokenizer of {target}: {first_line(error)}") from error
+    if not tokenizer.is_fast:
+        raise CotpressError(f"the tokenizer of {target} has no fast version, which knows where tokens end: convert it.")
+    tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True  # ours is to cut in chunks
+    return tokenizer
+
+
+def tokenizer_hash(tokenizer: PreTrainedTokenizerFast, template: str | None) -> str:
+    """A short hash of a tokenizer with a chat template."""
+    parts = json.loads(tokenizer.backend_tokenizer.to_str()) | {"padding": None, "truncation": None}
+    text = json.dumps([parts, template], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def revision_of(target: str, config: Any) -> str:
+    """What tells the weights at `target` from later ones: a hash of a folder's, or the hub's commit in its `config`."""
+    return weights_hash(Path(target)) if Path(target).is_dir() else str(getattr(config, "_commit_hash", None) or "")
+
+
+def weights_hash(folder: Path) -> str:
+    """A short hash over the ends of each weight file: cheap for many gigabytes, and another model differs there."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.safetensors")):
+        with path.open("rb") as file:
+            digest.update(f"{path.name} {path.stat().st_size}".encode() + file.read(2**20))
+            file.seek(max(0, path.stat().st_size - 2**20))
+            digest.update(file.read())
+    return digest.hexdigest()[:16]
+
+
+def _check_path(target: str) -> None:
+    """Complain of a path that leads nowhere, which transformers would take for a misspelt name of the Hub."""
+    if target.startswith(("/", "./", "../", "~")) and not Path(target).exists():
+        raise CotpressError(f"there is no folder {target}: check the path.")
+
+
+def read_config(target: str) -> Any:
+    """The configuration of a hub id or folder."""
+    _check_path(target)
+    if Path(target).is_dir() and not (Path(target) / "config.json").is_file():
+        raise CotpressError(f"{target} is not a model folder: it holds no config.json (and no adapter_config.json).")
+    try:
+        return AutoConfig.from_pretrained(target, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        cure = f"check the name; an adapter on the hub is hf:BASE,adapter={target}"
+        raise CotpressError(f"cannot load model {target}: {first_line(error)} ({cure})") from error
+
+
+def first_line(error: Exception) -> str:
+    """The first sentence of a library's many-lined message."""
+    return str(error).strip().split("\n")[0]

@@ -1,0 +1,219 @@
+"""A causal language model of transformers with its tokenizer: prompts, token ids, token ends and batched answers."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import accumulate, islice
+from time import perf_counter
+
+import torch
+from transformers import AutoConfig, PreTrainedModel, PreTrainedTokenizerFast
+
+from cotpress.errors import CotpressError
+from cotpress.lm.decoding import decode
+from cotpress.lm.latent_grammar import LatentIds, grammar, latent_ids
+from cotpress.models import Completion, Request, Sampling
+from cotpress.models._hf_files import tokenizer_hash
+from cotpress.prompts import Message
+
+WINDOW = 4
+"""Batches of requests that are sorted by length together: more would save padding, and lose more work to a kill."""
+
+ROWS = 128
+"""Rows of a batch at most: the tiny model on a CPU is no faster with more."""
+
+CACHE_BYTES = 2**30
+"""What keys and values of a batch may take on a CPU; on a GPU it is half of the free memory."""
+
+
+class HFModel:
+    """A causal language model and its tokenizer; `make` loads the weights when they are first asked for."""
+
+    def __init__(
+        self,
+        name: str,
+        path: str,
+        tokenizer: PreTrainedTokenizerFast,
+        make: Callable[[], PreTrainedModel],
+        *,
+        revision: str = "",
+        batch_tokens: int = 0,
+        weights: str = "",
+    ) -> None:
+        self.name = name
+        self.path = path
+        self.weights = weights or path
+        """Where the full weights are: for an adapter those of its base."""
+        self.tokenizer = tokenizer
+        self.revision = revision
+        """Hub commit, or a hash of the folder's weight files: another one is another model."""
+        self._make = make
+        self._batch_tokens = batch_tokens
+
+    @cached_property
+    def torch_model(self) -> PreTrainedModel:
+        """The weights, in evaluation mode."""
+        return self._make().eval()
+
+    @property
+    def stored_dtype(self) -> torch.dtype | None:
+        """The precision that the weights are stored in; None where the folder does not say."""
+        return AutoConfig.from_pretrained(self.weights, trust_remote_code=False).dtype if self.weights else None
+
+    def stop_at_end_of_turn(self, net: PreTrainedModel) -> None:
+        """Write into the generation config that the chat template's end of a turn ends a completion, for every library."""
+        if (config := net.generation_config) is not None:
+            stops = config.eos_token_id if isinstance(config.eos_token_id, list) else [config.eos_token_id]
+            config.eos_token_id = sorted({self.end_id, *(i for i in stops if i is not None)})
+
+    @property
+    def identity(self) -> str:
+        """Its name, the revision of its weights, and the hash of its tokenizer."""
+        return f"{self.name}@{self.revision}+{self.tokenizer_hash}"
+
+    @cached_property
+    def tokenizer_hash(self) -> str:
+        """A short hash of the tokenizer and the chat template."""
+        return self.tokenizer_hash_with(self.tokenizer.chat_template)
+
+    def tokenizer_hash_with(self, template: str | None) -> str:
+        """The hash that this tokenizer would have with another chat template."""
+        return tokenizer_hash(self.tokenizer, template)
+
+    @cached_property
+    def latent_ids(self) -> LatentIds | None:
+        """The latent tokens it was taught; None where it was taught none."""
+        return latent_ids(self.tokenizer)
+
+    @cached_property
+    def end_id(self) -> int:
+        """The token that ends the assistant's turn in the chat template: a training completion must end with it."""
+        said = "answer"
+        turns: list[Message] = [{"role": "user", "content": "?"}, {"role": "assistant", "content": said}]
+        after = self._render(turns, False).rpartition(said)[2]
+        ends = [i for i in self.text_ids(after) if i in self.tokenizer.added_tokens_decoder]
+        if not ends and self.tokenizer.eos_token_id is None:
+            raise CotpressError(f"model {self.name}: neither chat template nor tokenizer names an end token: set eos_token.")
+        return int(ends[0] if ends else self.tokenizer.eos_token_id)
+
+    @property
+    def end_text(self) -> str:
+        """The token that ends the assistant's turn, as text."""
+        return str(self.tokenizer.convert_ids_to_tokens(self.end_id))
+
+    @property
+    def bos_text(self) -> str:
+        """The token that the tokenizer calls the beginning of a text; empty if there is none."""
+        return str(self.tokenizer.bos_token or "")
+
+    def prompt_text(self, messages: Sequence[Message]) -> str:
+        """The chat up to where the assistant goes on, as the chat template writes it."""
+        return self._render(messages, True)
+
+    def prompt_ids(self, messages: Sequence[Message], prefill: str = "") -> list[int]:
+        """Token ids of the chat up to where the assistant goes on; `prefill` is the beginning of its turn.
+
+        Special tokens spelled out in a message are text here, not control tokens.
+        """
+        text = self._render(messages, True)
+        encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        ids: list[int] = encoded["input_ids"]
+        special = {i: token.content for i, token in self.tokenizer.added_tokens_decoder.items() if token.special}
+        if any(token in message["content"] for message in messages for token in special.values()):
+            said = _spans(text, [message["content"].strip() for message in messages])
+            ids = []
+            for token, (start, end) in zip(encoded["input_ids"], encoded["offset_mapping"], strict=True):
+                inside = token in special and any(a <= start and end <= b for a, b in said)
+                ids += self._plain_ids(text[start:end]) if inside else [token]
+        return ids + (self.text_ids(prefill) if prefill else [])
+
+    def text_ids(self, text: str) -> list[int]:
+        """Token ids of a piece of the assistant's turn; markup such as `<think>` becomes its token where there is one."""
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def token_ends(self, texts: Sequence[str]) -> list[list[int]]:
+        """For each text the end offset of each token, as `text_ids` makes them; tokens of one character share its end."""
+        if not texts:
+            return []
+        offsets = self.tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+        rising = ([*accumulate((end for _, end in spans), max)] for spans in offsets)
+        # some tokenizers have no token for a rare byte and leave it out: the last token then ends before the text does
+        return [ends[:-1] + [len(text)] * bool(ends) for ends, text in zip(rising, texts, strict=True)]
+
+    def generate(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
+        """One completion per request, in order; batches are made by prompt length inside windows of `WINDOW` batches."""
+        requests = iter(requests)
+        first = next(requests, None)
+        if first is None:
+            return
+        n_rows = self._n_rows(len(self.prompt_ids(first.messages, first.prefill)), sampling)
+        window = [first, *islice(requests, WINDOW * n_rows - 1)]
+        while window:
+            yield from self._window(window, sampling)
+            window = list(islice(requests, WINDOW * n_rows))
+
+    def _window(self, requests: list[Request], sampling: Sampling) -> list[Completion]:
+        prompts = [self.prompt_ids(request.messages, request.prefill) for request in requests]
+        order = sorted(range(len(prompts)), key=lambda i: -len(prompts[i]))
+        done: dict[int, Completion] = {}
+        while order:
+            batch = order[: self._n_rows(len(prompts[order[0]]), sampling)]
+            order = order[len(batch) :]
+            began = perf_counter()
+            keys = [requests[i].key for i in batch]
+            rows, width = len(batch), self.torch_model.get_output_embeddings().weight.shape[0]
+            allowed = grammar(self.name, self.latent_ids, sampling, rows, width, self.torch_model.device)
+            answers = decode(self.torch_model, [prompts[i] for i in batch], keys, self._stops, sampling, allowed)
+            seconds = (perf_counter() - began) / len(batch)
+            done |= {i: self._completion(ids, seconds) for i, ids in zip(batch, answers, strict=True)}
+        return [done[i] for i in range(len(requests))]
+
+    def _completion(self, ids: list[int], seconds: float) -> Completion:
+        finished = bool(ids) and ids[-1] in self._stops
+        said = ids[:-1] if finished else ids
+        text = self.tokenizer.decode(said, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        return Completion(text=text, n_tokens=len(said), finished=finished, seconds=seconds)
+
+    def _n_rows(self, n_prompt: int, sampling: Sampling) -> int:
+        """How many prompts of this length share a batch."""
+        batch_tokens = self._batch_tokens or self._room
+        return max(1, min(ROWS, batch_tokens // (n_prompt + sampling.max_tokens)))
+
+    @cached_property
+    def _room(self) -> int:
+        """How many tokens' keys and values fit in memory."""
+        model, config = self.torch_model, self.torch_model.config.get_text_config()
+        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+        width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        on_gpu = model.device.type == "cuda"
+        room = torch.cuda.mem_get_info(model.device)[0] // 2 if on_gpu else CACHE_BYTES
+        return int(room // (2 * config.num_hidden_layers * heads * width * model.dtype.itemsize))
+
+    @cached_property
+    def _stops(self) -> frozenset[int]:
+        """Tokens that end a completion: the chat template's, the tokenizer's and the model's own."""
+        own = self.torch_model.generation_config.eos_token_id if self.torch_model.generation_config else None
+        listed = own if isinstance(own, list) else [own]
+        return frozenset({self.end_id, *(i for i in [*listed, self.tokenizer.eos_token_id] if i is not None)})
+
+    def _render(self, messages: Sequence[Message], add_generation_prompt: bool) -> str:
+        if not self.tokenizer.chat_template:
+            raise CotpressError(
+                f"model {self.name} has no chat template: take its instruct version, "
+                "or put a chat_template.jinja into the model's folder."
+            )
+        text = self.tokenizer.apply_chat_template(list(messages), add_generation_prompt=add_generation_prompt, tokenize=False)
+        return str(text)
+
+    def _plain_ids(self, text: str) -> list[int]:
+        return list(self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
+
+
+def _spans(text: str, contents: Sequence[str]) -> list[tuple[int, int]]:
+    """Where each content stands in the rendered chat, one after the other; those a template changed are left out."""
+    spans, at = [], 0
+    for content in contents:
+        found = text.find(content, at)
+        if found >= 0:
+            at = found + len(content)
+            spans.append((found, at))
+    return spans
