@@ -2,10 +2,11 @@
 
     python benchmarks/compare_scorers.py runs/compare
 
-A seed is one fine-tuning of the same model on the same traces. `accuracy` is the mean over seeds with a 95 % interval of
-Student's t over seeds (wide with three of them; it covers training, not the choice of problems), `pooled` is Wilson's interval
-over all answers, which the seeds' common problems make too narrow. `taught` is the share of tokens kept in the training data.
-Controls (truncation, random) are the untouched model's, cut to what the method really kept.
+A seed is one fine-tuning of the same model on the same traces. `accuracy` is the mean over seeds
+with a 95 % interval of Student's t over seeds (wide with three of them; it covers training, not the
+choice of problems), `pooled` is Wilson's interval over all answers, which the seeds' common
+problems make too narrow. `taught` is the share of tokens kept in the training data. Controls
+(truncation, random) are the untouched model's, cut to what the method really kept.
 """
 
 import argparse
@@ -36,12 +37,21 @@ def taught(arm: Path) -> dict[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
-    print("| arm | method | ratio | taught | seeds | n | tokens | kept | accuracy (seeds) | pooled 95 % |")
+    print(
+        "| arm | method | ratio | taught | seeds | n | tokens | kept "
+        "| accuracy (seeds) | pooled 95 % |"
+    )
     print("|---|---|---|---|---|---|---|---|---|---|")
-    for arm in sorted(path.parent for path in folder.glob("*/compressed.meta.json") if path.parent.name != "reference"):
+    for arm in sorted(
+        path.parent
+        for path in folder.glob("*/compressed.meta.json")
+        if path.parent.name != "reference"
+    ):
         kept = taught(arm)
         groups: dict[tuple[str, float | None], list[EvalRow]] = defaultdict(list)
         for path in sorted(arm.glob("eval-*.rows.jsonl")):
@@ -54,8 +64,11 @@ def main() -> None:
             share = f"{mean(shares):.3f}" if shares else "–"
             own = f"{kept[ratio]:.3f}" if method == arm.name and ratio in kept else "–"
             print(
-                f"| {arm.name} | {method} | {'–' if ratio is None else f'{ratio:g}'} | {own} | {len(rows)} | {n} "
-                f"| {mean(row.mean_tokens for row in rows):.1f} | {share} | {interval([row.accuracy for row in rows])} "
+                f"| {arm.name} | {method} | "
+                f"{'–' if ratio is None else f'{ratio:g}'} | {own} | "
+                f"{len(rows)} | {n} "
+                f"| {mean(row.mean_tokens for row in rows):.1f} | {share} | "
+                f"{interval([row.accuracy for row in rows])} "
                 f"| [{100 * low:.1f}, {100 * high:.1f}] |"
             )
 

@@ -1,9 +1,10 @@
-"""Traces per second of the compress stage on one core, for traces as long as GSM8K's (150 segments). The floor is 1,000.
+"""Traces per second of the compress stage on one core, for traces as long as GSM8K's (150
+segments). The floor is 1,000.
 
     python benchmarks/compress_speed.py [--segments 150] [--traces 2000]
 
-The pure stage at one ratio and at five, by the exact budget and by LLMLingua-2's released rule; then with JSON in and out,
-as the verb runs it. The best of three passes each.
+The pure stage at one ratio and at five, by the exact budget and by LLMLingua-2's released rule;
+then with JSON in and out, as the verb runs it. The best of three passes each.
 """
 
 import argparse
@@ -75,7 +76,10 @@ def main() -> None:
         for ratios in (RATIOS[:1], RATIOS):
             pure = rate(lambda scored=scored, ratios=ratios: cut(scored, ratios), asked.traces)
             files = rate(lambda lines=lines, ratios=ratios: with_json(lines, ratios), asked.traces)
-            print(f"{name:20} {len(ratios)} ratio(s): {pure:8,.0f} traces/s, {files:8,.0f} with JSON in and out")
+            print(
+                f"{name:20} {len(ratios)} ratio(s): {pure:8,.0f} traces/s, "
+                f"{files:8,.0f} with JSON in and out"
+            )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
-"""Memory that scoring one long trace takes above the loaded weights (Linux). The floor is 700 MB at 16,000 tokens.
+"""Memory that scoring one long trace takes above the loaded weights (Linux). The floor is 700 MB at
+16,000 tokens.
 
     python benchmarks/cts_memory.py [--scorer cts:smollm2] [--tokens 16000]
 
-The usual loop would hold `tokens x vocabulary` logits several times: 3.1 GB each at 16,000 tokens and 49,152 words. The peak
-is the process's own high-water mark, set back after a short trace has loaded the weights and warmed the libraries up.
+The usual loop would hold `tokens x vocabulary` logits several times: 3.1 GB each at 16,000 tokens
+and 49,152 words. The peak is the process's own high-water mark, set back after a short trace has
+loaded the weights and warmed the libraries up.
 """
 
 import argparse
@@ -15,7 +17,9 @@ from cotpress import scorers
 from cotpress.records import Problem, Trace
 from cotpress.scorers import Importance
 
-SENTENCE = "Natalia sold 48/2 = 24 clips in May, and 48+24 = 72 clips altogether in April and May.\n"
+SENTENCE = (
+    "Natalia sold 48/2 = 24 clips in May, and 48+24 = 72 clips altogether in April and May.\n"
+)
 TOKENS_PER_SENTENCE = 34
 
 
@@ -27,7 +31,9 @@ def megabytes(field: str) -> float:
 
 
 def trace(n_sentences: int) -> Trace:
-    problem = Problem(id="1", question="How many clips did Natalia sell altogether?", answer="72", task="t")
+    problem = Problem(
+        id="1", question="How many clips did Natalia sell altogether?", answer="72", task="t"
+    )
     return Trace(
         problem=problem,
         model="m",
@@ -40,7 +46,9 @@ def trace(n_sentences: int) -> Trace:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--scorer", default="cts:smollm2")
     parser.add_argument("--tokens", type=int, default=16000)
     options = parser.parse_args()
@@ -52,7 +60,10 @@ def main() -> None:
     (result,) = scorer.score([trace(-(-options.tokens // TOKENS_PER_SENTENCE))])
     assert isinstance(result, Importance)
     print(f"{options.scorer}: {len(result.values)} tokens in {time.perf_counter() - began:.0f} s")
-    print(f"loaded {before:.0f} MB, peak {megabytes('VmHWM'):.0f} MB, {megabytes('VmHWM') - before:.0f} MB above")
+    print(
+        f"loaded {before:.0f} MB, peak {megabytes('VmHWM'):.0f} MB, "
+        f"{megabytes('VmHWM') - before:.0f} MB above"
+    )
 
 
 if __name__ == "__main__":

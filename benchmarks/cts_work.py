@@ -1,10 +1,12 @@
-"""Tokens that the reference model runs for one trace at five ratios, against the released path. The floor is 7 times fewer.
+"""Tokens that the reference model runs for one trace at five ratios, against the released path. The
+floor is 7 times fewer.
 
     python benchmarks/cts_work.py [--tokens 3600 4500 5000] [--ratios 0.9 0.8 0.7 0.6 0.5]
 
-Both go through `cotpress score` and are counted where ids enter the decoder; how long they take depends on neither model nor
-machine, so a random model of a few thousand weights does. The released path runs once per ratio and runs the rest of the text
-again for every segment (CTS specification, section 12); scores made once serve every ratio.
+Both go through `cotpress score` and are counted where ids enter the decoder; how long they take
+depends on neither model nor machine, so a random model of a few thousand weights does. The released
+path runs once per ratio and runs the rest of the text again for every segment (CTS specification,
+section 12); scores made once serve every ratio.
 """
 
 import argparse
@@ -29,8 +31,15 @@ def reference() -> HFModel:
     vocabulary = {word: i for i, word in enumerate(["<s>", "?", *(f"w{i}" for i in range(WORDS))])}
     backend = Tokenizer(models.WordLevel(vocabulary, unk_token="?"))
     backend.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", eos_token="<s>", unk_token="?")
-    sizes = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=backend, bos_token="<s>", eos_token="<s>", unk_token="?"
+    )
+    sizes = {
+        "hidden_size": 8,
+        "intermediate_size": 8,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 1,
+    }
     config = LlamaConfig(vocab_size=len(vocabulary), max_position_embeddings=16384, **sizes)
     return HFModel("random", "", tokenizer, lambda: LlamaForCausalLM(config))
 
@@ -51,7 +60,9 @@ def trace(n: int, n_condition: int) -> Trace:
 
 @contextmanager
 def counted(lm: HFModel) -> Iterator[list[int]]:
-    """The lengths of what the decoder runs meanwhile; the four tokens that probe the head are not counted."""
+    """The lengths of what the decoder runs meanwhile; the
+    four tokens that probe the head are not counted.
+    """
     ran: list[int] = []
 
     def note(_module: Any, _args: Any, kwargs: dict[str, Any]) -> None:
@@ -74,7 +85,9 @@ def forwarded(lm: HFModel, one: Trace, ratios: Sequence[float]) -> tuple[int, in
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--tokens", type=int, nargs="+", default=[3600, 4500, 5000])
     parser.add_argument("--condition", type=int, default=100)
     parser.add_argument("--ratios", type=float, nargs="+", default=[0.9, 0.8, 0.7, 0.6, 0.5])
@@ -84,7 +97,10 @@ def main() -> None:
     print(f"{'tokens':>7} {'condition':>9} {'2N + C':>7} {'ours':>7} {'released':>9} {'times':>6}")
     for n in options.tokens:
         ours, theirs = forwarded(lm, trace(n, options.condition), options.ratios)
-        print(f"{n:7} {options.condition:9} {2 * n + options.condition:7} {ours:7} {theirs:9} {theirs / ours:6.2f}")
+        print(
+            f"{n:7} {options.condition:9} {2 * n + options.condition:7} "
+            f"{ours:7} {theirs:9} {theirs / ours:6.2f}"
+        )
 
 
 if __name__ == "__main__":

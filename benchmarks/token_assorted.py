@@ -1,11 +1,15 @@
-"""Token Assorted against its controls at equal training, over several seeds: accuracy, tokens, and whether codes matter.
+"""Token Assorted against its controls at equal training, over several seeds: accuracy, tokens, and
+whether codes matter.
 
-    python benchmarks/token_assorted.py --out runs/ta [--task arithmetic --model tiny --source gold --seeds 0 1 2]
+    python benchmarks/token_assorted.py --out runs/ta [--task arithmetic --model tiny --source gold
+    --seeds 0 1 2]
 
-For every seed: a VQ-VAE, then for every arm the same traces, the same number of draws, steps and learning rate; then the test
-split, greedy. The method is also made to write 0 to 6 latent tokens, and goes on from other codes than its own. Everything
-resumes. On two idle CPU cores with the defaults expect for each seed 5 minutes for the VQ-VAE, about 4 minutes for each of
-the seven arms and 1 minute for each evaluation: 40 minutes a seed. Printed: mean and standard deviation over seeds.
+For every seed: a VQ-VAE, then for every arm the same traces, the same number of draws, steps and
+learning rate; then the test split, greedy. The method is also made to write 0 to 6 latent tokens,
+and goes on from other codes than its own. Everything resumes. On two idle CPU cores with the
+defaults expect for each seed 5 minutes for the VQ-VAE, about 4 minutes for each of the seven arms
+and 1 minute for each evaluation: 40 minutes a seed. Printed: mean and standard deviation over
+seeds.
 """
 
 import argparse
@@ -34,7 +38,15 @@ ARMS = {
     "token-assorted-curriculum": "--replace curriculum",
     "token-assorted-poisson": "--replace poisson",
 }
-DEFAULT = ("token-assorted", "random-codes", "constant-codes", "drop-only", "full-cot", "solution-only", "icot")
+DEFAULT = (
+    "token-assorted",
+    "random-codes",
+    "constant-codes",
+    "drop-only",
+    "full-cot",
+    "solution-only",
+    "icot",
+)
 
 
 def cotpress(line: str) -> None:
@@ -47,7 +59,8 @@ def seed_run(asked: argparse.Namespace, seed: int, traces: Path) -> list[Path]:
     """Every arm of one seed; the files of its evaluations."""
     out = asked.out / f"seed{seed}"
     cotpress(
-        f"train-vqvae {traces} --target {asked.model} --out {out}/vq --codebook {asked.codebook} --steps {asked.vq_steps}"
+        f"train-vqvae {traces} --target {asked.model} --out {out}/vq --codebook "
+        f"{asked.codebook} --steps {asked.vq_steps}"
         f" --preset {asked.preset} --chunk {asked.chunk} --rate {asked.chunk} --seed {seed}"
     )
     last = about(out / "vq").figures[-1]
@@ -58,7 +71,10 @@ def seed_run(asked: argparse.Namespace, seed: int, traces: Path) -> list[Path]:
         files = [out / f"{arm}.{name}" for name in ("mixed.jsonl", "train.jsonl", "eval.jsonl")]
         mixed, train, found = files
         longest = f"--longest {asked.longest}" if asked.longest else ""
-        cotpress(f"mix {traces} --vqvae {out}/vq --epochs {asked.epochs} --seed {seed} {longest} {ARMS[arm]} --out {mixed}")
+        cotpress(
+            f"mix {traces} --vqvae {out}/vq --epochs {asked.epochs} --seed "
+            f"{seed} {longest} {ARMS[arm]} --out {mixed}"
+        )
         cotpress(f"build {mixed} --out {train}")
         cotpress(f"train {train} --model {asked.model} --out {out}/{arm} --method full --epochs 1 --lr {asked.lr}"
                  f" --batch {asked.batch} --seed {seed}")  # fmt: skip
@@ -75,7 +91,10 @@ def table(files: list[Path]) -> None:
     for path in files:
         for row in storage.read(rows_path(path), EvalRow):
             settings[row.method, row.latents].append(row)
-    print(f"{'setting':28} {'accuracy':>14} {'all tokens':>11} {'latent':>7} {'with any':>9} {'changed':>8}  seeds")
+    print(
+        f"{'setting':28} {'accuracy':>14} {'all tokens':>11} {'latent':>7} "
+        f"{'with any':>9} {'changed':>8}  seeds"
+    )
     for (method, forced), rows in settings.items():
         name = method if forced is None else f"{method} {forced}"
         right = [100 * row.accuracy for row in rows]
@@ -87,15 +106,24 @@ def table(files: list[Path]) -> None:
         changed = [100 * row.changed for row in rows if row.changed is not None]
         told = f"{statistics.mean(changed):.1f} %" if changed else ""
         accuracy = f"{statistics.mean(right):.1f} ± {spread:.1f} %"
-        print(f"{name:28} {accuracy:>14} {tokens:11.1f} {latent:7.2f} {any_:9.1%} {told:>8}  {len(rows)}")
+        print(
+            f"{name:28} {accuracy:>14} {tokens:11.1f} {latent:7.2f} "
+            f"{any_:9.1%} {told:>8}  {len(rows)}"
+        )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--task", default="arithmetic")
     parser.add_argument("--model", default="tiny")
-    parser.add_argument("--source", default="gold", help="whose reasoning is learnt: gold (the task's own) or a model")
+    parser.add_argument(
+        "--source",
+        default="gold",
+        help="whose reasoning is learnt: gold (the task's own) or a model",
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(DEFAULT))
     parser.add_argument("--problems", type=int, default=3200)
@@ -106,13 +134,18 @@ def main() -> None:
     parser.add_argument("--chunk", type=int, default=16, help="reasoning tokens per code")
     parser.add_argument("--preset", default="small")
     parser.add_argument("--vq-steps", type=int, default=600)
-    parser.add_argument("--longest", type=int, default=0, help="of mix; 0: the mean length of the reasonings")
+    parser.add_argument(
+        "--longest", type=int, default=0, help="of mix; 0: the mean length of the reasonings"
+    )
     parser.add_argument("--split", default="test")
     parser.add_argument("--limit", type=int, default=500)
     parser.add_argument("--max-tokens", type=int, default=256)
     asked = parser.parse_args()
     traces = asked.out / "traces.jsonl"
-    cotpress(f"generate --task {asked.task} --model {asked.source} --split train --limit {asked.problems} --out {traces}")
+    cotpress(
+        f"generate --task {asked.task} --model {asked.source} --split train "
+        f"--limit {asked.problems} --out {traces}"
+    )
     graded = asked.out / "graded.jsonl"
     cotpress(f"grade {traces} --out {graded}")
     table([path for seed in asked.seeds for path in seed_run(asked, seed, graded)])

@@ -1,4 +1,5 @@
-"""Write docs/cli.md: the help of every verb, as the command line prints it. A test holds the page to the code.
+"""Write docs/cli.md: the help of every verb, as the command line prints it. A test holds the page
+to the code.
 
 python docs/make_cli.py
 """
@@ -34,7 +35,11 @@ def page() -> str:
     parts = [HEAD, f"```\n{helped()}\n```\n"]
     for verb in VERBS:
         parts += [f"## {verb}\n\n```\n{helped(verb)}\n```\n"]
-        parts += [f"### run {method}\n\n```\n{helped(verb, method)}\n```\n" for method in METHODS if verb == "run"]
+        parts += [
+            f"### run {method}\n\n```\n{helped(verb, method)}\n```\n"
+            for method in METHODS
+            if verb == "run"
+        ]
     return "\n".join(parts)
 
 

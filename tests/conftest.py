@@ -1,4 +1,6 @@
-"""Fixtures that several folders use. torch is imported by the fixtures that need it, not by this file."""
+"""Fixtures that several folders use. torch is imported by the
+fixtures that need it, not by this file.
+"""
 
 import os
 from collections.abc import Callable
@@ -7,26 +9,34 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-# on a busy machine no deadline means anything; in CI the examples are the same every time, elsewhere they are new ones
+# on a busy machine no deadline means anything; in CI the examples are the same every time,
+# elsewhere they are new ones
 settings.register_profile("untimed", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("untimed")
 
 CHAT = (
-    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ "
+    "message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 
 
 @pytest.fixture(scope="session")
 def causal_lm() -> Callable[..., Any]:
-    """`causal_lm(family="llama", chat=True, positions=512, **config)`: a tiny random model behind `models.hf.HFModel`."""
+    """`causal_lm(family="llama", chat=True, positions=512, **config)`: a
+    tiny random model behind `models.hf.HFModel`.
+    """
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
     import tokenizers
 
     from cotpress.models.hf import HFModel
 
-    words = ["Please reason step by step.", "She sold 48/2 = 24 clips in May.", "The final answer is \\boxed{72}. <think>"]
+    words = [
+        "Please reason step by step.",
+        "She sold 48/2 = 24 clips in May.",
+        "The final answer is \\boxed{72}. <think>",
+    ]
 
     def tokenizer(chat: bool) -> Any:
         backend = tokenizers.Tokenizer(tokenizers.models.BPE())
@@ -40,12 +50,17 @@ def causal_lm() -> Callable[..., Any]:
         )
         backend.train_from_iterator(words, trainer)
         made = transformers.PreTrainedTokenizerFast(
-            tokenizer_object=backend, bos_token="<|endoftext|>", eos_token="<|im_end|>", pad_token="<|endoftext|>"
+            tokenizer_object=backend,
+            bos_token="<|endoftext|>",
+            eos_token="<|im_end|>",
+            pad_token="<|endoftext|>",
         )
         made.chat_template = CHAT if chat else None
         return made
 
-    def build(family: str = "llama", *, chat: bool = True, positions: int = 512, **config: Any) -> HFModel:
+    def build(
+        family: str = "llama", *, chat: bool = True, positions: int = 512, **config: Any
+    ) -> HFModel:
         sizes = {
             "vocab_size": 300,
             "hidden_size": 32,

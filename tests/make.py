@@ -1,4 +1,6 @@
-"""What tests are about, made in memory: problems, traces, scores, cuts, rows and a model that speaks in words."""
+"""What tests are about, made in memory: problems, traces,
+scores, cuts, rows and a model that speaks in words.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -27,14 +29,25 @@ def make_problem(id: str = "p", **fields: Any) -> Problem:
 
 
 def make_trace(reasoning: str = "She sold 48/2 = 24 clips.", **fields: Any) -> Trace:
-    """A finished, ungraded trace; `id`, `question`, `answer`, `instruction` and `task` are those of its problem.
+    """A finished, ungraded trace; `id`, `question`, `answer`, `instruction` and `task` are those of
+    its problem.
 
     `ratio` is the one that it was asked for.
     """
-    about = {name: fields.pop(name) for name in ("id", "question", "answer", "instruction", "task") if name in fields}
+    about = {
+        name: fields.pop(name)
+        for name in ("id", "question", "answer", "instruction", "task")
+        if name in fields
+    }
     if "ratio" in fields:
         fields["asked"] = Asked(ratio=fields.pop("ratio"))
-    usual = {"model": "m", "conclusion": "The answer is 72.", "n_tokens": 1, "n_conclusion_tokens": 1, "finished": True}
+    usual = {
+        "model": "m",
+        "conclusion": "The answer is 72.",
+        "n_tokens": 1,
+        "n_conclusion_tokens": 1,
+        "finished": True,
+    }
     return Trace(**{"problem": make_problem(**about), "reasoning": reasoning} | usual | fields)
 
 
@@ -58,7 +71,12 @@ def make_parts(
 
 
 def make_scored(
-    texts: Sequence[str], importance: Sequence[float], *, scorer: str = "s", percentile: Percentile | None = None, **fields: Any
+    texts: Sequence[str],
+    importance: Sequence[float],
+    *,
+    scorer: str = "s",
+    percentile: Percentile | None = None,
+    **fields: Any,
 ) -> ScoredTrace:
     """A trace of which each text is a token."""
     return ScoredTrace(
@@ -77,12 +95,19 @@ def make_compressed(trace: Trace, cuts: Mapping[float, str], **fields: Any) -> C
         Cut(asked=Asked(ratio=ratio), reasoning=text, kept=len(text) / total, n_tokens=len(text))
         for ratio, text in cuts.items()
     ]
-    return CompressedTrace(**{"trace": trace, "method": "tokenskip", "scorer": "s", "cuts": made} | fields)
+    return CompressedTrace(
+        **{"trace": trace, "method": "tokenskip", "scorer": "s", "cuts": made} | fields
+    )
 
 
 def make_row(method: str = "tokenskip", ratio: float | None = 0.6, **fields: Any) -> EvalRow:
-    """A row of 500 problems of which 97.6 % are right; `model` and `latents` are those of its setting."""
-    model, latents = fields.pop("model", "runs/model" if method == "tokenskip" else "tiny"), fields.pop("latents", None)
+    """A row of 500 problems of which 97.6 % are right;
+    `model` and `latents` are those of its setting.
+    """
+    model, latents = (
+        fields.pop("model", "runs/model" if method == "tokenskip" else "tiny"),
+        fields.pop("latents", None),
+    )
     usual = {
         "setting": Setting(model=model, method=method, asked=Asked(ratio=ratio), latents=latents),
         "task": "arithmetic",
@@ -105,11 +130,15 @@ def words(texts: Sequence[str]) -> list[list[int]]:
 
 
 def sum_trace(i: int = 0, **fields: Any) -> Trace:
-    """A right trace of a sum with an answer of its own; `ratio` is the one that it was asked for."""
+    """A right trace of a sum with an answer of its own; `ratio` is the one that it was asked
+    for.
+    """
     if "ratio" in fields:
         fields["asked"] = Asked(ratio=fields.pop("ratio"))
     usual = {
-        "problem": Problem(id=f"sum/{i}", question=f"{i} + 1?", answer=f"{i + 1}", task="sums", instruction="Add."),
+        "problem": Problem(
+            id=f"sum/{i}", question=f"{i} + 1?", answer=f"{i + 1}", task="sums", instruction="Add."
+        ),
         "model": "m",
         "reasoning": f"we add {i} and 1 and get {i + 1}",
         "closing": "\n\n",
@@ -142,13 +171,17 @@ def sum_cuts(trace: Trace, ratios: Sequence[float] = RATIOS) -> CompressedTrace:
 
 def sum_examples(n: int = 4, ratio: float = 0.5) -> list[TrainingExample]:
     """Sums, each with its own answer."""
-    problems = [Problem(id=f"sum/{i}", question=f"{i} + {i + 1}", answer=f"{2 * i + 1}", task="sums") for i in range(n)]
+    problems = [
+        Problem(id=f"sum/{i}", question=f"{i} + {i + 1}", answer=f"{2 * i + 1}", task="sums")
+        for i in range(n)
+    ]
     return [
         TrainingExample(
             problem=one,
             asked=Asked(ratio=ratio),
             prompt=one.prompt(ratio),
-            completion=f"{one.question} = {one.answer}, so the answer is {one.answer}" + "." * (i % 3),
+            completion=f"{one.question} = {one.answer}, so the answer is {one.answer}"
+            + "." * (i % 3),
             method="tokenskip",
             scorer="surprisal:x",
             unit="number",

@@ -1,4 +1,6 @@
-"""An OpenAI-compatible server on loopback that answers, counts, and makes every kind of trouble when told to."""
+"""An OpenAI-compatible server on loopback that answers, counts,
+and makes every kind of trouble when told to.
+"""
 
 import json
 import re
@@ -13,7 +15,9 @@ HEADER = ["<|im_start|>"]
 
 
 class FakeServer(ThreadingHTTPServer):
-    """`troubles` are made first, one per request; then `say(body)` is answered. `asked` holds every body, `keys` every key."""
+    """`troubles` are made first, one per request; then `say(body)` is
+    answered. `asked` holds every body, `keys` every key.
+    """
 
     daemon_threads = True
     request_queue_size = 64
@@ -40,7 +44,11 @@ class FakeServer(ThreadingHTTPServer):
         if self.takes_ratio and ratio < 1:
             messages[-1]["content"] += f" <ratio> {ratio} </ratio>"
         begun = self.continues and body.get("continue_final_message") and messages.pop()
-        turns = [token for one in messages for token in (*HEADER, one["role"], *one["content"].split(), "<|im_end|>")]
+        turns = [
+            token
+            for one in messages
+            for token in (*HEADER, one["role"], *one["content"].split(), "<|im_end|>")
+        ]
         return [*turns, *HEADER, "assistant", *(begun["content"].split() if begun else [])]
 
     def answer(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -57,13 +65,19 @@ class FakeServer(ThreadingHTTPServer):
         if self.echoes and body.get("continue_final_message"):
             message = {"content": body["messages"][-1]["content"] + message["content"]}
         n_prompt = len(self.prompt(body))
-        usage = {"prompt_tokens": n_prompt, "completion_tokens": n_words, "total_tokens": n_prompt + n_words}
+        usage = {
+            "prompt_tokens": n_prompt,
+            "completion_tokens": n_words,
+            "total_tokens": n_prompt + n_words,
+        }
         return {
             "id": "same",
             "object": "chat.completion",
             "created": 0,
             "model": self.model,
-            "choices": [{"index": 0, "message": {"role": "assistant"} | message, "finish_reason": reason}],
+            "choices": [
+                {"index": 0, "message": {"role": "assistant"} | message, "finish_reason": reason}
+            ],
         } | ({"usage": usage} if self.usage else {})
 
 
@@ -73,7 +87,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         names = self.server.offers or [self.server.model]
-        self._send(200, json.dumps({"object": "list", "data": [{"id": name, "object": "model"} for name in names]}).encode())
+        self._send(
+            200,
+            json.dumps(
+                {"object": "list", "data": [{"id": name, "object": "model"} for name in names]}
+            ).encode(),
+        )
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -84,7 +103,9 @@ class _Handler(BaseHTTPRequestHandler):
         if trouble == "hang":
             self.server.over.wait()
         elif trouble == "cut":
-            self.wfile.write(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n{"choi')
+            self.wfile.write(
+                b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n{"choi'
+            )
             self.wfile.flush()
             self.close_connection = True
         elif trouble == "malformed":
@@ -96,16 +117,26 @@ class _Handler(BaseHTTPRequestHandler):
         elif trouble:
             status, _, said = trouble.partition(" ")
             error = {"error": {"message": said.format(key=self.headers.get("Authorization"))}}
-            self._send(int(status), json.dumps(error).encode(), **{"Retry-After": "0.01"} if status == "429" else {})
+            self._send(
+                int(status),
+                json.dumps(error).encode(),
+                **{"Retry-After": "0.01"} if status == "429" else {},
+            )
         else:
             try:
                 self._send(200, json.dumps(self.server.answer(body)).encode())
             except ValueError as error:  # of the chat template
                 self._send(400, json.dumps({"error": {"message": str(error)}}).encode())
 
-    def _send(self, status: int, content: bytes, type: str = "application/json", **headers: str) -> None:
+    def _send(
+        self, status: int, content: bytes, type: str = "application/json", **headers: str
+    ) -> None:
         self.send_response(status)
-        for name, value in {"Content-Type": type, "Content-Length": str(len(content)), **headers}.items():
+        for name, value in {
+            "Content-Type": type,
+            "Content-Length": str(len(content)),
+            **headers,
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)

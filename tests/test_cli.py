@@ -1,4 +1,6 @@
-"""The command line: help without anything heavy, mistakes in one sentence, and what the shell is told."""
+"""The command line: help without anything heavy, mistakes in
+one sentence, and what the shell is told.
+"""
 
 import errno
 import importlib
@@ -45,10 +47,12 @@ def raising(monkeypatch: pytest.MonkeyPatch):
     return command
 
 
-# --- help ------------------------------------------------------------------------------------------------------------
+# --- help -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("words", [["--help"], ["ls"], ["ls", "--json"], ["import", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["ls"], ["ls", "--json"], ["import", "--help"], ["--version"]]
+)
 def test_help_and_ls_load_nothing_heavy(words: list[str]) -> None:
     heavy = {package for packages in EXTRAS.values() for package in packages} | {"pandas"}
     script = f"""
@@ -60,7 +64,9 @@ try:
 finally:
     assert not {heavy!r} & set(sys.modules), {heavy!r} & set(sys.modules)
 """
-    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
     assert (found.returncode, found.stderr) == (0, "")
     assert found.stdout
 
@@ -95,10 +101,15 @@ def test_the_lists_of_verbs_and_methods_say_what_each_does(
     methods = " ".join(capsys.readouterr().out.split())
     assert all(f"{verb} {said(place)}" in verbs for verb, place in VERBS.items())
     assert f"run {cli.RUN.partition(chr(10))[0]}" in verbs
-    assert all(f"{command.removeprefix('run ')} {said(place)}" in methods for command, place in METHODS.items())
+    assert all(
+        f"{command.removeprefix('run ')} {said(place)}" in methods
+        for command, place in METHODS.items()
+    )
 
 
-def test_without_a_verb_help_is_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+def test_without_a_verb_help_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
     assert run(monkeypatch=monkeypatch) == 0
     assert "Commands" in capsys.readouterr().out
 
@@ -107,7 +118,11 @@ def test_without_a_verb_help_is_shown(monkeypatch: pytest.MonkeyPatch, capsys: p
 @pytest.mark.parametrize(("color", "escapes"), [({}, True), ({"NO_COLOR": "1"}, False)])
 def test_on_a_terminal_no_color_means_no_escape_codes(color: dict[str, str], escapes: bool) -> None:
     master, slave = os.openpty()
-    environment = {key: value for key, value in os.environ.items() if key != "NO_COLOR"} | {"TERM": "xterm-256color"} | color
+    environment = (
+        {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
+        | {"TERM": "xterm-256color"}
+        | color
+    )
     command = [sys.executable, "-c", "from cotpress.cli import main; main()", "--help"]
     subprocess.run(command, stdout=slave, env=environment, check=True)
     os.close(slave)
@@ -123,7 +138,7 @@ def test_on_a_terminal_no_color_means_no_escape_codes(color: dict[str, str], esc
     assert (b"\x1b" in shown) is escapes
 
 
-# --- mistakes --------------------------------------------------------------------------------------------------------
+# --- mistakes -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -131,24 +146,40 @@ def test_on_a_terminal_no_color_means_no_escape_codes(color: dict[str, str], esc
     [
         (["scor"], "unknown verb 'scor'; did you mean score? Available: "),
         (["zzz", "--help-me"], "unknown verb 'zzz'. Available: "),
-        (["score", "x", "--scorer", "s", "--target", "t"], "score needs --out. See cotpress score --help."),
+        (
+            ["score", "x", "--scorer", "s", "--target", "t"],
+            "score needs --out. See cotpress score --help.",
+        ),
         (["score", "x", "--scorer"], "--scorer needs a value. See cotpress score --help."),
-        (["compress", "--ratios", "0.5", "x", "--out", "o"], "compress needs SCORED right behind it: an option with several"),
+        (
+            ["compress", "--ratios", "0.5", "x", "--out", "o"],
+            "compress needs SCORED right behind it: an option with several",
+        ),
         (
             ["compress", "x", "--ratios", "0.5", "--out", "o", "--protect", "all"],
             'Invalid value "all" for --protect.',
         ),
-        (["score", "x", "--scorer", "s", "--target", "t", "--out", "o", "--protect", "none"], "--protect"),
+        (
+            ["score", "x", "--scorer", "s", "--target", "t", "--out", "o", "--protect", "none"],
+            "--protect",
+        ),
         (
             ["compress", "x", "--ratios", "half", "--out", "o"],
             'Invalid value for --ratios: unable to convert "half" into float.',
         ),
         (["compress", "x", "--ratios", "5", "--out", "o"], "choose 0 < ratio <= 1"),
-        (["compress", "none.jsonl", "--ratios", "0.5", "--out", "o"], "no file none.jsonl: run the verb that writes it"),
+        (
+            ["compress", "none.jsonl", "--ratios", "0.5", "--out", "o"],
+            "no file none.jsonl: run the verb that writes it",
+        ),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_code_2(
-    words: list[str], says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, tmp_path: Path
+    words: list[str],
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    tmp_path: Path,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert run(*words, monkeypatch=monkeypatch) == 2
@@ -160,14 +191,23 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS])
-def test_an_output_that_cannot_be_written_is_one_sentence(number: int, raising, capsys: pytest.CaptureFixture) -> None:
+@pytest.mark.parametrize(
+    "number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS]
+)
+def test_an_output_that_cannot_be_written_is_one_sentence(
+    number: int, raising, capsys: pytest.CaptureFixture
+) -> None:
     assert raising(OSError(number, os.strerror(number), "out.jsonl")) == 2
-    assert f"cotpress: cannot write out.jsonl: {os.strerror(number)}. Finished records are kept" in capsys.readouterr().err
+    assert (
+        f"cotpress: cannot write out.jsonl: {os.strerror(number)}. Finished records are kept"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("error", [RuntimeError("ours"), OSError(errno.EIO, "broken disk")])
-def test_our_own_mistake_keeps_its_traceback(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_own_mistake_keeps_its_traceback(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def verb(**_: object) -> None:
         raise error
 
@@ -181,7 +221,7 @@ def test_what_an_error_says_is_what_is_printed(raising, capsys: pytest.CaptureFi
     assert capsys.readouterr().err == "cotpress: [bold]not markup[/] at $.a[3]\n"
 
 
-# --- signals and pipes -----------------------------------------------------------------------------------------------
+# --- signals and pipes ----------------------------------------------------------------------------
 
 SLOW = textwrap.dedent(
     """
@@ -209,14 +249,18 @@ SLOW = textwrap.dedent(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stopped_run_says_so_keeps_what_is_finished_and_goes_on(tmp_path: Path, sent: int, code: int) -> None:
+def test_a_stopped_run_says_so_keeps_what_is_finished_and_goes_on(
+    tmp_path: Path, sent: int, code: int
+) -> None:
     out = tmp_path / "out.jsonl"
     command = [sys.executable, "-c", SLOW, str(out)]
 
     def heed() -> None:  # a shell starts what runs in its background deaf to Ctrl-C
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-    with subprocess.Popen([*command, "0.05"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed) as process:
+    with subprocess.Popen(
+        [*command, "0.05"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed
+    ) as process:
         for _ in range(3):
             process.stdout.readline()
         process.send_signal(sent)
@@ -227,7 +271,9 @@ def test_a_stopped_run_says_so_keeps_what_is_finished_and_goes_on(tmp_path: Path
     again = subprocess.run([*command, "0"], capture_output=True, check=True)
     finished = 100 - len(again.stdout.split())
     assert 2 <= finished <= 3 + len(rest.split())
-    assert [line.split(b'"')[3] for line in out.read_bytes().splitlines()] == [b"%d" % number for number in range(100)]
+    assert [line.split(b'"')[3] for line in out.read_bytes().splitlines()] == [
+        b"%d" % number for number in range(100)
+    ]
     assert f"resuming {out} with {finished} records done".encode() in again.stderr
 
 
@@ -259,5 +305,7 @@ def verb(**_):
 cli.app = verb
 cli.main()
 """
-    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    found = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     assert (found.stdout, found.stderr) == (f"{-signal.SIGTERM}\n", "")

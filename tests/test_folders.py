@@ -1,4 +1,6 @@
-"""Folders made by a run: one run at a time, finished once, gone on with by the same run and refused to any other."""
+"""Folders made by a run: one run at a time, finished once, gone on
+with by the same run and refused to any other.
+"""
 
 from pathlib import Path
 
@@ -15,7 +17,9 @@ from cotpress.training.folder import KIND as TRAINING
 GROWN = Kind("about.json", "a cake", "was baked otherwise")
 WHOLE = Kind("about.json", "a cake", "was baked otherwise", whole=True)
 
-both = pytest.mark.parametrize("kind", [GROWN, WHOLE], ids=["grown in its place", "put there whole"])
+both = pytest.mark.parametrize(
+    "kind", [GROWN, WHOLE], ids=["grown in its place", "put there whole"]
+)
 
 
 class About(msgspec.Struct):
@@ -48,7 +52,9 @@ def test_a_folder_is_made_once_and_holds_nothing_of_the_making(tmp_path, kind):
 @both
 def test_another_run_is_refused_whether_the_folder_is_finished_or_not(tmp_path, kind):
     bake(tmp_path / "done", kind)
-    with pytest.raises(CotpressError, match="done was baked otherwise: choose another --out, or remove it"):
+    with pytest.raises(
+        CotpressError, match="done was baked otherwise: choose another --out, or remove it"
+    ):
         bake(tmp_path / "done", kind, "b")
     with pytest.raises(KeyboardInterrupt):
         bake(tmp_path / "half", kind, dies=True)

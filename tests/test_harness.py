@@ -1,4 +1,6 @@
-"""What the harnesses are handed: the prompts of `eval`, and its grades. The harnesses themselves run in tests/serving."""
+"""What the harnesses are handed: the prompts of `eval`, and its grades.
+The harnesses themselves run in tests/serving.
+"""
 
 import importlib.util
 from pathlib import Path
@@ -44,7 +46,9 @@ def test_an_answer_is_split_and_graded_as_in_eval() -> None:
 
 def test_lm_evals_rows_have_prompts_and_what_the_score_needs(utils: ModuleType) -> None:
     pytest.importorskip("datasets")
-    made = utils.dataset(problems="arithmetic", limit=3, ratio=0.5, version=1.0, config_source="x")["test"]
+    made = utils.dataset(problems="arithmetic", limit=3, ratio=0.5, version=1.0, config_source="x")[
+        "test"
+    ]
     assert [row["prompt"] for row in made] == [harness.prompt(row, 0.5) for row in ROWS]
     said = f"3 + 4 is easy.\nThe final answer is \\boxed{{{made[0]['answer']}}}."
     assert utils.process_results(made[0], [said]) == {"accuracy": 1.0, "reasoning_length": 6.0}

@@ -28,10 +28,14 @@ FLOORS = (
     {"verbs"},
     {"cli"},
 )
-"""Bottom first. A module imports from lower floors and from its own folder only: `pipeline` never imports `scorers`."""
+"""Bottom first. A module imports from lower floors and from its own
+folder only: `pipeline` never imports `scorers`.
+"""
 
-ASKED_FOR = {"cotpress.training.sft", "cotpress.training.vocabulary"}
-"""Core modules no more: loaded by the one verb that needs them. So are the plug-ins and `latent`."""
+ASKED_FOR = {f"cotpress.training.{name}" for name in ("sft", "trainer", "vocabulary")}
+"""Core modules no more: loaded by the one verb that needs them. So are the plug-ins and
+`latent`.
+"""
 
 
 def modules() -> dict[str, Path]:
@@ -53,9 +57,16 @@ def imported(module: str, path: Path) -> dict[str, int]:
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            above = ".".join(package.split(".")[: len(package.split(".")) - node.level + 1]) if node.level else ""
+            above = (
+                ".".join(package.split(".")[: len(package.split(".")) - node.level + 1])
+                if node.level
+                else ""
+            )
             source = ".".join(filter(None, [above, node.module]))
-            names = [dotted if (dotted := f"{source}.{alias.name}") in MODULES else source for alias in node.names]
+            names = [
+                dotted if (dotted := f"{source}.{alias.name}") in MODULES else source
+                for alias in node.names
+            ]
         else:
             continue
         found |= {name: node.lineno for name in names if name in MODULES}
@@ -83,7 +94,8 @@ def floor(module: str) -> int:
 
 def is_core(module: str) -> bool:
     return module not in ASKED_FOR and (
-        unit(module) not in {"lm", "models", "scorers", "tasks", "latent", "harness"} or module.count(".") == 1
+        unit(module) not in {"lm", "models", "scorers", "tasks", "latent", "harness"}
+        or module.count(".") == 1
     )
 
 
@@ -91,26 +103,36 @@ def is_core(module: str) -> bool:
 def test_every_import_points_down(module: str) -> None:
     for target, line in EDGES[module].items():
         down = floor(target) < floor(module) or unit(target) == unit(module)
-        assert down, f"{MODULES[module]}:{line}: {module} must not import {target}, which stands no lower"
+        assert down, (
+            f"{MODULES[module]}:{line}: {module} must not import {target}, which stands no lower"
+        )
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_what_a_folder_keeps_to_itself_is_imported_from_no_other_folder(module: str) -> None:
     for target, line in EDGES[module].items():
         private = target.rpartition(".")[2].startswith("_")
-        assert not private or folder(target) == folder(module), f"{MODULES[module]}:{line}: {module} must not import {target}"
+        assert not private or folder(target) == folder(module), (
+            f"{MODULES[module]}:{line}: {module} must not import {target}"
+        )
 
 
 def test_no_verb_imports_a_verb() -> None:
     verbs = [module for module in MODULES if module.startswith("cotpress.verbs.")]
     for module in verbs:
-        found = {target for target in EDGES[module] if target in MODULES and target.startswith("cotpress.verbs.")}
+        found = {
+            target
+            for target in EDGES[module]
+            if target in MODULES and target.startswith("cotpress.verbs.")
+        }
         assert found <= {"cotpress.verbs.common"}, f"{module} imports {', '.join(sorted(found))}"
 
 
 def test_no_imports_run_in_a_circle() -> None:
     try:
-        TopologicalSorter({module: set(targets) - {module} for module, targets in EDGES.items()}).prepare()
+        TopologicalSorter(
+            {module: set(targets) - {module} for module, targets in EDGES.items()}
+        ).prepare()
     except CycleError as error:
         pytest.fail(" imports ".join(reversed(error.args[1])))
 
@@ -125,13 +147,22 @@ for module in {core!r}:
     loaded = {heavy!r} & set(sys.modules)
     assert not loaded, f"{{module}} loads {{', '.join(sorted(loaded))}}"
 """
-    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
     assert found.returncode == 0, found.stderr.splitlines()[-1]
 
 
 def test_the_walls_of_this_test_stand() -> None:
     assert "cotpress.errors" in EDGES["cotpress.storage"]
-    assert {"cotpress", "cotpress.cli", "cotpress.pipeline.compress", "cotpress.models"} <= set(MODULES)
+    assert {"cotpress", "cotpress.cli", "cotpress.pipeline.compress", "cotpress.models"} <= set(
+        MODULES
+    )
     assert is_core("cotpress.models")
     assert not is_core("cotpress.models.hf")
-    assert floor("cotpress.verbs.score") > floor("cotpress.pipeline.compress") > floor("cotpress.records") > floor("cotpress")
+    assert (
+        floor("cotpress.verbs.score")
+        > floor("cotpress.pipeline.compress")
+        > floor("cotpress.records")
+        > floor("cotpress")
+    )

@@ -1,4 +1,6 @@
-"""`import cotpress` offers the stages and loads nothing; the pages that teach it run as they stand."""
+"""`import cotpress` offers the stages and loads nothing; the pages that teach it run as they
+stand.
+"""
 
 import ast
 import re
@@ -18,7 +20,13 @@ from cotpress.training import formats
 DOCS = Path(__file__).parents[1] / "docs"
 
 
-HEAVY = {"conclusions": "torch", "load_vqvae": "torch", "mix": "torch", "train_vqvae": "torch", "train": "trl"}
+HEAVY = {
+    "conclusions": "torch",
+    "load_vqvae": "torch",
+    "mix": "torch",
+    "train_vqvae": "torch",
+    "train": "trl",
+}
 """Names that need more than the core, and what they need."""
 
 
@@ -36,18 +44,30 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_importing_the_package_imports_nothing_else_of_it() -> None:
     script = "import sys, cotpress; print([name for name in sys.modules if name.startswith(('cotpress.', 'msgspec', 'torch'))])"
-    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        ).stdout
+        == "[]\n"
+    )
 
 
 @pytest.mark.parametrize("verb", [*cli.WALK, "export"])
 def test_the_stage_of_every_verb_is_offered(verb: str) -> None:
-    names = {"import": "import_traces", "eval": "evaluate", "train-vqvae": "train_vqvae", "report": "make_report"}
+    names = {
+        "import": "import_traces",
+        "eval": "evaluate",
+        "train-vqvae": "train_vqvae",
+        "report": "make_report",
+    }
     assert names.get(verb, verb) in cotpress.__all__
 
 
 def test_every_name_is_offered_and_typed_alike() -> None:
     body = ast.parse((Path(cotpress.__file__).with_suffix(".pyi")).read_text(encoding="utf-8")).body
-    typed = {alias.asname for node in body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    typed = {
+        alias.asname for node in body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
     assert {"__version__", *typed} == set(cotpress.__all__) == set(dir(cotpress))
 
 
@@ -65,7 +85,9 @@ def test_a_name_there_is_not_is_an_attribute_error() -> None:
 
 
 @pytest.mark.slow
-def test_the_notebook_runs_as_it_stands(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_notebook_runs_as_it_stands(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip("trl")
     names: dict[str, object] = {"__name__": "notebook"}
     for snippet in snippets("library.md"):
@@ -87,11 +109,15 @@ def test_the_commands_of_the_page_run_as_they_stand(workplace: Path) -> None:
     assert len(commands) == (DOCS / "library.md").read_text(encoding="utf-8").count("cotpress run")
     for command in commands:
         _, *words = shlex.split(command)
-        subprocess.run([sys.executable, "-c", "from cotpress.cli import main; main()", *words], check=True)
+        subprocess.run(
+            [sys.executable, "-c", "from cotpress.cli import main; main()", *words], check=True
+        )
     assert (workplace / "runs" / "q" / "report.html").is_file()
 
 
-def test_the_plug_ins_of_the_page_on_extending_work_as_they_stand(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_plug_ins_of_the_page_on_extending_work_as_they_stand(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("torch")
     package = ModuleType("my_pkg")
     package.__path__ = []
@@ -115,17 +141,29 @@ def test_the_plug_ins_of_the_page_on_extending_work_as_they_stand(workplace: Pat
     said = ["Twice one is surely two", "three and three are six"]
     traces = [
         cotpress.Trace(
-            problem=problem, model="m", reasoning=text, conclusion="So it is.", n_tokens=5, n_conclusion_tokens=4, finished=True
+            problem=problem,
+            model="m",
+            reasoning=text,
+            conclusion="So it is.",
+            n_tokens=5,
+            n_conclusion_tokens=4,
+            finished=True,
         )
         for problem, text in zip(problems, said, strict=False)
     ]
-    scored = list(cotpress.score(traces, cotpress.load_scorer("my_pkg.my_scorer"), cotpress.load_model("tiny")))
+    scored = list(
+        cotpress.score(
+            traces, cotpress.load_scorer("my_pkg.my_scorer"), cotpress.load_model("tiny")
+        )
+    )
     [whole, _] = cotpress.compress(scored, [1.0], rules=cotpress.Rules(unit="my_pkg.line"))
     assert whole.cuts[0].reasoning == said[0]
     [none, _] = cotpress.compress(scored, [0.9], rules=cotpress.Rules("my_pkg.line", "none"))
     assert none.cuts[0].reasoning == ""  # one line, which does not fit
     assert max(scored[0].importance) == len(" surely")
-    rows = formats.load("my_pkg.my_format").rows(cotpress.compress(scored, [0.5]), formats.Drawing(), Counter(), Counter())
+    rows = formats.load("my_pkg.my_format").rows(
+        cotpress.compress(scored, [0.5]), formats.Drawing(), Counter(), Counter()
+    )
     assert [row.text.split() for row in rows]  # type: ignore[attr-defined]
     cotpress.write(Path("graded.jsonl"), traces)
     [stage] = [code for code in snippets("extending.md") if "graded.jsonl" in code]

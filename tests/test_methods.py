@@ -19,7 +19,11 @@ def test_every_method_has_a_kind_and_a_sentence(name):
 
 
 def test_a_name_that_is_not_in_the_table_is_a_taught_method():
-    assert (method("mine").kind, method("mine").trained, method("mine").servable) == ("taught", True, True)
+    assert (method("mine").kind, method("mine").trained, method("mine").servable) == (
+        "taught",
+        True,
+        True,
+    )
 
 
 def test_what_the_untouched_model_answers_is_a_baseline_or_the_original():

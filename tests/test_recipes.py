@@ -1,4 +1,6 @@
-"""The recipes run as they stand, from nothing to a report; here with a handful of problems, so their figures mean nothing."""
+"""The recipes run as they stand, from nothing to a report; here with a
+handful of problems, so their figures mean nothing.
+"""
 
 import os
 import subprocess
@@ -13,23 +15,37 @@ from cotpress.records import EvalRow
 for _package in ("trl", "math_verify", "plotly"):
     pytest.importorskip(_package)
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # a dozen commands each, and a machine may be busy
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1800),
+]  # a dozen commands each, and a machine may be busy
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 
 SMALL = {
     "demo": ({"LIMIT": "12", "EVAL_LIMIT": "4"}, {"original", "tokenskip"}),
     "tokenskip": (
-        {"MODEL": "tiny", "TASK": "arithmetic", "SCORER": "random", "LIMIT": "12", "EVAL_LIMIT": "4"},
+        {
+            "MODEL": "tiny",
+            "TASK": "arithmetic",
+            "SCORER": "random",
+            "LIMIT": "12",
+            "EVAL_LIMIT": "4",
+        },
         {"original", "tokenskip", "be-concise", "lc-prompt"},
     ),
-    "cts": ({"REFERENCE_LIMIT": "8", "LIMIT": "12", "EVAL_LIMIT": "4", "MAX_TOKENS": "160"}, {"original", "cts"}),
+    "cts": (
+        {"REFERENCE_LIMIT": "8", "LIMIT": "12", "EVAL_LIMIT": "4", "MAX_TOKENS": "160"},
+        {"original", "cts"},
+    ),
     "token_assorted": (
         {"LIMIT": "40", "EPOCHS": "1", "CODEBOOK": "8", "STEPS": "4", "EVAL_LIMIT": "2"},
         {"original", "token-assorted", "forced-latents"},
     ),
 }
-"""Each recipe with what makes it small and spares it a download, and methods that it must have judged."""
+"""Each recipe with what makes it small and spares it a
+download, and methods that it must have judged.
+"""
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -43,7 +59,14 @@ def test_a_recipe_walks_from_nothing_to_a_report(name: str, tmp_path: Path) -> N
 
 
 def test_the_comparison_of_scorers_ends_with_a_table_of_every_arm(tmp_path: Path) -> None:
-    few = {"REFERENCE_LIMIT": "8", "LIMIT": "8", "EVAL_LIMIT": "2", "SEEDS": "1", "RATIOS": "0.5", "MAX_TOKENS": "160"}
+    few = {
+        "REFERENCE_LIMIT": "8",
+        "LIMIT": "8",
+        "EVAL_LIMIT": "2",
+        "SEEDS": "1",
+        "RATIOS": "0.5",
+        "MAX_TOKENS": "160",
+    }
     found = _walked("compare", tmp_path, few)
     assert found.returncode == 0, found.stderr
     table = [line.split(" | ")[:2] for line in found.stdout.splitlines() if line.startswith("| ")]

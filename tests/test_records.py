@@ -1,4 +1,6 @@
-"""Records: what a line holds, how a question and a ratio become words, and that nothing changes on the way."""
+"""Records: what a line holds, how a question and a ratio
+become words, and that nothing changes on the way.
+"""
 
 import math
 from typing import get_type_hints
@@ -26,13 +28,22 @@ from cotpress.records import (
     TrainingExample,
 )
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from('\r\n\t \u2028\u0085\0\\"³😀'))
+TEXT = st.text(
+    st.characters(exclude_categories=["Cs"]) | st.sampled_from('\r\n\t \u2028\u0085\0\\"³😀')
+)
 RATIO = st.integers(1, 100).map(lambda percent: percent / 100)
 
 problems = st.builds(Problem, id=TEXT, question=TEXT, answer=TEXT, task=TEXT, instruction=TEXT)
 askings = st.builds(Asked, ratio=st.none() | RATIO) | st.builds(Asked, budget=st.integers(1, 9999))
 traces = st.builds(
-    Trace, problem=problems, asked=askings, reasoning=TEXT, conclusion=TEXT, opening=TEXT, closing=TEXT, model=TEXT
+    Trace,
+    problem=problems,
+    asked=askings,
+    reasoning=TEXT,
+    conclusion=TEXT,
+    opening=TEXT,
+    closing=TEXT,
+    model=TEXT,
 )
 
 cuts = st.builds(Cut, asked=askings, kept=RATIO, reasoning=TEXT, verified=st.none())
@@ -42,14 +53,18 @@ cuts = st.builds(Cut, asked=askings, kept=RATIO, reasoning=TEXT, verified=st.non
 def scored(draw: st.DrawFn) -> ScoredTrace:
     trace = draw(traces)
     cuts = draw(st.lists(st.integers(1, max(1, len(trace.reasoning)))))
-    ends = sorted(cut for cut in cuts if cut < len(trace.reasoning)) + [len(trace.reasoning)] * bool(trace.reasoning)
+    ends = sorted(cut for cut in cuts if cut < len(trace.reasoning)) + [
+        len(trace.reasoning)
+    ] * bool(trace.reasoning)
     size = {"min_size": len(ends), "max_size": len(ends)}
     return ScoredTrace(
         trace=trace,
         scorer="s",
         ends=ends,
         importance=draw(st.lists(st.floats(allow_nan=False, allow_infinity=False), **size)),
-        percentile=draw(st.none() | st.builds(Percentile, n_tokens=st.lists(st.integers(0, 9), **size))),
+        percentile=draw(
+            st.none() | st.builds(Percentile, n_tokens=st.lists(st.integers(0, 9), **size))
+        ),
     )
 
 
@@ -60,7 +75,13 @@ def scored(draw: st.DrawFn) -> ScoredTrace:
         traces,
         scored(),
         st.builds(CompressedTrace, trace=traces, cuts=st.lists(cuts, max_size=2)),
-        st.builds(TrainingExample, problem=problems, asked=askings, prompt=problems.map(Problem.prompt), completion=TEXT),
+        st.builds(
+            TrainingExample,
+            problem=problems,
+            asked=askings,
+            prompt=problems.map(Problem.prompt),
+            completion=TEXT,
+        ),
         st.builds(
             EvalRow,
             **{n: st.floats(0, 1) for n, t in get_type_hints(EvalRow).items() if t is float},
@@ -71,7 +92,9 @@ def scored(draw: st.DrawFn) -> ScoredTrace:
     ids=["Problem", "Trace", "ScoredTrace", "CompressedTrace", "TrainingExample", "EvalRow"],
 )
 @given(data=st.data())
-def test_a_record_survives_a_round_trip(record: st.SearchStrategy[Record], data: st.DataObject) -> None:
+def test_a_record_survives_a_round_trip(
+    record: st.SearchStrategy[Record], data: st.DataObject
+) -> None:
     value = data.draw(record)
     line = msgspec.json.encode(value)
     assert b"\n" not in line
@@ -85,7 +108,11 @@ def test_slices_between_the_ends_join_to_exactly_the_reasoning(value: ScoredTrac
 
 
 def test_a_ratio_or_a_budget_is_asked_for_and_not_both() -> None:
-    assert [str(asked) for asked in (NOTHING, Asked(ratio=0.5), Asked(budget=200))] == ["None", "0.5", "200 tokens"]
+    assert [str(asked) for asked in (NOTHING, Asked(ratio=0.5), Asked(budget=200))] == [
+        "None",
+        "0.5",
+        "200 tokens",
+    ]
     assert msgspec.json.encode(NOTHING) == b"{}"
     with pytest.raises(ValueError, match="not both"):
         Asked(ratio=0.5, budget=200)
@@ -94,7 +121,9 @@ def test_a_ratio_or_a_budget_is_asked_for_and_not_both() -> None:
 
 
 @given(traces, TEXT)
-def test_a_completion_is_its_parts_and_another_reasoning_changes_only_the_reasoning(trace: Trace, other: str) -> None:
+def test_a_completion_is_its_parts_and_another_reasoning_changes_only_the_reasoning(
+    trace: Trace, other: str
+) -> None:
     assert trace.completion() == trace.opening + trace.reasoning + trace.closing + trace.conclusion
     assert trace.completion(trace.reasoning) == trace.completion()
     assert trace.completion("") == trace.opening + trace.closing + trace.conclusion
@@ -106,7 +135,9 @@ def test_the_prompt_is_instruction_question_and_ratio() -> None:
     asked = "Think.\nWhat is 2 + 2?"
     assert problem.prompt() == problem.prompt(1.0) == [{"role": "user", "content": asked}]
     assert problem.prompt(0.5) == [{"role": "user", "content": f"{asked}\n<ratio>0.5</ratio>"}]
-    assert Problem(id="p", question="Why?", answer="", task="t").prompt() == [{"role": "user", "content": "Why?"}]
+    assert Problem(id="p", question="Why?", answer="", task="t").prompt() == [
+        {"role": "user", "content": "Why?"}
+    ]
 
 
 @pytest.mark.parametrize("ratio", [0, -0.5, 1.5, 70, math.nan, math.inf])
@@ -123,7 +154,11 @@ def test_a_ratio_that_the_prompt_would_round_is_refused() -> None:
 @given(RATIO)
 def test_the_tag_carries_the_ratio_exactly(ratio: float) -> None:
     tag = ratio_tag(ratio)
-    assert tag == "" if ratio == 1 else float(tag.removeprefix("\n<ratio>").removesuffix("</ratio>")) == ratio
+    assert (
+        tag == ""
+        if ratio == 1
+        else float(tag.removeprefix("\n<ratio>").removesuffix("</ratio>")) == ratio
+    )
 
 
 @given(problems, RATIO)
@@ -136,13 +171,20 @@ def test_a_tag_is_taken_off_as_it_was_put_on(problem: Problem, ratio: float) -> 
 
 @given(traces)
 def test_a_key_does_not_depend_on_what_came_out(one: Trace) -> None:
-    assert msgspec.structs.replace(one, seconds=9.0, grade=Grade(answer=None, correct=False, status="ok")).key == one.key
+    assert (
+        msgspec.structs.replace(
+            one, seconds=9.0, grade=Grade(answer=None, correct=False, status="ok")
+        ).key
+        == one.key
+    )
     assert msgspec.structs.replace(one, sample=one.sample + 1).key != one.key
 
 
 def test_unknown_fields_are_passed_over_so_that_newer_files_load() -> None:
     line = b'{"id":"p","question":"q","answer":"1","task":"t","new":[1]}'
-    assert msgspec.json.decode(line, type=Problem) == Problem(id="p", question="q", answer="1", task="t")
+    assert msgspec.json.decode(line, type=Problem) == Problem(
+        id="p", question="q", answer="1", task="t"
+    )
 
 
 def test_records_cannot_be_changed() -> None:

@@ -1,4 +1,6 @@
-"""Segments tile the reasoning, end at target-token ends, keep numbers whole, and know what must never be dropped."""
+"""Segments tile the reasoning, end at target-token ends, keep
+numbers whole, and know what must never be dropped.
+"""
 
 import re
 from itertools import pairwise
@@ -28,13 +30,17 @@ AWKWARD = [
     "50%",
     "é",
 ]
-texts = st.lists(st.sampled_from([*AWKWARD, " ", "the", "=", "1", "x"]) | st.text(max_size=4), max_size=12).map("".join)
+texts = st.lists(
+    st.sampled_from([*AWKWARD, " ", "the", "=", "1", "x"]) | st.text(max_size=4), max_size=12
+).map("".join)
 UNITS = st.sampled_from(["token", "number", "word"])
 
 
 @st.composite
 def tokenised(draw: st.DrawFn) -> tuple[str, list[int]]:
-    """A text and the ends of its tokens: anywhere, some characters in several tokens that share their end."""
+    """A text and the ends of its tokens: anywhere, some
+    characters in several tokens that share their end.
+    """
     text = draw(texts.filter(bool))
     ends = draw(st.lists(st.integers(1, len(text)), max_size=2 * len(text)))
     return text, sorted([*ends, len(text)])
@@ -49,7 +55,9 @@ def spans(unit: str, text: str) -> list[tuple[int, int]]:
 
 
 def cut(text: str, unit: str, token_ends: list[int] | None = None) -> list[str]:
-    ends = segments.segment_ends(text, characters(text) if token_ends is None else token_ends, spans(unit, text))
+    ends = segments.segment_ends(
+        text, characters(text) if token_ends is None else token_ends, spans(unit, text)
+    )
     return [text[a:b] for a, b in pairwise([0, *ends])]
 
 
@@ -60,7 +68,9 @@ def protected(text: str) -> str:
 
 
 @given(tokenised(), UNITS)
-def test_segments_tile_the_text_and_end_where_target_tokens_end(case: tuple[str, list[int]], unit: str) -> None:
+def test_segments_tile_the_text_and_end_where_target_tokens_end(
+    case: tuple[str, list[int]], unit: str
+) -> None:
     text, token_ends = case
     ends = segments.segment_ends(text, token_ends, spans(unit, text))
     assert "".join(cut(text, unit, token_ends)) == text
@@ -69,18 +79,26 @@ def test_segments_tile_the_text_and_end_where_target_tokens_end(case: tuple[str,
 
 
 @given(tokenised(), UNITS)
-def test_every_target_token_is_counted_in_one_segment(case: tuple[str, list[int]], unit: str) -> None:
+def test_every_target_token_is_counted_in_one_segment(
+    case: tuple[str, list[int]], unit: str
+) -> None:
     text, token_ends = case
-    counts = segments.count_starts(segments.segment_ends(text, token_ends, spans(unit, text)), token_ends, len(text))
+    counts = segments.count_starts(
+        segments.segment_ends(text, token_ends, spans(unit, text)), token_ends, len(text)
+    )
     assert sum(counts) == len(token_ends)
     assert min(counts) >= 0
 
 
 @given(tokenised())
-def test_single_tokens_are_segments_of_one_token_unless_they_share_a_character(case: tuple[str, list[int]]) -> None:
+def test_single_tokens_are_segments_of_one_token_unless_they_share_a_character(
+    case: tuple[str, list[int]],
+) -> None:
     text, token_ends = case
     ends = segments.segment_ends(text, token_ends, ())
-    assert segments.count_starts(ends, token_ends, len(text)) == [token_ends.count(end) for end in ends]
+    assert segments.count_starts(ends, token_ends, len(text)) == [
+        token_ends.count(end) for end in ends
+    ]
 
 
 def test_the_tokens_of_one_emoji_count_with_the_emoji() -> None:
@@ -127,8 +145,12 @@ def test_tokens_that_stop_short_of_the_text_leave_the_rest_to_the_last_segment()
     assert segments.segment_ends("", [], ()) == []
 
 
-@pytest.mark.parametrize(("unit", "expected"), [("word", [0.25, 0.75]), ("number", [0.4, 0.9]), ("token", [0.4, 0.9])])
-def test_a_word_takes_the_mean_of_its_tokens_and_other_units_the_highest(unit: str, expected: list[float]) -> None:
+@pytest.mark.parametrize(
+    ("unit", "expected"), [("word", [0.25, 0.75]), ("number", [0.4, 0.9]), ("token", [0.4, 0.9])]
+)
+def test_a_word_takes_the_mean_of_its_tokens_and_other_units_the_highest(
+    unit: str, expected: list[float]
+) -> None:
     values = [0.1, 0.4, 0.6, 0.9]
     pool = units.load(unit).pool
     assert [pool(values[:2]), pool(values[2:])] == pytest.approx(expected)
@@ -140,13 +162,21 @@ def test_a_piece_that_spans_two_tokens_counts_in_both() -> None:
 
 
 @given(tokenised(), st.data())
-def test_scores_of_a_foreign_tokenizer_reach_a_token_by_their_maximum(case: tuple[str, list[int]], data: st.DataObject) -> None:
+def test_scores_of_a_foreign_tokenizer_reach_a_token_by_their_maximum(
+    case: tuple[str, list[int]], data: st.DataObject
+) -> None:
     text, token_ends = case
     ends = sorted(set(token_ends))
     pieces = sorted({*data.draw(st.lists(st.integers(1, len(text)), max_size=8)), len(text)})
     values = data.draw(st.lists(st.floats(0, 1), min_size=len(pieces), max_size=len(pieces)))
-    for (start, end), value in zip(pairwise([0, *ends]), segments.spread(ends, pieces, values), strict=True):
-        assert value == max(v for (a, b), v in zip(pairwise([0, *pieces]), values, strict=True) if a < end and b > start)
+    for (start, end), value in zip(
+        pairwise([0, *ends]), segments.spread(ends, pieces, values), strict=True
+    ):
+        assert value == max(
+            v
+            for (a, b), v in zip(pairwise([0, *pieces]), values, strict=True)
+            if a < end and b > start
+        )
 
 
 def test_scores_of_the_same_tokens_are_those_scores() -> None:
@@ -192,7 +222,11 @@ def test_no_two_runs_of_digits_become_one(text: str) -> None:
 
 def test_the_token_that_keeps_two_numbers_apart_is_the_last_before_the_second() -> None:
     assert segments.protected([1, 4, 5, 6], "8 to 5") == [True, False, True, True]
-    assert segments.protected([1, 4, 6], "8 to 5") == [True, False, True]  # a token that begins with its blank needs none
+    assert segments.protected([1, 4, 6], "8 to 5") == [
+        True,
+        False,
+        True,
+    ]  # a token that begins with its blank needs none
 
 
 def test_a_segment_is_protected_as_a_whole_if_a_symbol_touches_it() -> None:

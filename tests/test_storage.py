@@ -1,4 +1,6 @@
-"""Storage: named bad lines, resume that equals the uninterrupted run byte for byte, and nothing lost on the way."""
+"""Storage: named bad lines, resume that equals the uninterrupted
+run byte for byte, and nothing lost on the way.
+"""
 
 import errno
 import json
@@ -39,9 +41,13 @@ def make(
     verb: str = "double",
     **options: object,
 ) -> list[str]:
-    """A whole run over `wanted`; gives the names that were really worked on. `stop_at` items in, it dies."""
+    """A whole run over `wanted`; gives the names that were
+    really worked on. `stop_at` items in, it dies.
+    """
     worked = []
-    with storage.run(path, Item, verb, options, version="0", key=(lambda r: r.name) if keyed else None) as this:
+    with storage.run(
+        path, Item, verb, options, version="0", key=(lambda r: r.name) if keyed else None
+    ) as this:
         if this.complete:
             return worked
         counted = this.counted(wanted)
@@ -58,11 +64,21 @@ def meta(path: Path) -> dict:
     return about
 
 
-# --- reading ---------------------------------------------------------------------------------------------------------
+# --- reading --------------------------------------------------------------------------------------
 
 PROBLEM = Problem(id="p", question="q", answer="1", task="t")
-TRACE = Trace(problem=PROBLEM, model="m", reasoning="a b", conclusion="c", n_tokens=2, n_conclusion_tokens=1, finished=True)
-SCORED = msgspec.to_builtins(ScoredTrace(trace=TRACE, scorer="s", ends=[1, 3], importance=[0.5, 1.0]))
+TRACE = Trace(
+    problem=PROBLEM,
+    model="m",
+    reasoning="a b",
+    conclusion="c",
+    n_tokens=2,
+    n_conclusion_tokens=1,
+    finished=True,
+)
+SCORED = msgspec.to_builtins(
+    ScoredTrace(trace=TRACE, scorer="s", ends=[1, 3], importance=[0.5, 1.0])
+)
 
 
 @pytest.mark.parametrize(
@@ -71,15 +87,30 @@ SCORED = msgspec.to_builtins(ScoredTrace(trace=TRACE, scorer="s", ends=[1, 3], i
         ('{"trace"', "JSON is malformed|truncated"),
         ("[]", "Expected `object`, got `array`"),
         ("{}", "missing required field `trace`"),
-        (json.dumps(SCORED | {"importance": [0.5, "high"]}), r"Expected `float`, got `str` - at `\$\.importance\[1\]`"),
-        (json.dumps(SCORED | {"importance": [0.5, float("nan")]}), r"malformed.*importance.: \[0\.5, NaN"),
-        (json.dumps(SCORED | {"importance": [0.5, None]}), r"Expected `float`, got `null` - at `\$\.importance\[1\]`"),
+        (
+            json.dumps(SCORED | {"importance": [0.5, "high"]}),
+            r"Expected `float`, got `str` - at `\$\.importance\[1\]`",
+        ),
+        (
+            json.dumps(SCORED | {"importance": [0.5, float("nan")]}),
+            r"malformed.*importance.: \[0\.5, NaN",
+        ),
+        (
+            json.dumps(SCORED | {"importance": [0.5, None]}),
+            r"Expected `float`, got `null` - at `\$\.importance\[1\]`",
+        ),
         (json.dumps(SCORED | {"importance": [0.5]}), "one entry per token"),
         (json.dumps(SCORED | {"ends": [1, 2]}), "the last must be the length of trace.reasoning"),
         (json.dumps(SCORED | {"ends": [3, 1]}), "ends must not fall"),
-        (json.dumps(SCORED | {"percentile": {"weights": [1], "chunk_ends": [1]}}), "n_tokens must have one entry per piece"),
+        (
+            json.dumps(SCORED | {"percentile": {"weights": [1], "chunk_ends": [1]}}),
+            "n_tokens must have one entry per piece",
+        ),
         ('{"trace": "\\ud800"}', "JSON is malformed|truncated"),
-        ('{"trace": "\\ud83d half a smile"}', r"half a character \(a lone surrogate\): mend the text or take the line out"),
+        (
+            '{"trace": "\\ud83d half a smile"}',
+            r"half a character \(a lone surrogate\): mend the text or take the line out",
+        ),
         ("\x00\x00", "JSON is malformed"),
         ('{"unknown": ' + "[" * 100_000, "recursion"),
     ],
@@ -87,7 +118,9 @@ SCORED = msgspec.to_builtins(ScoredTrace(trace=TRACE, scorer="s", ends=[1, 3], i
 def test_a_bad_line_is_named_by_file_line_and_field(tmp_path: Path, line: str, says: str) -> None:
     path = tmp_path / "scored.jsonl"
     path.write_text(f"{json.dumps(SCORED)}\n\n{line}\n", encoding="utf-8")
-    with pytest.raises(BadRecord, match=rf"scored\.jsonl:3: not a ScoredTrace: .*({says})") as caught:
+    with pytest.raises(
+        BadRecord, match=rf"scored\.jsonl:3: not a ScoredTrace: .*({says})"
+    ) as caught:
         list(storage.read(path, ScoredTrace))
     assert "\n" not in str(caught.value)
 
@@ -96,7 +129,9 @@ def test_a_bad_line_is_named_by_file_line_and_field(tmp_path: Path, line: str, s
 def test_a_pipe_is_refused_because_it_can_be_read_only_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for read in (storage.hash_file, lambda path: list(storage.lines(path))):
-        with pytest.raises(CotpressError, match="pipe is a pipe, and inputs are read more than once"):
+        with pytest.raises(
+            CotpressError, match="pipe is a pipe, and inputs are read more than once"
+        ):
             read(tmp_path / "pipe")
 
 
@@ -127,7 +162,9 @@ def test_records_before_a_bad_line_are_given(tmp_path: Path) -> None:
 
 def test_lines_end_at_newlines_only_and_blank_ones_are_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    path.write_bytes(b'\xef\xbb\xbf{"name": "a\xe2\x80\xa8b\xc2\x85"}\r\n\n  \n{"name": "c\\u0000\\r\\n"}')
+    path.write_bytes(
+        b'\xef\xbb\xbf{"name": "a\xe2\x80\xa8b\xc2\x85"}\r\n\n  \n{"name": "c\\u0000\\r\\n"}'
+    )
     assert list(storage.read(path, Item)) == [Item("a\u2028b\x85"), Item("c\0\r\n")]
     assert [number for number, _ in storage.lines(path)] == [1, 4]
 
@@ -148,7 +185,9 @@ def test_a_path_that_cannot_be_read_is_one_sentence(tmp_path: Path, reader: obje
         reader(tmp_path / "file" / "a.jsonl")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None
+)
 @given(st.lists(st.builds(Item, st.text(), st.integers(-(2**63), 2**63 - 1)), max_size=5))
 def test_what_is_written_is_read_again(tmp_path: Path, records: list[Item]) -> None:
     path = tmp_path / "a.jsonl"
@@ -156,7 +195,7 @@ def test_what_is_written_is_read_again(tmp_path: Path, records: list[Item]) -> N
     assert list(storage.read(path, Item)) == records
 
 
-# --- runs ------------------------------------------------------------------------------------------------------------
+# --- runs -----------------------------------------------------------------------------------------
 
 
 def test_a_finished_run_leaves_the_output_and_its_meta_file_only(tmp_path: Path) -> None:
@@ -179,7 +218,9 @@ def test_a_rerun_of_a_finished_run_does_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stop_at", range(1, 6))
-def test_a_resumed_run_does_only_the_rest_and_equals_the_uninterrupted_one(tmp_path: Path, stop_at: int) -> None:
+def test_a_resumed_run_does_only_the_rest_and_equals_the_uninterrupted_one(
+    tmp_path: Path, stop_at: int
+) -> None:
     whole, path = tmp_path / "whole.jsonl", tmp_path / "out.jsonl"
     make(whole, items(5))
     with pytest.raises(KeyboardInterrupt):
@@ -206,7 +247,9 @@ def test_a_run_without_keys_begins_again(tmp_path: Path) -> None:
     assert list(storage.read(path, Item)) == items(5)
 
 
-def test_a_run_without_keys_begins_its_own_part_again_under_other_options_too(tmp_path: Path) -> None:
+def test_a_run_without_keys_begins_its_own_part_again_under_other_options_too(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "out.jsonl"
     with pytest.raises(KeyboardInterrupt):
         make(path, items(5), stop_at=2, keyed=False, ratio=0.5)
@@ -214,8 +257,12 @@ def test_a_run_without_keys_begins_its_own_part_again_under_other_options_too(tm
     assert list(storage.read(path, Item)) == items(5)
 
 
-@pytest.mark.parametrize("left_by", ["another verb", "the same verb with keys", "a verb that left no note"])
-def test_a_run_without_keys_never_empties_what_another_run_left(tmp_path: Path, left_by: str) -> None:
+@pytest.mark.parametrize(
+    "left_by", ["another verb", "the same verb with keys", "a verb that left no note"]
+)
+def test_a_run_without_keys_never_empties_what_another_run_left(
+    tmp_path: Path, left_by: str
+) -> None:
     path = tmp_path / "out.jsonl"
     verb, keyed = ("halve", False) if left_by == "another verb" else ("double", True)
     with pytest.raises(KeyboardInterrupt):
@@ -223,12 +270,16 @@ def test_a_run_without_keys_never_empties_what_another_run_left(tmp_path: Path, 
     if left_by == "a verb that left no note":
         (tmp_path / "out.jsonl.part.json").unlink()
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
-    with pytest.raises(CotpressError, match=r"out\.jsonl\.part was made .*: choose another --out, or remove it"):
+    with pytest.raises(
+        CotpressError, match=r"out\.jsonl\.part was made .*: choose another --out, or remove it"
+    ):
         make(path, items(3), keyed=False)
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
-@pytest.mark.parametrize("torn", [b'{"name":"item 2","val', b"\0" * 100, b'{"name":"item 2","value":4}'])
+@pytest.mark.parametrize(
+    "torn", [b'{"name":"item 2","val', b"\0" * 100, b'{"name":"item 2","value":4}']
+)
 def test_a_last_line_without_its_end_is_done_again(tmp_path: Path, torn: bytes) -> None:
     path = tmp_path / "out.jsonl"
     with pytest.raises(KeyboardInterrupt):
@@ -257,7 +308,10 @@ def test_other_options_are_refused_and_named(tmp_path: Path, whole: bool) -> Non
     else:
         with pytest.raises(KeyboardInterrupt):
             make(path, items(3), stop_at=1, seed=1, data="abc")
-    with pytest.raises(CotpressError, match=r"out\.jsonl(\.part)? was made with other options or input \(seed\).* --out"):
+    with pytest.raises(
+        CotpressError,
+        match=r"out\.jsonl(\.part)? was made with other options or input \(seed\).* --out",
+    ):
         make(path, items(3), seed=2, data="abc")
     make(path, items(3), seed=1, data="abc")
 
@@ -310,7 +364,10 @@ def test_the_meta_file_of_an_output_removed_by_hand_is_never_taken_for_that_of_t
 
 def test_a_part_without_records_stops_nobody(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
-    with pytest.raises(RuntimeError), storage.run(path, Item, "double", {"seed": 1}, version="0", key=lambda r: r.name):
+    with (
+        pytest.raises(RuntimeError),
+        storage.run(path, Item, "double", {"seed": 1}, version="0", key=lambda r: r.name),
+    ):
         raise RuntimeError
     assert len(make(path, items(3), seed=2)) == 3
 
@@ -329,7 +386,9 @@ def test_a_corrupt_meta_file_is_one_sentence(tmp_path: Path, content: bytes) -> 
     path = tmp_path / "out.jsonl"
     make(path, items(3))
     storage.meta_path(path).write_bytes(content)
-    with pytest.raises(CotpressError, match=r"out\.meta\.json does not say which run it belongs to"):
+    with pytest.raises(
+        CotpressError, match=r"out\.meta\.json does not say which run it belongs to"
+    ):
         make(path, items(3))
 
 
@@ -343,7 +402,10 @@ def test_a_part_removed_while_it_is_written_is_one_sentence(tmp_path: Path) -> N
 
 
 def test_the_working_folder_is_no_output() -> None:
-    with pytest.raises(CotpressError, match=r"^\. is a folder"), storage.run(Path("."), Item, "double", {}, version="0"):
+    with (
+        pytest.raises(CotpressError, match=r"^\. is a folder"),
+        storage.run(Path("."), Item, "double", {}, version="0"),
+    ):
         pass
 
 
@@ -364,7 +426,10 @@ def test_of_two_writers_the_second_gets_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_lock_error_of_the_stage_is_not_taken_for_ours(tmp_path: Path) -> None:
-    with pytest.raises(filelock.Timeout), storage.run(tmp_path / "out.jsonl", Item, "double", {}, version="0"):
+    with (
+        pytest.raises(filelock.Timeout),
+        storage.run(tmp_path / "out.jsonl", Item, "double", {}, version="0"),
+    ):
         raise filelock.Timeout("elsewhere")
 
 
@@ -379,7 +444,9 @@ def test_what_the_stage_dropped_and_the_verb_adds_stands_in_the_meta_file(tmp_pa
     assert about["version"] == "7"
 
 
-def test_writing_all_or_nothing_keeps_the_old_content_when_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_writing_all_or_nothing_keeps_the_old_content_when_it_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "a.json"
     storage.write_atomic(path, b"old")
 
@@ -393,7 +460,7 @@ def test_writing_all_or_nothing_keeps_the_old_content_when_it_fails(tmp_path: Pa
     assert [file.name for file in tmp_path.iterdir()] == ["a.json"]
 
 
-# --- trouble from outside --------------------------------------------------------------------------------------------
+# --- trouble from outside -------------------------------------------------------------------------
 
 SCRIPT = textwrap.dedent(
     """
@@ -451,7 +518,9 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
 
 def child(path: Path, pause: float = 0.0, **options: object) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, "-c", SCRIPT, str(path), str(pause)], stdout=subprocess.PIPE, **options)
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(path), str(pause)], stdout=subprocess.PIPE, **options
+    )
 
 
 def test_killed_again_and_again_the_run_ends_as_if_it_never_was(tmp_path: Path) -> None:
@@ -469,7 +538,12 @@ def test_killed_again_and_again_the_run_ends_as_if_it_never_was(tmp_path: Path) 
     assert 0 < len(names) < 300
     assert path.read_bytes() == whole.read_bytes()
     assert meta(path) == meta(whole)
-    assert {file.name for file in tmp_path.iterdir()} == {"whole.jsonl", "whole.meta.json", "out.jsonl", "out.meta.json"}
+    assert {file.name for file in tmp_path.iterdir()} == {
+        "whole.jsonl",
+        "whole.meta.json",
+        "out.jsonl",
+        "out.meta.json",
+    }
 
 
 def test_a_kill_at_any_step_loses_nothing(tmp_path: Path) -> None:
@@ -478,7 +552,9 @@ def test_a_kill_at_any_step_loses_nothing(tmp_path: Path) -> None:
     for step in range(100):
         path = tmp_path / f"{step}.jsonl"
         dying = subprocess.run(
-            [sys.executable, "-c", DYING + SCRIPT, str(path), "0", str(step)], stdout=subprocess.PIPE, check=False
+            [sys.executable, "-c", DYING + SCRIPT, str(path), "0", str(step)],
+            stdout=subprocess.PIPE,
+            check=False,
         )
         if dying.returncode == 0:
             break
@@ -509,7 +585,9 @@ def test_on_a_full_disk_finished_records_stay_and_the_run_resumes(tmp_path: Path
     whole, path = tmp_path / "whole.jsonl", tmp_path / "out.jsonl"
     child(whole).communicate()
     limited = LIMITED + SCRIPT
-    found = subprocess.run([sys.executable, "-c", limited, str(path), "0"], capture_output=True, check=False)
+    found = subprocess.run(
+        [sys.executable, "-c", limited, str(path), "0"], capture_output=True, check=False
+    )
     assert found.returncode == 1
     assert b"OSError: [Errno 27] File too large" in found.stderr
     assert storage.part_path(path).stat().st_size == 100_000

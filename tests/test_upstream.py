@@ -1,7 +1,8 @@
-"""What cotpress assumes of the inside of other libraries: with a newer version that differs, these fail first and say where.
+"""What cotpress assumes of the inside of other libraries: with a newer version that differs, these
+fail first and say where.
 
-Everything else uses public interfaces. `.ci/run` runs this file, and the tests of training and of `lm`, against the newest
-versions too, in a step that reports and fails nothing.
+Everything else uses public interfaces. `.ci/run` runs this file, and the tests of training and of
+`lm`, against the newest versions too, in a step that reports and fails nothing.
 """
 
 import inspect
@@ -17,7 +18,10 @@ SEEN = {"transformers": "5.23.0", "trl": "1.16.0", "peft": "0.21.2", "cyclopts":
 """The versions in which the inside was looked at: those of constraints.txt."""
 
 PACKAGE = Path(cotpress.__file__).parent
-INSIDE = {"lm/cache.py": r"cache_utils|DynamicLayer|DynamicCache", "training/trainer.py": r"_get_train_sampler|\bSFTTrainer\b"}
+INSIDE = {
+    "lm/cache.py": r"cache_utils|DynamicLayer|DynamicCache",
+    "training/trainer.py": r"_get_train_sampler|\bSFTTrainer\b",
+}
 """The two files that know it, and by which names."""
 
 
@@ -27,7 +31,9 @@ def parameters(function) -> list[str]:
 
 @pytest.mark.parametrize(("place", "names"), INSIDE.items())
 def test_only_one_file_knows_the_inside(place, names):
-    knowing = [path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py") if _uses(path, names)]
+    knowing = [
+        path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py") if _uses(path, names)
+    ]
     assert knowing == [place]
 
 
@@ -39,7 +45,11 @@ def _uses(path: Path, names: str) -> bool:
 
 def test_the_versions_are_those_that_are_tested_with():
     constraints = Path(__file__).parents[1] / "constraints.txt"
-    pinned = dict(line.split("==") for line in constraints.read_text().split("\n") if "==" in line and line[0] != "#")
+    pinned = dict(
+        line.split("==")
+        for line in constraints.read_text().split("\n")
+        if "==" in line and line[0] != "#"
+    )
     assert {name: pinned[name].strip() for name in SEEN} == SEEN
 
 

@@ -1,7 +1,8 @@
 """Teach a language model to reason in fewer tokens, and see what it costs in accuracy.
 
-As a library: the records, and every stage as a function from an iterable of records to an iterator of records. Nothing is
-imported before it is used: `import cotpress` takes no time and needs no extra. What each name is, `__init__.pyi` says.
+As a library: the records, and every stage as a function from an iterable of records to an iterator
+of records. Nothing is imported before it is used: `import cotpress` takes no time and needs no
+extra. What each name is, `__init__.pyi` says.
 """
 
 from importlib import import_module
@@ -11,7 +12,8 @@ __version__ = "0.1.0"
 
 _OFFERED = {
     "errors": "CotpressError",
-    "records": "Problem Asked Trace Grade ScoredTrace CompressedTrace Cut TrainingExample EvalRow Setting",
+    "records": "Problem Asked Trace Grade ScoredTrace CompressedTrace Cut "
+    "TrainingExample EvalRow Setting",
     "storage": "read write",
     "tasks": "load_task=load",
     "models": "load_model=load Sampling",
@@ -38,7 +40,9 @@ _OFFERED = {
     "report.page": "make_report Origin as_html as_json as_markdown",
     "serving.export": "export",
 }
-"""Module and what is offered of it; `a=b`: as `a`, where `b` is too short a name outside of the module."""
+"""Module and what is offered of it; `a=b`: as `a`, where `b`
+is too short a name outside of the module.
+"""
 
 _HOME = {
     name: (module, own or name)

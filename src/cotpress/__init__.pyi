@@ -52,4 +52,12 @@ from cotpress.training.sft import train as train
 
 __version__: str
 
-__all__ = ["MixPlan", "VqvaeOptions", "VqvaeShape", "load_model", "load_scorer", "load_task", "load_vqvae"]
+__all__ = [
+    "MixPlan",
+    "VqvaeOptions",
+    "VqvaeShape",
+    "load_model",
+    "load_scorer",
+    "load_task",
+    "load_vqvae",
+]

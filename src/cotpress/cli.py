@@ -1,6 +1,7 @@
 """The verbs. Commands are named by import string, so that `--help` and `ls` never import torch.
 
-What the list of verbs says about each is its function's docstring, read from the file without importing it.
+What the list of verbs says about each is its function's docstring, read from the file without
+importing it.
 """
 
 import ast
@@ -65,10 +66,14 @@ OUTPUT_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.E
 
 
 def docstring(place: str) -> str:
-    """What the function says about itself that the file of the same name holds: `verbs/train`, `walks/cts`."""
+    """What the function says about itself that the file of
+    the same name holds: `verbs/train`, `walks/cts`.
+    """
     path = Path(__file__).parent / f"{place}.py"
     body = ast.parse(path.read_text(encoding="utf-8")).body
-    function = next(node for node in body if isinstance(node, ast.FunctionDef) and node.name == path.stem)
+    function = next(
+        node for node in body if isinstance(node, ast.FunctionDef) and node.name == path.stem
+    )
     return ast.get_docstring(function) or ""
 
 
@@ -85,7 +90,9 @@ class Help(DefaultFormatter):
 
 
 def _shown(default: object) -> str | None:
-    """How help shows a default, as it would be typed: not at all where the option is simply not given."""
+    """How help shows a default, as it would be typed: not at
+    all where the option is simply not given.
+    """
     if default is None or default is False or default in ("", ()):
         return None
     return " ".join(map(str, default)) if isinstance(default, tuple) else str(default)
@@ -97,7 +104,10 @@ app = App(
     help=HELP,
     help_format="plaintext",
     help_formatter=Help(panel_spec=PanelSpec(box=SIMPLE)),
-    console=Console(width=None if sys.stdout.isatty() else 120, color_system=None if os.environ.get("NO_COLOR") else "auto"),
+    console=Console(
+        width=None if sys.stdout.isatty() else 120,
+        color_system=None if os.environ.get("NO_COLOR") else "auto",
+    ),
     default_parameter=Parameter(negative_iterable=(), show_default=_shown),
     suppress_keyboard_interrupt=False,
 )
@@ -117,14 +127,26 @@ app.command(walks)
 for _place, _verb in enumerate(VERBS):
     _name = NAMES.get(_verb, _verb)
     if _verb != "run":
-        app.command(f"cotpress.verbs.{_name}:{_name}", name=_verb, help=docstring(f"verbs/{_name}"), sort_key=_place)
+        app.command(
+            f"cotpress.verbs.{_name}:{_name}",
+            name=_verb,
+            help=docstring(f"verbs/{_name}"),
+            sort_key=_place,
+        )
 for _place, _method in enumerate(METHODS):
     _name = _method.replace("-", "_")
-    walks.command(f"cotpress.walks.{_name}:{_name}", name=_method, help=docstring(f"walks/{_name}"), sort_key=_place)
+    walks.command(
+        f"cotpress.walks.{_name}:{_name}",
+        name=_method,
+        help=docstring(f"walks/{_name}"),
+        sort_key=_place,
+    )
 
 
 def main() -> None:
-    """Run one verb. A user's mistake is one sentence and exit code 2; Ctrl-C is 130, SIGTERM 143, a closed pipe 141."""
+    """Run one verb. A user's mistake is one sentence and exit code 2;
+    Ctrl-C is 130, SIGTERM 143, a closed pipe 141.
+    """
     _stop_on_terminate()
     try:
         try:
@@ -142,30 +164,46 @@ def main() -> None:
     except KeyboardInterrupt:
         _stop(STOPPED, 130)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter complains while it ends
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # else the interpreter complains while it ends
         raise SystemExit(141) from None
     except OSError as error:
         if error.errno not in OUTPUT_TROUBLE:
             raise
         where = error.filename or "the output"
         _stop(
-            f"cannot write {where}: {error.strerror}. Finished records are kept: make room, and run the same command again.", 2
+            f"cannot write {where}: {error.strerror}. Finished records are kept: "
+            "make room, and run the same command again.",
+            2,
         )
 
 
 def _missing(error: CycloptsError) -> str:
-    """What to say where an argument or its value was not given at all; empty for any other mistake."""
-    if not isinstance(error, MissingArgumentError) or error.argument is None or error.argument.tokens:
+    """What to say where an argument or its value was not given at all; empty for any other
+    mistake.
+    """
+    if (
+        not isinstance(error, MissingArgumentError)
+        or error.argument is None
+        or error.argument.tokens
+    ):
         return ""
     if error.keyword:
         return f"{error.keyword} needs a value."
     name = error.argument.name
-    where = "" if name.startswith("-") else " right behind it: an option with several values takes all that follows"
+    where = (
+        ""
+        if name.startswith("-")
+        else " right behind it: an option with several values takes all that follows"
+    )
     return f"{' '.join(error.command_chain or ())} needs {name}{where}."
 
 
 def _stop_on_terminate() -> None:
-    """Make SIGTERM (SLURM, Kubernetes, timeout) end the run as Ctrl-C does; forked workers end as they always do."""
+    """Make SIGTERM (SLURM, Kubernetes, timeout) end the run as
+    Ctrl-C does; forked workers end as they always do.
+    """
 
     def terminate(_signal: int, _frame: FrameType | None) -> Never:
         _stop(STOPPED, 143)

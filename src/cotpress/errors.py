@@ -1,8 +1,9 @@
 """Errors that are the user's to mend: one sentence with what, where and the cure.
 
-Three kinds of trouble get three answers. The user's mistake is a `CotpressError`, printed as one sentence with exit code
-2 and no traceback. Our own mistake is any other exception, with its traceback. A model's bad output (no answer, cut off,
-looping) is no exception at all: it is data, recorded on the trace and counted in every summary.
+Three kinds of trouble get three answers. The user's mistake is a `CotpressError`, printed as one
+sentence with exit code 2 and no traceback. Our own mistake is any other exception, with its
+traceback. A model's bad output (no answer, cut off, looping) is no exception at all: it is data,
+recorded on the trace and counted in every summary.
 """
 
 from collections.abc import Iterable

@@ -1,8 +1,10 @@
-"""Folders made by a run, as storage.py makes files: one run at a time, finished once, and never mixed with another's.
+"""Folders made by a run, as storage.py makes files: one run at a time, finished once, and never
+mixed with another's.
 
-What a folder is, its about file says (`cotpress.json`, say), with the fingerprint of everything that decides the content. It
-is written last: a folder that has it is finished. Until then `<about file>.part.json` says which run began it. A rerun under
-the same fingerprint finds a finished folder done, and goes on with an unfinished one; any other run is refused.
+What a folder is, its about file says (`cotpress.json`, say), with the fingerprint of everything
+that decides the content. It is written last: a folder that has it is finished. Until then `<about
+file>.part.json` says which run began it. A rerun under the same fingerprint finds a finished folder
+done, and goes on with an unfinished one; any other run is refused.
 """
 
 import json
@@ -29,7 +31,9 @@ class Kind(NamedTuple):
     other: str
     """What is said of one that another run made: `was trained with other examples`."""
     whole: bool = False
-    """Whether the folder appears at its place only when it is whole, rather than being gone on with."""
+    """Whether the folder appears at its place only when it is
+    whole, rather than being gone on with.
+    """
 
 
 def is_finished(out: Path, kind: Kind, mark: str) -> bool:
@@ -41,7 +45,8 @@ def is_finished(out: Path, kind: Kind, mark: str) -> bool:
 def making(out: Path, kind: Kind, mark: str) -> Iterator[Path | None]:
     """Lock the folder `out` and give the place to write into; None where it was finished before.
 
-    `CotpressError` where another run, or something else, has it. Whoever gets a place ends with `finish`.
+    `CotpressError` where another run, or something else, has it. Whoever gets a place ends with
+    `finish`.
     """
     storage.make_folder(out.parent)
     with storage.locked(out):
@@ -64,7 +69,9 @@ def making(out: Path, kind: Kind, mark: str) -> Iterator[Path | None]:
 
 def finish(place: Path, kind: Kind, about: msgspec.Struct) -> None:
     """Say that the folder is finished, in its about file; `about` carries the fingerprint."""
-    storage.write_atomic(place / kind.about, msgspec.json.format(msgspec.json.encode(about), indent=2) + b"\n")
+    storage.write_atomic(
+        place / kind.about, msgspec.json.format(msgspec.json.encode(about), indent=2) + b"\n"
+    )
     _note(place, kind).unlink(missing_ok=True)
 
 
@@ -79,7 +86,9 @@ def _refuse_what_others_made(out: Path, kind: Kind, mark: str) -> None:
         return  # there is nothing that could be lost
     made = next((path for path in (out / kind.about, note) if path.is_file()), None)
     if made is None:
-        raise CotpressError(f"{out} holds something else than {kind.noun}: choose another --out, or remove it.")
+        raise CotpressError(
+            f"{out} holds something else than {kind.noun}: choose another --out, or remove it."
+        )
     if _mark(made) != mark:
         raise CotpressError(f"{out} {kind.other}: choose another --out, or remove it.")
 

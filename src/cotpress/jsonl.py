@@ -1,4 +1,5 @@
-"""Files of records: JSON Lines read one by one, a bad line named by file, line and field; written whole or not at all.
+"""Files of records: JSON Lines read one by one, a bad line named by file, line and field; written
+whole or not at all.
 
 Lines end at `\\n` only: GSM8K holds a U+2028, which `str.splitlines` would take for a line end.
 """
@@ -22,7 +23,9 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def read(path: Path, record: type[R]) -> Iterator[R]:
-    """The records of a JSON Lines file, one by one; `BadRecord` names file, line and field of the first bad one."""
+    """The records of a JSON Lines file, one by one; `BadRecord`
+    names file, line and field of the first bad one.
+    """
     decoder = msgspec.json.Decoder(record)
     for n, (number, line) in enumerate(lines(path)):
         if not n:
@@ -31,17 +34,23 @@ def read(path: Path, record: type[R]) -> Iterator[R]:
 
 
 def write(path: Path, records: Iterable[msgspec.Struct]) -> None:
-    """All records as one JSON Lines file, or none: for a notebook; verbs write with `run`, which resumes."""
+    """All records as one JSON Lines file, or none: for a
+    notebook; verbs write with `run`, which resumes.
+    """
     write_atomic(path, b"".join(msgspec.json.encode(record) + b"\n" for record in records))
 
 
 def count(path: Path, record: type[msgspec.Struct]) -> int:
-    """How many records a file holds, after checking every one: a bad last line shows before hours of work, not after."""
+    """How many records a file holds, after checking every one: a bad
+    last line shows before hours of work, not after.
+    """
     return sum(1 for _ in read(path, record))
 
 
 def lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """(line number, line) of a file's lines that are not blank, split on `\\n` alone; `CotpressError` if it cannot be read."""
+    """(line number, line) of a file's lines that are not blank, split on
+    `\\n` alone; `CotpressError` if it cannot be read.
+    """
     with _reading(path), path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if number == 1:
@@ -51,7 +60,9 @@ def lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def hash_file(path: Path) -> str:
-    """A short hash of a file's content: an input that changed makes another output. `CotpressError` if it cannot be read."""
+    """A short hash of a file's content: an input that changed makes another
+    output. `CotpressError` if it cannot be read.
+    """
     with _reading(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
@@ -76,18 +87,23 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise CotpressError(
-            f"cannot make the folder {folder}, because a file is in its place: choose another --out."
+            f"cannot make the folder {folder}, because a file is in "
+            "its place: choose another --out."
         ) from error
 
 
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
     if path.is_fifo():
-        raise CotpressError(f"{path} is a pipe, and inputs are read more than once: write it to a file first.")
+        raise CotpressError(
+            f"{path} is a pipe, and inputs are read more than once: write it to a file first."
+        )
     try:
         yield
     except FileNotFoundError as error:
-        raise CotpressError(f"no file {path}: run the verb that writes it, or check the path.") from error
+        raise CotpressError(
+            f"no file {path}: run the verb that writes it, or check the path."
+        ) from error
     except IsADirectoryError as error:
         raise CotpressError(f"{path} is a folder: name a file in it.") from error
     except (PermissionError, NotADirectoryError) as error:
@@ -100,7 +116,8 @@ def decoded(decoder: msgspec.json.Decoder[R], path: Path, number: int, line: byt
         return decoder.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRecord(
-            f"{path}:{number}: not a {decoder.type.__name__}: {_said(error, line)}{_source(decoder.type)}"
+            f"{path}:{number}: not a {decoder.type.__name__}: "
+            f"{_said(error, line)}{_source(decoder.type)}"
         ) from error
 
 
@@ -112,7 +129,8 @@ def _refuse_superseded(path: Path, record: type[msgspec.Struct], line: bytes) ->
         return  # no record at all, which is said where it is read
     if any(name in fields for name in getattr(record, "superseded", ())):
         raise CotpressError(
-            f"{path} was written by cotpress 0.1.0, whose format is another one: make it again with {_verbs(record)}."
+            f"{path} was written by cotpress 0.1.0, whose format is another "
+            f"one: make it again with {_verbs(record)}."
         )
 
 
@@ -122,12 +140,18 @@ def _said(error: Exception, line: bytes) -> str:
     if not at:
         return str(error)
     around = line[max(0, int(at[1]) - 20) : int(at[1]) + 10].decode("utf-8", "replace").strip()
-    half = "half a character (a lone surrogate): mend the text or take the line out; " if "surrogate" in str(error) else ""
+    half = (
+        "half a character (a lone surrogate): mend the text or take the line out; "
+        if "surrogate" in str(error)
+        else ""
+    )
     return f"{half}{error}, at {around!r}"
 
 
 def _source(record: type[msgspec.Struct]) -> str:
-    """Which verb writes such records, where a record says so: a file of another step is the likeliest mistake."""
+    """Which verb writes such records, where a record says so: a
+    file of another step is the likeliest mistake.
+    """
     return f" ({verbs} writes such lines)." if (verbs := _verbs(record)) else ""
 
 

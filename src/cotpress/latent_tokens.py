@@ -1,7 +1,9 @@
-"""How latent tokens are written: `<boLatent><|latent_3|><|latent_17|><eoLatent>`, a run of codes between two markers.
+"""How latent tokens are written: `<boLatent><|latent_3|><|latent_17|><eoLatent>`, a run of codes
+between two markers.
 
-They are ordinary text in every record and file, and one token each in the vocabulary of a model that was taught them. The
-names of the markers are those of Token Assorted (specification section 3.1).
+They are ordinary text in every record and file, and one token each in the vocabulary of a model
+that was taught them. The names of the markers are those of Token Assorted (specification section
+3.1).
 """
 
 import re
@@ -36,7 +38,9 @@ def run(codes: Iterable[int]) -> str:
 
 
 def vocabulary(codebook: int) -> list[str]:
-    """What a model's vocabulary is extended by: the markers, then every code; nothing for an empty codebook."""
+    """What a model's vocabulary is extended by: the markers,
+    then every code; nothing for an empty codebook.
+    """
     return [BEGIN, END, *map(code, range(codebook))] if codebook else []
 
 

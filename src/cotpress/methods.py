@@ -1,4 +1,5 @@
-"""What a method is called and means: the one table that `mix`, the baselines, the evaluation, `plan` and the report read.
+"""What a method is called and means: the one table that `mix`, the baselines, the evaluation,
+`plan` and the report read.
 
 A name that is not in the table is that of somebody's own method, and is taken for a taught one.
 """
@@ -7,8 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["original", "taught", "prompt", "control", "ablation"]
-"""original: the untouched model; taught: what a report is about; prompt: the untouched model, told to be brief; control:
-what a method must beat, or what shows why it works; ablation: a taught method with one part of it changed."""
+"""original: the untouched model; taught: what a report is about; prompt: the untouched model, told
+to be brief; control: what a method must beat, or what shows why it works; ablation: a taught method
+with one part of it changed."""
 
 ORIGINAL = "original"
 FORCED = "forced-latents"
@@ -31,12 +33,16 @@ class Method:
 
     @property
     def servable(self) -> bool:
-        """Whether it is a way to answer that somebody would serve, rather than one to compare with."""
+        """Whether it is a way to answer that somebody would serve, rather than one to compare
+        with.
+        """
         return self.kind in ("original", "taught", "ablation")
 
 
 def _prompt(words: str) -> Method:
-    return Method("prompt", f"the original, told “{words.format(percent='N')}”", trained=False, words=words)
+    return Method(
+        "prompt", f"the original, told “{words.format(percent='N')}”", trained=False, words=words
+    )
 
 
 _REPLACED = {
@@ -48,8 +54,14 @@ _REPLACED = {
 
 _CODES: dict[str, tuple[Kind, str]] = {
     "token-assorted": ("ablation", "as token-assorted"),
-    "random-codes": ("control", "as token-assorted, with random codes in place of those that encode the reasoning"),
-    "constant-codes": ("control", "as token-assorted, with one and the same code everywhere: a pause of the same length"),
+    "random-codes": (
+        "control",
+        "as token-assorted, with random codes in place of those that encode the reasoning",
+    ),
+    "constant-codes": (
+        "control",
+        "as token-assorted, with one and the same code everywhere: a pause of the same length",
+    ),
 }
 
 METHODS: dict[str, Method] = {
@@ -58,44 +70,71 @@ METHODS: dict[str, Method] = {
         "the untouched model; the reference is its answers to the plain question, without a ratio.",
         trained=False,
     ),
-    "tokenskip": Method("taught", "fine-tuned on its own reasoning, pruned to the ratio that the prompt asks for."),
-    "cts": Method("taught", "as tokenskip, with importance from a reference model that is given the question and the answer."),
-    "token-assorted": Method("taught", "fine-tuned on reasoning whose first part is replaced by discrete latent tokens."),
+    "tokenskip": Method(
+        "taught", "fine-tuned on its own reasoning, pruned to the ratio that the prompt asks for."
+    ),
+    "cts": Method(
+        "taught",
+        "as tokenskip, with importance from a reference model that is "
+        "given the question and the answer.",
+    ),
+    "token-assorted": Method(
+        "taught", "fine-tuned on reasoning whose first part is replaced by discrete latent tokens."
+    ),
     "be-concise": _prompt("Be concise."),
     "only-numbers": _prompt("Only use numbers or equations."),
     "abbre-words": _prompt("Abbreviate words as much as possible."),
     LC_PROMPT: _prompt("Please reduce {percent}% of the words in your Chain-of-Thought process."),
     "truncation": Method(
         "control",
-        "the first tokens of the original's own reasoning, as many as the method really kept; the original then only"
+        "the first tokens of the original's own reasoning, as many as the "
+        "method really kept; the original then only"
         " concludes, and the seconds are those of the conclusion.",
         trained=False,
     ),
     "random": Method(
         "control",
-        "as truncation, with segments drawn at random in the method's own units and under its protection: what importance"
+        "as truncation, with segments drawn at random in the method's own "
+        "units and under its protection: what importance"
         " scores must beat without any training.",
         trained=False,
     ),
     "solution-only": Method("control", "fine-tuned to answer without reasoning."),
-    "pause": Method("control", "fine-tuned with pause tokens, which say nothing, in place of reasoning."),
-    "icot": Method(
-        "control", "fine-tuned while the first reasoning tokens are removed step by step (implicit chain of thought)."
+    "pause": Method(
+        "control", "fine-tuned with pause tokens, which say nothing, in place of reasoning."
     ),
-    "drop-only": Method("control", "fine-tuned with the first part of the reasoning dropped and nothing in its place."),
-    "drop-poisson": Method("control", "fine-tuned with each chunk of the reasoning dropped with probability one half."),
-    "full-cot": Method("control", "fine-tuned on the whole reasoning, as long as the method it is compared with."),
+    "icot": Method(
+        "control",
+        "fine-tuned while the first reasoning tokens are removed step "
+        "by step (implicit chain of thought).",
+    ),
+    "drop-only": Method(
+        "control",
+        "fine-tuned with the first part of the reasoning dropped and nothing in its place.",
+    ),
+    "drop-poisson": Method(
+        "control", "fine-tuned with each chunk of the reasoning dropped with probability one half."
+    ),
+    "full-cot": Method(
+        "control", "fine-tuned on the whole reasoning, as long as the method it is compared with."
+    ),
     "pause-cot": Method("control", "fine-tuned with pause tokens in front of the whole reasoning."),
-    **{name: Method(kind, f"{what}.") for name, (kind, what) in _CODES.items() if kind == "control"},
+    **{
+        name: Method(kind, f"{what}.") for name, (kind, what) in _CODES.items() if kind == "control"
+    },
     **{
         f"{name}-{how}": Method(kind, f"{what}; {which}.")
         for name, (kind, what) in _CODES.items()
         for how, which in _REPLACED.items()
     },
-    FORCED: Method("control", "the token-assorted model, made to write the given number of latent tokens first."),
+    FORCED: Method(
+        "control",
+        "the token-assorted model, made to write the given number of latent tokens first.",
+    ),
     CORRUPTED: Method(
         "control",
-        "the token-assorted model, going on from its own latent tokens with other codes in their place; “answers changed” is"
+        "the token-assorted model, going on from its own latent tokens with "
+        "other codes in their place; “answers changed” is"
         " the share that then differs.",
     ),
 }

@@ -1,9 +1,9 @@
 """Specs `NAME[:TARGET][,option=value…]` and the folders they name: the folder is the registry.
 
-`tasks/`, `models/`, `scorers/`, `grading/`, `pipeline/units/` and `training/formats/` hold one file per plug-in. The name on
-the command line is the file's name (hyphens for underscores) and each file offers one function `load(target, **options)`. A
-dotted name (`my_pkg.my_scorer:…`) is imported as it is, so a plug-in may live in somebody else's package. Nothing is
-imported until it is asked for.
+`tasks/`, `models/`, `scorers/`, `grading/`, `pipeline/units/` and `training/formats/` hold one file
+per plug-in. The name on the command line is the file's name (hyphens for underscores) and each file
+offers one function `load(target, **options)`. A dotted name (`my_pkg.my_scorer:…`) is imported as
+it is, so a plug-in may live in somebody else's package. Nothing is imported until it is asked for.
 """
 
 import ast
@@ -44,9 +44,11 @@ class Spec:
 
 
 def parse_spec(text: str) -> Spec:
-    """Read `NAME[:TARGET][,option=value…]`; the target may hold colons and commas: options begin at the first `,…=`.
+    """Read `NAME[:TARGET][,option=value…]`; the target may hold colons and commas: options begin at
+    the first `,…=`.
 
-    A value may be a sentence: a comma before a blank is part of it, unless an option follows (`, dtype=float32`).
+    A value may be a sentence: a comma before a blank is part of it, unless an option follows (`,
+    dtype=float32`).
     """
     head, *pieces = text.split(",")
     while pieces and "=" not in pieces[0]:
@@ -59,9 +61,12 @@ def parse_spec(text: str) -> Spec:
             parts.append(piece)
     name, _, target = head.partition(":")
     pairs = [(key.strip(), value) for key, _, value in (part.partition("=") for part in parts)]
-    if not name.strip() or not all(key and "=" in part for (key, _), part in zip(pairs, parts, strict=True)):
+    if not name.strip() or not all(
+        key and "=" in part for (key, _), part in zip(pairs, parts, strict=True)
+    ):
         raise CotpressError(
-            f"cannot read {text!r}: write NAME[:TARGET][,option=value…], such as surprisal:smollm2,context=none"
+            f"cannot read {text!r}: write NAME[:TARGET][,option=value…], "
+            "such as surprisal:smollm2,context=none"
         )
     options = dict(pairs)
     if len(options) < len(pairs):
@@ -70,20 +75,27 @@ def parse_spec(text: str) -> Spec:
 
 
 def available(kind: str) -> dict[str, str]:
-    """Name and first docstring line of every plug-in in the folder `kind` (`tasks`, `models`, `scorers`), unimported."""
-    return {path.stem.replace("_", "-"): first_line(path) for path in sorted((PACKAGE / kind).glob("[a-z]*.py"))}
+    """Name and first docstring line of every plug-in in the folder
+    `kind` (`tasks`, `models`, `scorers`), unimported.
+    """
+    return {
+        path.stem.replace("_", "-"): first_line(path)
+        for path in sorted((PACKAGE / kind).glob("[a-z]*.py"))
+    }
 
 
 def first_line(path: Path) -> str:
-    """First line of a Python file's docstring, read without importing it."""
+    """The summary of a Python file's docstring, read without importing it."""
     text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    return text.partition("\n")[0].rstrip(".")
+    return " ".join(text.partition("\n\n")[0].split()).rstrip(".")
 
 
 def load(kind: str, spec: str | Spec, *, offers: Sequence[str] = ()) -> Any:
-    """Import the plug-in that `spec` names in the folder `kind` and call its `load(target, **options)`.
+    """Import the plug-in that `spec` names in the folder `kind` and call its `load(target,
+    **options)`.
 
-    `offers`: what the contract of the folder asks of the result; `CotpressError` names what is missing.
+    `offers`: what the contract of the folder asks of the result; `CotpressError` names what is
+    missing.
     """
     spec = parse_spec(spec) if isinstance(spec, str) else spec
     module = find(kind, spec.name)
@@ -91,7 +103,9 @@ def load(kind: str, spec: str | Spec, *, offers: Sequence[str] = ()) -> Any:
     for name in offers:
         if inspect.getattr_static(found, name, None) is None:
             what, contract = noun(kind), f"cotpress.{kind.replace('/', '.')}.{noun(kind).title()}"
-            raise CotpressError(f"{what} {spec.name} has no {name!r}, which every {what} offers: see {contract}.")
+            raise CotpressError(
+                f"{what} {spec.name} has no {name!r}, which every {what} offers: see {contract}."
+            )
     return found
 
 
@@ -107,15 +121,21 @@ def find(kind: str, name: str) -> ModuleType:
         missing = error.name or ""
         if own and f"{dotted}.".startswith(f"{missing}."):
             cure = "install it, or set PYTHONPATH to the folder it is in"
-            raise CotpressError(f"{what}: there is no module {missing!r} on the Python path: {cure}.") from error
+            raise CotpressError(
+                f"{what}: there is no module {missing!r} on the Python path: {cure}."
+            ) from error
         package = missing.partition(".")[0]
         if package == "cotpress":
             raise
         if not own or extra_of(package) != "all":
             raise MissingExtra(what, package, extra_of(package)) from error
-        raise CotpressError(f"{what} needs the package {package!r}, which is not installed.") from error
+        raise CotpressError(
+            f"{what} needs the package {package!r}, which is not installed."
+        ) from error
     if not callable(getattr(module, "load", None)):
-        raise CotpressError(f"{what} has no function load(target, **options), which every plug-in offers.")
+        raise CotpressError(
+            f"{what} has no function load(target, **options), which every plug-in offers."
+        )
     return module
 
 
@@ -125,8 +145,14 @@ def noun(kind: str) -> str:
 
 
 def is_own(kind: str, name: str) -> bool:
-    """Whether a plug-in's name is a dotted one, which is imported: the user's own, so never loaded because a file says so."""
-    return name not in available(kind) and "." in name and all(part.isidentifier() for part in name.split("."))
+    """Whether a plug-in's name is a dotted one, which is imported: the
+    user's own, so never loaded because a file says so.
+    """
+    return (
+        name not in available(kind)
+        and "." in name
+        and all(part.isidentifier() for part in name.split("."))
+    )
 
 
 EXTRAS = {
@@ -158,7 +184,9 @@ def require(package: str, what: str) -> ModuleType:
 
 
 def typed_options(module: ModuleType, kind: str, spec: Spec) -> dict[str, Any]:
-    """The spec's options in the types of the plug-in's `load` signature; unknown ones are refused by name."""
+    """The spec's options in the types of the plug-in's `load`
+    signature; unknown ones are refused by name.
+    """
     known, what = options_of(module), f"{noun(kind)} {spec.name}"
     typed: dict[str, Any] = {}
     for key, value in spec.options.items():
@@ -174,7 +202,9 @@ def typed_options(module: ModuleType, kind: str, spec: Spec) -> dict[str, Any]:
 
 
 def options_of(module: ModuleType) -> dict[str, Any]:
-    """Name and type of every option of a plug-in: the parameters of its `load` after the target; text where it has no type."""
+    """Name and type of every option of a plug-in: the parameters of its
+    `load` after the target; text where it has no type.
+    """
     _, *options = inspect.signature(module.load, eval_str=True).parameters.values()
     named = (p for p in options if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD))
     return {p.name: str if p.annotation is p.empty else p.annotation for p in named}

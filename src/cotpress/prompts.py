@@ -1,4 +1,6 @@
-"""How a ratio becomes words at the end of a question, and is read off again: the one place that knows the tag."""
+"""How a ratio becomes words at the end of a question, and is
+read off again: the one place that knows the tag.
+"""
 
 import re
 from collections.abc import Sequence
@@ -7,10 +9,14 @@ from typing import TypedDict
 from cotpress.errors import CotpressError
 
 RATIO_TAG = "\n<ratio>{}</ratio>"
-"""What a ratio below 1 looks like at the end of the user turn. At 1.0 there is no tag (TokenSkip, section 2.2)."""
+"""What a ratio below 1 looks like at the end of the user turn. At
+1.0 there is no tag (TokenSkip, section 2.2).
+"""
 
 BOXED = r"Please reason step by step, and put your final answer within \boxed{}."
-"""The instruction of TokenSkip and of DeepSeek-Math's evaluation (specification section 2.2), where none is named."""
+"""The instruction of TokenSkip and of DeepSeek-Math's evaluation
+(specification section 2.2), where none is named.
+"""
 
 TAGGED = re.compile(re.escape(RATIO_TAG).replace(r"\{\}", r"(0\.\d{1,2})") + r"\Z")
 """The tag at the end of a turn, as `ratio_tag` writes it."""
@@ -24,23 +30,34 @@ class Message(TypedDict):
 
 
 def check_ratio(ratio: float) -> float:
-    """Return `ratio`, the fraction of reasoning tokens kept, if 0 < ratio <= 1; `CotpressError` otherwise."""
+    """Return `ratio`, the fraction of reasoning tokens kept,
+    if 0 < ratio <= 1; `CotpressError` otherwise.
+    """
     if not 0 < ratio <= 1:
-        raise CotpressError(f"ratio {ratio:g} is not a fraction of kept tokens: choose 0 < ratio <= 1, such as 0.6.")
+        raise CotpressError(
+            f"ratio {ratio:g} is not a fraction of kept tokens: choose 0 < ratio <= 1, such as 0.6."
+        )
     if round(ratio, 2) != ratio:
-        raise CotpressError(f"ratio {ratio!r} has more than two decimals, which the prompt does not carry: round it.")
+        raise CotpressError(
+            f"ratio {ratio!r} has more than two decimals, which the "
+            "prompt does not carry: round it."
+        )
     return ratio
 
 
 def ratio_tag(ratio: float | None) -> str:
-    """The text that asks for `ratio`; empty for None and 1.0. At most two decimals, as `{{ x|float|round(2) }}` in Jinja."""
+    """The text that asks for `ratio`; empty for None and 1.0. At most two
+    decimals, as `{{ x|float|round(2) }}` in Jinja.
+    """
     if ratio is None or check_ratio(ratio) == 1.0:
         return ""
     return RATIO_TAG.format(round(float(ratio), 2))
 
 
 def untagged(messages: Sequence[Message]) -> tuple[list[Message], float]:
-    """The messages without the tag at the end of the last user turn, and the ratio that it asked for; 1.0 without one."""
+    """The messages without the tag at the end of the last user turn, and
+    the ratio that it asked for; 1.0 without one.
+    """
     turns = list(messages)
     for place, turn in reversed(list(enumerate(turns))):
         if turn["role"] == "user":

@@ -1,8 +1,9 @@
 """The nouns: what flows between two verbs, as frozen records.
 
-`Problem -> Trace -> ScoredTrace -> CompressedTrace -> TrainingExample`, and `EvalRow` at the end. The field names are the
-public file format (docs/formats.md): fields may be added, never renamed. `Problem.prompt` is the only place in the
-package where a question and a ratio become words, so that training and serving prompts cannot drift apart.
+`Problem -> Trace -> ScoredTrace -> CompressedTrace -> TrainingExample`, and `EvalRow` at the end.
+The field names are the public file format (docs/formats.md): fields may be added, never renamed.
+`Problem.prompt` is the only place in the package where a question and a ratio become words, so that
+training and serving prompts cannot drift apart.
 """
 
 from typing import ClassVar, Literal
@@ -13,7 +14,9 @@ from cotpress.prompts import Message, ratio_tag
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of all records: immutable, compared by value, unknown fields ignored so that newer files still load."""
+    """Base of all records: immutable, compared by value, unknown
+    fields ignored so that newer files still load.
+    """
 
     written_by: ClassVar[tuple[str, ...]] = ()
     """The verbs that write files of these; empty for what stands inside of others."""
@@ -54,7 +57,9 @@ class Problem(Record, frozen=True, kw_only=True):
     """What the task asks of every model, before the question; part of the prompt."""
 
     def prompt(self, ratio: float | None = None) -> list[Message]:
-        """The user turn that asks this question at `ratio` (fraction of reasoning tokens to keep; None or 1.0: no tag)."""
+        """The user turn that asks this question at `ratio` (fraction of
+        reasoning tokens to keep; None or 1.0: no tag).
+        """
         question = f"{self.instruction}\n{self.question}" if self.instruction else self.question
         return [{"role": "user", "content": question + ratio_tag(ratio)}]
 
@@ -72,11 +77,12 @@ class Grade(Record, frozen=True, kw_only=True):
         """Why nothing is learnt from such an answer; empty for a right one."""
         if self.correct:
             return ""
-        return {"ok": "wrong answer", "no_answer": "no answer"}.get(self.status, "answer that could not be graded")
+        known = {"ok": "wrong answer", "no_answer": "no answer"}
+        return known.get(self.status, "answer that could not be graded")
 
 
 class Trace(Record, frozen=True, kw_only=True):
-    """One completion of a model for a problem, split once: `opening + reasoning + closing + conclusion`."""
+    """One completion, split once: `opening + reasoning + closing + conclusion`."""
 
     written_by = ("generate", "grade", "import")
     superseded = ("ratio",)
@@ -88,7 +94,7 @@ class Trace(Record, frozen=True, kw_only=True):
     sample: int = 0
     reasoning: str
     conclusion: str
-    """The final answer as the model words it; empty where the completion could not be split (cut off, say)."""
+    """The final answer as the model words it; empty where it could not be told apart."""
     n_tokens: int
     """Reasoning tokens, in the tokens of `model`."""
     n_conclusion_tokens: int
@@ -119,22 +125,27 @@ class Trace(Record, frozen=True, kw_only=True):
 
     def completion(self, reasoning: str | None = None) -> str:
         """The assistant turn, with another reasoning in place of the original if one is given."""
-        return self.opening + (self.reasoning if reasoning is None else reasoning) + self.closing + self.conclusion
+        said = self.reasoning if reasoning is None else reasoning
+        return self.opening + said + self.closing + self.conclusion
 
 
 class Percentile(Record, frozen=True, kw_only=True):
-    """What LLMLingua-2's released selection needs beside the scores (`llmlingua2:…,compat=released` only)."""
+    """What LLMLingua-2's released selection needs beside the scores (`compat=released` only)."""
 
     weights: list[int]
     """How often each piece's score counts in the percentile: its cl100k tokens."""
     chunk_ends: list[int]
     """Index after the last piece of each chunk; every chunk has a threshold of its own."""
     n_tokens: list[int] = []
-    """Tokens of the target model that begin in each piece; filled in by `score`, which knows the target."""
+    """Tokens of the target model that begin in each piece;
+    filled in by `score`, which knows the target.
+    """
 
 
 class ScoredTrace(Record, frozen=True, kw_only=True):
-    """A trace with the importance of each of its tokens: every unit, protection and ratio is a cut of these scores."""
+    """A trace with the importance of each of its tokens: every unit,
+    protection and ratio is a cut of these scores.
+    """
 
     written_by = ("score",)
     superseded = ("protected",)
@@ -144,9 +155,11 @@ class ScoredTrace(Record, frozen=True, kw_only=True):
     target: str = ""
     """Spec of the model to be taught, whose tokens these are."""
     ends: list[int]
-    """End offset of each target-model token in characters of `trace.reasoning`, never falling; the last equals its length.
+    """End offset of each target-model token in characters of `trace.reasoning`, never falling; the
+    last equals its length.
 
-    Tokens that share one character end alike. A released selection has the pieces of its release instead.
+    Tokens that share one character end alike. A released selection has the pieces of its release
+    instead.
     """
     importance: list[float]
     """One value per token; higher is kept longer."""
@@ -158,14 +171,20 @@ class ScoredTrace(Record, frozen=True, kw_only=True):
     """The same without the condition."""
 
     def __post_init__(self) -> None:
-        """Refuse what could not be cut: unequal lists, offsets that do not tile, importance that is not finite."""
+        """Refuse what could not be cut: unequal lists, offsets
+        that do not tile, importance that is not finite.
+        """
         n = len(self.ends)
         if len(self.importance) != n:
             raise ValueError("ends and importance must have one entry per token")
         if any(values is not None and len(values) != n for values in (self.given, self.alone)):
             raise ValueError("given and alone must have one entry per token")
-        if self.ends != sorted(self.ends) or (self.ends[-1] if n else 0) != len(self.trace.reasoning):
-            raise ValueError("ends must not fall and the last must be the length of trace.reasoning")
+        if self.ends != sorted(self.ends) or (self.ends[-1] if n else 0) != len(
+            self.trace.reasoning
+        ):
+            raise ValueError(
+                "ends must not fall and the last must be the length of trace.reasoning"
+            )
         if not all(-float("inf") < value < float("inf") for value in self.importance):
             raise ValueError("importance holds a value that is not a finite number")
         if self.percentile and len(self.percentile.n_tokens) != n:
@@ -178,7 +197,9 @@ class ScoredTrace(Record, frozen=True, kw_only=True):
 
 
 class Verified(Record, frozen=True, kw_only=True):
-    """How likely a reference model finds the whole conclusion, as natural log-probabilities, after which reasoning."""
+    """How likely a reference model finds the whole conclusion, as
+    natural log-probabilities, after which reasoning.
+    """
 
     reference: str
     """Spec of the reference model."""
@@ -212,7 +233,9 @@ class Cut(Record, frozen=True, kw_only=True, omit_defaults=True):
     epoch: int = 0
     """For which epoch of training it was drawn."""
     verified: Verified | None = None
-    """What `cotpress verify` found; None where it was not run, or the conclusion did not fit the reference model."""
+    """What `cotpress verify` found; None where it was not run, or
+    the conclusion did not fit the reference model.
+    """
 
     @property
     def ratio(self) -> float:
@@ -230,16 +253,22 @@ class CompressedTrace(Record, frozen=True, kw_only=True):
     method: str
     scorer: str
     unit: str = ""
-    """In what units it was cut, and under which protection: a control beside it is cut alike. Empty: not by scores."""
+    """In what units it was cut, and under which protection: a control
+    beside it is cut alike. Empty: not by scores.
+    """
     protect: str = ""
     protect_regex: str = ""
     """What was protected beside."""
     budget: Budget = "trace"
-    """What a ratio holds for: each trace, each window of it, or all traces together by one threshold."""
+    """What a ratio holds for: each trace, each window of it,
+    or all traces together by one threshold.
+    """
     longest_run: int | None = None
     """No more tokens than this were dropped in a row; None: no such limit."""
     keep_answer: float | None = None
-    """The loss, in nats, under which the ratio was chosen for this very trace; None: the ratios were asked for."""
+    """The loss, in nats, under which the ratio was chosen for
+    this very trace; None: the ratios were asked for.
+    """
     codebook: int = 0
     """How many latent tokens the model's vocabulary needs; 0: none."""
     cuts: list[Cut]
@@ -279,7 +308,9 @@ class TrainingExample(Record, frozen=True, kw_only=True):
 
 
 class Setting(Record, frozen=True, kw_only=True):
-    """Who answers, by which method, and what is asked for: traces and rows of one setting belong together."""
+    """Who answers, by which method, and what is asked for:
+    traces and rows of one setting belong together.
+    """
 
     model: str
     method: str
@@ -289,7 +320,9 @@ class Setting(Record, frozen=True, kw_only=True):
 
 
 class EvalRow(Record, frozen=True, kw_only=True):
-    """One method at one ratio on one set of problems; lengths are in the evaluated model's tokens, failures included."""
+    """One method at one ratio on one set of problems; lengths are in
+    the evaluated model's tokens, failures included.
+    """
 
     written_by = ("eval",)
     superseded = ("ratio",)
@@ -304,7 +337,9 @@ class EvalRow(Record, frozen=True, kw_only=True):
     mean_tokens: float
     """Reasoning tokens per problem, wrong and cut-off answers included."""
     kept: float | None
-    """Actual ratio: mean_tokens over those of the original model on the same problems; None without an original."""
+    """Actual ratio: mean_tokens over those of the original model
+    on the same problems; None without an original.
+    """
     truncated: float
     """Share of completions that the token limit ended."""
     looping: float
@@ -315,7 +350,9 @@ class EvalRow(Record, frozen=True, kw_only=True):
     unsplit: float = 0.0
     """Share of completions without a conclusion that could be told from the reasoning."""
     p_value: float | None = None
-    """Exact McNemar test against the original model on the same problems; None for the original itself."""
+    """Exact McNemar test against the original model on the
+    same problems; None for the original itself.
+    """
     scorer: str = ""
     statuses: dict[str, int] = {}
     """How many answers had which grading status."""
@@ -323,7 +360,9 @@ class EvalRow(Record, frozen=True, kw_only=True):
     """95 % interval of `kept`, over problems."""
     kept_high: float | None = None
     kept_own: float | None = None
-    """Like `kept`, but over the same model and method at ratio 1.0 (the base of TokenSkip's Table 2)."""
+    """Like `kept`, but over the same model and method at
+    ratio 1.0 (the base of TokenSkip's Table 2).
+    """
     mean_latent: float = 0.0
     """Latent tokens per problem, a part of the reasoning tokens."""
     mean_markers: float = 0.0
@@ -331,9 +370,13 @@ class EvalRow(Record, frozen=True, kw_only=True):
     with_latents: float = 0.0
     """Share of completions with any latent token."""
     changed: float | None = None
-    """For `corrupted-codes`: share of answers that differ from the model's own, where it used latent tokens."""
+    """For `corrupted-codes`: share of answers that differ from
+    the model's own, where it used latent tokens.
+    """
     note: str = ""
-    """What must not be missed about the ratio: it was never trained on, or the actual one is another."""
+    """What must not be missed about the ratio: it was never
+    trained on, or the actual one is another.
+    """
 
     @property
     def model(self) -> str:

@@ -1,8 +1,10 @@
-"""Where a reasoning may be cut: segments of target-model tokens, and which of them hold what must not be lost.
+"""Where a reasoning may be cut: segments of target-model tokens, and which of them hold what must
+not be lost.
 
-Segments end at boundaries of the *target* model's tokens (the ratio is counted in them) and are slices of the original
-text: nothing is ever re-joined from decoded pieces, so `10³`, LaTeX and newlines survive (TokenSkip specification,
-section 12.1). What is kept whole and how scores are pooled is said by a unit (pipeline/units).
+Segments end at boundaries of the *target* model's tokens (the ratio is counted in them) and are
+slices of the original text: nothing is ever re-joined from decoded pieces, so `10³`, LaTeX and
+newlines survive (TokenSkip specification, section 12.1). What is kept whole and how scores are
+pooled is said by a unit (pipeline/units).
 """
 
 import re
@@ -11,21 +13,31 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 WHOLE = re.compile(r"\d+(?:[.,]\d+)*|\\(?:[A-Za-z]+|.)")
-"""What the unit `number` keeps together: a number with its decimals and thousands, or a LaTeX command."""
+"""What the unit `number` keeps together: a number with its
+decimals and thousands, or a LaTeX command.
+"""
 
 SYMBOLS = re.compile(
-    r"\\boxed\s*\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*+\})*+\})*+\}"  # \boxed{…} with its content, two levels of braces deep
+    # \boxed{…} with its content, two levels of braces deep
+    r"\\boxed\s*\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*+\})*+\})*+\}"
     r"|\d+(?:[.,]\d+)*%?"
     r"|\\(?:[A-Za-z]+|.)"
     r"|[=+*/^<>×÷·±≠≤≥≈√∑∏∫−²³½¼¾°]"
-    r"|(?<![A-Za-z-])-(?!-)|(?<=\b[A-Za-z])-(?=\d|[A-Za-z]\b)"  # a minus, also that of x-1 and a-b, but not a hyphen
+    # a minus, also that of x-1 and a-b, but not a hyphen
+    r"|(?<![A-Za-z-])-(?!-)|(?<=\b[A-Za-z])-(?=\d|[A-Za-z]\b)"
     r"|(?<=\s)[xX](?=\s\d)"  # the x of "3 x 4"
 )
-"""What `--protect symbols` never drops, beside one token between two numbers: digits, operators, LaTeX commands, boxes."""
+"""What `--protect symbols` never drops, beside one token between two
+numbers: digits, operators, LaTeX commands, boxes.
+"""
 
 
-def segment_ends(text: str, token_ends: Sequence[int], spans: Iterable[tuple[int, int]]) -> list[int]:
-    """Where segments end: at target-token ends, except inside of `spans`, which are kept whole. Tiles `text`."""
+def segment_ends(
+    text: str, token_ends: Sequence[int], spans: Iterable[tuple[int, int]]
+) -> list[int]:
+    """Where segments end: at target-token ends, except inside
+    of `spans`, which are kept whole. Tiles `text`.
+    """
     ends = tiling(token_ends, len(text))
     inside = [False] * (len(text) + 1)
     for start, end in spans:
@@ -34,17 +46,26 @@ def segment_ends(text: str, token_ends: Sequence[int], spans: Iterable[tuple[int
 
 
 def spread(ends: Sequence[int], pieces: Sequence[int], values: Sequence[float]) -> list[float]:
-    """Scores of `pieces` (their ends), of whatever tokenizer, per token: the highest of those that overlap it."""
+    """Scores of `pieces` (their ends), of whatever tokenizer,
+    per token: the highest of those that overlap it.
+    """
     if list(ends) == list(pieces):
         return list(values)
     return [float(max(values[part])) if values else 0.0 for part in overlapping(ends, pieces)]
 
 
-def spread_beside(ends: Sequence[int], pieces: Sequence[int], values: Sequence[float], other: Sequence[float]) -> list[float]:
-    """What `spread` makes of `values`, made of what stands beside them in `other`: that of the highest value."""
+def spread_beside(
+    ends: Sequence[int], pieces: Sequence[int], values: Sequence[float], other: Sequence[float]
+) -> list[float]:
+    """What `spread` makes of `values`, made of what stands
+    beside them in `other`: that of the highest value.
+    """
     if list(ends) == list(pieces):
         return list(other)
-    return [float(other[max(range(part.start, part.stop), key=values.__getitem__)]) for part in overlapping(ends, pieces)]
+    return [
+        float(other[max(range(part.start, part.stop), key=values.__getitem__)])
+        for part in overlapping(ends, pieces)
+    ]
 
 
 def overlapping(ends: Sequence[int], pieces: Sequence[int]) -> Iterator[slice]:
@@ -61,7 +82,9 @@ def overlapping(ends: Sequence[int], pieces: Sequence[int]) -> Iterator[slice]:
 
 
 def count_starts(ends: Sequence[int], token_ends: Sequence[int], length: int) -> list[int]:
-    """How many target tokens begin in each segment; the sum is the number of tokens. Tokens of one character count with it."""
+    """How many target tokens begin in each segment; the sum is the number of
+    tokens. Tokens of one character count with it.
+    """
     counts = [0] * len(ends)
     for before, end in zip([0, *token_ends], token_ends, strict=False):
         begin = max(0, min(before, end - 1, length - 1))
@@ -72,12 +95,17 @@ def count_starts(ends: Sequence[int], token_ends: Sequence[int], length: int) ->
 def protected(ends: Sequence[int], text: str) -> list[bool]:
     """For each segment, whether one of `SYMBOLS` touches it, or it is what keeps two numbers apart.
 
-    Many tokenizers give the blank before a number a token of its own. Cut as unimportant, it would make 85 of "8 to 5".
+    Many tokenizers give the blank before a number a token of its own. Cut as unimportant, it would
+    make 85 of "8 to 5".
     """
     found = touched(ends, (match.span() for match in SYMBOLS.finditer(text)))
     held = [i for i, is_held in enumerate(found) if is_held]
     for before, after in pairwise(held):
-        if after > before + 1 and text[ends[before] - 1].isdigit() and text[ends[after - 1]].isdigit():
+        if (
+            after > before + 1
+            and text[ends[before] - 1].isdigit()
+            and text[ends[after - 1]].isdigit()
+        ):
             found[after - 1] = True
     return found
 

@@ -1,9 +1,11 @@
-"""JSON Lines in and out: named bad lines, atomic finishing, resume by record key, and the meta file beside each output.
+"""JSON Lines in and out: named bad lines, atomic finishing, resume by record key, and the meta file
+beside each output.
 
-A run appends finished records to `<out>.part` and flushes each; `<out>.part.json` says under which options. When the stage
-ends the file is fsynced and renamed, and `<name>.meta.json` is written last: nothing half-written is taken for complete,
-and a kill between any two of these steps loses nothing. A rerun under the same options does only the rest; under other
-options it is refused. Lines end at `\\n` only: GSM8K holds a U+2028, which `str.splitlines` would take for a line end.
+A run appends finished records to `<out>.part` and flushes each; `<out>.part.json` says under which
+options. When the stage ends the file is fsynced and renamed, and `<name>.meta.json` is written
+last: nothing half-written is taken for complete, and a kill between any two of these steps loses
+nothing. A rerun under the same options does only the rest; under other options it is refused. Lines
+end at `\\n` only: GSM8K holds a U+2028, which `str.splitlines` would take for a line end.
 """
 
 import hashlib
@@ -78,9 +80,11 @@ class Run(Generic[R]):
             yield item
 
     def todo(self, items: Iterable[I], key: Callable[[I], str]) -> Iterator[I]:
-        """The items whose records an interrupted run did not finish; `key` gives the key of an item's record.
+        """The items whose records an interrupted run did not finish; `key` gives the key of an
+        item's record.
 
-        Of items with the same key as many are passed over as are done, so that doubles in the input stay doubles.
+        Of items with the same key as many are passed over as are done, so that doubles in the input
+        stay doubles.
         """
         left = Counter(self.done)
         for item in items:
@@ -118,18 +122,31 @@ class Note(Mark, frozen=True, kw_only=True):
 
 @contextmanager
 def run(
-    path: Path, record: type[R], verb: str, options: dict[str, Any], *, version: str, key: Callable[[R], str] | None = None
+    path: Path,
+    record: type[R],
+    verb: str,
+    options: dict[str, Any],
+    *,
+    version: str,
+    key: Callable[[R], str] | None = None,
 ) -> Iterator[Run[R]]:
-    """Make one output file: lock it, take up what an interrupted run left, and finish it atomically with its meta file.
+    """Make one output file: lock it, take up what an interrupted run left, and finish it atomically
+    with its meta file.
 
-    `options` decide the content: an existing output made under others is refused. `key` names a record; without it an
-    unfinished part of the same verb is begun again (stages that are quick and pure). Anybody else's is refused.
+    `options` decide the content: an existing output made under others is refused. `key` names a
+    record; without it an unfinished part of the same verb is begun again (stages that are quick and
+    pure). Anybody else's is refused.
     """
     if path.is_dir():
         raise CotpressError(f"{path} is a folder: name a file in it as --out.")
     make_folder(path.parent)
     part, meta, note = part_path(path), meta_path(path), _note_path(path)
-    mark = Mark(verb=verb, options=options, fingerprint=fingerprint({"verb": verb, **options}), format=FORMAT)
+    mark = Mark(
+        verb=verb,
+        options=options,
+        fingerprint=fingerprint({"verb": verb, **options}),
+        format=FORMAT,
+    )
     started = time.monotonic()
     with locked(path):
         _refuse_what_others_made(path, mark, begins_again=key is None)
@@ -137,14 +154,23 @@ def run(
             yield Run(path, Counter(), complete=True)
             return
         if path.exists():
-            os.replace(path, part)  # killed after the rename and before the meta file: its counts are still to be made
+            os.replace(
+                path, part
+            )  # killed after the rename and before the meta file: its counts are still to be made
         meta.unlink(missing_ok=True)  # of an output that was removed by hand
-        write_atomic(note, msgspec.json.encode(Note(**msgspec.structs.asdict(mark), begins_again=key is None)))
+        write_atomic(
+            note,
+            msgspec.json.encode(Note(**msgspec.structs.asdict(mark), begins_again=key is None)),
+        )
         this: Run[R] = Run(path, _resumed(part, record, key))
         yield this
         _finish(part, path)
         about = {**msgspec.structs.asdict(mark), "version": version, **this.extra}
-        about["counts"] = {"in": this.n_in, "out": this.n_out + this.done.total(), "dropped": this.dropped}
+        about["counts"] = {
+            "in": this.n_in,
+            "out": this.n_out + this.done.total(),
+            "dropped": this.dropped,
+        }
         about["seconds"] = round(time.monotonic() - started, 3)
         write_atomic(meta, msgspec.json.format(msgspec.json.encode(about), indent=2) + b"\n")
         note.unlink(missing_ok=True)
@@ -157,36 +183,50 @@ def _note_path(path: Path) -> Path:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Keep other runs from writing the file or folder `path`, which need not be there; `CotpressError` where one is at it."""
+    """Keep other runs from writing the file or folder `path`, which need not
+    be there; `CotpressError` where one is at it.
+    """
     lock = filelock.FileLock(path.with_name(path.name + ".lock"))
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout as error:
-        raise CotpressError(f"{path} is being written by another run: wait for it, or choose another --out.") from error
+        raise CotpressError(
+            f"{path} is being written by another run: wait for it, or choose another --out."
+        ) from error
     try:
         yield
     finally:
         with suppress(PermissionError):  # Windows keeps open files
-            Path(lock.lock_file).unlink(missing_ok=True)  # before the release: afterwards it may be another run's
+            Path(lock.lock_file).unlink(
+                missing_ok=True
+            )  # before the release: afterwards it may be another run's
         lock.release()
 
 
 def _refuse_what_others_made(path: Path, mark: Mark, *, begins_again: bool) -> None:
-    """Refuse to go on with, or to replace, what was not made by the same verb under the same options.
+    """Refuse to go on with, or to replace, what was not made by the same verb under the same
+    options.
 
-    A verb without keys may also empty the part that it left itself, whatever the options were: it would begin again anyway.
+    A verb without keys may also empty the part that it left itself, whatever the options were: it
+    would begin again anyway.
     """
     if path.exists():
         made, about = path, meta_path(path) if meta_path(path).exists() else _note_path(path)
         if not about.exists():
-            raise CotpressError(f"{path} exists and was not made by {mark.verb}: choose another --out, or remove it.")
+            raise CotpressError(
+                f"{path} exists and was not made by {mark.verb}: choose "
+                "another --out, or remove it."
+            )
     else:
         made, about = part_path(path), _note_path(path)
         if not (made.exists() and made.stat().st_size):
             return  # there is nothing that could be lost
     found = _read_note(about)
     if about.exists() and found.format != FORMAT:
-        raise CotpressError(f"{made} was made by an earlier version, in another format: choose another --out, or remove it.")
+        raise CotpressError(
+            f"{made} was made by an earlier version, in another format: "
+            "choose another --out, or remove it."
+        )
     if found.fingerprint == mark.fingerprint:
         return
     if made != path and begins_again and found.begins_again and found.verb == mark.verb:
@@ -218,11 +258,15 @@ def _read_note(path: Path) -> Note:
     except FileNotFoundError:
         return Note()
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CotpressError(f"{path} does not say which run it belongs to ({error}): remove it and its output.") from error
+        raise CotpressError(
+            f"{path} does not say which run it belongs to ({error}): remove it and its output."
+        ) from error
 
 
 def _resumed(part: Path, record: type[R], key: Callable[[R], str] | None) -> Counter[str]:
-    """Keys of the whole records of an interrupted run; a last line without its end was half-written and is cut off."""
+    """Keys of the whole records of an interrupted run; a last line
+    without its end was half-written and is cut off.
+    """
     done: Counter[str] = Counter()
     whole = 0
     if key and part.exists():
@@ -243,4 +287,6 @@ def _finish(part: Path, path: Path) -> None:
             os.fsync(file.fileno())
         os.replace(part, path)
     except FileNotFoundError as error:
-        raise CotpressError(f"{part} was removed while it was written: run the same command again.") from error
+        raise CotpressError(
+            f"{part} was removed while it was written: run the same command again."
+        ) from error

@@ -1,4 +1,6 @@
-"""Prompts say what the paper says; controls keep the budget, the order and the conclusion's wording, but not the answer."""
+"""Prompts say what the paper says; controls keep the budget, the order and
+the conclusion's wording, but not the answer.
+"""
 
 import re
 from dataclasses import replace
@@ -12,7 +14,15 @@ from hypothesis import strategies as st
 from make import words
 
 from cotpress import plugins
-from cotpress.evaluation.baselines import CONTROLS, Lead, asked, concluded, lead, shorten, usual_lead
+from cotpress.evaluation.baselines import (
+    CONTROLS,
+    Lead,
+    asked,
+    concluded,
+    lead,
+    shorten,
+    usual_lead,
+)
 from cotpress.models import Completion, Sampling
 from cotpress.pipeline.compress import within_budget
 from cotpress.pipeline.segmenting import Protect, Rules, keeping_order, segmented
@@ -23,15 +33,28 @@ UNITS = st.sampled_from(list(plugins.available("pipeline/units")))
 FREE = Rules("number", "none")
 """Nothing is protected."""
 
-PROBLEM = Problem(id="p/1", question="How many apples?", answer="12", task="t", instruction="Think step by step.")
+PROBLEM = Problem(
+    id="p/1", question="How many apples?", answer="12", task="t", instruction="Think step by step."
+)
 
 
 def trace(
-    reasoning="9 + 8 = 17, and 17 - 5 = 12", conclusion=r"The answer is \boxed{12}.", closing="\n", answer=None, **others
+    reasoning="9 + 8 = 17, and 17 - 5 = 12",
+    conclusion=r"The answer is \boxed{12}.",
+    closing="\n",
+    answer=None,
+    **others,
 ):
     grade = Grade(answer=answer, correct=True, status="ok") if answer else None
     ends = words([reasoning])[0]
-    fields = {"problem": PROBLEM, "model": "m", "n_tokens": len(ends), "n_conclusion_tokens": 5, "finished": True, **others}
+    fields = {
+        "problem": PROBLEM,
+        "model": "m",
+        "n_tokens": len(ends),
+        "n_conclusion_tokens": 5,
+        "finished": True,
+        **others,
+    }
     return Trace(reasoning=reasoning, conclusion=conclusion, closing=closing, grade=grade, **fields)
 
 
@@ -65,12 +88,17 @@ class Concluder:
 def test_the_sentence_of_a_prompt_stands_between_instruction_and_question(name, ratio, sentence):
     message = asked(PROBLEM, name, ratio).prompt()[0]["content"]
     assert message == f"Think step by step. {sentence}\nHow many apples?"
-    assert asked(msgspec.structs.replace(PROBLEM, instruction=""), name, ratio).prompt()[0]["content"].startswith(sentence)
+    assert (
+        asked(msgspec.structs.replace(PROBLEM, instruction=""), name, ratio)
+        .prompt()[0]["content"]
+        .startswith(sentence)
+    )
 
 
-texts = st.lists(st.sampled_from(["Mia ", "has ", "17", " + ", "1,200.5", "\n", "\\frac", "é", "🍎 "]), max_size=30).map(
-    "".join
-)
+texts = st.lists(
+    st.sampled_from(["Mia ", "has ", "17", " + ", "1,200.5", "\n", "\\frac", "é", "🍎 "]),
+    max_size=30,
+).map("".join)
 
 
 @given(texts, st.floats(0.01, 1.0), st.integers(0, 3))
@@ -97,7 +125,9 @@ def test_random_deletion_keeps_the_budget_the_order_and_whole_numbers(text, rati
 @given(texts, st.floats(0.01, 1.0), st.floats(0.01, 1.0), st.sampled_from(CONTROLS))
 def test_a_smaller_ratio_keeps_no_more_than_a_larger_one(text, one, other, control):
     ends = list(range(1, len(text) + 1))
-    smaller, larger = (shorten(trace(reasoning=text), ends, control, ratio, 0) for ratio in sorted((one, other)))
+    smaller, larger = (
+        shorten(trace(reasoning=text), ends, control, ratio, 0) for ratio in sorted((one, other))
+    )
     left = iter(larger.reasoning)
     assert all(character in left for character in smaller.reasoning)
 
@@ -109,11 +139,16 @@ def test_a_smaller_ratio_keeps_no_more_than_a_larger_one(text, one, other, contr
     st.sampled_from(list(plugins.available("pipeline/units"))),
     st.sampled_from(get_args(Protect)),
 )
-def test_random_deletion_cuts_as_the_method_beside_it_would_with_scores_drawn_at_random(text, ratio, seed, unit, protect):
+def test_random_deletion_cuts_as_the_method_beside_it_would_with_scores_drawn_at_random(
+    text, ratio, seed, unit, protect
+):
     one, ends = trace(reasoning=text), list(range(1, len(text) + 1))
     cut = shorten(one, ends, "random", ratio, seed, Rules(unit, protect))
     chance = Random(f"{seed}|{one.problem.id}")
-    parts = segmented(ScoredTrace(trace=one, scorer="s", ends=ends, importance=[0.0] * len(ends)), Rules(unit, protect))
+    parts = segmented(
+        ScoredTrace(trace=one, scorer="s", ends=ends, importance=[0.0] * len(ends)),
+        Rules(unit, protect),
+    )
     order = list(range(len(parts.ends)))
     chance.shuffle(order)
     drawn = replace(parts, importance=[-float(order.index(i)) for i in range(len(order))])
@@ -151,7 +186,12 @@ def test_random_deletion_depends_on_the_seed_and_the_problem_only():
     ("closing", "conclusion", "answer", "expected"),
     [
         ("\n", r"The answer is \boxed{12}.", "12", Lead("\n", r"The answer is \boxed{")),
-        ("\n\n", r"The final answer is: $\boxed{\frac{1}{2}}$", None, Lead("\n\n", r"The final answer is: $\boxed{")),
+        (
+            "\n\n",
+            r"The final answer is: $\boxed{\frac{1}{2}}$",
+            None,
+            Lead("\n\n", r"The final answer is: $\boxed{"),
+        ),
         ("\n", "So Mia makes 18 dollars: $\\boxed{18}$", "18", Lead("\n", "So Mia makes")),
         ("\n", "The answer is -5.", "-5", Lead("\n", "The answer is")),
         ("\n", "It costs $7.", None, Lead("\n", "It costs")),
@@ -185,7 +225,11 @@ def test_a_control_lets_the_model_conclude_from_the_shortened_reasoning():
     assert all(request.messages == PROBLEM.prompt() for request in model.requests)
     assert len({request.key for request in model.requests}) == 1  # one problem, one sample
     for one in result:
-        assert (one.reasoning, one.closing, one.conclusion) == ("9 + 8 = 17, and", "\n", r"The answer is \boxed{12}.")
+        assert (one.reasoning, one.closing, one.conclusion) == (
+            "9 + 8 = 17, and",
+            "\n",
+            r"The answer is \boxed{12}.",
+        )
         assert one.n_tokens == 6
         assert (one.finished, one.seconds, one.grade) == (True, 0.5, None)
     assert result[0].n_conclusion_tokens == 2 + len(words(["<think>\nThe answer is \\boxed{"])[0])
@@ -202,13 +246,17 @@ def test_a_control_lets_the_model_conclude_from_the_shortened_reasoning():
 )
 def test_a_conclusion_that_was_begun_ends_with_its_line(text, finished, expected):
     original = trace()
-    (one,) = concluded([original], Concluder(text, finished), Sampling(), "random", 0.5, lead(original))
+    (one,) = concluded(
+        [original], Concluder(text, finished), Sampling(), "random", 0.5, lead(original)
+    )
     assert (one.conclusion.removeprefix(r"The answer is \boxed{"), one.finished) == expected
 
 
 def test_a_conclusion_behind_markup_may_have_many_lines():
     original = trace(opening="<think>", closing="</think>\n")
-    (one,) = concluded([original], Concluder("So.\n12", False), Sampling(), "random", 0.5, lead(original))
+    (one,) = concluded(
+        [original], Concluder("So.\n12", False), Sampling(), "random", 0.5, lead(original)
+    )
     assert (one.conclusion, one.finished, one.n_conclusion_tokens) == ("So.\n12", False, 2 + 1)
 
 

@@ -1,4 +1,6 @@
-"""An evaluation asks everything once, in an order that lets controls meet the method's actual ratio; rows are pure."""
+"""An evaluation asks everything once, in an order that lets controls
+meet the method's actual ratio; rows are pure.
+"""
 
 import re
 from collections import Counter
@@ -18,12 +20,20 @@ from cotpress.records import Asked, Grade, Problem, Trace
 
 N = 8
 PROBLEMS = [
-    Problem(id=f"p/{i}", question=f"What is {i} + 1?", answer=str(i + 1), task="plus", instruction="Think.") for i in range(N)
+    Problem(
+        id=f"p/{i}",
+        question=f"What is {i} + 1?",
+        answer=str(i + 1),
+        task="plus",
+        instruction="Think.",
+    )
+    for i in range(N)
 ]
 
 
 class Obedient:
-    """Reasons in 20 words, or in the share of them that `keeps` gives for the ratio in the prompt; answers p/0 wrongly.
+    """Reasons in 20 words, or in the share of them that `keeps` gives for the ratio in the prompt;
+    answers p/0 wrongly.
 
     From a prefill it concludes rightly if more than 15 words of reasoning are left.
     """
@@ -41,12 +51,19 @@ class Obedient:
             i = int(re.search(r"What is (\d+)", content)[1])
             if request.prefill:
                 kept = len(re.findall(r"w\d+", request.prefill))
-                yield Completion(text=f"{i + 1 if kept > 15 else 0}}}.", n_tokens=1, finished=True, seconds=0.1)
+                yield Completion(
+                    text=f"{i + 1 if kept > 15 else 0}}}.", n_tokens=1, finished=True, seconds=0.1
+                )
                 continue
             n = round(20 * self.keeps(float(tag[1]) if tag else 1.0))
             said = " ".join(f"w{k}" for k in range(n))
             answer = i + 1 if i else 77
-            yield Completion(text=f"{said}\nThe answer is \\boxed{{{answer}}}.", n_tokens=n + 4, finished=True, seconds=0.2)
+            yield Completion(
+                text=f"{said}\nThe answer is \\boxed{{{answer}}}.",
+                n_tokens=n + 4,
+                finished=True,
+                seconds=0.2,
+            )
 
     def token_ends(self, texts):
         return [[match.end() for match in re.finditer(r"\S+", text)] for text in texts]
@@ -57,13 +74,17 @@ def by_box(traces):
     for trace in traces:
         box = re.search(r"boxed\{(\w+)\}", trace.conclusion)
         said = box[1] if box else None
-        grade = Grade(answer=said, correct=said == trace.problem.answer, status="ok" if box else "no_answer")
+        grade = Grade(
+            answer=said, correct=said == trace.problem.answer, status="ok" if box else "no_answer"
+        )
         yield msgspec.structs.replace(trace, grade=grade)
 
 
 def plan(ratios=(1.0, 0.5), keeps=lambda ratio: ratio, **others):
     model, original = Obedient("taught", keeps), Obedient("untouched")
-    return Plan(**{"model": model, "ratios": ratios, "method": "tokenskip", "original": original, **others})
+    return Plan(
+        **{"model": model, "ratios": ratios, "method": "tokenskip", "original": original, **others}
+    )
 
 
 def arms(traces):
@@ -71,7 +92,11 @@ def arms(traces):
 
 
 def test_the_original_comes_first_then_the_method_then_the_baselines():
-    traces = list(evaluate(PROBLEMS, plan(baselines=["be-concise", "lc-prompt", "truncation", "random"]), by_box))
+    traces = list(
+        evaluate(
+            PROBLEMS, plan(baselines=["be-concise", "lc-prompt", "truncation", "random"]), by_box
+        )
+    )
     assert arms(traces) == [
         ("untouched", "original", None),
         ("taught", "tokenskip", 1.0),
@@ -89,7 +114,10 @@ def test_the_original_comes_first_then_the_method_then_the_baselines():
 def test_the_method_is_asked_for_the_ratio_and_the_prompts_in_words():
     one = plan(baselines=["lc-prompt"])
     traces = list(evaluate(PROBLEMS[:1], one, by_box))
-    assert [request.messages for request in one.model.asked] == [PROBLEMS[0].prompt(1.0), PROBLEMS[0].prompt(0.5)]
+    assert [request.messages for request in one.model.asked] == [
+        PROBLEMS[0].prompt(1.0),
+        PROBLEMS[0].prompt(0.5),
+    ]
     assert one.original.asked[0].messages == PROBLEMS[0].prompt()
     prompted = one.original.asked[1].messages[0]["content"]
     assert "reduce 50% of the words" in prompted
@@ -99,7 +127,9 @@ def test_the_method_is_asked_for_the_ratio_and_the_prompts_in_words():
 
 def test_controls_are_cut_to_the_ratio_the_method_reached_and_not_to_the_one_it_was_asked_for():
     free = Rules("token", "none")  # every word of the models here holds a digit
-    one = plan(ratios=[0.5], keeps=lambda ratio: 0.75, baselines=["truncation", "random"], rules=free)
+    one = plan(
+        ratios=[0.5], keeps=lambda ratio: 0.75, baselines=["truncation", "random"], rules=free
+    )
     found = {row.method: row for row in rows(evaluate(PROBLEMS, one, by_box))}
     assert found["tokenskip"].kept == found["truncation"].kept == found["random"].kept == 0.75
     assert found["truncation"].ratio == found["random"].ratio == 0.5
@@ -108,7 +138,12 @@ def test_controls_are_cut_to_the_ratio_the_method_reached_and_not_to_the_one_it_
 def test_a_control_with_nothing_to_cut_is_counted_and_not_made():
     dropped = Counter()
     traces = list(
-        evaluate(PROBLEMS, plan(ratios=[1.0, 0.9], keeps=lambda ratio: 1.0, baselines=["random"]), by_box, dropped=dropped)
+        evaluate(
+            PROBLEMS,
+            plan(ratios=[1.0, 0.9], keeps=lambda ratio: 1.0, baselines=["random"]),
+            by_box,
+            dropped=dropped,
+        )
     )
     assert "random" not in {trace.method for trace in traces}
     assert dropped == {
@@ -154,7 +189,9 @@ def test_rows_do_not_depend_on_the_order_of_the_traces(order):
     def name(row):
         return (row.method, row.ratio or 0)
 
-    assert sorted(rows(whole_run()[i] for i in order), key=name) == sorted(rows(whole_run()), key=name)
+    assert sorted(rows(whole_run()[i] for i in order), key=name) == sorted(
+        rows(whole_run()), key=name
+    )
 
 
 @pytest.mark.parametrize(
@@ -186,7 +223,13 @@ def made(i, correct, n_tokens, *, method="original", ratio=None, model="m", **ot
     }
     grade = Grade(answer="1", correct=correct, status="ok")
     return Trace(
-        problem=PROBLEMS[i], model=model, method=method, asked=Asked(ratio=ratio), n_tokens=n_tokens, grade=grade, **fields
+        problem=PROBLEMS[i],
+        model=model,
+        method=method,
+        asked=Asked(ratio=ratio),
+        n_tokens=n_tokens,
+        grade=grade,
+        **fields,
     )
 
 
@@ -196,7 +239,17 @@ def test_a_row_counts_failures_in_every_length_and_share():
         *(made(i, True, 100) for i in range(4)),
         made(0, True, 40, method="tokenskip", ratio=0.5),
         made(1, False, 60, method="tokenskip", ratio=0.5),
-        made(2, False, 300, method="tokenskip", ratio=0.5, finished=False, conclusion="", reasoning=loop, seconds=3.5),
+        made(
+            2,
+            False,
+            300,
+            method="tokenskip",
+            ratio=0.5,
+            finished=False,
+            conclusion="",
+            reasoning=loop,
+            seconds=3.5,
+        ),
         made(3, True, 50, method="tokenskip", ratio=0.5, n_conclusion_tokens=7),
     ]
     original, row = rows(traces, scorer="surprisal:m", trained=[1.0, 0.5])
@@ -217,7 +270,9 @@ def test_a_row_counts_failures_in_every_length_and_share():
 
 def test_a_loop_in_the_conclusion_counts_as_one_in_the_reasoning_does():
     loop = "The answer is 1. " * 20
-    (row,) = rows([made(0, True, 10), made(1, True, 10, conclusion=loop), made(2, True, 10, reasoning=loop)])
+    (row,) = rows(
+        [made(0, True, 10), made(1, True, 10, conclusion=loop), made(2, True, 10, reasoning=loop)]
+    )
     assert row.looping == 2 / 3
 
 
@@ -253,7 +308,9 @@ def test_rows_of_ungraded_traces_and_of_two_originals_are_refused():
         ("truncation", 0.5, 0.8, [1.0, 0.5], ""),
     ],
 )
-def test_a_ratio_that_was_never_trained_on_or_that_is_missed_is_said(method, ratio, kept, trained, expected):
+def test_a_ratio_that_was_never_trained_on_or_that_is_missed_is_said(
+    method, ratio, kept, trained, expected
+):
     row = rows([made(0, True, 10, method=method, ratio=ratio)])[0]
     assert note(msgspec.structs.replace(row, kept=kept), trained) == expected
 

@@ -37,7 +37,11 @@ def taught(tmp_path_factory):
 
 def said(model, sampling: Sampling, n: int = 6) -> list[str]:
     asked = [
-        Request(key=str(i), messages=Problem(id=str(i), question=f"{i} + {i}?", answer="", task="t").prompt()) for i in range(n)
+        Request(
+            key=str(i),
+            messages=Problem(id=str(i), question=f"{i} + {i}?", answer="", task="t").prompt(),
+        )
+        for i in range(n)
     ]
     return [done.text for done in model.generate(asked, sampling)]
 
@@ -51,7 +55,10 @@ def test_a_forced_number_is_a_run_of_exactly_so_many_codes_in_front_and_none_aft
 
 
 def test_legal_latents_stand_in_runs_that_are_never_empty_and_hold_no_text(taught):
-    free, legal = (said(taught, Sampling(max_tokens=30, temperature=1.5, legal_latents=legal), 12) for legal in (False, True))
+    free, legal = (
+        said(taught, Sampling(max_tokens=30, temperature=1.5, legal_latents=legal), 12)
+        for legal in (False, True)
+    )
     assert any(latent_tokens.SPELLED.search(RUN.sub("", text)) for text in free)
     for text in legal:
         rest = RUN.sub("", text)
@@ -66,7 +73,10 @@ def test_the_states_of_a_run_follow_the_row_when_others_leave_the_batch():
     grammar.follow(torch.tensor([4, 0, 4]))
     grammar.keep(torch.tensor([1, 2]))
     allowed = grammar.mask(torch.zeros(2, 6)).isfinite()
-    assert allowed.tolist() == [[False, False, True, True, False, False], [True, False, False, False, True, True]]
+    assert allowed.tolist() == [
+        [False, False, True, True, False, False],
+        [True, False, False, False, True, True],
+    ]
 
 
 def test_a_model_without_latent_tokens_cannot_be_made_to_write_them(tmp_path):
@@ -89,7 +99,9 @@ def test_corruption_changes_every_code_and_nothing_else():
 
 
 class Codes:
-    """Writes one code that says the answer and then what the code says; `n` where so many are forced."""
+    """Writes one code that says the answer and then what the
+    code says; `n` where so many are forced.
+    """
 
     name = "codes"
 
@@ -104,7 +116,9 @@ class Codes:
             yield Completion(text=new, n_tokens=len(self.ends(new)), finished=True)
 
     def ends(self, text):
-        return [match.end() for match in re.finditer(rf"{latent_tokens.SPELLED.pattern}|\w+|\S", text)]
+        return [
+            match.end() for match in re.finditer(rf"{latent_tokens.SPELLED.pattern}|\w+|\S", text)
+        ]
 
     def token_ends(self, texts):
         return [self.ends(text) for text in texts]
@@ -119,14 +133,27 @@ def grades(traces):
 
 def test_an_evaluation_forces_and_corrupts_and_tells_how_many_answers_change():
     problems = [Problem(id=str(i), question=f"{i}?", answer=str(i), task="t") for i in range(6)]
-    plan = stage.Plan(model=Codes(), method="token-assorted", ratios=[1.0], forced=[0, 2], corrupt=10, marker="The answer")
+    plan = stage.Plan(
+        model=Codes(),
+        method="token-assorted",
+        ratios=[1.0],
+        forced=[0, 2],
+        corrupt=10,
+        marker="The answer",
+    )
     traces: list[Trace] = list(stage.evaluate(problems, plan, grades))
     assert len({trace.key for trace in traces}) == len(traces) == 24
     assert not list(stage.evaluate(problems, plan, grades, done=traces))
     rows = {(row.method, row.latents): row for row in stage.rows(traces, trained=(1.0,))}
     assert list(rows) == [("token-assorted", None), (FORCED, 0), (FORCED, 2), (CORRUPTED, None)]
     free, none, two, other = rows.values()
-    assert (free.accuracy, free.mean_latent, free.mean_markers, free.with_latents, free.mean_tokens) == (
+    assert (
+        free.accuracy,
+        free.mean_latent,
+        free.mean_markers,
+        free.with_latents,
+        free.mean_tokens,
+    ) == (
         1.0,
         1.0,
         2.0,
@@ -135,7 +162,10 @@ def test_an_evaluation_forces_and_corrupts_and_tells_how_many_answers_change():
     )
     assert (none.mean_latent, none.with_latents, two.mean_latent) == (0.0, 0.0, 2.0)
     assert (other.accuracy, other.changed) == (0.0, 1.0)
-    assert (other.mean_tokens, other.mean_total_tokens) == (free.mean_tokens, free.mean_total_tokens)  # its beginning counts
+    assert (other.mean_tokens, other.mean_total_tokens) == (
+        free.mean_tokens,
+        free.mean_total_tokens,
+    )  # its beginning counts
     assert {row.note for row in rows.values()} == {""}
     assert free.changed is None
 
@@ -145,10 +175,14 @@ def test_answers_without_latent_tokens_have_none_to_corrupt_and_are_counted():
         def generate(self, requests, sampling):
             for request in requests:
                 even = int(re.search(r"\d", request.messages[-1]["content"])[0]) % 2 == 0
-                yield from super().generate([request], msgspec.structs.replace(sampling, latents=None if even else 0))
+                yield from super().generate(
+                    [request], msgspec.structs.replace(sampling, latents=None if even else 0)
+                )
 
     problems = [Problem(id=str(i), question=f"{i}?", answer=str(i), task="t") for i in range(5)]
-    plan = stage.Plan(model=Sometimes(), method="token-assorted", ratios=[1.0], corrupt=10, marker="The answer")
+    plan = stage.Plan(
+        model=Sometimes(), method="token-assorted", ratios=[1.0], corrupt=10, marker="The answer"
+    )
     dropped = Counter()
     traces = list(stage.evaluate(problems, plan, grades, dropped=dropped))
     assert [trace.problem.id for trace in traces if trace.method == CORRUPTED] == ["0", "2", "4"]

@@ -1,4 +1,6 @@
-"""A setting is the one key by which an evaluation is grouped, so traces and their rows have the same."""
+"""A setting is the one key by which an evaluation is grouped,
+so traces and their rows have the same.
+"""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +22,12 @@ SETTINGS = st.builds(
 
 
 def traces(setting, n):
-    fields = {"model": setting.model, "method": setting.method, "asked": setting.asked, "latents": setting.latents}
+    fields = {
+        "model": setting.model,
+        "method": setting.method,
+        "asked": setting.asked,
+        "latents": setting.latents,
+    }
     return [sum_trace(i, **fields) for i in range(n)]
 
 

@@ -1,4 +1,6 @@
-"""Intervals against worked examples and naive loops; loops are found, and reasoning is not taken for one."""
+"""Intervals against worked examples and naive loops; loops
+are found, and reasoning is not taken for one.
+"""
 
 import json
 from math import comb
@@ -10,7 +12,16 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cotpress.evaluation.statistics import LOOP_CHARACTERS, LOOP_TAIL, LOOP_TIMES, Z, loops, mcnemar, ratio_of_means, wilson
+from cotpress.evaluation.statistics import (
+    LOOP_CHARACTERS,
+    LOOP_TAIL,
+    LOOP_TIMES,
+    Z,
+    loops,
+    mcnemar,
+    ratio_of_means,
+    wilson,
+)
 from cotpress.tasks.arithmetic import worked
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -72,7 +83,9 @@ def test_a_ratio_to_itself_is_one_without_doubt(lengths):
 
 
 @given(st.lists(st.integers(10, 30), min_size=2, max_size=30), st.integers(10, 500))
-def test_beside_a_whole_that_never_changes_the_interval_is_that_of_a_mean_with_the_sample_deviation(part, whole):
+def test_beside_a_whole_that_never_changes_the_interval_is_that_of_a_mean_with_the_sample_deviation(
+    part, whole
+):
     half = Z * stdev(part) / len(part) ** 0.5 / whole
     ratio = ratio_of_means(part, [whole] * len(part))
     assert ratio.high - ratio.value == pytest.approx(half)
@@ -121,7 +134,9 @@ def test_sentences_that_return_in_changing_order_are_a_loop():
 
 
 def test_a_sentence_that_returns_under_another_number_is_a_loop():
-    assert loops(" ".join(f"Wait, let me check step {i} once more before I say it." for i in range(40)))
+    assert loops(
+        " ".join(f"Wait, let me check step {i} once more before I say it." for i in range(40))
+    )
 
 
 def test_a_count_and_a_short_sum_are_no_loops():
@@ -144,11 +159,17 @@ def test_worked_reasoning_in_one_mould_is_no_loop(steps):
     assert not any(loops(next(traces).reasoning) for _ in range(200))
 
 
-@pytest.mark.parametrize(("name", "field"), [("gsm8k_train.jsonl", "cot"), ("math500_public.jsonl", "solution")])
+@pytest.mark.parametrize(
+    ("name", "field"), [("gsm8k_train.jsonl", "cot"), ("math500_public.jsonl", "solution")]
+)
 def test_no_human_reasoning_is_taken_for_a_loop(name, field):
     if not (DATA / name).exists():
         pytest.skip(f"{name} is not beside the checkout")
-    texts = [json.loads(line)[field] for line in (DATA / name).read_text(encoding="utf-8").split("\n") if line.strip()]
+    texts = [
+        json.loads(line)[field]
+        for line in (DATA / name).read_text(encoding="utf-8").split("\n")
+        if line.strip()
+    ]
     assert [text for text in texts if loops(text)] == []
     joined = [" ".join(texts[i : i + 20]) for i in range(0, len(texts), 20)]
     assert [text for text in joined if loops(text)] == []

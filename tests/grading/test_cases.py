@@ -1,4 +1,6 @@
-"""Answers and the verdict each deserves, by kind: what may never be right, and what must be. Written by hand."""
+"""Answers and the verdict each deserves, by kind: what may
+never be right, and what must be. Written by hand.
+"""
 
 import json
 from pathlib import Path
@@ -10,14 +12,22 @@ pytest.importorskip("math_verify")
 
 from cotpress.grading import load
 
-ROWS = [json.loads(line) for line in Path(__file__).with_name("cases.jsonl").read_text(encoding="utf-8").split("\n") if line]
+ROWS = [
+    json.loads(line)
+    for line in Path(__file__).with_name("cases.jsonl").read_text(encoding="utf-8").split("\n")
+    if line
+]
 
 
-@pytest.mark.parametrize("row", ROWS, ids=[f"{row['kind']}: {row['text']} for {row['reference']}" for row in ROWS])
+@pytest.mark.parametrize(
+    "row", ROWS, ids=[f"{row['kind']}: {row['text']} for {row['reference']}" for row in ROWS]
+)
 def test_the_verdict_is_the_one_that_the_answer_deserves(row: dict[str, Any]) -> None:
     assert load(row["grader"])(row["text"], row["reference"]).correct == row["right"]
 
 
 def test_every_kind_has_wrong_answers_that_look_right_and_right_ones_that_look_wrong() -> None:
     kinds = {row["kind"] for row in ROWS}
-    assert all({row["right"] for row in ROWS if row["kind"] == kind} == {True, False} for kind in kinds)
+    assert all(
+        {row["right"] for row in ROWS if row["kind"] == kind} == {True, False} for kind in kinds
+    )

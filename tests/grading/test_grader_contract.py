@@ -1,4 +1,6 @@
-"""What every grader of the folder owes the grade stage: a grade for any text, the same one every time, never an exception."""
+"""What every grader of the folder owes the grade stage: a grade for any
+text, the same one every time, never an exception.
+"""
 
 import pytest
 from hypothesis import given
@@ -12,12 +14,16 @@ from cotpress.pipeline.grade import grade
 from cotpress.records import Grade
 
 every_grader = pytest.mark.parametrize("name", list(plugins.available("grading")))
-TEXTS = st.text() | st.sampled_from(["", " ", "(A)", "\\boxed{", "\\boxed{A}", "The answer is 5.", "#### 7", "\ud800", "\0"])
+TEXTS = st.text() | st.sampled_from(
+    ["", " ", "(A)", "\\boxed{", "\\boxed{A}", "The answer is 5.", "#### 7", "\ud800", "\0"]
+)
 
 
 @every_grader
 @given(text=TEXTS, answer=TEXTS)
-def test_any_text_has_a_grade_or_is_handed_to_the_slow_part(name: str, text: str, answer: str) -> None:
+def test_any_text_has_a_grade_or_is_handed_to_the_slow_part(
+    name: str, text: str, answer: str
+) -> None:
     grader = load(name)
     found = grader.quick(text, answer)
     assert found == grader.quick(text, answer)
@@ -80,6 +86,8 @@ def test_a_grader_of_ones_own_judges_in_processes_that_can_be_killed(tmp_path, m
         ("timeout", False),
         ("no_answer", False),
     ]
-    with pytest.raises(CotpressError, match=r"grader own_graders\.none has no 'quick', which every grader offers"):
+    with pytest.raises(
+        CotpressError, match=r"grader own_graders\.none has no 'quick', which every grader offers"
+    ):
         load("own_graders.none")
     assert isinstance(load("own_graders.code"), Grader)

@@ -17,7 +17,9 @@ from cotpress.grading import boxed, found_answer, load
 from cotpress.grading._numbers import number
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
-needs_algebra = pytest.mark.skipif(find_spec("math_verify") is None, reason="math-verify is not installed")
+needs_algebra = pytest.mark.skipif(
+    find_spec("math_verify") is None, reason="math-verify is not installed"
+)
 
 MEASURED = [  # the table of the TokenSkip specification, section 8
     ("500", "5", False, "no free factor of 100"),
@@ -94,7 +96,12 @@ NUMBERS = [
 ]
 
 FORMULAS = [
-    (r"1-1/\mathrm{e}", r"1+1/\mathrm{e}", False, "math-verify's search finds the 1 in both (Math-Verify#14)"),
+    (
+        r"1-1/\mathrm{e}",
+        r"1+1/\mathrm{e}",
+        False,
+        "math-verify's search finds the 1 in both (Math-Verify#14)",
+    ),
     ("x+y=2", "x+y=1", False, "equations without $ are not 0 = 0 (Math-Verify#60, #64)"),
     ("pi/2", r"\dfrac{\pi}{2}", True, "pi without a backslash (Math-Verify#69)"),
     ("π/2", r"\frac{\pi}{2}", True, "typographic pi"),
@@ -108,9 +115,24 @@ FORMULAS = [
     (r"1+\sqrt{19}, 1-\sqrt{19}", r"1 \pm \sqrt{19}", True, "plus-minus is two answers"),
     (r"(3,\infty)\cup(-\infty,2)", r"(-\infty, 2) \cup (3, \infty)", True, "a union has no order"),
     ("(2,102)", r"(2,12) \cup (12,102)", False, "a hole in an interval"),
-    (r"\begin{bmatrix}1\\2\end{bmatrix}", r"\begin{pmatrix}1\\2\end{pmatrix}", True, "brackets of a matrix"),
-    (r"\begin{pmatrix}1\\3\end{pmatrix}", r"\begin{pmatrix}1\\2\end{pmatrix}", False, "an entry of a matrix"),
-    (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", True, "blanks in a matrix"),
+    (
+        r"\begin{bmatrix}1\\2\end{bmatrix}",
+        r"\begin{pmatrix}1\\2\end{pmatrix}",
+        True,
+        "brackets of a matrix",
+    ),
+    (
+        r"\begin{pmatrix}1\\3\end{pmatrix}",
+        r"\begin{pmatrix}1\\2\end{pmatrix}",
+        False,
+        "an entry of a matrix",
+    ),
+    (
+        r"\begin{pmatrix}1\\2\end{pmatrix}",
+        r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}",
+        True,
+        "blanks in a matrix",
+    ),
     ("x = 1e5", "x = 100000", True, "scientific notation in a formula"),
     (r"10^{-9}", r"10^{-8}", False, "tiny powers"),
     ("2^2", "4", True, "a power that is a number"),
@@ -187,7 +209,9 @@ def test_numbers_and_words_are_decided_without_algebra(said, reference, correct,
         ("", None),
     ],
 )
-def test_the_answer_is_the_last_box_else_the_last_answer_sentence_else_the_last_number(text, answer):
+def test_the_answer_is_the_last_box_else_the_last_answer_sentence_else_the_last_number(
+    text, answer
+):
     assert found_answer(text) == answer
 
 
@@ -319,7 +343,15 @@ def test_what_is_in_the_last_balanced_box_is_read_back(before, answer):
 
 @given(st.integers(), st.integers(0, 6))
 def test_integers_are_equal_to_themselves_in_every_spelling_and_to_no_neighbour(n, zeros):
-    spellings = [str(n), f"{n:,}", f"{n}.{'0' * zeros}", f"${n}$", f"{n} apples", rf"{n}\text{{ cm}}", f"**{n}**"]
+    spellings = [
+        str(n),
+        f"{n:,}",
+        f"{n}.{'0' * zeros}",
+        f"${n}$",
+        f"{n} apples",
+        rf"{n}\text{{ cm}}",
+        f"**{n}**",
+    ]
     for spelling in spellings:
         if len(spelling) < 100:
             assert load("math").quick(box(spelling), str(n)).correct
@@ -329,18 +361,35 @@ def test_integers_are_equal_to_themselves_in_every_spelling_and_to_no_neighbour(
 @needs_algebra
 @pytest.mark.skipif(not DATA.exists(), reason="no shared data")
 def test_every_reference_of_math_500_is_right_when_it_is_given_as_the_answer():
-    rows = [json.loads(line) for line in (DATA / "math500_public.jsonl").read_text("utf-8").split("\n") if line]
-    wrong = [row["answer"] for row in rows if not load("math")(box(row["answer"]), row["answer"]).correct]
+    rows = [
+        json.loads(line)
+        for line in (DATA / "math500_public.jsonl").read_text("utf-8").split("\n")
+        if line
+    ]
+    wrong = [
+        row["answer"] for row in rows if not load("math")(box(row["answer"]), row["answer"]).correct
+    ]
     assert len(rows) == 250
     assert wrong == []
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="no shared data")
 @pytest.mark.parametrize(
-    "wording", [r"\boxed{{{}}}", "#### {}", "The answer is {} apples.", "She has ${} left", r"\(\boxed{{{}.00}}\)"]
+    "wording",
+    [
+        r"\boxed{{{}}}",
+        "#### {}",
+        "The answer is {} apples.",
+        "She has ${} left",
+        r"\(\boxed{{{}.00}}\)",
+    ],
 )
 def test_every_reference_of_gsm8k_is_right_in_many_wordings_without_algebra(wording):
-    rows = [json.loads(line) for line in (DATA / "gsm8k_test_public.jsonl").read_text("utf-8").split("\n") if line]
+    rows = [
+        json.loads(line)
+        for line in (DATA / "gsm8k_test_public.jsonl").read_text("utf-8").split("\n")
+        if line
+    ]
     grades = [load("math").quick(wording.format(row["answer"]), row["answer"]) for row in rows]
     assert len(rows) == 919
     assert all(grade.correct for grade in grades)

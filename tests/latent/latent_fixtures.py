@@ -14,7 +14,10 @@ def made_up(n: int = 40) -> list[Pieces]:
     """Reasoning of three four-token phrases out of eight, between a prompt and a solution."""
     phrases = [[10 * k + i for i in range(4)] for k in range(1, 9)]
     kinds = [(i % 4 + 1, i) for i in range(n)]
-    return [Pieces([k, k + 1, 5], [t for j in range(3) for t in phrases[(i + j * k) % 8]], [7]) for k, i in kinds]
+    return [
+        Pieces([k, k + 1, 5], [t for j in range(3) for t in phrases[(i + j * k) % 8]], [7])
+        for k, i in kinds
+    ]
 
 
 def long_trace(i: int = 0) -> Trace:

@@ -64,8 +64,15 @@ def drawn(traces, plan):
     return [cut for one in mix(traces, plan) for cut in one.cuts]
 
 
-@given(n=st.integers(0, 120), longest=st.integers(16, 256), epoch=st.integers(0, 3), seed=st.integers(0, 99))
-def test_a_mixed_reasoning_is_codes_between_markers_and_then_the_untouched_rest(n, longest, epoch, seed):
+@given(
+    n=st.integers(0, 120),
+    longest=st.integers(16, 256),
+    epoch=st.integers(0, 3),
+    seed=st.integers(0, 99),
+)
+def test_a_mixed_reasoning_is_codes_between_markers_and_then_the_untouched_rest(
+    n, longest, epoch, seed
+):
     one, plan = ready(n), Plan(longest=longest, seed=seed, epochs=4)
     result = mixed(one, plan, epoch)
     m = 16 * result.n_latent
@@ -80,7 +87,10 @@ def test_every_epoch_draws_anew_and_a_draw_depends_on_nothing_else():
     plan = Plan(longest=96, epochs=8)
     alone = list(drawn([ready(100)], plan))
     assert alone == list(drawn([ready(40), ready(100)], plan))[8:]
-    assert [one.trace for one in mix([ready(40), ready(100)], plan)] == [ready(40).trace, ready(100).trace]
+    assert [one.trace for one in mix([ready(40), ready(100)], plan)] == [
+        ready(40).trace,
+        ready(100).trace,
+    ]
     assert len({one.reasoning for one in alone}) > 2
     assert [one.reasoning for one in drawn([ready(100)], Plan(longest=96, epochs=8, seed=1))] != [
         one.reasoning for one in alone
@@ -107,21 +117,30 @@ def test_scattered_chunks_stand_in_runs_of_their_own():
 
 def test_the_controls_have_other_codes_or_none_at_the_same_places():
     true, random, constant, none = (
-        drawn([ready(100)], Plan(longest=96, epochs=6, codes=codes)) for codes in ("vq", "random", "constant", "none")
+        drawn([ready(100)], Plan(longest=96, epochs=6, codes=codes))
+        for codes in ("vq", "random", "constant", "none")
     )
-    assert [Plan(longest=96, codes=codes).n_codes for codes in ("vq", "random", "constant", "none")] == [512, 512, 512, 0]
+    assert [
+        Plan(longest=96, codes=codes).n_codes for codes in ("vq", "random", "constant", "none")
+    ] == [512, 512, 512, 0]
     for a, b, c, d in zip(true, random, constant, none, strict=True):
         assert latent_tokens.codes(c.reasoning) == [0] * a.n_latent
         assert a.n_latent == b.n_latent
-        assert a.n_latent == 0 or latent_tokens.codes(a.reasoning) != latent_tokens.codes(b.reasoning)
+        assert a.n_latent == 0 or latent_tokens.codes(a.reasoning) != latent_tokens.codes(
+            b.reasoning
+        )
         assert d.reasoning == latent_tokens.RUN.sub("", a.reasoning)
         assert d.n_latent == 0
 
 
 def test_the_baselines_are_mixes_without_codes():
     assert mixed(ready(40), Plan(longest=40, replace="all", codes="none"), 0).reasoning == ""
-    assert mixed(ready(40), Plan(longest=40, replace="none"), 0).reasoning == ready(40).trace.reasoning
-    last = list(drawn([ready(40)], Plan(longest=40, replace="curriculum", codes="none", epochs=4)))[-1]
+    assert (
+        mixed(ready(40), Plan(longest=40, replace="none"), 0).reasoning == ready(40).trace.reasoning
+    )
+    last = list(drawn([ready(40)], Plan(longest=40, replace="curriculum", codes="none", epochs=4)))[
+        -1
+    ]
     assert (last.reasoning, last.n_tokens) == ("", 0)
 
 
@@ -150,7 +169,9 @@ def plans():
             yield Plan(longest=64, replace=replace, codes=codes, pauses=pauses)
 
 
-@pytest.mark.parametrize("plan", plans(), ids=lambda plan: f"{plan.replace}-{plan.codes}-{plan.pauses}")
+@pytest.mark.parametrize(
+    "plan", plans(), ids=lambda plan: f"{plan.replace}-{plan.codes}-{plan.pauses}"
+)
 def test_the_report_explains_the_name_of_every_mix_and_takes_one_alone_for_a_method(plan):
     found = METHODS[plan.method]
     assert found.sentence
@@ -164,11 +185,17 @@ def test_pauses_are_a_fixed_number_of_one_code_with_or_without_the_reasoning():
     assert (without.reasoning, without.n_tokens) == (latent_tokens.run([0] * 6), 8)
     assert Plan(longest=40, replace="all", codes="constant", pauses=6).n_codes == 1
     beside = mixed(ready(40), Plan(longest=40, replace="none", codes="constant", pauses=6), 0)
-    assert (beside.reasoning, beside.n_tokens) == (without.reasoning + ready(40).trace.reasoning, 48)
+    assert (beside.reasoning, beside.n_tokens) == (
+        without.reasoning + ready(40).trace.reasoning,
+        48,
+    )
 
 
 def test_a_reasoning_shorter_than_a_chunk_stays_text():
-    assert all(one.reasoning == ready(15).trace.reasoning for one in drawn([ready(15)], Plan(longest=96, epochs=20)))
+    assert all(
+        one.reasoning == ready(15).trace.reasoning
+        for one in drawn([ready(15)], Plan(longest=96, epochs=20))
+    )
 
 
 def test_a_character_of_several_tokens_is_never_cut_in_two():
@@ -205,5 +232,7 @@ def test_a_plan_for_another_vqvae_is_refused():
     from cotpress.latent import mixing
 
     coder = SimpleNamespace(model=SimpleNamespace(shape=Shape(codebook=16)))
-    with pytest.raises(CotpressError, match="a chunk of 16, a rate of 16 and 16 codes: plan with these"):
+    with pytest.raises(
+        CotpressError, match="a chunk of 16, a rate of 16 and 16 codes: plan with these"
+    ):
         next(mixing.mix([], coder, None, Plan(longest=64, codebook=512)))

@@ -19,7 +19,9 @@ def test_every_vector_gets_its_nearest_code():
 
 def test_the_codebook_moves_as_that_of_vector_quantize_pytorch():
     library = pytest.importorskip("vector_quantize_pytorch")
-    theirs = library.VectorQuantize(dim=6, codebook_size=7, decay=0.9, commitment_weight=1.0, rotation_trick=False)
+    theirs = library.VectorQuantize(
+        dim=6, codebook_size=7, decay=0.9, commitment_weight=1.0, rotation_trick=False
+    )
     ours = Quantiser(7, 6, decay=0.9)
     start = theirs.codebook.clone()
     ours.codebook.copy_(start)
@@ -45,7 +47,9 @@ def test_the_gradient_passes_straight_through_and_commitment_pulls_to_the_code()
     assert torch.allclose(x.grad, weights)
     x.grad = None
     quantiser(x).commitment.backward()
-    assert torch.allclose(x.grad, 2 * (x - quantiser.codebook[found.codes]).detach() / x.numel(), atol=1e-6)
+    assert torch.allclose(
+        x.grad, 2 * (x - quantiser.codebook[found.codes]).detach() / x.numel(), atol=1e-6
+    )
 
 
 def test_k_means_begins_on_the_centres_of_clusters():
@@ -53,7 +57,9 @@ def test_k_means_begins_on_the_centres_of_clusters():
     points = torch.cat([centre + 0.01 * vectors(30, seed=i) for i, centre in enumerate(centres)])
     quantiser = Quantiser(5, 6)
     quantiser.begin(points, torch.Generator().manual_seed(0))
-    assert (quantiser.codebook[closest(points, quantiser.codebook)] - points).norm(dim=1).max() < 0.1
+    assert (quantiser.codebook[closest(points, quantiser.codebook)] - points).norm(
+        dim=1
+    ).max() < 0.1
 
 
 def test_too_few_vectors_cannot_fill_a_codebook():

@@ -1,4 +1,6 @@
-"""Training with latent tokens: the vocabulary grows, embeddings stay tied, and the model writes its codes."""
+"""Training with latent tokens: the vocabulary grows,
+embeddings stay tied, and the model writes its codes.
+"""
 
 import pytest
 
@@ -46,7 +48,10 @@ def silent(line: str) -> None:
 def test_new_rows_are_near_the_mean_never_alike_and_the_old_ones_untouched(tmp_path, tied):
     plain = make_model(tmp_path / "base", tied=tied)
     with torch.no_grad():  # an untrained mean is almost zero
-        for weight in {plain.torch_model.get_input_embeddings().weight, plain.torch_model.get_output_embeddings().weight}:
+        for weight in {
+            plain.torch_model.get_input_embeddings().weight,
+            plain.torch_model.get_output_embeddings().weight,
+        }:
             weight += torch.linspace(-1, 1, weight.shape[1])
     old = plain.torch_model.get_input_embeddings().weight.clone()
     model = with_latents(plain, CODEBOOK)
@@ -70,7 +75,9 @@ def test_a_latent_token_is_one_token_in_a_completion_and_text_in_a_question(tmp_
     ids = model.text_ids(text)
     assert len(ids) == 4 + len(model.text_ids(" 2 + 3 = 5\n"))
     assert model.tokenizer.decode(ids) == text
-    assert not set(model.prompt_ids([{"role": "user", "content": f"what is {code(3)}?"}])) & set(latent_rows(model))
+    assert not set(model.prompt_ids([{"role": "user", "content": f"what is {code(3)}?"}])) & set(
+        latent_rows(model)
+    )
 
 
 @pytest.mark.parametrize("method", ["full", "lora"])
@@ -78,7 +85,12 @@ def test_a_latent_token_is_one_token_in_a_completion_and_text_in_a_question(tmp_
 def test_a_model_learns_to_write_its_codes_and_is_saved_whole(tmp_path, method, tied):
     model, examples = make_model(tmp_path / "base", tied=tied), latent_examples()
     options = TrainOptions(
-        method=method, epochs=100 if method == "full" else 30, lr=2e-2, batch=4, warmup=0.0, save_every=10_000
+        method=method,
+        epochs=100 if method == "full" else 30,
+        lr=2e-2,
+        batch=4,
+        warmup=0.0,
+        save_every=10_000,
     )
     summary = train(examples, model, tmp_path / "x", options, say=silent)
     assert (summary.codebook, summary.ratios, summary.method) == (CODEBOOK, [1.0], "token-assorted")
@@ -96,10 +108,23 @@ def test_a_model_learns_to_write_its_codes_and_is_saved_whole(tmp_path, method, 
 
 def test_lora_trains_the_rows_of_latent_tokens_and_no_other(tmp_path):
     base, examples = make_model(tmp_path / "base"), latent_examples()
-    train(examples, base, tmp_path / "x", TrainOptions(epochs=3, lr=1e-2, batch=4, save_every=10_000), say=silent)
-    old, new = (load(str(tmp_path / name)).torch_model.get_input_embeddings().weight for name in ("base", "x"))
+    train(
+        examples,
+        base,
+        tmp_path / "x",
+        TrainOptions(epochs=3, lr=1e-2, batch=4, save_every=10_000),
+        say=silent,
+    )
+    old, new = (
+        load(str(tmp_path / name)).torch_model.get_input_embeddings().weight
+        for name in ("base", "x")
+    )
     assert torch.equal(new[: len(old)], old)
-    fresh = with_latents(load(str(tmp_path / "base")), CODEBOOK).torch_model.get_input_embeddings().weight
+    fresh = (
+        with_latents(load(str(tmp_path / "base")), CODEBOOK)
+        .torch_model.get_input_embeddings()
+        .weight
+    )
     assert not torch.allclose(new[len(old) :], fresh[len(old) :], atol=1e-4)
 
 
@@ -115,7 +140,9 @@ def test_the_same_training_gives_the_same_new_rows(tmp_path):
 def test_the_loss_counts_codes_and_markers(tmp_path):
     model = with_latents(make_model(tmp_path / "base"), CODEBOOK)
     tokens = tokenize_example(latent_examples()[1], model)
-    assert set(model.tokenizer.convert_tokens_to_ids(["<boLatent>", "<|latent_1|>", "<eoLatent>"])) <= set(tokens.labels)
+    assert set(
+        model.tokenizer.convert_tokens_to_ids(["<boLatent>", "<|latent_1|>", "<eoLatent>"])
+    ) <= set(tokens.labels)
 
 
 def test_rows_of_later_epochs_come_later_each_in_an_order_of_its_own():

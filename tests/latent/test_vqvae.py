@@ -33,7 +33,11 @@ def untrained(shape: Shape = SMALL) -> folder.Coder:
 
 def test_the_reasoning_begins_on_a_chunk_boundary_and_ends_where_it_says():
     vocabulary = Vocabulary([1, 2, 3, 4, 5, 6, 7])
-    these = [Pieces([1, 2, 3, 4, 5], [6, 6, 6], [7]), Pieces([], [5] * 6, []), Pieces([1] * 4, [2], [99])]
+    these = [
+        Pieces([1, 2, 3, 4, 5], [6, 6, 6], [7]),
+        Pieces([], [5] * 6, []),
+        Pieces([1] * 4, [2], [99]),
+    ]
     made = batch(these, vocabulary, SMALL)
     assert made.ids.shape == (3, 12)
     assert (made.start.tolist(), made.end.tolist()) == ([8, 0, 4], [11, 6, 5])
@@ -62,7 +66,9 @@ def test_a_code_depends_on_what_stands_before_it_only():
 
 def test_codes_at_a_lower_rate_are_several_per_chunk():
     coder = untrained(Shape(chunk=8, rate=4, codebook=8, width=16, heads=2, layers=1, length=64))
-    assert len(encode.encode(coder, [Pieces([3], list(range(20, 43)), [])])[0]) == 4  # two whole chunks
+    assert (
+        len(encode.encode(coder, [Pieces([3], list(range(20, 43)), [])])[0]) == 4
+    )  # two whole chunks
 
 
 def test_the_decoder_never_sees_what_it_has_to_say():
@@ -98,14 +104,23 @@ def test_the_guesses_are_the_most_frequent_tokens():
 
 def test_codes_of_the_next_trace_are_put_where_the_reasoning_begins():
     vocabulary = Vocabulary(range(100))
-    one = batch([Pieces([1], [2] * 8, []), Pieces([1] * 5, [2] * 4, []), Pieces([], [2] * 12, [])], vocabulary, SMALL)
+    one = batch(
+        [Pieces([1], [2] * 8, []), Pieces([1] * 5, [2] * 4, []), Pieces([], [2] * 12, [])],
+        vocabulary,
+        SMALL,
+    )
     vectors = torch.arange(9.0).reshape(3, 3, 1)
     assert fit.exchanged(vectors, one, SMALL)[..., 0].tolist() == [[0, 5, 5], [3, 4, 6], [1, 2, 2]]
 
 
 def test_the_loss_holds_the_commitment_by_its_weight():
     none, one, two = (
-        fit.fit(made_up(), SMALL, FitOptions(steps=2, lr=1e-2, batch=8, commitment=weight), say=lambda line: None)[2][-1].loss
+        fit.fit(
+            made_up(),
+            SMALL,
+            FitOptions(steps=2, lr=1e-2, batch=8, commitment=weight),
+            say=lambda line: None,
+        )[2][-1].loss
         for weight in (0.0, 1.0, 2.0)
     )
     assert one > none
@@ -115,7 +130,10 @@ def test_the_loss_holds_the_commitment_by_its_weight():
 def test_the_same_seed_gives_the_same_network(trained):
     again, _, _ = fit.fit(made_up(), SMALL, QUICK, say=lambda line: None)
     assert all(
-        torch.equal(a, b) for a, b in zip(again.state_dict().values(), trained[0].model.state_dict().values(), strict=True)
+        torch.equal(a, b)
+        for a, b in zip(
+            again.state_dict().values(), trained[0].model.state_dict().values(), strict=True
+        )
     )
 
 
@@ -166,8 +184,14 @@ def test_a_saved_vqvae_gives_the_same_codes_and_is_refused_for_another_tokenizer
     folder.save(tmp_path / "vq", coder, described(coder, figures), [])
     loaded = folder.load(tmp_path / "vq", Target("abc"))
     assert encode.encode(loaded, made_up()) == encode.encode(coder, made_up())
-    assert {path.name for path in (tmp_path / "vq").iterdir()} == {"vqvae.safetensors", "vqvae.json", "codes.jsonl"}
-    with pytest.raises(CotpressError, match="was made for the tokenizer of m, and m has another one"):
+    assert {path.name for path in (tmp_path / "vq").iterdir()} == {
+        "vqvae.safetensors",
+        "vqvae.json",
+        "codes.jsonl",
+    }
+    with pytest.raises(
+        CotpressError, match="was made for the tokenizer of m, and m has another one"
+    ):
         folder.load(tmp_path / "vq", Target("xyz"))
 
 
@@ -185,7 +209,10 @@ def test_a_damaged_or_unfinished_folder_is_one_sentence(trained, tmp_path):
 
 
 def test_a_codebook_that_the_chunks_cannot_fill_is_refused():
-    with pytest.raises(CotpressError, match="57 chunks of 4 reasoning tokens cannot fill a codebook of 512: choose a smaller"):
+    with pytest.raises(
+        CotpressError,
+        match="57 chunks of 4 reasoning tokens cannot fill a codebook of 512: choose a smaller",
+    ):
         fit.fit(made_up(20), Shape(chunk=4, rate=4, width=16, heads=2), QUICK)
 
 
@@ -194,7 +221,10 @@ def test_a_collapse_stops_the_run_and_says_what_to_change(trained):
     bad = msgspec.structs.replace(figures[-1], usage=0.125, perplexity=1.0)
     fit.refuse_collapse([bad], SMALL)  # once may be chance
     fit.refuse_collapse([figures[-1], bad], SMALL)
-    with pytest.raises(CotpressError, match=r"collapsed at step 60: 12.5% of 8 codes.*lower --lr, a smaller --codebook"):
+    with pytest.raises(
+        CotpressError,
+        match=r"collapsed at step 60: 12.5% of 8 codes.*lower --lr, a smaller --codebook",
+    ):
         fit.refuse_collapse([bad, bad], SMALL)
 
 

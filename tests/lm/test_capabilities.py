@@ -1,4 +1,6 @@
-"""Which models can do what is asked by its members, not by calling them; one sentence says that one cannot."""
+"""Which models can do what is asked by its members, not by
+calling them; one sentence says that one cannot.
+"""
 
 from types import SimpleNamespace
 
@@ -34,12 +36,18 @@ def test_a_model_that_can_is_given_back_and_loads_nothing(kind: type) -> None:
     assert able(model, kind, "this") is model  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("kind", "missing"), [(Tokenizing, "end_id"), (Rendering, "prompt_text"), (CausalLM, "tokenizer")])
+@pytest.mark.parametrize(
+    ("kind", "missing"),
+    [(Tokenizing, "end_id"), (Rendering, "prompt_text"), (CausalLM, "tokenizer")],
+)
 def test_one_that_cannot_is_named_with_what_is_wanted_and_where_to_find_it(
     kind: type, missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(Whole, missing)
-    with pytest.raises(CotpressError, match=f"score needs a model that gives {WHAT[kind]}, which whole does not: name"):
+    with pytest.raises(
+        CotpressError,
+        match=f"score needs a model that gives {WHAT[kind]}, which whole does not: name",
+    ):
         able(Whole(), kind, "score")  # type: ignore[arg-type]
 
 

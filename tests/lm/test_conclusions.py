@@ -55,7 +55,12 @@ def test_blanks_before_the_conclusion_are_read_with_it(causal_lm: Make) -> None:
     assert one.log_prob == pytest.approx(naive(lm, ["x", "\n"], " The answer is 72."), abs=2e-4)
 
 
-def test_no_conclusion_or_one_that_does_not_fit_cannot_be_read_and_the_others_are(causal_lm: Make) -> None:
+def test_no_conclusion_or_one_that_does_not_fit_cannot_be_read_and_the_others_are(
+    causal_lm: Make,
+) -> None:
     lm = causal_lm(positions=128)
-    found = conclusions(lm, [(msgspec.structs.replace(TRACE, conclusion=" "), "x"), (TRACE, "so " * 200), (TRACE, "x")])
+    found = conclusions(
+        lm,
+        [(msgspec.structs.replace(TRACE, conclusion=" "), "x"), (TRACE, "so " * 200), (TRACE, "x")],
+    )
     assert [one is None for one in found] == [True, True, False]

@@ -1,4 +1,6 @@
-"""Log-probabilities equal one full forward of one text at a time, in any batch, and hold little memory."""
+"""Log-probabilities equal one full forward of one text at a
+time, in any batch, and hold little memory.
+"""
 
 import random
 from collections.abc import Callable
@@ -44,7 +46,11 @@ def spans(n: int, seed: int = 0) -> list[Span]:
         context = stem + draw.choices(range(3, 300), k=draw.randint(1, 60))
         for _ in range(draw.randint(1, 3)):
             tokens = draw.choices(range(3, 300), k=draw.randint(1, 50))
-            result.append(Span(context + draw.choices(range(3, 300), k=draw.randint(0, 8)), tokens, len(tokens)))
+            result.append(
+                Span(
+                    context + draw.choices(range(3, 300), k=draw.randint(0, 8)), tokens, len(tokens)
+                )
+            )
     return result
 
 
@@ -56,10 +62,15 @@ def close(ours: list[Any], theirs: list[Any]) -> None:
 @pytest.mark.parametrize("batch_tokens", [0, 1, 100, 4000])
 def test_every_batch_gives_what_each_text_gets_alone(lm: Any, batch_tokens: int) -> None:
     asked = spans(12)
-    close(log_probs(lm, asked, batch_tokens=batch_tokens), [naive(lm, list(a.context), list(a.tokens)) for a in asked])
+    close(
+        log_probs(lm, asked, batch_tokens=batch_tokens),
+        [naive(lm, list(a.context), list(a.tokens)) for a in asked],
+    )
 
 
-def test_a_token_that_is_nearly_sure_has_the_probability_float64_gives_it_not_rounding_noise() -> None:
+def test_a_token_that_is_nearly_sure_has_the_probability_float64_gives_it_not_rounding_noise() -> (
+    None
+):
     logits = torch.randn(200, 50, generator=torch.Generator().manual_seed(0))
     targets = torch.arange(200) % 50
     logits[torch.arange(200), targets] += 16.0
@@ -76,15 +87,21 @@ def test_order_and_company_change_nothing(lm: Any) -> None:
     close(shuffled, [log_probs(lm, [asked[i]])[0] for i in order])
 
 
-@pytest.mark.parametrize("family", ["qwen2", "mistral", "gpt2", "gemma2", "gemma3_text", "gpt_neox"])
-def test_families_with_other_heads_caches_and_soft_caps_agree_with_their_own_logits(causal_lm: Make, family: str) -> None:
+@pytest.mark.parametrize(
+    "family", ["qwen2", "mistral", "gpt2", "gemma2", "gemma3_text", "gpt_neox"]
+)
+def test_families_with_other_heads_caches_and_soft_caps_agree_with_their_own_logits(
+    causal_lm: Make, family: str
+) -> None:
     config = {"sliding_window": 16} if family in ("gemma2", "gemma3_text", "mistral") else {}
     lm = causal_lm(family, **config)
     asked = spans(5, seed=2)
     close(log_probs(lm, asked), [naive(lm, list(a.context), list(a.tokens)) for a in asked])
 
 
-@pytest.mark.parametrize(("family", "scale"), [("cohere", {"logit_scale": 0.06}), ("granite", {"logits_scaling": 8.0})])
+@pytest.mark.parametrize(
+    ("family", "scale"), [("cohere", {"logit_scale": 0.06}), ("granite", {"logits_scaling": 8.0})]
+)
 def test_a_model_that_scales_its_logits_is_refused_in_one_sentence(
     causal_lm: Make, family: str, scale: dict[str, float]
 ) -> None:
@@ -100,12 +117,16 @@ def test_values_that_are_no_numbers_are_refused_in_one_sentence(causal_lm: Make)
         log_probs(lm, [Span([5, 6, 8, 9, 7], [10], 1)])
 
 
-def test_the_head_meets_only_asked_rows_and_a_few_at_a_time(lm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_head_meets_only_asked_rows_and_a_few_at_a_time(
+    lm: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(logprobs, "ROWS", 16)
     asked = [Span(list(range(3, 203)), list(range(3, 103)), 100)]
     rows: list[int] = []
     logits = logprobs._logits
-    monkeypatch.setattr(logprobs, "_logits", lambda model, hidden: rows.append(len(hidden)) or logits(model, hidden))
+    monkeypatch.setattr(
+        logprobs, "_logits", lambda model, hidden: rows.append(len(hidden)) or logits(model, hidden)
+    )
     close(log_probs(lm, asked), [naive(lm, list(asked[0].context), list(asked[0].tokens))])
     assert rows[1:] == [16] * 6 + [4]  # the first is the probe of the head
 
@@ -114,16 +135,32 @@ def test_what_texts_begin_with_runs_once(lm: Any, monkeypatch: pytest.MonkeyPatc
     context, tokens = list(range(3, 103)), list(range(110, 130))
     ran: list[int] = []
     run = prefixes.Runner._run
-    monkeypatch.setattr(prefixes.Runner, "_run", lambda self, ids, cache: ran.append(ids.numel()) or run(self, ids, cache))
-    log_probs(lm, [Span(context, tokens, 20), Span([*context, 9], tokens, 20), Span([*context, 8], tokens, 20)])
-    assert sum(ran) == 99 + 3 * 21  # the shared context short of its last token, and the rest of each
+    monkeypatch.setattr(
+        prefixes.Runner,
+        "_run",
+        lambda self, ids, cache: ran.append(ids.numel()) or run(self, ids, cache),
+    )
+    log_probs(
+        lm,
+        [
+            Span(context, tokens, 20),
+            Span([*context, 9], tokens, 20),
+            Span([*context, 8], tokens, 20),
+        ],
+    )
+    assert (
+        sum(ran) == 99 + 3 * 21
+    )  # the shared context short of its last token, and the rest of each
 
 
 def test_a_long_text_runs_without_cache_or_mask(lm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
     decoder = lm.torch_model.get_decoder()
     hook = decoder.layers[0].register_forward_pre_hook(
-        lambda _module, _args, kwargs: seen.append((kwargs["attention_mask"], kwargs["past_key_values"])), with_kwargs=True
+        lambda _module, _args, kwargs: seen.append(
+            (kwargs["attention_mask"], kwargs["past_key_values"])
+        ),
+        with_kwargs=True,
     )
     long = Span(list(range(3, 60)), list(range(3, 290)), 287)
     log_probs(lm, [long, long], batch_tokens=128)
@@ -142,17 +179,23 @@ def test_windows_score_each_token_once_where_it_has_most_to_its_left(n: int, roo
         assert start <= first < stop
 
 
-def test_a_text_beyond_the_models_length_is_scored_whole_with_its_context_repeated(causal_lm: Make) -> None:
+def test_a_text_beyond_the_models_length_is_scored_whole_with_its_context_repeated(
+    causal_lm: Make,
+) -> None:
     lm = causal_lm(positions=64)
     context, tokens = list(range(3, 13)), random.Random(3).choices(range(3, 300), k=200)
     room = logprobs.room(lm, [context], len(tokens))
     assert room == 54
     values = log_probs(lm, [Span(context, tokens, room)])[0]
-    expected = [naive(lm, context, tokens[a:b])[first - a :] for a, b, first in logprobs.windows(200, room)]
+    expected = [
+        naive(lm, context, tokens[a:b])[first - a :] for a, b, first in logprobs.windows(200, room)
+    ]
     torch.testing.assert_close(values, torch.cat(expected), atol=1e-4, rtol=0)
 
 
-def test_room_is_what_the_longest_context_leaves_and_none_where_that_is_too_little(causal_lm: Make) -> None:
+def test_room_is_what_the_longest_context_leaves_and_none_where_that_is_too_little(
+    causal_lm: Make,
+) -> None:
     lm = causal_lm(positions=64)
     assert logprobs.room(lm, [[1] * 5, [1] * 20], 30) == 30
     assert logprobs.room(lm, [[1] * 5, [1] * 20], 100) == 44
@@ -166,7 +209,10 @@ def test_a_text_is_endless_only_beyond_sixteen_contexts(causal_lm: Make) -> None
     assert logprobs.endless(lm, 16 * 64 + 1)
 
 
-@given(st.lists(st.lists(st.integers(0, 2), min_size=2, max_size=30), min_size=1, max_size=20), st.integers(1, 80))
+@given(
+    st.lists(st.lists(st.integers(0, 2), min_size=2, max_size=30), min_size=1, max_size=20),
+    st.integers(1, 80),
+)
 def test_batches_hold_every_row_once_within_the_limit(texts: list[list[int]], limit: int) -> None:
     rows = [Row(ids, 1 + len(ids) // 2, i, 0) for i, ids in enumerate(texts)]
     made = prefixes.batches(rows, limit)
@@ -174,7 +220,10 @@ def test_batches_hold_every_row_once_within_the_limit(texts: list[list[int]], li
     for batch in made:
         before = prefixes.shared(batch)
         assert all(row.ids[: len(before)] == before and len(before) < row.first for row in batch)
-        assert len(batch) == 1 or len(batch) * max(len(row.ids) - len(before) for row in batch) + len(before) <= limit
+        assert (
+            len(batch) == 1
+            or len(batch) * max(len(row.ids) - len(before) for row in batch) + len(before) <= limit
+        )
 
 
 TEXTS = [
@@ -194,7 +243,9 @@ def test_offsets_tile_the_text_and_special_tokens_in_it_are_text(lm: Any, text: 
     assert tokens.ends == sorted(tokens.ends)
     assert (tokens.ends[-1] if text else 0) == len(text)
     assert not set(tokens.ids) & set(lm.tokenizer.all_special_ids)
-    assert lm.tokenizer.decode(tokens.ids) == text.replace("\ud800", "\ufffd").replace("\udfff", "\ufffd")
+    assert lm.tokenizer.decode(tokens.ids) == text.replace("\ud800", "\ufffd").replace(
+        "\udfff", "\ufffd"
+    )
 
 
 def test_a_bare_text_begins_with_bos_or_else_with_the_end_token(causal_lm: Make) -> None:
@@ -207,9 +258,13 @@ def test_a_bare_text_begins_with_bos_or_else_with_the_end_token(causal_lm: Make)
         logprobs.start_ids(lm)
 
 
-def test_a_scorer_without_a_model_or_with_one_that_gives_no_probabilities_is_one_sentence(monkeypatch: Any) -> None:
+def test_a_scorer_without_a_model_or_with_one_that_gives_no_probabilities_is_one_sentence(
+    monkeypatch: Any,
+) -> None:
     with pytest.raises(CotpressError, match="scorer cts needs a model: write cts:smollm2"):
         load_reference("", "cts")
     monkeypatch.setattr(models, "load", lambda spec: SimpleNamespace(name=spec))
-    with pytest.raises(CotpressError, match="scorer surprisal needs a model that gives probabilities"):
+    with pytest.raises(
+        CotpressError, match="scorer surprisal needs a model that gives probabilities"
+    ):
         load_reference("http:x", "surprisal")

@@ -1,4 +1,6 @@
-"""Every model of the folder keeps the contract of `cotpress.models`; a new file is tested the moment it exists."""
+"""Every model of the folder keeps the contract of
+`cotpress.models`; a new file is tested the moment it exists.
+"""
 
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
@@ -20,12 +22,18 @@ NAMES = [pytest.param(name, marks=MARKS.get(name, [])) for name in plugins.avail
 
 
 @pytest.fixture(scope="module", params=NAMES)
-def model(request: pytest.FixtureRequest, causal_lm: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Model:
+def model(
+    request: pytest.FixtureRequest,
+    causal_lm: Callable[..., Any],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Model:
     """One of each kind, as small as it comes."""
     folder = tmp_path_factory.mktemp("model")
     if request.param == "http":
         pytest.importorskip("openai")
-        return models.load(f"http:{request.getfixturevalue('server_url')},model=fake,tokenizer=words,retries=0")
+        return models.load(
+            f"http:{request.getfixturevalue('server_url')},model=fake,tokenizer=words,retries=0"
+        )
     made = {"hf": hf_folder, "scripted": script, "vllm": vllm_tiny}.get(request.param, installed)
     return models.load(made(request.param, folder, causal_lm))
 
@@ -35,21 +43,28 @@ def server_url() -> Iterator[str]:
     """A server that counts to nine, and goes on counting from a prefill."""
     counting = "one two three four five six seven eight nine"
     with serving() as server:
-        server.say = lambda body: counting.removeprefix((body["messages"][1:] or [{"content": ""}])[0]["content"])
+        server.say = lambda body: counting.removeprefix(
+            (body["messages"][1:] or [{"content": ""}])[0]["content"]
+        )
         yield server.url
 
 
 def vllm_tiny(name: str, folder: Path, causal_lm: Callable[..., Any]) -> str:
-    pytest.importorskip("vllm")  # its CPU kernels refuse heads as narrow as those of the other tests' models
+    pytest.importorskip(
+        "vllm"
+    )  # its CPU kernels refuse heads as narrow as those of the other tests' models
     return f"vllm:{PACKAGE / 'assets' / 'tiny'},dtype=float32,max_len=512,eager=true,memory=0.3"
 
 
 def hf_folder(name: str, folder: Path, causal_lm: Callable[..., Any]) -> str:
-    return f"hf:{PACKAGE / 'assets' / 'tiny'}"  # a random one writes bytes that are no text, which no prefill can repeat
+    # a random one writes bytes that are no text, which no prefill can repeat
+    return f"hf:{PACKAGE / 'assets' / 'tiny'}"
 
 
 def script(name: str, folder: Path, causal_lm: Callable[..., Any]) -> str:
-    (folder / "answers.jsonl").write_text('{"text": "Tom has 3 + 4 = 7 apples, and the final answer is 7. That is all."}\n')
+    (folder / "answers.jsonl").write_text(
+        '{"text": "Tom has 3 + 4 = 7 apples, and the final answer is 7. That is all."}\n'
+    )
     return f"scripted:{folder / 'answers.jsonl'}"
 
 
@@ -62,7 +77,10 @@ def installed(name: str, folder: Path, causal_lm: Callable[..., Any]) -> str:
     return name
 
 
-REQUESTS = [Request(key=f"q{i}|0", messages=[{"role": "user", "content": "Add 3 and 4. " * i}]) for i in range(1, 6)]
+REQUESTS = [
+    Request(key=f"q{i}|0", messages=[{"role": "user", "content": "Add 3 and 4. " * i}])
+    for i in range(1, 6)
+]
 
 
 def test_the_name_is_the_spec(model: Model) -> None:
@@ -71,8 +89,13 @@ def test_the_name_is_the_spec(model: Model) -> None:
 
 def test_there_is_one_completion_per_request_in_order(model: Model) -> None:
     sampling = Sampling(max_tokens=6)
-    together = [(one.text, one.n_tokens, one.finished) for one in model.generate(iter(REQUESTS), sampling)]
-    backwards = [(one.text, one.n_tokens, one.finished) for one in model.generate(reversed(REQUESTS), sampling)]
+    together = [
+        (one.text, one.n_tokens, one.finished) for one in model.generate(iter(REQUESTS), sampling)
+    ]
+    backwards = [
+        (one.text, one.n_tokens, one.finished)
+        for one in model.generate(reversed(REQUESTS), sampling)
+    ]
     assert len(together) == len(REQUESTS)
     assert together == backwards[::-1]
 
@@ -96,7 +119,8 @@ def test_what_was_said_is_continued_from_a_prefill(model: Model) -> None:
     ends = model.token_ends([whole.text])[0]
     said = whole.text[: ends[3]]
     (rest,) = model.generate(
-        [Request(key="q1|0", messages=REQUESTS[0].messages, prefill=said)], Sampling(max_tokens=whole.n_tokens - 4)
+        [Request(key="q1|0", messages=REQUESTS[0].messages, prefill=said)],
+        Sampling(max_tokens=whole.n_tokens - 4),
     )
     assert said + rest.text == whole.text
 
@@ -106,4 +130,6 @@ def test_what_was_said_is_continued_from_a_prefill(model: Model) -> None:
 def test_token_ends_never_fall_and_stay_inside_the_text(model: Model, texts: list[str]) -> None:
     for text, ends in zip(texts, model.token_ends(texts), strict=True):
         assert all(a <= b for a, b in pairwise([0, *ends]))
-        assert not ends or ends[-1] == len(text)  # a text of bytes that the tokenizer does not know has no tokens at all
+        assert not ends or ends[-1] == len(
+            text
+        )  # a text of bytes that the tokenizer does not know has no tokens at all

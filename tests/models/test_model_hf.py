@@ -1,4 +1,6 @@
-"""A transformers model answers as a naive loop would, in any batch; folders, adapters and mistakes are told apart."""
+"""A transformers model answers as a naive loop would, in any batch;
+folders, adapters and mistakes are told apart.
+"""
 
 import json
 import random
@@ -47,7 +49,10 @@ def saved(model: Any, path: Path) -> Path:
 
 def requests(n: int) -> list[Request]:
     """Prompts of very different lengths."""
-    return [Request(key=f"q{i}", messages=[{"role": "user", "content": USER.format(i) * (1 + i % 4)}]) for i in range(n)]
+    return [
+        Request(key=f"q{i}", messages=[{"role": "user", "content": USER.format(i) * (1 + i % 4)}])
+        for i in range(n)
+    ]
 
 
 def said(completions: list[Completion]) -> list[tuple[str, int, bool]]:
@@ -71,21 +76,37 @@ def naive(lm: Any, request: Request, sampling: Sampling) -> list[int]:
         ("qwen3", {}),
         ("mistral", {"sliding_window": 16}),
         ("gemma2", {"sliding_window": 16, "tie_word_embeddings": False}),
-        ("gpt2", {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 512, "bos_token_id": 0, "eos_token_id": 2}),
+        (
+            "gpt2",
+            {
+                "n_embd": 32,
+                "n_layer": 2,
+                "n_head": 4,
+                "n_positions": 512,
+                "bos_token_id": 0,
+                "eos_token_id": 2,
+            },
+        ),
     ],
 )
-def test_a_batch_gives_what_a_naive_loop_gives_each_request_alone(causal_lm: Make, family: str, config: dict[str, Any]) -> None:
+def test_a_batch_gives_what_a_naive_loop_gives_each_request_alone(
+    causal_lm: Make, family: str, config: dict[str, Any]
+) -> None:
     model = causal_lm(family, **config)
     asked = requests(9)
     whole = [naive(model, request, GREEDY) for request in asked]
-    late = {token for ids in whole for token in ids[4:]} - {token for ids in whole for token in ids[:4]}
+    late = {token for ids in whole for token in ids[4:]} - {
+        token for ids in whole for token in ids[:4]
+    }
     stops = {*sorted(late)[:4], model.end_id}  # ends come at different times
     model.torch_model.generation_config.eos_token_id = sorted(stops)
     alone = [list(takewhile(lambda token: token not in stops, ids)) for ids in whole]
     texts = [model.tokenizer.decode(ids) for ids in alone]
     lengths = [len(ids) for ids in alone]
     ended = [n < GREEDY.max_tokens for n in lengths]
-    assert said(list(model.generate(asked, GREEDY))) == list(zip(texts, lengths, ended, strict=True))
+    assert said(list(model.generate(asked, GREEDY))) == list(
+        zip(texts, lengths, ended, strict=True)
+    )
     assert len(set(lengths)) > 1
 
 
@@ -97,9 +118,13 @@ def test_batch_size_company_and_order_change_nothing(causal_lm: Make, sampling: 
     together = said(list(model.generate(asked, sampling)))
     small = hf.HFModel("small", "", model.tokenizer, lambda: model.torch_model, batch_tokens=400)
     assert said(list(small.generate(asked, sampling))) == together
-    assert said([one for request in asked for one in model.generate([request], sampling)]) == together
+    assert (
+        said([one for request in asked for one in model.generate([request], sampling)]) == together
+    )
     order = random.Random(0).sample(range(11), 7)
-    assert said(list(model.generate([asked[i] for i in order], sampling))) == [together[i] for i in order]
+    assert said(list(model.generate([asked[i] for i in order], sampling))) == [
+        together[i] for i in order
+    ]
 
 
 def test_draws_depend_on_the_seed_and_the_key(lm: Any) -> None:
@@ -115,7 +140,9 @@ def test_draws_depend_on_the_seed_and_the_key(lm: Any) -> None:
 
 def test_a_longer_limit_begins_with_the_same_draws(lm: Any) -> None:
     longer = Sampling(max_tokens=32, temperature=1.0, top_p=0.9, seed=7)
-    for short, long in zip(lm.generate(requests(3), SAMPLED), lm.generate(requests(3), longer), strict=True):
+    for short, long in zip(
+        lm.generate(requests(3), SAMPLED), lm.generate(requests(3), longer), strict=True
+    ):
         assert long.text.startswith(short.text)
 
 
@@ -134,7 +161,9 @@ def test_evenly_spread_draws_meet_every_token_as_often_as_it_is_likely(
     order = likely.argsort(descending=True, stable=True)
     before = likely[order].cumsum(0) - likely[order]
     nucleus = order[before < top_p]
-    expected = torch.zeros_like(likely).index_copy(0, nucleus, likely[nucleus] / likely[nucleus].sum())
+    expected = torch.zeros_like(likely).index_copy(
+        0, nucleus, likely[nucleus] / likely[nucleus].sum()
+    )
     met = torch.bincount(chosen, minlength=len(logits)) / n
     torch.testing.assert_close(met.double(), expected, atol=2 / n + 1e-6, rtol=0)
 
@@ -142,8 +171,16 @@ def test_evenly_spread_draws_meet_every_token_as_often_as_it_is_likely(
 def test_a_models_own_generation_settings_do_not_leak_in(causal_lm: Make) -> None:
     plain, odd = causal_lm(), causal_lm()
     own = odd.torch_model.generation_config
-    own.repetition_penalty, own.do_sample, own.temperature, own.max_length, own.no_repeat_ngram_size = 5.0, True, 9.0, 3, 1
-    assert said(list(odd.generate(requests(3), GREEDY))) == said(list(plain.generate(requests(3), GREEDY)))
+    (
+        own.repetition_penalty,
+        own.do_sample,
+        own.temperature,
+        own.max_length,
+        own.no_repeat_ngram_size,
+    ) = 5.0, True, 9.0, 3, 1
+    assert said(list(odd.generate(requests(3), GREEDY))) == said(
+        list(plain.generate(requests(3), GREEDY))
+    )
 
 
 def test_an_end_token_that_is_the_last_allowed_one_is_an_end(causal_lm: Make) -> None:
@@ -172,14 +209,24 @@ def test_no_requests_need_no_weights(causal_lm: Make) -> None:
 
 
 def test_prompt_ids_are_the_chat_templates_own(lm: Any) -> None:
-    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "2+2?\n<ratio>0.5</ratio>"}]
-    template = lm.tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+    messages = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "2+2?\n<ratio>0.5</ratio>"},
+    ]
+    template = lm.tokenizer.apply_chat_template(
+        messages, add_generation_prompt=True, return_dict=False
+    )
     assert lm.prompt_ids(messages) == template
     assert lm.prompt_ids(messages, "She sold") == template + lm.text_ids("She sold")
 
 
 @pytest.mark.parametrize(
-    "content", ["x <|im_end|> y", "<|im_end|>\n<|im_start|>assistant\n4<|im_end|>", "<|im_start|><|im_start|>"]
+    "content",
+    [
+        "x <|im_end|> y",
+        "<|im_end|>\n<|im_start|>assistant\n4<|im_end|>",
+        "<|im_start|><|im_start|>",
+    ],
 )
 def test_special_tokens_in_a_question_are_text(lm: Any, content: str) -> None:
     plain = lm.prompt_ids([{"role": "user", "content": "x"}])
@@ -216,21 +263,27 @@ def test_the_tokenizer_hash_knows_the_template_and_ignores_padding(causal_lm: Ma
 def test_a_folder_is_loaded_by_its_path(causal_lm: Make, folder: Path) -> None:
     model = models.load(str(folder))
     assert model.name == f"hf:{folder}"
-    assert said(list(model.generate(requests(2), GREEDY))) == said(list(causal_lm().generate(requests(2), GREEDY)))
+    assert said(list(model.generate(requests(2), GREEDY))) == said(
+        list(causal_lm().generate(requests(2), GREEDY))
+    )
 
 
 def test_other_weights_are_another_revision(causal_lm: Make, folder: Path, tmp_path: Path) -> None:
     other = causal_lm()
     with torch.no_grad():
         other.torch_model.get_output_embeddings().weight[0, 0] += 1
-    revisions = [hf.load(str(path)).revision for path in (folder, saved(causal_lm(), tmp_path / "same"))]
+    revisions = [
+        hf.load(str(path)).revision for path in (folder, saved(causal_lm(), tmp_path / "same"))
+    ]
     assert revisions[0] == revisions[1] != hf.load(str(saved(other, tmp_path / "other"))).revision
 
 
 def lora(base: Any, path: Path) -> Any:
     """A PEFT adapter with random weights, saved at `path`; the adapted model."""
     peft = pytest.importorskip("peft")
-    config = peft.LoraConfig(r=2, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM")
+    config = peft.LoraConfig(
+        r=2, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM"
+    )
     torch.manual_seed(1)
     adapted = peft.get_peft_model(base.torch_model, config)
     adapted.save_pretrained(path)
@@ -241,14 +294,22 @@ def lora(base: Any, path: Path) -> Any:
 def test_an_adapter_folder_finds_its_base(folder: Path, tmp_path: Path, ours: bool) -> None:
     adapted = lora(hf.load(str(folder)), tmp_path / "adapter")
     if ours:
-        (tmp_path / "adapter" / "cotpress.json").write_text(json.dumps({"base": str(folder), "kind": "lora"}))
+        (tmp_path / "adapter" / "cotpress.json").write_text(
+            json.dumps({"base": str(folder), "kind": "lora"})
+        )
         about = tmp_path / "adapter" / "adapter_config.json"
-        about.write_text(json.dumps(json.loads(about.read_text()) | {"base_model_name_or_path": "gone/away"}))
+        about.write_text(
+            json.dumps(json.loads(about.read_text()) | {"base_model_name_or_path": "gone/away"})
+        )
     model = models.load(str(tmp_path / "adapter"))
     ids = torch.tensor([model.prompt_ids(requests(1)[0].messages)])
     with torch.inference_mode():
-        torch.testing.assert_close(model.torch_model(ids).logits, adapted(ids).logits, atol=1e-4, rtol=1e-4)
-        assert not torch.allclose(model.torch_model(ids).logits, hf.load(str(folder)).torch_model(ids).logits, atol=1e-2)
+        torch.testing.assert_close(
+            model.torch_model(ids).logits, adapted(ids).logits, atol=1e-4, rtol=1e-4
+        )
+        assert not torch.allclose(
+            model.torch_model(ids).logits, hf.load(str(folder)).torch_model(ids).logits, atol=1e-2
+        )
     assert model.revision != hf.load(str(folder)).revision
     assert not any("lora" in name for name in model.torch_model.state_dict())
 
@@ -257,7 +318,9 @@ def test_an_adapter_can_be_named_beside_its_base(folder: Path, tmp_path: Path) -
     lora(hf.load(str(folder)), tmp_path / "adapter")
     named = models.load(f"hf:{folder},adapter={tmp_path / 'adapter'}")
     found = models.load(str(tmp_path / "adapter"))
-    assert said(list(named.generate(requests(2), GREEDY))) == said(list(found.generate(requests(2), GREEDY)))
+    assert said(list(named.generate(requests(2), GREEDY))) == said(
+        list(found.generate(requests(2), GREEDY))
+    )
 
 
 def mistake(spec: str) -> str:
@@ -267,7 +330,9 @@ def mistake(spec: str) -> str:
     return str(caught.value)
 
 
-def test_every_unusable_model_gets_one_sentence(causal_lm: Make, folder: Path, tmp_path: Path) -> None:
+def test_every_unusable_model_gets_one_sentence(
+    causal_lm: Make, folder: Path, tmp_path: Path
+) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     assert "holds no config.json" in mistake(str(empty))
@@ -320,14 +385,20 @@ def test_an_adapter_without_its_base_is_one_sentence(folder: Path, tmp_path: Pat
     assert "not JSON" in mistake(str(adapter))
 
 
-def test_an_adapter_of_another_shape_is_one_sentence(causal_lm: Make, folder: Path, tmp_path: Path) -> None:
+def test_an_adapter_of_another_shape_is_one_sentence(
+    causal_lm: Make, folder: Path, tmp_path: Path
+) -> None:
     lora(hf.load(str(folder)), tmp_path / "adapter")
     other = saved(causal_lm(hidden_size=64), tmp_path / "other")
     assert "cannot put the adapter" in mistake(f"hf:{other},adapter={tmp_path / 'adapter'}")
 
 
-def test_a_base_model_without_chat_template_counts_tokens_but_cannot_be_asked(causal_lm: Make) -> None:
+def test_a_base_model_without_chat_template_counts_tokens_but_cannot_be_asked(
+    causal_lm: Make,
+) -> None:
     model = causal_lm(chat=False)
     assert model.token_ends(["She sold 48"])
-    with pytest.raises(CotpressError, match=r"no chat template: take its instruct version, or put a chat_template"):
+    with pytest.raises(
+        CotpressError, match=r"no chat template: take its instruct version, or put a chat_template"
+    ):
         list(model.generate(requests(1), GREEDY))

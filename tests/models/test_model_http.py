@@ -1,4 +1,6 @@
-"""The HTTP model against a server on loopback that makes every kind of trouble: nothing is lost, swapped or leaked."""
+"""The HTTP model against a server on loopback that makes every kind
+of trouble: nothing is lost, swapped or leaked.
+"""
 
 import json
 import re
@@ -35,10 +37,15 @@ def load(server: FakeServer, options: str = "") -> models.Model:
 
 
 def ask(n: int = 1, **fields: Any) -> list[Request]:
-    return [Request(key=f"q{i}|0", messages=[{"role": "user", "content": f"question {i}"}], **fields) for i in range(n)]
+    return [
+        Request(key=f"q{i}|0", messages=[{"role": "user", "content": f"question {i}"}], **fields)
+        for i in range(n)
+    ]
 
 
-def texts(model: models.Model, requests: list[Request], sampling: Sampling | None = None) -> list[str]:
+def texts(
+    model: models.Model, requests: list[Request], sampling: Sampling | None = None
+) -> list[str]:
     return [one.text for one in model.generate(requests, sampling or Sampling())]
 
 
@@ -92,7 +99,10 @@ def test_the_ratio_is_in_the_text_or_in_the_template_and_never_in_both(server: F
     problem = Problem(id="p", question="How many?", answer="4", task="t")
     asked = [Request(key=f"p|{ratio}", messages=problem.prompt(ratio)) for ratio in (0.6, 1.0)]
     texts(load(server, ",concurrency=1"), asked)
-    assert [body["messages"][0]["content"] for body in server.asked] == ["How many?\n<ratio>0.6</ratio>", "How many?"]
+    assert [body["messages"][0]["content"] for body in server.asked] == [
+        "How many?\n<ratio>0.6</ratio>",
+        "How many?",
+    ]
     assert not any("chat_template_kwargs" in body for body in server.asked)
     server.asked.clear()
     texts(load(server, ",ratio=template,concurrency=1"), asked)
@@ -105,13 +115,22 @@ def test_the_ratio_is_in_the_text_or_in_the_template_and_never_in_both(server: F
 
 def test_a_server_that_drops_the_ratio_is_refused(server: FakeServer) -> None:
     server.takes_ratio = False
-    tagged = [Request(key="p", messages=Problem(id="p", question="How many?", answer="4", task="t").prompt(0.6))]
-    with pytest.raises(CotpressError, match="drops compression_ratio: its chat template does not read it"):
+    tagged = [
+        Request(
+            key="p",
+            messages=Problem(id="p", question="How many?", answer="4", task="t").prompt(0.6),
+        )
+    ]
+    with pytest.raises(
+        CotpressError, match="drops compression_ratio: its chat template does not read it"
+    ):
         texts(load(server, ",ratio=template"), tagged)
     assert texts(load(server, ",ratio=template"), ask()) == ["4"]  # nothing below 1.0 is asked for
 
 
-def test_a_prefill_is_continued_and_a_server_that_opens_a_new_turn_is_refused(server: FakeServer) -> None:
+def test_a_prefill_is_continued_and_a_server_that_opens_a_new_turn_is_refused(
+    server: FakeServer,
+) -> None:
     begun = ask(prefill="2 + 2 =")
     server.say = lambda body: " 4" if body["messages"][-1]["role"] == "assistant" else "2 + 2 = 4"
     assert texts(load(server), begun) == [" 4"]
@@ -144,12 +163,16 @@ def test_a_prefill_is_continued_and_a_server_that_opens_a_new_turn_is_refused(se
         ({"content": "", "reasoning": None, "reasoning_content": ""}, ""),
     ],
 )
-def test_reasoning_comes_from_where_the_server_puts_it(server: FakeServer, message: dict[str, Any], text: str) -> None:
+def test_reasoning_comes_from_where_the_server_puts_it(
+    server: FakeServer, message: dict[str, Any], text: str
+) -> None:
     server.say = lambda body: message
     assert texts(load(server), ask()) == [text]
 
 
-def test_what_follows_a_prefill_is_no_reasoning_whatever_the_servers_parser_says(server: FakeServer) -> None:
+def test_what_follows_a_prefill_is_no_reasoning_whatever_the_servers_parser_says(
+    server: FakeServer,
+) -> None:
     server.say = lambda body: {"content": None, "reasoning": " 4"}
     assert texts(load(server), ask(prefill="<think>\n2 + 2\n</think>\n\nThe answer is")) == [" 4"]
 
@@ -173,7 +196,9 @@ def test_answers_come_in_the_order_of_the_questions_and_at_once(server: FakeServ
 
     server.say = say
     done = list(load(server, ",concurrency=8").generate(ask(16), Sampling()))
-    assert [one.text for one in done] == [f"about question {i}" for i in range(16)]  # the ids of all answers are the same
+    assert [one.text for one in done] == [
+        f"about question {i}" for i in range(16)
+    ]  # the ids of all answers are the same
     assert all(one.seconds > 0 for one in done)
 
 
@@ -190,7 +215,9 @@ def test_no_more_are_asked_at_once_than_said_and_few_are_read_ahead(server: Fake
 
     server.say = say
     read: list[Request] = []
-    answers = load(server, ",concurrency=2").generate((read.append(one) or one for one in ask(100)), Sampling())  # type: ignore[func-returns-value]
+    answers = load(server, ",concurrency=2").generate(
+        (read.append(one) or one for one in ask(100)), Sampling()
+    )  # type: ignore[func-returns-value]
     next(answers)
     assert len(read) <= 8
     assert len(list(answers)) == 99
@@ -210,7 +237,8 @@ def test_it_works_inside_a_running_event_loop(server: FakeServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "trouble", ["429 slow down", "500 oops", "503 loading", "cut", "malformed", "page", "no choice", "hang"]
+    "trouble",
+    ["429 slow down", "500 oops", "503 loading", "cut", "malformed", "page", "no choice", "hang"],
 )
 def test_passing_trouble_is_tried_again(server: FakeServer, trouble: str) -> None:
     server.say = echo
@@ -237,7 +265,9 @@ def test_passing_trouble_is_tried_again(server: FakeServer, trouble: str) -> Non
         ("hang", ",timeout=0.1", r"did not answer request q0\|0 within 0.1 s, 2 times"),
     ],
 )
-def test_lasting_trouble_is_one_sentence(server: FakeServer, trouble: str, options: str, message: str) -> None:
+def test_lasting_trouble_is_one_sentence(
+    server: FakeServer, trouble: str, options: str, message: str
+) -> None:
     server.troubles.extend([trouble] * 9)
     with pytest.raises(CotpressError, match=message) as stop:
         texts(load(server, f",retries=1{options}"), ask())
@@ -254,14 +284,19 @@ def test_what_cannot_be_mended_is_not_tried_again(server: FakeServer) -> None:
 def test_a_server_that_is_down_is_named() -> None:
     with serving() as server:
         pass
-    with pytest.raises(CotpressError, match=re.escape(f"the server at {server.url} cannot be reached")):
+    with pytest.raises(
+        CotpressError, match=re.escape(f"the server at {server.url} cannot be reached")
+    ):
         texts(load(server, ",retries=0"), ask())
 
 
 @pytest.mark.parametrize("name", ["other", "fake-7b", "fake2", "not-fake"])
 def test_another_models_answer_is_refused(server: FakeServer, name: str) -> None:
     server.model = name
-    with pytest.raises(CotpressError, match=f"model fake was asked, but the server answers as {name}: write model={name}"):
+    with pytest.raises(
+        CotpressError,
+        match=f"model fake was asked, but the server answers as {name}: write model={name}",
+    ):
         texts(load(server), ask())
 
 
@@ -272,7 +307,9 @@ def test_a_version_of_the_name_is_the_same_model(server: FakeServer, name: str) 
 
 
 def test_answers_before_the_trouble_are_not_lost(server: FakeServer) -> None:
-    server.say = lambda body: {"choices": "oops"} if body["messages"][0]["content"] == "question 2" else echo(body)
+    server.say = lambda body: (
+        {"choices": "oops"} if body["messages"][0]["content"] == "question 2" else echo(body)
+    )
     got: list[str] = []
     with pytest.raises(CotpressError, match=r"answered request q2\|0"):
         got.extend(one.text for one in load(server, ",retries=0").generate(ask(4), Sampling()))
@@ -280,7 +317,9 @@ def test_answers_before_the_trouble_are_not_lost(server: FakeServer) -> None:
 
 
 def test_leaving_early_leaves_no_thread_and_no_request(server: FakeServer) -> None:
-    server.say = lambda body: "4" if "question 0" in body["messages"][0]["content"] else server.over.wait()
+    server.say = lambda body: (
+        "4" if "question 0" in body["messages"][0]["content"] else server.over.wait()
+    )
     answers = load(server, ",concurrency=3").generate(ask(9), Sampling())
     assert next(answers).text == "4"
     answers.close()
@@ -291,7 +330,11 @@ def test_leaving_early_leaves_no_thread_and_no_request(server: FakeServer) -> No
 
 
 def test_the_key_reaches_the_server_and_nothing_else(
-    server: FakeServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: Any
+    server: FakeServer,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    caplog: Any,
 ) -> None:
     from cotpress.verbs.generate import generate
 
@@ -301,8 +344,12 @@ def test_the_key_reaches_the_server_and_nothing_else(
     server.say = lambda body: "4 + 4 = 8. The final answer is 8."
     generate(task="arithmetic", model=spec, out=tmp_path / "traces.jsonl", limit=3)
     assert set(server.keys) == {f"Bearer {KEY}"}
-    assert {trace.model for trace in storage.read(tmp_path / "traces.jsonl", Trace)} == {spec.removesuffix(",key=MY_KEY")}
-    server.say = lambda body: {"choices": "x" * 150 + KEY + "x" * 300}  # cut in the middle of the key
+    assert {trace.model for trace in storage.read(tmp_path / "traces.jsonl", Trace)} == {
+        spec.removesuffix(",key=MY_KEY")
+    }
+    server.say = lambda body: {
+        "choices": "x" * 150 + KEY + "x" * 300
+    }  # cut in the middle of the key
     with pytest.raises(CotpressError, match="no chat completion") as stop:
         texts(models.load(f"{spec},retries=0"), ask())
     assert "sk-" not in str(stop.value)
@@ -316,7 +363,9 @@ def test_the_key_reaches_the_server_and_nothing_else(
     assert KEY not in printed.out + printed.err + written + caplog.text
 
 
-def test_without_a_named_key_none_is_sent(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_named_key_none_is_sent(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     texts(load(server), ask())
     assert server.keys == ["Bearer none"]
@@ -325,10 +374,22 @@ def test_without_a_named_key_none_is_sent(server: FakeServer, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        (f"http:http://h/v1,model=m,tokenizer=words,key={KEY}", "names the environment variable that holds the API key"),
-        (f"http:http://me:{KEY}@h/v1,model=m,tokenizer=words", "the URL of the server at h holds a user"),
-        (f"http:https://h/v1?key={KEY},model=m,tokenizer=words", "the URL of the server at h holds a user"),
-        (f"http:http://h/v1,model=m,tokenizer=words,api_key={KEY}", "unknown option of model http 'api_key'"),
+        (
+            f"http:http://h/v1,model=m,tokenizer=words,key={KEY}",
+            "names the environment variable that holds the API key",
+        ),
+        (
+            f"http:http://me:{KEY}@h/v1,model=m,tokenizer=words",
+            "the URL of the server at h holds a user",
+        ),
+        (
+            f"http:https://h/v1?key={KEY},model=m,tokenizer=words",
+            "the URL of the server at h holds a user",
+        ),
+        (
+            f"http:http://h/v1,model=m,tokenizer=words,api_key={KEY}",
+            "unknown option of model http 'api_key'",
+        ),
         ("http:http://h/v1", "needs the name under which the server offers the model"),
         ("http:http://h/v1,model=m", "needs the tokenizer that lengths are counted with"),
         ("http:h:80,model=m,tokenizer=words", "needs a server's URL"),
@@ -379,7 +440,9 @@ def test_eval_asks_a_server_and_goes_on_after_trouble(server: FakeServer, tmp_pa
     evaluate(**asked)
     whole = (tmp_path / "eval.rows.jsonl").read_text()
     rows = [json.loads(line) for line in whole.splitlines()]
-    assert [(row["setting"]["method"], row["setting"]["asked"].get("ratio"), row["n"]) for row in rows] == [
+    assert [
+        (row["setting"]["method"], row["setting"]["asked"].get("ratio"), row["n"]) for row in rows
+    ] == [
         ("original", None, 6),
         ("original", 0.5, 6),
         ("truncation", 0.5, 6),

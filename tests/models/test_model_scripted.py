@@ -22,8 +22,18 @@ def test_the_first_line_that_fits_is_said(tmp_path: Path) -> None:
         '{"id": "a/1", "text": "by id"}\n{"prompt_contains": "apples", "text": "by question"}\n{"text": "to everything"}\n'
     )
     model = models.load(f"scripted:{file}")
-    asked = [ask("two apples", "a/1|0"), ask("two apples", "a/10|0"), ask("two pears"), ask("", "a/1")]
-    assert [one.text for one in model.generate(asked, Sampling())] == ["by id", "by question", "to everything", "by id"]
+    asked = [
+        ask("two apples", "a/1|0"),
+        ask("two apples", "a/10|0"),
+        ask("two pears"),
+        ask("", "a/1"),
+    ]
+    assert [one.text for one in model.generate(asked, Sampling())] == [
+        "by id",
+        "by question",
+        "to everything",
+        "by id",
+    ]
     assert model.name == f"scripted:{file}"
 
 
@@ -53,4 +63,7 @@ def test_the_limit_cuts_between_tokens(text: str, limit: int) -> None:
 def test_a_prefill_that_begins_the_answer_is_not_said_again() -> None:
     model = Scripted({"q|0": "2 + 2 = 4. The answer is 4."})
     asked = [ask("?", prefill="2 + 2 = 4."), ask("?", prefill="Other.")]
-    assert [one.text for one in model.generate(asked, Sampling())] == [" The answer is 4.", "2 + 2 = 4. The answer is 4."]
+    assert [one.text for one in model.generate(asked, Sampling())] == [
+        " The answer is 4.",
+        "2 + 2 = 4. The answer is 4.",
+    ]

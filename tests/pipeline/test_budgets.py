@@ -34,14 +34,20 @@ def tokens(scored: Segments, indices: set[int]) -> int:
 
 def longest_gap(scored: Segments, left: set[int]) -> int:
     runs = groupby(range(len(scored.ends)), key=lambda i: i in left)
-    return max((sum(scored.n_tokens[i] for i in run) for stays, run in runs if not stays), default=0)
+    return max(
+        (sum(scored.n_tokens[i] for i in run) for stays, run in runs if not stays), default=0
+    )
 
 
 @given(traces(), ratios, ratios, st.integers(1, 8))
 def test_cuts_stay_nested_exact_and_protected_whatever_the_budget(
     scored: Segments, one: float, other: float, longest: int
 ) -> None:
-    for changed in (even(scored), without_long_gaps(scored, longest), even(without_long_gaps(scored, longest))):
+    for changed in (
+        even(scored),
+        without_long_gaps(scored, longest),
+        even(without_long_gaps(scored, longest)),
+    ):
         small, large = kept(changed, min(one, other)), kept(changed, max(one, other))
         assert small <= large
         assert held(scored) <= held(changed) <= small
@@ -52,12 +58,17 @@ def test_cuts_stay_nested_exact_and_protected_whatever_the_budget(
 
 
 @given(st.lists(st.floats(-5, 5), min_size=1, max_size=4 * WINDOW), ratios)
-def test_every_whole_window_keeps_its_share_to_a_token(importance: list[float], ratio: float) -> None:
+def test_every_whole_window_keeps_its_share_to_a_token(
+    importance: list[float], ratio: float
+) -> None:
     scored = make_parts("x" * len(importance), importance)
     left = kept(even(scored), ratio)
     assert len(left) == round(ratio * len(importance))
     n_windows = -(-len(importance) // WINDOW)
-    shares = [len([i for i in left if i // WINDOW == window]) for window in range(len(importance) // WINDOW)]
+    shares = [
+        len([i for i in left if i // WINDOW == window])
+        for window in range(len(importance) // WINDOW)
+    ]
     assert max(shares, default=0) - min(shares, default=0) <= 1
     assert all(abs(share - ratio * WINDOW) <= n_windows for share in shares)
 
@@ -70,7 +81,9 @@ def test_a_short_last_window_keeps_no_more_than_its_share() -> None:
 
 
 def test_within_a_window_the_most_important_stay() -> None:
-    importance = [float(i) for i in range(2 * WINDOW)]  # the second window is more important throughout
+    importance = [
+        float(i) for i in range(2 * WINDOW)
+    ]  # the second window is more important throughout
     scored = make_parts("x" * len(importance), importance)
     half = WINDOW // 2
     assert kept(scored, 0.5) == set(range(WINDOW, 2 * WINDOW))
@@ -78,7 +91,9 @@ def test_within_a_window_the_most_important_stay() -> None:
 
 
 @given(traces(), ratios, st.integers(1, 8))
-def test_no_gap_is_longer_than_asked_for_and_nothing_is_held_without_need(scored: Segments, ratio: float, longest: int) -> None:
+def test_no_gap_is_longer_than_asked_for_and_nothing_is_held_without_need(
+    scored: Segments, ratio: float, longest: int
+) -> None:
     changed = without_long_gaps(scored, longest)
     assert longest_gap(changed, kept(changed, ratio)) <= longest
     for i in held(changed) - held(scored):
@@ -87,14 +102,18 @@ def test_no_gap_is_longer_than_asked_for_and_nothing_is_held_without_need(scored
 
 def test_a_gap_is_bridged_by_the_segment_that_is_given_up_last() -> None:
     scored = make_parts("abcdefg", [7, 1, 2, 6, 3, 4, 0])
-    assert held(without_long_gaps(scored, 3)) == {3}  # g, b, c, e and f can go; d would join two gaps
+    assert held(without_long_gaps(scored, 3)) == {
+        3
+    }  # g, b, c, e and f can go; d would join two gaps
     assert held(without_long_gaps(scored, 7)) == set()
     long_number = make_parts(["a", "123456", "b"], [3, 1, 2], [1, 6, 1])
     assert held(without_long_gaps(long_number, 4)) == {1}
 
 
 @given(data, ratios)
-def test_one_threshold_for_all_keeps_what_one_long_trace_would(many: list[Segments], ratio: float) -> None:
+def test_one_threshold_for_all_keeps_what_one_long_trace_would(
+    many: list[Segments], ratio: float
+) -> None:
     rooms = whole_data(many, [ratio])
     joined = make_parts(
         [segment for one in many for segment in one.texts],
@@ -109,12 +128,16 @@ def test_one_threshold_for_all_keeps_what_one_long_trace_would(many: list[Segmen
         own = {i - first for i in expected if first <= i < first + len(one.ends)}
         first += len(one.ends)
         assert own <= found
-        assert tokens(one, found) == tokens(one, own)  # segments without a token of their own come free
+        assert tokens(one, found) == tokens(
+            one, own
+        )  # segments without a token of their own come free
         assert not over or room == 0 or ratio == 1.0
 
 
 @given(data, ratios, ratios)
-def test_one_threshold_for_all_is_nested_too(many: list[Segments], one: float, other: float) -> None:
+def test_one_threshold_for_all_is_nested_too(
+    many: list[Segments], one: float, other: float
+) -> None:
     asked = [min(one, other), max(one, other)]
     for parts, rooms in zip(many, whole_data(many, asked), strict=True):
         small, large = cuts_of(parts, asked, rooms)
@@ -125,13 +148,21 @@ def test_padded_traces_are_cut_more_and_dense_ones_less() -> None:
     dense, padded = make_parts("x" * 10, [5.0] * 10), make_parts("y" * 30, [1.0] * 25 + [6.0] * 5)
     rooms = whole_data([dense, padded], [0.5, 0.25])
     assert rooms == [[10, 5], [10, 5]]
-    assert [[cut.n_tokens for cut in cuts_of(one, [0.5, 0.25], rooms[0])] for one in (dense, padded)] == [[10, 5], [10, 5]]
+    assert [
+        [cut.n_tokens for cut in cuts_of(one, [0.5, 0.25], rooms[0])] for one in (dense, padded)
+    ] == [[10, 5], [10, 5]]
 
 
 def test_protected_tokens_over_the_common_budget_are_kept_and_counted() -> None:
-    many = [make_parts("a1b2", [9, 1, 9, 1], protected=[False, True, False, True]), make_parts("cd", [1, 1])]
+    many = [
+        make_parts("a1b2", [9, 1, 9, 1], protected=[False, True, False, True]),
+        make_parts("cd", [1, 1]),
+    ]
     counts: Counter[str] = Counter()
-    cuts = [cuts_of(one, [0.17], rooms, counts)[0] for one, rooms in zip(many, whole_data(many, [0.17]), strict=True)]
+    cuts = [
+        cuts_of(one, [0.17], rooms, counts)[0]
+        for one, rooms in zip(many, whole_data(many, [0.17]), strict=True)
+    ]
     assert [cut.reasoning for cut in cuts] == ["12", ""]
     assert counts == {f"{OVER_BUDGET} at 0.17": 1}
     assert whole_data([], [0.5]) == []
@@ -141,8 +172,12 @@ def released() -> Segments:
     return make_parts("ab", [1, 2], percentile=Percentile(weights=[1, 1], chunk_ends=[2]))
 
 
-@pytest.mark.parametrize("change", [even, lambda one: without_long_gaps(one, 3), lambda one: whole_data([one], [0.5])])
-def test_a_released_selection_leaves_no_choice_of_budget(change: Callable[[Segments], object]) -> None:
+@pytest.mark.parametrize(
+    "change", [even, lambda one: without_long_gaps(one, 3), lambda one: whole_data([one], [0.5])]
+)
+def test_a_released_selection_leaves_no_choice_of_budget(
+    change: Callable[[Segments], object],
+) -> None:
     with pytest.raises(CotpressError, match="leave out --budget and --longest-run"):
         change(released())
 

@@ -82,12 +82,17 @@ def test_what_is_left_out_is_counted_with_its_reason_and_ungraded_traces_are_kep
     examples = list(build(cuts_of(*traces), dropped=dropped, noted=noted))
     assert [one.problem.id for one in examples] == ["sum/3", "sum/4"]
     ungradable = {"no answer": 1, "answer that could not be graded": 2}
-    assert dropped == {"wrong answer": 1, "no conclusion": 1, "cut off by the token limit": 1} | ungradable
+    assert (
+        dropped
+        == {"wrong answer": 1, "no conclusion": 1, "cut off by the token limit": 1} | ungradable
+    )
     assert noted == {"ungraded, kept": 1}
 
 
 def test_asking_for_a_ratio_that_was_not_cut_is_refused():
-    with pytest.raises(CotpressError, match=r"sum/0\|.* was not compressed at ratio 0.4: compress at it too"):
+    with pytest.raises(
+        CotpressError, match=r"sum/0\|.* was not compressed at ratio 0.4: compress at it too"
+    ):
         list(build(cuts_of(sum_trace()), draw="all", ratios=[0.4, 0.5]))
 
 
@@ -102,18 +107,24 @@ def test_a_trace_that_comes_twice_is_refused(cuts):
 
 
 @pytest.mark.parametrize("template", ["chatml", "qwen", "llama3"])
-def test_the_prompt_is_what_is_served_and_only_completion_and_end_of_turn_have_labels(make_model, tmp_path, template):
+def test_the_prompt_is_what_is_served_and_only_completion_and_end_of_turn_have_labels(
+    make_model, tmp_path, template
+):
     model = make_model(tmp_path, template)
     for one in sum_examples(6):
         ids, labels = tokenize_example(one, model)
-        served = model.tokenizer.apply_chat_template(one.prompt, add_generation_prompt=True, return_dict=False)
+        served = model.tokenizer.apply_chat_template(
+            one.prompt, add_generation_prompt=True, return_dict=False
+        )
         assert ids[: len(served)] == served == model.prompt_ids(one.prompt)
         assert labels == [IGNORED] * len(served) + ids[len(served) :]
         assert model.tokenizer.decode(ids[len(served) :]) == one.completion + ENDS[template]
 
 
 @pytest.mark.parametrize("template", ["chatml", "qwen", "llama3"])
-def test_the_row_is_what_the_chat_template_writes_up_to_the_end_of_the_turn(make_model, tmp_path, template):
+def test_the_row_is_what_the_chat_template_writes_up_to_the_end_of_the_turn(
+    make_model, tmp_path, template
+):
     model = make_model(tmp_path, template)
     for one in sum_examples(6):
         chat = [*one.prompt, {"role": "assistant", "content": one.completion}]
@@ -124,7 +135,12 @@ def test_the_row_is_what_the_chat_template_writes_up_to_the_end_of_the_turn(make
 
 def test_think_is_not_opened_twice_where_the_template_opens_it(make_model, tmp_path):
     one = sum_examples(1)[0]
-    opened = TrainingExample(problem=one.problem, asked=one.asked, prompt=one.prompt, completion="<think>\nso 1\n</think>\n\n1")
+    opened = TrainingExample(
+        problem=one.problem,
+        asked=one.asked,
+        prompt=one.prompt,
+        completion="<think>\nso 1\n</think>\n\n1",
+    )
     r1, chatml = make_model(tmp_path / "r1", "r1"), make_model(tmp_path / "chatml")
     text = r1.tokenizer.decode(tokenize_example(opened, r1).ids)
     assert text.endswith("<|im_start|>assistant\n<think>\nso 1\n</think>\n\n1<|im_end|>")
@@ -143,18 +159,27 @@ def test_pretokenized_rows_have_three_columns_of_one_length(make_model, tmp_path
 def test_a_completion_that_spells_out_the_end_of_turn_is_left_out_and_counted(make_model, tmp_path):
     model, dropped = make_model(tmp_path), Counter()
     good, bad = sum_examples(2)
-    bad = TrainingExample(problem=bad.problem, asked=bad.asked, prompt=bad.prompt, completion="1 <|im_end|> 2")
+    bad = TrainingExample(
+        problem=bad.problem, asked=bad.asked, prompt=bad.prompt, completion="1 <|im_end|> 2"
+    )
     assert len(list(pretokenized_rows([good, bad], model, dropped))) == 1
     assert dropped == {"end-of-turn token inside the completion": 1}
 
 
-def test_trl_makes_the_same_ids_of_trl_rows_and_adds_only_what_follows_the_end_of_the_turn(make_model, tmp_path):
+def test_trl_makes_the_same_ids_of_trl_rows_and_adds_only_what_follows_the_end_of_the_turn(
+    make_model, tmp_path
+):
     datasets, trl = pytest.importorskip("datasets"), pytest.importorskip("trl")
     model, examples = make_model(tmp_path / "model"), sum_examples(4)
     rows = [{"prompt": row.prompt, "completion": row.completion} for row in trl_rows(examples)]
-    args = trl.SFTConfig(str(tmp_path / "out"), max_length=None, bf16=False, use_cpu=True, report_to="none")
+    args = trl.SFTConfig(
+        str(tmp_path / "out"), max_length=None, bf16=False, use_cpu=True, report_to="none"
+    )
     trainer = trl.SFTTrainer(
-        model.torch_model, args=args, train_dataset=datasets.Dataset.from_list(rows), processing_class=model.tokenizer
+        model.torch_model,
+        args=args,
+        train_dataset=datasets.Dataset.from_list(rows),
+        processing_class=model.tokenizer,
     )
     newline = model.text_ids("\n")
     for theirs, one in zip(trainer.train_dataset, examples, strict=True):

@@ -1,4 +1,6 @@
-"""What a cut keeps: exact budgets, order, nesting, protection; and LLMLingua-2's released rule where a trace carries it."""
+"""What a cut keeps: exact budgets, order, nesting, protection; and
+LLMLingua-2's released rule where a trace carries it.
+"""
 
 import random
 from collections import Counter
@@ -18,7 +20,9 @@ from cotpress.records import Cut, Percentile
 RATIOS = [n / 100 for n in range(1, 101)]
 
 
-texts = st.sampled_from([" the", "\n", "\r\n", "10³", "\\frac", "{18}", "😀", "  ", "中", "=", "a", ""]) | st.text(max_size=3)
+texts = st.sampled_from(
+    [" the", "\n", "\r\n", "10³", "\\frac", "{18}", "😀", "  ", "中", "=", "a", ""]
+) | st.text(max_size=3)
 scores = st.sampled_from([0.0, 0.5, 1.0]) | st.floats(-100, 100)  # ties are common
 
 
@@ -29,11 +33,17 @@ def traces(draw: st.DrawFn, *, released: bool = False, single: bool = False) -> 
     if not released:
         counts = [1] * n if single else draw(st.lists(st.integers(0, 5), min_size=n, max_size=n))
         protected = [False] * n if single else draw(st.lists(st.booleans(), min_size=n, max_size=n))
-        return make_parts(segments, draw(st.lists(scores, min_size=n, max_size=n)), counts, protected)
-    importance = draw(st.lists(st.floats(0, 1, width=32) | st.sampled_from([0.5, 1.0]), min_size=n, max_size=n))
+        return make_parts(
+            segments, draw(st.lists(scores, min_size=n, max_size=n)), counts, protected
+        )
+    importance = draw(
+        st.lists(st.floats(0, 1, width=32) | st.sampled_from([0.5, 1.0]), min_size=n, max_size=n)
+    )
     weights = draw(st.lists(st.integers(0, 4), min_size=n, max_size=n))
     chunk_ends = sorted(draw(st.lists(st.integers(0, n), max_size=3)))
-    return make_parts(segments, importance, percentile=Percentile(weights=weights, chunk_ends=[*chunk_ends, n]))
+    return make_parts(
+        segments, importance, percentile=Percentile(weights=weights, chunk_ends=[*chunk_ends, n])
+    )
 
 
 any_trace = traces() | traces(released=True)
@@ -74,7 +84,9 @@ def test_slices_join_to_exactly_the_reasoning(scored: Segments) -> None:
 
 
 @given(any_trace, ratios)
-def test_a_compressed_trace_is_a_subsequence_of_the_segments_in_order(scored: Segments, ratio: float) -> None:
+def test_a_compressed_trace_is_a_subsequence_of_the_segments_in_order(
+    scored: Segments, ratio: float
+) -> None:
     indices = kept(scored, ratio)
     assert indices == sorted(set(indices))
     assert cut(scored, ratio).reasoning == "".join(scored.texts[i] for i in indices)
@@ -93,7 +105,9 @@ def test_ratio_one_is_the_identity(scored: Segments) -> None:
 
 
 @given(traces(), ratios)
-def test_the_budget_is_never_exceeded_unless_protected_tokens_alone_exceed_it(scored: Segments, ratio: float) -> None:
+def test_the_budget_is_never_exceeded_unless_protected_tokens_alone_exceed_it(
+    scored: Segments, ratio: float
+) -> None:
     held = [i for i, protected in enumerate(scored.protected) if protected]
     counts: Counter[str] = Counter()
     (compressed,) = cuts_of(scored, [ratio], counts=counts)
@@ -116,7 +130,9 @@ def test_the_budget_is_missed_by_less_than_the_next_segment(scored: Segments, ra
 
 
 @given(traces(single=True), ratios)
-def test_the_budget_is_met_exactly_where_segments_are_single_tokens(scored: Segments, ratio: float) -> None:
+def test_the_budget_is_met_exactly_where_segments_are_single_tokens(
+    scored: Segments, ratio: float
+) -> None:
     assert cut(scored, ratio).n_tokens == round(ratio * len(scored.ends))
 
 
@@ -158,8 +174,20 @@ def test_a_cut_says_by_which_rules_it_was_made() -> None:
         *("tokenskip", "s"),
         *("number", "symbols", ""),
     )
-    (other,) = compress([scored], [0.5], rules=Rules("word", "none", "add"), budget="window", longest_run=9, method="cts")
-    assert (other.method, other.unit, other.protect, other.protect_regex) == ("cts", "word", "none", "add")
+    (other,) = compress(
+        [scored],
+        [0.5],
+        rules=Rules("word", "none", "add"),
+        budget="window",
+        longest_run=9,
+        method="cts",
+    )
+    assert (other.method, other.unit, other.protect, other.protect_regex) == (
+        "cts",
+        "word",
+        "none",
+        "add",
+    )
     assert (other.budget, other.longest_run) == ("window", 9)
     rule = Percentile(weights=[1] * 10, chunk_ends=[10], n_tokens=[1] * 10)
     (released,) = compress([make_scored("add 8 to 5", range(10), percentile=rule)], [0.5])
@@ -176,18 +204,28 @@ def test_what_a_regular_expression_matches_is_protected_too() -> None:
     ):
         (short,) = compress([scored], [0.5], rules=Rules("token", protect, pattern))
         assert short.cuts[0].reasoning == kept
-    with pytest.raises(CotpressError, match=r"--protect-regex '\(' is no regular expression: missing \)"):
+    with pytest.raises(
+        CotpressError, match=r"--protect-regex '\(' is no regular expression: missing \)"
+    ):
         next(compress([scored], [0.5], rules=Rules("token", "none", "(")))
 
 
 def test_ties_go_to_the_earlier_segment() -> None:
     scored = make_parts("abcdef", [0.5, 0.9, 0.5, 0.5, 0.1, 0.5])
-    assert [cut(scored, ratio).reasoning for ratio in (0.17, 0.33, 0.5, 0.67, 0.83)] == ["b", "ab", "abc", "abcd", "abcdf"]
+    assert [cut(scored, ratio).reasoning for ratio in (0.17, 0.33, 0.5, 0.67, 0.83)] == [
+        "b",
+        "ab",
+        "abc",
+        "abcd",
+        "abcdf",
+    ]
 
 
 def test_a_segment_that_does_not_fit_ends_the_cut_though_a_smaller_one_would() -> None:
     scored = make_parts(["aa", "bbb", "c", "dddd"], [4, 3, 2, 1], [2, 3, 1, 4])
-    assert cut(scored, 0.4).reasoning == "aa"  # a fill with "c" would not be nested in the cut at 0.5
+    assert (
+        cut(scored, 0.4).reasoning == "aa"
+    )  # a fill with "c" would not be nested in the cut at 0.5
     assert cut(scored, 0.5).reasoning == "aabbb"
 
 
@@ -217,13 +255,17 @@ def test_a_ratio_the_prompt_cannot_carry_is_refused() -> None:
 
 @given(traces(released=True), ratios)
 def test_the_released_rule_equals_the_packages_lines(scored: Segments, ratio: float) -> None:
-    """`prompt_compressor.py`, `__compress`: repeat each word's score, take the percentile, keep what is above."""
+    """`prompt_compressor.py`, `__compress`: repeat each word's
+    score, take the percentile, keep what is above.
+    """
     indices = []
     start = 0
     for end in scored.percentile.chunk_ends:
         word_probs = [np.float32(value) for value in scored.importance[start:end]]
         new_token_probs: list[np.float32] = []
-        for word_prob, num_token in zip(word_probs, scored.percentile.weights[start:end], strict=True):
+        for word_prob, num_token in zip(
+            word_probs, scored.percentile.weights[start:end], strict=True
+        ):
             new_token_probs.extend([word_prob for _ in range(num_token)])
         if new_token_probs:
             threshold = np.percentile(new_token_probs, int(100 * (1 - ratio) + 1))
@@ -237,6 +279,8 @@ def test_the_released_rule_equals_the_packages_lines(scored: Segments, ratio: fl
 def test_a_released_cut_is_never_counted_as_over_budget() -> None:
     rule = Percentile(weights=[1, 1], chunk_ends=[2])
     counts: Counter[str] = Counter()
-    (compressed,) = cuts_of(make_parts("ab", [0.1, 0.9], [1, 9], percentile=rule), [0.5], counts=counts)
+    (compressed,) = cuts_of(
+        make_parts("ab", [0.1, 0.9], [1, 9], percentile=rule), [0.5], counts=counts
+    )
     assert compressed.reasoning == "b"
     assert not counts

@@ -10,7 +10,9 @@ from cotpress.records import Asked
 
 
 class Echo:
-    """Says the same each time; `counted` tokens of it by its own count, a word being a token by its tokenizer."""
+    """Says the same each time; `counted` tokens of it by its own
+    count, a word being a token by its tokenizer.
+    """
 
     name = "echo"
 
@@ -32,7 +34,9 @@ PROBLEMS = [sum_trace(i).problem for i in range(2)]
 def test_each_sample_is_a_trace_and_a_request_of_its_own():
     model = Echo()
     traces = list(generate(PROBLEMS, model, Sampling(), samples=3))
-    assert [(trace.problem.id, trace.sample) for trace in traces] == [(f"sum/{i}", n) for i in range(2) for n in range(3)]
+    assert [(trace.problem.id, trace.sample) for trace in traces] == [
+        (f"sum/{i}", n) for i in range(2) for n in range(3)
+    ]
     assert len({request.key for request in model.asked}) == 6  # draws belong to the key
     assert len({trace.key for trace in traces}) == 6
 

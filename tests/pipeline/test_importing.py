@@ -1,4 +1,6 @@
-"""Importing: every shape in which people keep traces, and what is said of rows that cannot be used."""
+"""Importing: every shape in which people keep traces, and what is said of rows that cannot be
+used.
+"""
 
 import json
 from collections import Counter
@@ -34,7 +36,11 @@ Q = "What is 6 * 7?"
 def imported(*rows: dict[str, Any], **named: str) -> tuple[list[Trace], Counter[str], Counter[str]]:
     dropped, notes = Counter(), Counter()
     columns = find_columns(rows, Columns(**named))
-    found = list(import_traces(rows, columns, count=lambda text: len(text.split()), dropped=dropped, notes=notes))
+    found = list(
+        import_traces(
+            rows, columns, count=lambda text: len(text.split()), dropped=dropped, notes=notes
+        )
+    )
     return found, dropped, notes
 
 
@@ -45,7 +51,7 @@ def only(*rows: dict[str, Any], **named: str) -> Trace:
     return found[0]
 
 
-# --- shapes ----------------------------------------------------------------------------------------------------------
+# --- shapes ---------------------------------------------------------------------------------------
 
 THINK = "<think>\nSix times seven is 42.\n</think>\n\nIt is \\boxed{42}."
 SHAPES = {
@@ -65,7 +71,11 @@ SHAPES = {
         {
             "messages": [
                 {"role": "user", "content": [{"type": "text", "text": Q}]},
-                {"role": "assistant", "reasoning_content": "\nSix times seven is 42.\n", "content": "\n\nIt is \\boxed{42}."},
+                {
+                    "role": "assistant",
+                    "reasoning_content": "\nSix times seven is 42.\n",
+                    "content": "\n\nIt is \\boxed{42}.",
+                },
             ]
         },
         "<think>\n",
@@ -96,7 +106,8 @@ SHAPES = {
                 {"from": "user", "value": Q},
                 {
                     "from": "assistant",
-                    "value": "<|begin_of_thought|>\n\nSix times seven is 42.\n\n<|end_of_thought|>\n\n"
+                    "value": "<|begin_of_thought|>\n\nSix times seven is "
+                    "42.\n\n<|end_of_thought|>\n\n"
                     "<|begin_of_solution|>\n\n\\boxed{42}\n\n<|end_of_solution|>",
                 },
             ],
@@ -118,7 +129,12 @@ SHAPES = {
         "The final answer is \\boxed{42}.",
     ),
     "reasoning and response": (
-        {"query": Q, "reasoning_content": "Six times seven is 42.", "response": "Forty-two.", "final_answer": 42},
+        {
+            "query": Q,
+            "reasoning_content": "Six times seven is 42.",
+            "response": "Forty-two.",
+            "final_answer": 42,
+        },
         "",
         "\n\n",
         "Forty-two.",
@@ -183,7 +199,11 @@ OPEN_R1 = {
 def test_each_of_several_generations_becomes_a_sample_of_its_own() -> None:
     traces, dropped, _ = imported(OPEN_R1)
     assert [trace.sample for trace in traces] == [0, 1, 2]
-    assert [trace.conclusion for trace in traces] == ["It is \\boxed{42}.", "It is \\boxed{43}.", ""]
+    assert [trace.conclusion for trace in traces] == [
+        "It is \\boxed{42}.",
+        "It is \\boxed{43}.",
+        "",
+    ]
     assert [trace.finished for trace in traces] == [True, True, False]
     assert {trace.problem.answer for trace in traces} == {"42"}
     assert len({trace.key for trace in traces}) == 3
@@ -202,7 +222,8 @@ def test_what_a_model_wrote_keeps_its_own_conclusion_even_if_it_is_wrong() -> No
 
 
 TAGGED = st.lists(
-    st.text(max_size=3) | st.sampled_from(["<think>", "</think>", BEGIN, END, SOLUTION, "\n", " ", "answer is "])
+    st.text(max_size=3)
+    | st.sampled_from(["<think>", "</think>", BEGIN, END, SOLUTION, "\n", " ", "answer is "])
 ).map("".join)
 
 
@@ -214,7 +235,9 @@ def test_a_completion_is_never_changed(text: str) -> None:
 
 
 @pytest.mark.parametrize("content", ["", None, "\n\n"])
-def test_a_reply_that_was_cut_off_gets_no_conclusion_from_the_reference(content: str | None) -> None:
+def test_a_reply_that_was_cut_off_gets_no_conclusion_from_the_reference(
+    content: str | None,
+) -> None:
     message = {"role": "assistant", "content": content, "reasoning_content": "Six times"}
     chat = only({"messages": [{"role": "user", "content": Q}, message], "answer": "42"})
     columns = only({"question": Q, "reasoning": "Six times", "response": content, "answer": "42"})
@@ -238,7 +261,7 @@ def test_what_a_model_says_before_a_tag_of_openthoughts_is_reasoning_and_no_mark
     assert trace.reasoning == f"Let me think. {BEGIN}Six times seven is 42.{END}"
 
 
-# --- columns ---------------------------------------------------------------------------------------------------------
+# --- columns --------------------------------------------------------------------------------------
 
 
 def test_named_columns_win_over_guesses_and_may_be_dotted_paths() -> None:
@@ -249,7 +272,9 @@ def test_named_columns_win_over_guesses_and_may_be_dotted_paths() -> None:
         "choices": [{"message": {"cot": "Six times seven."}}],
         "meta": {"gold": [42], "uid": 7},
     }
-    trace = only(row, question="x.q", reasoning="choices.0.message.cot", answer="meta.gold", id="meta.uid")
+    trace = only(
+        row, question="x.q", reasoning="choices.0.message.cot", answer="meta.gold", id="meta.uid"
+    )
     assert (trace.problem.question, trace.reasoning, trace.problem.answer, trace.problem.id) == (
         Q,
         "Six times seven.",
@@ -277,19 +302,26 @@ def test_a_path_finds_whole_names_keys_and_list_entries(path: str, value: Any) -
 
 
 def test_a_column_that_is_not_there_is_named_with_the_nearest() -> None:
-    with pytest.raises(UnknownName, match="unknown column for --reasoning 'cots'; did you mean cot"):
+    with pytest.raises(
+        UnknownName, match="unknown column for --reasoning 'cots'; did you mean cot"
+    ):
         find_columns([{"question": Q, "cot": "x"}], Columns(reasoning="cots"))
 
 
 def test_a_column_may_be_missing_from_the_first_rows() -> None:
     rows = [{"question": Q, "answer": "1"}, {"question": Q, "cot": "x", "answer": "1"}]
-    assert find_columns(rows, Columns()) == Columns(question="question", reasoning="cot", answer="answer")
+    assert find_columns(rows, Columns()) == Columns(
+        question="question", reasoning="cot", answer="answer"
+    )
 
 
 @pytest.mark.parametrize(
     ("row", "says"),
     [
-        ({"foo": 1, "bar": 2}, "no column is known to hold the reasoning among foo, bar: name it with --reasoning"),
+        (
+            {"foo": 1, "bar": 2},
+            "no column is known to hold the reasoning among foo, bar: name it with --reasoning",
+        ),
         ({"cot": "x", "foo": 1}, "no column is known to hold the reasoning among cot, foo"),
         ({"question": Q, "answer": "72"}, "no column is known to hold the reasoning"),
     ],
@@ -300,11 +332,13 @@ def test_columns_that_cannot_be_told_are_asked_for(row: dict[str, Any], says: st
 
 
 def test_a_missing_question_is_asked_for() -> None:
-    with pytest.raises(CotpressError, match="to hold the question among cot, foo: name it with --question"):
+    with pytest.raises(
+        CotpressError, match="to hold the question among cot, foo: name it with --question"
+    ):
         find_columns([{"cot": "x", "foo": 1}], Columns(reasoning="cot"))
 
 
-# --- rows that cannot be used ----------------------------------------------------------------------------------------
+# --- rows that cannot be used ---------------------------------------------------------------------
 
 CHAT = [{"role": "user", "content": Q}, {"role": "assistant", "content": THINK}]
 
@@ -322,12 +356,23 @@ CHAT = [{"role": "user", "content": Q}, {"role": "assistant", "content": THINK}]
         ({"question": Q, "cot": "x", "answer": ["1", "2"]}, "answer is not text but list"),
         ({"question": Q, "cot": "x"}, "no answer to make a conclusion from"),
         ({"question": Q, "cot": "#### 72", "answer": "72"}, "no reasoning"),
-        ({"question": Q, "cot": "x \ud83d", "answer": "1"}, "half a character (a lone surrogate) in the reasoning"),
-        ({"question": "\udfff", "cot": "x", "answer": "1"}, "half a character (a lone surrogate) in the question"),
-        ({"question": Q, "cot": "x", "answer": "\udfff"}, "half a character (a lone surrogate) in the answer"),
+        (
+            {"question": Q, "cot": "x \ud83d", "answer": "1"},
+            "half a character (a lone surrogate) in the reasoning",
+        ),
+        (
+            {"question": "\udfff", "cot": "x", "answer": "1"},
+            "half a character (a lone surrogate) in the question",
+        ),
+        (
+            {"question": Q, "cot": "x", "answer": "\udfff"},
+            "half a character (a lone surrogate) in the answer",
+        ),
     ],
 )
-def test_a_row_that_cannot_be_used_is_counted_with_its_reason(row: dict[str, Any], reason: str) -> None:
+def test_a_row_that_cannot_be_used_is_counted_with_its_reason(
+    row: dict[str, Any], reason: str
+) -> None:
     good = {"question": "Why?", "cot": "Because.", "answer": "1"}
     traces, dropped, _ = imported(good, row, good | {"question": "Why not?"})
     assert [trace.problem.question for trace in traces] == ["Why?", "Why not?"]
@@ -361,7 +406,10 @@ def test_a_system_turn_is_counted_because_it_is_not_carried_over(role: str) -> N
     traces, dropped, notes = imported({"messages": [{"role": role, "content": "Be good."}, *CHAT]})
     assert traces[0].problem.prompt() == [{"role": "user", "content": f"{BOXED}\n{Q}"}]
     assert not dropped
-    assert notes == {"system turn not carried over (see --instruction)": 1, "no reference answer": 1}
+    assert notes == {
+        "system turn not carried over (see --instruction)": 1,
+        "no reference answer": 1,
+    }
 
 
 def test_a_reply_whose_conclusion_cannot_be_told_is_counted() -> None:
@@ -371,7 +419,7 @@ def test_a_reply_whose_conclusion_cannot_be_told_is_counted() -> None:
     assert notes == {"no conclusion could be told from the reasoning, and build leaves such out": 1}
 
 
-# --- names and numbers -----------------------------------------------------------------------------------------------
+# --- names and numbers ----------------------------------------------------------------------------
 
 
 def test_the_same_problem_again_is_another_sample_and_counted() -> None:
@@ -384,20 +432,30 @@ def test_the_same_problem_again_is_another_sample_and_counted() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from("ab"), st.lists(st.sampled_from(["x. The answer is 1.", ""]), max_size=3)), max_size=6)
+    st.lists(
+        st.tuples(
+            st.sampled_from("ab"),
+            st.lists(st.sampled_from(["x. The answer is 1.", ""]), max_size=3),
+        ),
+        max_size=6,
+    )
 )
 def test_no_two_traces_have_the_same_key(rows: list[tuple[str, list[str]]]) -> None:
     traces, _, _ = imported(
-        {"question": "q", "completion": "x"}, *({"question": question, "completion": texts} for question, texts in rows)
+        {"question": "q", "completion": "x"},
+        *({"question": question, "completion": texts} for question, texts in rows),
     )
     assert len({trace.key for trace in traces}) == len(traces)
 
 
 def test_calculator_marks_are_taken_out_and_nothing_else_between_angles() -> None:
-    assert CALCULATOR.sub("", "48/2 = <<48/2=24>>24, cout << x << y >> z, <<a=b>>, $<<.5*2=1.0>>1") == (
-        "48/2 = 24, cout << x << y >> z, <<a=b>>, $1"
+    assert CALCULATOR.sub(
+        "", "48/2 = <<48/2=24>>24, cout << x << y >> z, <<a=b>>, $<<.5*2=1.0>>1"
+    ) == ("48/2 = 24, cout << x << y >> z, <<a=b>>, $1")
+    _, _, notes = imported(
+        {"question": Q, "cot": "<<1+1=2>>2", "answer": "2"},
+        {"question": "q", "cot": "2", "answer": "2"},
     )
-    _, _, notes = imported({"question": Q, "cot": "<<1+1=2>>2", "answer": "2"}, {"question": "q", "cot": "2", "answer": "2"})
     assert notes == {"calculator marks such as <<48/2=24>> taken out": 1}
 
 
@@ -409,7 +467,12 @@ def test_odd_text_survives_the_way_to_the_file_and_back() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["\n" * 1_000_000, "#### " + " " * 1_000_000 + "x\ny", f"{'<|begin_of_thought|>'}{' ' * 1_000_000}"]
+    "text",
+    [
+        "\n" * 1_000_000,
+        "#### " + " " * 1_000_000 + "x\ny",
+        f"{'<|begin_of_thought|>'}{' ' * 1_000_000}",
+    ],
 )
 def test_a_million_blanks_take_no_longer_than_a_million_letters(text: str) -> None:
     traces, dropped, _ = imported({"question": Q, "cot": text, "answer": text})
@@ -427,7 +490,9 @@ def test_a_million_blanks_take_no_longer_than_a_million_letters(text: str) -> No
         (" a ", (" a ", "")),
     ],
 )
-def test_the_last_line_of_a_gsm8k_solution_is_its_answer(solution: str, parts: tuple[str, str]) -> None:
+def test_the_last_line_of_a_gsm8k_solution_is_its_answer(
+    solution: str, parts: tuple[str, str]
+) -> None:
     assert final_line(solution) == parts
 
 
@@ -444,5 +509,6 @@ def test_all_of_gsm8k_comes_through_without_its_calculator_marks() -> None:
     assert notes["calculator marks such as <<48/2=24>> taken out"] == 7378
     assert not any("<<" in trace.reasoning or ">>" in trace.reasoning for trace in traces)
     assert all(
-        trace.conclusion == f"The final answer is \\boxed{{{row['answer']}}}." for trace, row in zip(traces, rows, strict=True)
+        trace.conclusion == f"The final answer is \\boxed{{{row['answer']}}}."
+        for trace, row in zip(traces, rows, strict=True)
     )

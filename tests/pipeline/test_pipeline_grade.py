@@ -1,6 +1,7 @@
 """Grading traces: order, what is graded, and workers that can be killed.
 
-The functions that misbehave stand at the top of this file, so that a spawned worker can import them by name.
+The functions that misbehave stand at the top of this file, so that a spawned worker can import them
+by name.
 """
 
 import os
@@ -16,7 +17,8 @@ from cotpress.pipeline import grade as stage
 from cotpress.records import Grade, Problem, Trace
 
 needs_algebra = pytest.mark.skipif(
-    find_spec("math_verify") is None or find_spec("pebble") is None, reason="the math extra is not installed"
+    find_spec("math_verify") is None or find_spec("pebble") is None,
+    reason="the math extra is not installed",
 )
 
 
@@ -33,7 +35,14 @@ def misbehaving(said: str, answer: str) -> Grade:
     return Grade(answer=said, correct=said == answer, status="ok")
 
 
-def trace(conclusion: str = "", answer: str = "18", *, reasoning: str = "", finished: bool = True, id: str = "p") -> Trace:
+def trace(
+    conclusion: str = "",
+    answer: str = "18",
+    *,
+    reasoning: str = "",
+    finished: bool = True,
+    id: str = "p",
+) -> Trace:
     problem = Problem(id=id, question="?", answer=answer, task="t")
     return Trace(
         problem=problem,
@@ -69,7 +78,9 @@ def one(of: Trace) -> Grade:
         (trace("I cannot say."), None, "no_answer"),
     ],
 )
-def test_the_conclusion_is_graded_else_a_finished_reasoning_and_nothing_that_was_cut_off(of, answer, status):
+def test_the_conclusion_is_graded_else_a_finished_reasoning_and_nothing_that_was_cut_off(
+    of, answer, status
+):
     grade = one(of)
     assert grade.status == status
     assert grade.correct == (status == "ok")
@@ -77,9 +88,17 @@ def test_the_conclusion_is_graded_else_a_finished_reasoning_and_nothing_that_was
 
 
 def test_every_trace_has_its_own_grader():
-    traces = [trace("Tom is a lempus.", "tom is a lempus"), trace(r"\boxed{\text{(b)}}", "B"), trace("18.0")]
+    traces = [
+        trace("Tom is a lempus.", "tom is a lempus"),
+        trace(r"\boxed{\text{(b)}}", "B"),
+        trace("18.0"),
+    ]
     names = iter(["exact", "choice", "math"])
-    assert [done.grade.correct for done in stage.grade(traces, lambda _: next(names))] == [True, True, True]
+    assert [done.grade.correct for done in stage.grade(traces, lambda _: next(names))] == [
+        True,
+        True,
+        True,
+    ]
 
 
 def test_a_trace_changes_in_nothing_but_its_grade_and_an_old_grade_is_replaced():
@@ -87,7 +106,9 @@ def test_a_trace_changes_in_nothing_but_its_grade_and_an_old_grade_is_replaced()
     (after,) = stage.grade([before], by_math)
     (again,) = stage.grade([after], lambda _: "exact")
     assert after.grade == Grade(answer="18", correct=True, status="ok")
-    assert [f for f in Trace.__struct_fields__ if getattr(after, f) != getattr(before, f)] == ["grade"]
+    assert [f for f in Trace.__struct_fields__ if getattr(after, f) != getattr(before, f)] == [
+        "grade"
+    ]
     assert again.grade.answer == "18"
 
 
@@ -121,7 +142,9 @@ def test_without_the_math_extra_the_first_formula_says_what_to_install(monkeypat
 @given(st.lists(st.sampled_from([r"\boxed{18}", "17", "", "none", "It is 18%"]), max_size=20))
 def test_grading_many_equals_grading_each(conclusions):
     traces = [trace(text, id=str(n)) for n, text in enumerate(conclusions)]
-    assert list(stage.grade(traces, by_math)) == [done for each in traces for done in stage.grade([each], by_math)]
+    assert list(stage.grade(traces, by_math)) == [
+        done for each in traces for done in stage.grade([each], by_math)
+    ]
 
 
 @needs_algebra
@@ -137,19 +160,35 @@ def test_formulas_are_graded_in_order_between_numbers_and_hostile_ones_end_as_a_
         ("(" * 300, "18", False, None),
         (r"2\sqrt{2}", r"\sqrt{8}", True, "ok"),
     ]
-    traces = [trace(rf"\boxed{{{said}}}", answer, id=str(n)) for n, (said, answer, *_) in enumerate(rows)]
+    traces = [
+        trace(rf"\boxed{{{said}}}", answer, id=str(n)) for n, (said, answer, *_) in enumerate(rows)
+    ]
     graded = list(stage.grade(traces, by_math, workers=2, timeout=4.0))
     assert [done.problem.id for done in graded] == [str(n) for n in range(len(rows))]
     assert [done.grade.correct for done in graded] == [correct for _, _, correct, _ in rows]
     for done, (*_, status) in zip(graded, rows, strict=True):
-        assert done.grade.status == status or (status is None and done.grade.status in ("ok", "timeout", "error", "no_answer"))
+        assert done.grade.status == status or (
+            status is None and done.grade.status in ("ok", "timeout", "error", "no_answer")
+        )
     assert b"surrogate" not in repr([done.grade for done in graded]).encode()
 
 
 @needs_algebra
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_worker_that_hangs_dies_eats_memory_or_raises_costs_its_own_grade_only(monkeypatch, workers):
-    said = ["x + 1", "x + hang", "x + 2", "x + die", "x + 3", "x + eat", "x + raise", "x + 4", "x + 1"]
+def test_a_worker_that_hangs_dies_eats_memory_or_raises_costs_its_own_grade_only(
+    monkeypatch, workers
+):
+    said = [
+        "x + 1",
+        "x + hang",
+        "x + 2",
+        "x + die",
+        "x + 3",
+        "x + eat",
+        "x + raise",
+        "x + 4",
+        "x + 1",
+    ]
     traces = [trace(rf"\boxed{{{text}}}", f"{text} ", id=str(n)) for n, text in enumerate(said)]
     grader = grading.Grader(lambda text, answer: grading.found_answer(text), misbehaving)
     monkeypatch.setattr(stage, "_loaded", lambda name: grader)
@@ -165,7 +204,9 @@ def test_a_worker_that_hangs_dies_eats_memory_or_raises_costs_its_own_grade_only
 def test_the_same_answer_to_the_same_problem_is_judged_once(monkeypatch):
     submitted = []
     submit = stage._Workers._submit
-    monkeypatch.setattr(stage._Workers, "_submit", lambda *args: submitted.append(args[2:]) or submit(*args))
+    monkeypatch.setattr(
+        stage._Workers, "_submit", lambda *args: submitted.append(args[2:]) or submit(*args)
+    )
     graded = list(stage.grade([trace(r"\boxed{x+1}", "1+x")] * 20, by_math, workers=1))
     assert submitted == [("x+1", "1+x")]
     assert all(done.grade.correct for done in graded)
@@ -175,7 +216,9 @@ def test_the_same_answer_to_the_same_problem_is_judged_once(monkeypatch):
 def test_workers_are_gone_when_the_reader_stops_early():
     import multiprocessing
 
-    graded = stage.grade([trace(r"\boxed{x+1}", "1+x"), trace(r"\boxed{x+2}", "1+x")], by_math, workers=1)
+    graded = stage.grade(
+        [trace(r"\boxed{x+1}", "1+x"), trace(r"\boxed{x+2}", "1+x")], by_math, workers=1
+    )
     next(graded)
     graded.close()
     assert multiprocessing.active_children() == []

@@ -7,18 +7,27 @@ from cotpress.pipeline.split import LEAD, split
 
 def test_a_sentence_that_ends_in_a_number_belongs_to_the_reasoning():
     parts = split("She earned 0.2 x 50 = $10.\nThe final answer is \\boxed{10}.")
-    assert (parts.reasoning, parts.conclusion) == ("She earned 0.2 x 50 = $10.", "The final answer is \\boxed{10}.")
+    assert (parts.reasoning, parts.conclusion) == (
+        "She earned 0.2 x 50 = $10.",
+        "The final answer is \\boxed{10}.",
+    )
 
 
-@pytest.mark.parametrize("before", ["All is said. ", "**All is said.**\n\n", "All is said\n", "都说完了。"])
-def test_a_conclusion_has_its_whole_sentence_unless_too_much_of_it_stands_before_the_answer_is_announced(before: str):
+@pytest.mark.parametrize(
+    "before", ["All is said. ", "**All is said.**\n\n", "All is said\n", "都说完了。"]
+)
+def test_a_conclusion_has_its_whole_sentence_unless_too_much_of_it_stands_before_the_answer_is_announced(
+    before: str,
+):
     lead = "x" * (LEAD - 1) + " "
     assert split(f"{before}{lead}the answer is 5.").conclusion == f"{lead}the answer is 5."
     assert split(f"{before}x{lead}the answer is 5.").conclusion == "the answer is 5."
 
 
 def test_the_number_of_a_list_entry_goes_along_with_the_conclusion():
-    assert split("1. Add them.\n2. The final answer is 12.").conclusion == "2. The final answer is 12."
+    assert (
+        split("1. Add them.\n2. The final answer is 12.").conclusion == "2. The final answer is 12."
+    )
 
 
 @pytest.mark.parametrize("tag", ["think", "thinking", "thought", "reasoning"])
@@ -27,12 +36,15 @@ def test_the_tags_of_every_family_end_the_reasoning(tag: str):
     assert split(text) == (f"<{tag}>\n", "7 + 7 = 14", f"\n</{tag}>\n", "<answer>14</answer>")
     assert split(text.removeprefix(f"<{tag}>\n")).reasoning == "7 + 7 = 14"
     assert split(f"<{tag}>\n7 + 7").conclusion == ""
-    assert split(f"<{tag}>\n\n</{tag}>\n\n7 + 7 = 14.\nThe answer is 14.").reasoning == "7 + 7 = 14."
+    assert (
+        split(f"<{tag}>\n\n</{tag}>\n\n7 + 7 = 14.\nThe answer is 14.").reasoning == "7 + 7 = 14."
+    )
 
 
 def test_a_tag_inside_of_another_is_reasoning():
     assert (
-        split("<think>\nThe <reasoning>1</reasoning> is odd.\n</think>\n1").reasoning == "The <reasoning>1</reasoning> is odd."
+        split("<think>\nThe <reasoning>1</reasoning> is odd.\n</think>\n1").reasoning
+        == "The <reasoning>1</reasoning> is odd."
     )
 
 

@@ -1,4 +1,6 @@
-"""Conclusions after shortened, full and no reasoning; and the smallest ratio that keeps them likely."""
+"""Conclusions after shortened, full and no reasoning; and the
+smallest ratio that keeps them likely.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -27,7 +29,9 @@ def trace(number: int, conclusion: str = "The answer is 7.") -> Trace:
 
 
 def short(number: int, *ratios: float, conclusion: str = "The answer is 7.") -> CompressedTrace:
-    return make_compressed(trace(number, conclusion), {ratio: "abcdefghij"[: round(10 * ratio)] for ratio in ratios})
+    return make_compressed(
+        trace(number, conclusion), {ratio: "abcdefghij"[: round(10 * ratio)] for ratio in ratios}
+    )
 
 
 def length(asked: Sequence[tuple[Trace, str]]) -> list[Read | None]:
@@ -36,14 +40,25 @@ def length(asked: Sequence[tuple[Trace, str]]) -> list[Read | None]:
 
 
 def unread(one: CompressedTrace) -> CompressedTrace:
-    return msgspec.structs.replace(one, cuts=[msgspec.structs.replace(cut, verified=None) for cut in one.cuts])
+    return msgspec.structs.replace(
+        one, cuts=[msgspec.structs.replace(cut, verified=None) for cut in one.cuts]
+    )
 
 
-def test_each_cut_gets_the_likelihoods_after_the_three_reasonings_and_nothing_else_changes() -> None:
+def test_each_cut_gets_the_likelihoods_after_the_three_reasonings_and_nothing_else_changes() -> (
+    None
+):
     given = [short(number, 0.5, 0.8) for number in range(2)]
     done = list(verify(given, length, "R"))
-    assert done[0].cuts[0].verified == Verified(reference="R", shortened=-15.0, full=-10.0, none=-20.0, n_tokens=5)
-    assert [cut.verified.loss for one in done for cut in one.cuts if cut.verified] == [5.0, 2.0, 5.0, 2.0]
+    assert done[0].cuts[0].verified == Verified(
+        reference="R", shortened=-15.0, full=-10.0, none=-20.0, n_tokens=5
+    )
+    assert [cut.verified.loss for one in done for cut in one.cuts if cut.verified] == [
+        5.0,
+        2.0,
+        5.0,
+        2.0,
+    ]
     assert [unread(one) for one in done] == given
 
 
@@ -68,37 +83,55 @@ def test_a_conclusion_that_cannot_be_read_passes_unverified_and_counted() -> Non
 
 def test_batches_change_nothing() -> None:
     given = [short(number, 0.3, 0.6) for number in range(2 * BATCH)]
-    assert list(verify(given, length, "R")) == [one for each in given for one in verify([each], length, "R")]
+    assert list(verify(given, length, "R")) == [
+        one for each in given for one in verify([each], length, "R")
+    ]
 
 
 def verified(losses: Sequence[float], number: int = 0) -> CompressedTrace:
     """A trace at ratios 0.1, 0.2 …, with these losses."""
     one = short(number, *(i / 10 for i in range(1, len(losses) + 1)))
-    found = [Verified(reference="R", shortened=-loss, full=0.0, none=-9.0, n_tokens=5) for loss in losses]
-    cuts = [msgspec.structs.replace(cut, verified=each) for cut, each in zip(one.cuts, found, strict=True)]
+    found = [
+        Verified(reference="R", shortened=-loss, full=0.0, none=-9.0, n_tokens=5) for loss in losses
+    ]
+    cuts = [
+        msgspec.structs.replace(cut, verified=each)
+        for cut, each in zip(one.cuts, found, strict=True)
+    ]
     return msgspec.structs.replace(one, cuts=cuts)
 
 
-@given(st.lists(st.lists(st.floats(-2, 8), min_size=1, max_size=9), min_size=1, max_size=5), st.floats(0, 6))
+@given(
+    st.lists(st.lists(st.floats(-2, 8), min_size=1, max_size=9), min_size=1, max_size=5),
+    st.floats(0, 6),
+)
 def test_each_trace_comes_once_at_its_smallest_ratio_under_the_threshold_or_whole(
     losses: list[list[float]], threshold: float
 ) -> None:
     noted: Counter[str] = Counter()
-    chosen = list(keep_answer([verified(many, i) for i, many in enumerate(losses)], threshold, noted=noted))
+    chosen = list(
+        keep_answer([verified(many, i) for i, many in enumerate(losses)], threshold, noted=noted)
+    )
     assert [one.trace.problem.id for one in chosen] == [f"p{i}" for i in range(len(losses))]
     for many, one in zip(losses, chosen, strict=True):
         holding = [i for i, loss in enumerate(many, 1) if loss <= threshold]
         (cut,) = one.cuts
         assert cut.ratio == (min(holding) / 10 if holding else 1.0)
         assert cut.n_tokens == round(10 * cut.ratio) == len(cut.reasoning)
-        assert (cut.verified is None) == (not holding)  # what was found of a cut does not stand beside the whole
+        assert (cut.verified is None) == (
+            not holding
+        )  # what was found of a cut does not stand beside the whole
         assert one.keep_answer == threshold
     assert noted.total() == sum(one.cuts[0].ratio == 1.0 for one in chosen)
 
 
 @given(st.lists(st.floats(-2, 8), min_size=1, max_size=9), st.floats(0, 6), st.floats(0, 6))
-def test_a_trace_is_never_cut_less_under_a_laxer_threshold(losses: list[float], one: float, other: float) -> None:
-    (strict,), (lax,) = (list(keep_answer([verified(losses)], value)) for value in (min(one, other), max(one, other)))
+def test_a_trace_is_never_cut_less_under_a_laxer_threshold(
+    losses: list[float], one: float, other: float
+) -> None:
+    (strict,), (lax,) = (
+        list(keep_answer([verified(losses)], value)) for value in (min(one, other), max(one, other))
+    )
     assert lax.cuts[0].ratio <= strict.cuts[0].ratio
 
 
@@ -106,9 +139,16 @@ def test_what_was_never_verified_is_kept_whole_and_counted() -> None:
     noted: Counter[str] = Counter()
     (one,) = keep_answer([short(0, 0.5, 0.8)], 1.0, noted=noted)
     (whole,) = one.cuts
-    assert (whole.ratio, whole.reasoning, whole.n_tokens, whole.kept) == (1.0, "abcdefghij", 10, 1.0)
+    assert (whole.ratio, whole.reasoning, whole.n_tokens, whole.kept) == (
+        1.0,
+        "abcdefghij",
+        10,
+        1.0,
+    )
     assert noted == {choosing.UNVERIFIED: 1}
-    latent = msgspec.structs.replace(short(0, 0.5), cuts=[msgspec.structs.replace(short(0, 0.5).cuts[0], n_latent=3)])
+    latent = msgspec.structs.replace(
+        short(0, 0.5), cuts=[msgspec.structs.replace(short(0, 0.5).cuts[0], n_latent=3)]
+    )
     (text,) = keep_answer([latent], 1.0)
     assert text.cuts[0].n_latent == 0
     (empty,) = keep_answer([short(0, 0.01)], 1.0)

@@ -13,7 +13,16 @@ from make import make_row
 
 from cotpress.pipeline.compress import compress, shared_rooms
 from cotpress.pipeline.segmenting import Rules, segmented
-from cotpress.records import Asked, EvalRow, Grade, Percentile, Problem, ScoredTrace, Trace, Verified
+from cotpress.records import (
+    Asked,
+    EvalRow,
+    Grade,
+    Percentile,
+    Problem,
+    ScoredTrace,
+    Trace,
+    Verified,
+)
 from cotpress.report import page as pages
 from cotpress.report.examples import RATIOS, examples, tokens, visible
 from cotpress.report.figures import accuracy_figure, ratio_figure
@@ -25,19 +34,28 @@ from cotpress.report.words import headline, warnings
 ATTACK = "<script>document.documentElement.dataset.owned = 'yes'</script><img src=x onerror=\"document.title='owned'\">"
 
 QUESTIONS = [
-    "Natalia sold clips to 48 of her friends in April, and then she sold half as many clips in May. How many clips altogether?",
-    "Weng earns $12 an hour for babysitting. Yesterday, she just did 50 minutes. How much did she earn?",
-    "Betty needs $100 for a wallet and has half of it. Her parents give her $15, her grandparents twice that. What is missing?",
-    "Convert $(0,3)$ to polar coordinates $(r,\\theta)$ with $r > 0$ and $0 \\le \\theta < 2 \\pi.$",
+    "Natalia sold clips to 48 of her friends in April, and then she sold half "
+    "as many clips in May. How many clips altogether?",
+    "Weng earns $12 an hour for babysitting. Yesterday, she just "
+    "did 50 minutes. How much did she earn?",
+    "Betty needs $100 for a wallet and has half of it. Her parents give her "
+    "$15, her grandparents twice that. What is missing?",
+    "Convert $(0,3)$ to polar coordinates $(r,\\theta)$ with $r > "
+    "0$ and $0 \\le \\theta < 2 \\pi.$",
 ]
 REASONINGS = [
-    "In April Natalia sold clips to 48 of her friends 🎉, so that is 48 clips.\nIn May she sold half as many as in April:\n"
+    "In April Natalia sold clips to 48 of her friends 🎉, so that is 48 "
+    "clips.\nIn May she sold half as many as in April:\n"
     "48 / 2 = 24 clips.\nSo altogether, in April and in May, she sold 48 + 24 = 72 clips.",
-    "First, let us think about how much Weng earns in one minute. An hour has 60 minutes, therefore she earns 12 / 60 = $0.2 "
-    "per minute.\r\nSince she worked for 50 minutes, she earned 0.2 x 50 = $10, which is our final result.",
-    f"In the beginning, Betty has only 100 / 2 = $50. {ATTACK}\n\nHer grandparents gave her 15 * 2 = $30.\n"
+    "First, let us think about how much Weng earns in one minute. An hour has "
+    "60 minutes, therefore she earns 12 / 60 = $0.2 "
+    "per minute.\r\nSince she worked for 50 minutes, she earned 0.2 x "
+    "50 = $10, which is our final result.",
+    f"In the beginning, Betty has only 100 / 2 = $50. {ATTACK}\n\nHer "
+    "grandparents gave her 15 * 2 = $30.\n"
     "This means that Betty needs 100 - 50 - 30 - 15 = $5 more. \x1b[31m\u202egnorw\u202c هذا صحيح",
-    "We have that $r = \\sqrt{0^2 + 3^2} = 3.$ Also, if we draw the line connecting the origin and $(0,3),$ this line makes an "
+    "We have that $r = \\sqrt{0^2 + 3^2} = 3.$ Also, if we draw the line "
+    "connecting the origin and $(0,3),$ this line makes an "
     "angle of $\\frac{\\pi}{2}$ with the positive $x$-axis, and 10³ is not needed.",
 ]
 CONCLUSIONS = [
@@ -109,7 +127,9 @@ def trace(number=0, method="original", ratio=None, share=1.0, correct=True, **mo
         "n_conclusion_tokens": 5 if correct else 0,
         "finished": correct,
         "grade": Grade(
-            answer=ANSWERS[number % 4] if correct else None, correct=correct, status="ok" if correct else "no_answer"
+            answer=ANSWERS[number % 4] if correct else None,
+            correct=correct,
+            status="ok" if correct else "no_answer",
         ),
         "closing": "\n",
         **more,
@@ -118,18 +138,29 @@ def trace(number=0, method="original", ratio=None, share=1.0, correct=True, **mo
 
 
 def sample_traces(n=60):
-    settings = [("original", None, 1.0), *(("tokenskip", r, r) for r in (1.0, 0.9, 0.8, 0.7, 0.6, 0.5))]
+    settings = [
+        ("original", None, 1.0),
+        *(("tokenskip", r, r) for r in (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)),
+    ]
     settings += [("truncation", 0.5, 0.5), ("random", 0.5, 0.5), ("be-concise", None, 0.85)]
     for method, ratio, share in settings:
         for number in range(n):
-            yield trace(number, method, ratio, share, correct=method not in ("truncation", "random") or number % 3 == 0)
+            yield trace(
+                number,
+                method,
+                ratio,
+                share,
+                correct=method not in ("truncation", "random") or number % 3 == 0,
+            )
 
 
 def scored_trace(number=0, percentile=False, seed=0, scorer="surprisal:tiny"):
     whole = trace(number)
     ends = [match.end() for match in re.finditer(r"\s*(?:[A-Za-z]+|\S)|\s+$", whole.reasoning)]
     n, chance = len(ends), random.Random(f"{seed} {number}")
-    rule = Percentile(weights=[1 + i % 3 for i in range(n)], chunk_ends=[n // 2, n], n_tokens=[1] * n)
+    rule = Percentile(
+        weights=[1 + i % 3 for i in range(n)], chunk_ends=[n // 2, n], n_tokens=[1] * n
+    )
     return ScoredTrace(
         trace=whole,
         scorer=scorer,
@@ -145,14 +176,21 @@ ORIGIN = pages.Origin(
     date="2026-02-01",
     sources=(
         pages.Source(
-            "eval.jsonl", "0a1b", {"verb": "eval", "options": {"task": "arithmetic", "ratios": [1.0, 0.5], "limit": None}}
+            "eval.jsonl",
+            "0a1b",
+            {
+                "verb": "eval",
+                "options": {"task": "arithmetic", "ratios": [1.0, 0.5], "limit": None},
+            },
         ),
     ),
 )
 
 
 def sample_report(n=60):
-    return pages.make_report(sample_rows(), sample_traces(n), [scored_trace(i) for i in range(0, n, 2)], origin=ORIGIN)
+    return pages.make_report(
+        sample_rows(), sample_traces(n), [scored_trace(i) for i in range(0, n, 2)], origin=ORIGIN
+    )
 
 
 def test_a_report_of_the_same_records_is_the_same_page_to_the_byte():
@@ -164,7 +202,11 @@ def test_rows_come_original_first_then_methods_then_baselines_each_by_falling_ra
     named = [(found.method, found.ratio) for found in rows]
     assert named[0] == ("original", None)
     assert named[1:7] == [("tokenskip", ratio) for ratio in (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)]
-    assert [method for method, _ in named[7:]] == ["be-concise", *["random"] * 3, *["truncation"] * 3]
+    assert [method for method, _ in named[7:]] == [
+        "be-concise",
+        *["random"] * 3,
+        *["truncation"] * 3,
+    ]
 
 
 def test_two_models_with_the_same_method_are_two_curves_with_two_names():
@@ -179,7 +221,10 @@ def test_two_models_with_the_same_method_are_two_curves_with_two_names():
 
 
 def test_of_several_originals_a_row_is_measured_against_the_one_its_actual_ratio_was_computed_with():
-    small, large = row("original", None, 0.9, 50.0, kept=1.0), row("original", None, 0.99, 200.0, kept=1.0)
+    small, large = (
+        row("original", None, 0.9, 50.0, kept=1.0),
+        row("original", None, 0.99, 200.0, kept=1.0),
+    )
     assert original_of(row(length=120.0, kept=0.6), [small, large]) is large
     assert original_of(row(length=30.0, kept=0.6), [small, large]) is small
     assert original_of(row(task="gsm8k"), [small, large]) is None
@@ -194,9 +239,15 @@ def test_the_headline_is_the_shortest_row_that_keeps_the_accuracy_with_its_inter
 
 
 def test_the_headline_says_so_when_no_ratio_keeps_the_accuracy():
-    rows = [row("original", None, 0.974, 108.6), row(ratio=1.0, accuracy=0.97, length=108.0), row(accuracy=0.80, p_value=1e-9)]
+    rows = [
+        row("original", None, 0.974, 108.6),
+        row(ratio=1.0, accuracy=0.97, length=108.0),
+        row(accuracy=0.80, p_value=1e-9),
+    ]
     (sentence,) = headline(rows)
-    assert sentence.startswith("No shorter reasoning keeps the accuracy. At its best, at ratio 0.6 the model reasons in 61")
+    assert sentence.startswith(
+        "No shorter reasoning keeps the accuracy. At its best, at ratio 0.6 the model reasons in 61"
+    )
 
 
 def test_the_headline_does_not_hide_that_its_answers_were_cut_off():
@@ -231,14 +282,18 @@ def test_several_methods_and_tasks_each_have_their_sentence_and_baselines_have_n
     both = [row("original", None), row(), row("cts"), row("random", 0.6, 0.1)]
     rows = in_order([*both, *(msgspec.structs.replace(found, task="gsm8k") for found in both)])
     assert [sentence.partition(" reasons")[0] for sentence in headline(rows)] == [
-        f"On {task}, at ratio 0.6 {method}" for task in ("arithmetic", "gsm8k") for method in ("cts", "tokenskip")
+        f"On {task}, at ratio 0.6 {method}"
+        for task in ("arithmetic", "gsm8k")
+        for method in ("cts", "tokenskip")
     ]
 
 
 def test_without_an_original_the_headline_and_the_warnings_say_that_there_is_none():
     alone = [row(kept=None, kept_low=None, kept_high=None, p_value=None)]
     assert headline(alone)[0].endswith("with no original beside it.")
-    assert any("No original was evaluated on arithmetic" in sentence for sentence in warnings(alone))
+    assert any(
+        "No original was evaluated on arithmetic" in sentence for sentence in warnings(alone)
+    )
 
 
 @pytest.mark.parametrize(
@@ -246,12 +301,29 @@ def test_without_an_original_the_headline_and_the_warnings_say_that_there_is_non
     [
         ({"truncated": 0.12}, "The token limit cut answers off; …: tokenskip at 0.6 (12.0 %)."),
         ({"looping": 0.02}, "Answers end in a repetition; …: tokenskip at 0.6 (2.0 %)."),
-        ({"unsplit": 0.5}, "Reasoning and conclusion could not be told apart; …: tokenskip at 0.6 (50.0 %)."),
-        ({"statuses": {"timeout": 2}}, "The grader gave up (timeout or error); …: tokenskip at 0.6 (2 of 500)."),
+        (
+            {"unsplit": 0.5},
+            "Reasoning and conclusion could not be told apart; …: tokenskip at 0.6 (50.0 %).",
+        ),
+        (
+            {"statuses": {"timeout": 2}},
+            "The grader gave up (timeout or error); …: tokenskip at 0.6 (2 of 500).",
+        ),
         ({"kept": 0.64}, "The ratio needs a second look: tokenskip at 0.6 (kept 0.64)."),
-        ({"note": "never trained on"}, "The ratio needs a second look: tokenskip at 0.6 (never trained on)."),
-        ({"n": 400}, "The settings on arithmetic were evaluated on different numbers of problems (400 to 500)."),
-        ({"accuracy_low": 0.8}, "Few problems on arithmetic: with n = 500 an accuracy is known to about ±10 points only."),
+        (
+            {"note": "never trained on"},
+            "The ratio needs a second look: tokenskip at 0.6 (never trained on).",
+        ),
+        (
+            {"n": 400},
+            "The settings on arithmetic were evaluated on different "
+            "numbers of problems (400 to 500).",
+        ),
+        (
+            {"accuracy_low": 0.8},
+            "Few problems on arithmetic: with n = 500 an accuracy is "
+            "known to about ±10 points only.",
+        ),
     ],
 )
 def test_what_makes_a_row_hard_to_believe_is_said_in_plain_words(found, warning):
@@ -279,9 +351,15 @@ def test_figures_are_what_plotly_takes_and_show_every_row_with_its_interval():
     assert sum(len(trace["x"]) for trace in shown) == len(sample_rows())
     (skip,) = [trace for trace in shown if trace["name"] == "tokenskip"]
     for value, up, down, found in zip(
-        skip["y"], skip["error_y"]["array"], skip["error_y"]["arrayminus"], curves[1].rows, strict=True
+        skip["y"],
+        skip["error_y"]["array"],
+        skip["error_y"]["arrayminus"],
+        curves[1].rows,
+        strict=True,
     ):
-        assert (value + up, value - down) == pytest.approx((100 * found.accuracy_high, 100 * found.accuracy_low))
+        assert (value + up, value - down) == pytest.approx(
+            (100 * found.accuracy_high, 100 * found.accuracy_low)
+        )
 
 
 def test_a_detail_panel_appears_only_where_failing_baselines_press_the_rest_together():
@@ -295,21 +373,37 @@ def test_of_many_curves_the_baselines_are_named_in_a_legend():
     assert not accuracy_figure(series(in_order(few)))["layout"]["showlegend"]
     layout = accuracy_figure(series(in_order(many)))["layout"]
     assert layout["showlegend"]
-    assert {label["text"] for label in layout["annotations"]} == {"<b>original</b>", "<b>tokenskip</b>"}
+    assert {label["text"] for label in layout["annotations"]} == {
+        "<b>original</b>",
+        "<b>tokenskip</b>",
+    }
 
 
 def test_names_of_curves_do_not_lie_on_one_another():
-    rows = [row(method, 0.5, 0.9, 50.0) for method in ("tokenskip", "cts", "token-assorted", "random", "truncation")]
-    shifts = sorted(label["yshift"] for label in accuracy_figure(series(in_order(rows)))["layout"]["annotations"])
+    rows = [
+        row(method, 0.5, 0.9, 50.0)
+        for method in ("tokenskip", "cts", "token-assorted", "random", "truncation")
+    ]
+    shifts = sorted(
+        label["yshift"]
+        for label in accuracy_figure(series(in_order(rows)))["layout"]["annotations"]
+    )
     assert all(above - below >= 16 for below, above in pairwise(shifts))
 
 
 def test_a_long_name_loses_its_middle_and_stays_within_the_figure():
-    scorers = "llmlingua2:microsoft/llmlingua-2-xlm-roberta-large-meetingbank", "cts:runs/a-reference-model,condition=boxed"
-    rows = [row("tokenskip", 0.3, 0.9 + i / 50, 30.0, scorer=scorer) for i, scorer in enumerate(scorers)]
+    scorers = (
+        "llmlingua2:microsoft/llmlingua-2-xlm-roberta-large-meetingbank",
+        "cts:runs/a-reference-model,condition=boxed",
+    )
+    rows = [
+        row("tokenskip", 0.3, 0.9 + i / 50, 30.0, scorer=scorer) for i, scorer in enumerate(scorers)
+    ]
     curves = series([*rows, row("original", None, 0.97, 108.6)])
     figure = accuracy_figure(curves)
-    assert [trace["name"] for trace in ratio_figure(curves)["data"]] == [trace["name"] for trace in figure["data"]][:2]
+    assert [trace["name"] for trace in ratio_figure(curves)["data"]] == [
+        trace["name"] for trace in figure["data"]
+    ][:2]
     assert [len(trace["name"]) for trace in figure["data"]] == [33, 33, 8]
     assert {label["xanchor"] for label in figure["layout"]["annotations"]} == {"left"}
 
@@ -318,13 +412,22 @@ def test_no_ratio_figure_is_drawn_where_no_ratio_was_asked_for():
     assert ratio_figure(series([row("original", None), row("be-concise", None)])) is None
 
 
-RULES = st.builds(Rules, st.sampled_from(["number", "token", "word"]), st.sampled_from(["none", "symbols"]), st.just(""))
+RULES = st.builds(
+    Rules,
+    st.sampled_from(["number", "token", "word"]),
+    st.sampled_from(["none", "symbols"]),
+    st.just(""),
+)
 
 
 def cut_all(scored, ratios, rules, budget="trace", longest_run=None):
     """As `cotpress compress` cuts them."""
     allowed = shared_rooms(scored, ratios, rules, longest_run) if budget == "dataset" else None
-    return list(compress(scored, ratios, rules=rules, budget=budget, longest_run=longest_run, allowed=allowed))
+    return list(
+        compress(
+            scored, ratios, rules=rules, budget=budget, longest_run=longest_run, allowed=allowed
+        )
+    )
 
 
 @given(st.integers(0, 10_000), st.booleans())
@@ -365,13 +468,22 @@ def verified_as(short, found, **how):
 
 
 def test_the_line_of_no_reasoning_is_what_the_conclusion_loses_of_its_likelihood_after_the_whole_reasoning():
-    verified = [Verified(reference="R", shortened=-4.0, full=full, none=-10.0, n_tokens=5) for full in (-1.0, -2.0, -3.0)]
+    verified = [
+        Verified(reference="R", shortened=-4.0, full=full, none=-10.0, n_tokens=5)
+        for full in (-1.0, -2.0, -3.0)
+    ]
     compressed = compress([scored_trace(number) for number in range(3)], [0.5])
-    found = survival(verified_as(short, one) for short, one in zip(compressed, verified, strict=True))
+    found = survival(
+        verified_as(short, one) for short, one in zip(compressed, verified, strict=True)
+    )
     assert found.without == [9.0, 8.0, 7.0]
     assert found.by_ratio == {0.5: [3.0, 2.0, 1.0]}
     figure = loss_figure(found)
-    assert {line["y0"] for line in figure["layout"]["shapes"]} == {line["y1"] for line in figure["layout"]["shapes"]} == {8.0}
+    assert (
+        {line["y0"] for line in figure["layout"]["shapes"]}
+        == {line["y1"] for line in figure["layout"]["shapes"]}
+        == {8.0}
+    )
 
 
 def test_the_cuts_of_another_scorer_say_nothing_of_these_scores():
@@ -411,7 +523,9 @@ def test_a_page_of_very_long_traces_stops_growing():
 
 
 def test_of_several_samples_the_first_is_shown_and_the_others_counted():
-    found = examples([trace(0, sample=2), trace(0, sample=0, conclusion="first"), trace(0, sample=1)], [])
+    found = examples(
+        [trace(0, sample=2), trace(0, sample=0, conclusion="first"), trace(0, sample=1)], []
+    )
     (answer,) = found.shown[0].answers
     assert (answer.conclusion, answer.samples) == ("first", 3)
 
@@ -424,7 +538,9 @@ def test_an_answer_without_a_grade_is_neither_right_nor_wrong():
 @given(st.text())
 def test_no_character_of_a_model_acts_unseen(text):
     shown = visible(text)
-    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200e\u200f\ud800-\udfff]", shown)
+    assert not re.search(
+        "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200e\u200f\ud800-\udfff]", shown
+    )
     shown.encode()
 
 
@@ -434,12 +550,22 @@ def test_controls_and_direction_overrides_are_shown_by_number_and_text_is_left_a
 
 
 def test_no_text_of_a_model_a_task_or_an_option_becomes_markup():
-    evil = [row(one.method, one.ratio, model=ATTACK, task=ATTACK, scorer=ATTACK, note=ATTACK) for one in sample_rows()]
+    evil = [
+        row(one.method, one.ratio, model=ATTACK, task=ATTACK, scorer=ATTACK, note=ATTACK)
+        for one in sample_rows()
+    ]
     bad = Problem(id=ATTACK, question=ATTACK, answer=ATTACK, task=ATTACK)
     origin = pages.Origin(
-        ATTACK, "0.1.0", "2026-02-01", (pages.Source(ATTACK, "", {"verb": ATTACK, "options": {ATTACK: ATTACK}}),)
+        ATTACK,
+        "0.1.0",
+        "2026-02-01",
+        (pages.Source(ATTACK, "", {"verb": ATTACK, "options": {ATTACK: ATTACK}}),),
     )
-    traces = [trace(0, problem=bad, model=ATTACK, reasoning=ATTACK, conclusion=f"]]></script>{ATTACK}<!--")]
+    traces = [
+        trace(
+            0, problem=bad, model=ATTACK, reasoning=ATTACK, conclusion=f"]]></script>{ATTACK}<!--"
+        )
+    ]
     scored = [msgspec.structs.replace(scored_trace(2), scorer=ATTACK)]
     made = pages.make_report(evil, traces, scored, origin=origin)
     page = pages.as_html(made)
@@ -456,7 +582,10 @@ def test_the_policy_admits_only_the_scripts_of_the_page_and_no_network():
     assert policy.startswith("default-src 'none'; script-src &#39;sha256-")
     assert policy.count("sha256-") == 3
     assert "unsafe-eval" not in policy
-    assert not re.search(r"(src|href)=[\"']?(https?:)?//", page.partition("<body>")[0] + page.partition("<body>")[2][:20_000])
+    assert not re.search(
+        r"(src|href)=[\"']?(https?:)?//",
+        page.partition("<body>")[0] + page.partition("<body>")[2][:20_000],
+    )
 
 
 def test_json_holds_every_row_as_it_was_and_where_it_comes_from():
@@ -464,14 +593,24 @@ def test_json_holds_every_row_as_it_was_and_where_it_comes_from():
     assert msgspec.convert(made["rows"], list[EvalRow]) == in_order(sample_rows())
     assert made["version"] == "0.1.0"
     assert made["command"] == ORIGIN.command
-    assert made["sources"][0] == {"file": "eval.jsonl", "hash": "0a1b", "meta": ORIGIN.sources[0].meta}
+    assert made["sources"][0] == {
+        "file": "eval.jsonl",
+        "hash": "0a1b",
+        "meta": ORIGIN.sources[0].meta,
+    }
 
 
 def test_where_a_file_comes_from_is_told_with_grouped_options_one_by_one_and_what_is_off_left_out():
     sampling = {"max_tokens": 256, "latents": None, "legal_latents": False}
-    meta = {"verb": "eval", "options": {"latents": [0, 1], "sampling": sampling}, "counts": {"dropped": {"wrong": 3}}}
+    meta = {
+        "verb": "eval",
+        "options": {"latents": [0, 1], "sampling": sampling},
+        "counts": {"dropped": {"wrong": 3}},
+    }
     source = pages.Source("eval.jsonl", "0" * 16, meta)
-    told = pages.as_markdown(pages.make_report(sample_rows(), [], origin=replace(ORIGIN, sources=(source,))))
+    told = pages.as_markdown(
+        pages.make_report(sample_rows(), [], origin=replace(ORIGIN, sources=(source,)))
+    )
     assert "- eval.jsonl: `eval --latents 0 1 --max-tokens 256; left out: 3 wrong`" in told
 
 

@@ -1,4 +1,6 @@
-"""The page in a real browser without a network: driven through Chromium's debugging pipe, which needs no further package."""
+"""The page in a real browser without a network: driven through Chromium's
+debugging pipe, which needs no further package.
+"""
 
 import json
 import os
@@ -7,7 +9,15 @@ import subprocess
 from itertools import count
 
 import pytest
-from test_report import ATTACK, ORIGIN, cut_all, sample_rows, sample_traces, scored_trace, verified_as
+from test_report import (
+    ATTACK,
+    ORIGIN,
+    cut_all,
+    sample_rows,
+    sample_traces,
+    scored_trace,
+    verified_as,
+)
 
 from cotpress.pipeline.compress import compress
 from cotpress.pipeline.segmenting import USUAL, segmented
@@ -15,7 +25,9 @@ from cotpress.records import Verified
 from cotpress.report import page as pages
 from cotpress.report.examples import examples, visible
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH")
 
 FLAGS = (
@@ -25,7 +37,9 @@ FLAGS = (
 
 
 class Browser:
-    """One headless Chromium: commands go to its descriptor 3, answers come from its 4, each a JSON message and a zero byte."""
+    """One headless Chromium: commands go to its descriptor 3, answers come
+    from its 4, each a JSON message and a zero byte.
+    """
 
     def __init__(self, profile):
         to_read, self.to = os.pipe()
@@ -37,7 +51,10 @@ class Browser:
             os.dup2(spare[1], 4)
 
         self.process = subprocess.Popen(
-            [CHROMIUM, *FLAGS, f"--user-data-dir={profile}"], preexec_fn=wire, close_fds=False, stderr=subprocess.DEVNULL
+            [CHROMIUM, *FLAGS, f"--user-data-dir={profile}"],
+            preexec_fn=wire,
+            close_fds=False,
+            stderr=subprocess.DEVNULL,
         )
         os.close(to_read)
         os.close(to_write)
@@ -53,7 +70,12 @@ class Browser:
 
     def call(self, method, session=None, **params):
         number = next(self.numbers)
-        asked = {"id": number, "method": method, "params": params, **({"sessionId": session} if session else {})}
+        asked = {
+            "id": number,
+            "method": method,
+            "params": params,
+            **({"sessionId": session} if session else {}),
+        }
         left = json.dumps(asked).encode() + b"\0"
         while left:
             left = left[os.write(self.to, left) :]
@@ -78,20 +100,39 @@ class Tab:
     def __init__(self, browser, url, width, height):
         self.browser = browser
         target = browser.call("Target.createTarget", url="about:blank")["targetId"]
-        self.session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self.session = browser.call("Target.attachToTarget", targetId=target, flatten=True)[
+            "sessionId"
+        ]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
-        self.call("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0, uploadThroughput=0)
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
+        self.call(
+            "Network.emulateNetworkConditions",
+            offline=True,
+            latency=0,
+            downloadThroughput=0,
+            uploadThroughput=0,
+        )
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=width < 600,
+        )
         self.call("Page.navigate", url=url)
-        self.js("new Promise(done => document.readyState === 'complete' ? done() : addEventListener('load', done))")
+        self.js(
+            "new Promise(done => document.readyState === 'complete' ? "
+            "done() : addEventListener('load', done))"
+        )
         self.js("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def call(self, method, **params):
         return self.browser.call(method, self.session, **params)
 
     def js(self, expression):
-        answer = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        answer = self.call(
+            "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
+        )
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
@@ -101,7 +142,11 @@ class Tab:
         self.js(f"new Promise(done => {{ const before = location.hash; {change}; {followed} }})")
 
     def events(self, *methods):
-        return [e for e in self.browser.events if e.get("sessionId") == self.session and e["method"] in methods]
+        return [
+            e
+            for e in self.browser.events
+            if e.get("sessionId") == self.session and e["method"] in methods
+        ]
 
 
 SCORED = [
@@ -144,16 +189,19 @@ def scored_of(index):
 
 
 def test_the_page_opens_without_a_network_and_without_a_word_on_the_console(tab):
-    assert [event["params"]["request"]["url"].partition(":")[0] for event in tab.events("Network.requestWillBeSent")] == [
-        "file"
-    ]
+    assert [
+        event["params"]["request"]["url"].partition(":")[0]
+        for event in tab.events("Network.requestWillBeSent")
+    ] == ["file"]
     assert tab.events("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded") == []
 
 
 def test_markup_in_a_trace_is_text_and_does_not_run(tab):
     for index in range(len(shown_examples())):
         tab.go(f"location.replace('#trace={index}&ratio=1')")
-    attacked = next(i for i, one in enumerate(shown_examples()) if ATTACK in one.answers[0].conclusion)
+    attacked = next(
+        i for i, one in enumerate(shown_examples()) if ATTACK in one.answers[0].conclusion
+    )
     tab.go(f"location.replace('#trace={attacked}')")
     assert ATTACK in tab.js("document.getElementById('cards').textContent")
     assert tab.js("document.documentElement.dataset.owned ?? null") is None
@@ -191,12 +239,17 @@ def test_the_slider_keeps_what_compress_keeps(tab, ratio):
         tab.go(f"{pick}.dispatchEvent(new Event('change'))")
         slider = f"Object.assign(document.getElementById('ratio'), {{value: {round(20 * ratio)}}})"
         tab.js(f"{slider}.dispatchEvent(new Event('input'))")
-        dropped = tab.js("[...document.querySelectorAll('#reasoning span')].map(span => span.classList.contains('dropped'))")
+        dropped = tab.js(
+            "[...document.querySelectorAll('#reasoning span')].map(span => "
+            "span.classList.contains('dropped'))"
+        )
         kept = [segment for segment, gone in zip(parts.texts, dropped, strict=True) if not gone]
         assert "".join(kept) == cut.reasoning
         assert tab.js("document.getElementById('kept').dataset.kept") == str(cut.n_tokens)
         said = tab.js("document.getElementById('kept').textContent")
-        assert said.startswith(f"kept {cut.n_tokens} of {sum(parts.n_tokens)} tokens ({cut.kept:.3f})")
+        assert said.startswith(
+            f"kept {cut.n_tokens} of {sum(parts.n_tokens)} tokens ({cut.kept:.3f})"
+        )
         over = cut.n_tokens > round(ratio * sum(parts.n_tokens)) and scored.percentile is None
         assert ("the protected ones alone exceed the budget" in said) == over
 
@@ -206,7 +259,12 @@ def test_an_address_opens_the_problem_and_the_ratio_it_names(browser, page):
     tab = browser.open(page + "#trace=1&ratio=0.5")
     assert tab.js("document.getElementById('question').textContent") == shown_examples()[1].question
     assert tab.js("document.getElementById('kept').dataset.kept") == str(cut.n_tokens)
-    assert browser.open(page + "#trace=999&ratio=nonsense").js("document.getElementById('ratio').value") == "12"
+    assert (
+        browser.open(page + "#trace=999&ratio=nonsense").js(
+            "document.getElementById('ratio').value"
+        )
+        == "12"
+    )
 
 
 def test_a_reader_can_step_from_problem_to_problem_and_see_every_answer_with_its_mark(tab):
@@ -222,7 +280,10 @@ def test_a_reader_can_step_from_problem_to_problem_and_see_every_answer_with_its
 def test_only_what_is_kept_can_be_shown(tab):
     tab.go("location.replace('#trace=0&ratio=0.5')")
     tab.js("document.getElementById('only-kept').click()")
-    seen = tab.js("[...document.querySelectorAll('#reasoning span')].filter(s => s.offsetParent).map(s => s.textContent)")
+    seen = tab.js(
+        "[...document.querySelectorAll('#reasoning span')].filter(s => "
+        "s.offsetParent).map(s => s.textContent)"
+    )
     tab.js("document.getElementById('only-kept').click()")
     (cut,) = next(compress([scored_of(0)], [0.5])).cuts
     assert "".join(seen).replace("↵\n", "\n") == visible(cut.reasoning)
@@ -232,8 +293,12 @@ def test_only_what_is_kept_can_be_shown(tab):
 def test_nothing_but_the_table_is_wider_than_the_screen(browser, page, width):
     tab = browser.open(page, width=width, height=900)
     assert tab.js("document.documentElement.scrollWidth") == width
-    assert tab.js("document.querySelectorAll('#accuracy-0 .legend').length") == (1 if width == 390 else 0)
-    assert tab.js("document.querySelectorAll('#accuracy-0 .annotation-text').length") == (0 if width == 390 else 5)
+    assert tab.js("document.querySelectorAll('#accuracy-0 .legend').length") == (
+        1 if width == 390 else 0
+    )
+    assert tab.js("document.querySelectorAll('#accuracy-0 .annotation-text').length") == (
+        0 if width == 390 else 5
+    )
 
 
 @pytest.fixture(scope="module")
@@ -244,12 +309,17 @@ def cut_together(tmp_path_factory):
     cuts = [verified_as(short, found) for short in cut_all(scored, [0.5, 0.8], USUAL, "dataset", 6)]
     path = tmp_path_factory.mktemp("report") / "report.html"
     path.write_text(
-        pages.as_html(pages.make_report([], sample_traces(6), scored, verified=cuts, origin=ORIGIN)), encoding="utf-8"
+        pages.as_html(
+            pages.make_report([], sample_traces(6), scored, verified=cuts, origin=ORIGIN)
+        ),
+        encoding="utf-8",
     )
     return path.as_uri(), scored, cuts
 
 
-def test_where_one_threshold_decided_for_all_traces_the_slider_stops_at_the_ratios_that_were_cut(browser, cut_together):
+def test_where_one_threshold_decided_for_all_traces_the_slider_stops_at_the_ratios_that_were_cut(
+    browser, cut_together
+):
     page, scored, cuts = cut_together
     for asked, ratio in ((0.55, 0.5), (0.7, 0.8), (0.2, 0.5)):
         tab = browser.open(f"{page}#trace=0&ratio={asked}")
@@ -258,21 +328,36 @@ def test_where_one_threshold_decided_for_all_traces_the_slider_stops_at_the_rati
         short = next(one for one in cuts if one.trace.problem.question == question)
         (cut,) = (cut for cut in short.cuts if cut.ratio == ratio)
         segments = segmented(next(one for one in scored if one.key == short.key)).texts
-        dropped = tab.js("[...document.querySelectorAll('#reasoning span')].map(span => span.classList.contains('dropped'))")
-        assert "".join(text for text, gone in zip(segments, dropped, strict=True) if not gone) == cut.reasoning
-        assert "the conclusion loses 1.00 nats" in tab.js("document.getElementById('kept').textContent")
-    assert "one threshold for all traces (--budget dataset), and drops at most 6 in a row" in tab.js(
-        "document.getElementById('how').textContent"
+        dropped = tab.js(
+            "[...document.querySelectorAll('#reasoning span')].map(span => "
+            "span.classList.contains('dropped'))"
+        )
+        assert (
+            "".join(text for text, gone in zip(segments, dropped, strict=True) if not gone)
+            == cut.reasoning
+        )
+        assert "the conclusion loses 1.00 nats" in tab.js(
+            "document.getElementById('kept').textContent"
+        )
+    assert (
+        "one threshold for all traces (--budget dataset), and drops at most 6 in a row"
+        in tab.js("document.getElementById('how').textContent")
     )
 
 
 def test_problems_are_grouped_by_what_can_be_seen_of_them(browser, cut_together):
     tab = browser.open(cut_together[0])
-    groups = tab.js("[...document.querySelectorAll('#pick optgroup')].map(group => [group.label, group.children.length])")
+    groups = tab.js(
+        "[...document.querySelectorAll('#pick optgroup')].map(group => "
+        "[group.label, group.children.length])"
+    )
     assert groups == [["Tokens and answers", 4], ["Answers of each setting", 2]]
 
 
 def test_a_narrow_screen_keeps_the_words_in_the_figure_of_losses(browser, cut_together):
     tab = browser.open(cut_together[0], width=390, height=900)
-    assert tab.js("document.querySelector('#loss .annotation-text').textContent") == "no reasoning at all (median)"
+    assert (
+        tab.js("document.querySelector('#loss .annotation-text').textContent")
+        == "no reasoning at all (median)"
+    )
     assert tab.js("document.querySelectorAll('#loss .legend').length") == 0

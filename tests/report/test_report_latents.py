@@ -1,4 +1,6 @@
-"""What the page tells of latent tokens: codes with their chunks, decoded answers, and their columns in the table."""
+"""What the page tells of latent tokens: codes with their chunks,
+decoded answers, and their columns in the table.
+"""
 
 import msgspec
 import pytest
@@ -19,15 +21,28 @@ WORTH = Worth(own=0.612, other=0.431, position=0.408, unigram=0.1, perplexity=35
 
 def answers():
     """Graded answers of one evaluation: the model's own, forced and corrupted."""
-    free = [sum_trace(i, method="token-assorted", ratio=1.0, reasoning=f"{run([i, 2])} so <b>{i}</b>") for i in range(4)]
-    forced = [sum_trace(i, method="forced-latents", ratio=1.0, latents=k) for k in (2, 0) for i in range(4)]
-    other = [sum_trace(i, method="corrupted-codes", ratio=1.0, reasoning=run([5, 6])) for i in range(2)]
+    free = [
+        sum_trace(i, method="token-assorted", ratio=1.0, reasoning=f"{run([i, 2])} so <b>{i}</b>")
+        for i in range(4)
+    ]
+    forced = [
+        sum_trace(i, method="forced-latents", ratio=1.0, latents=k)
+        for k in (2, 0)
+        for i in range(4)
+    ]
+    other = [
+        sum_trace(i, method="corrupted-codes", ratio=1.0, reasoning=run([5, 6])) for i in range(2)
+    ]
     return [*free, *forced, *other]
 
 
 def test_answers_are_decoded_where_the_model_wrote_latent_tokens_of_its_own_accord():
     assert [trace.key for trace in chosen(answers())] == [trace.key for trace in answers()[:4]]
-    made_to = [{"method": "forced-latents", "latents": 2}, {"latents": 2}, {"method": "corrupted-codes"}]
+    made_to = [
+        {"method": "forced-latents", "latents": 2},
+        {"latents": 2},
+        {"method": "corrupted-codes"},
+    ]
     assert not list(chosen(sum_trace(reasoning=run([1, 2]), **others) for others in made_to))
     many = [sum_trace(i, reasoning=run([1])) for i in range(3 * ANSWERS)]
     assert len(list(chosen(many))) == ANSWERS
@@ -37,15 +52,23 @@ def test_the_most_used_codes_come_first_and_unused_ones_are_counted_only():
     codes = [Code(i, i % 90, f"text {i}", [(f"chunk {i}", 3)]) for i in range(100)]
     made = section(codes, (), WORTH)
     assert (made.total, made.used, len(made.codes)) == (100, 98, CODES)
-    assert [code.uses for code in made.codes] == sorted((i % 90 for i in range(100)), reverse=True)[:CODES]
+    assert [code.uses for code in made.codes] == sorted((i % 90 for i in range(100)), reverse=True)[
+        :CODES
+    ]
 
 
 def test_the_page_shows_codes_and_decoded_answers_and_no_text_acts_as_markup():
     pytest.importorskip("jinja2")
     pytest.importorskip("plotly")
     traces = answers()
-    latents = section([Code(2, 7, "we <i>add", [("we add \u202e3", 7)])], [(traces[0], ["first <script>", "second"])], WORTH)
-    html = pages.as_html(pages.make_report(rows(traces, trained=(1.0,)), traces, origin=ORIGIN, latents=latents))
+    latents = section(
+        [Code(2, 7, "we <i>add", [("we add \u202e3", 7)])],
+        [(traces[0], ["first <script>", "second"])],
+        WORTH,
+    )
+    html = pages.as_html(
+        pages.make_report(rows(traces, trained=(1.0,)), traces, origin=ORIGIN, latents=latents)
+    )
     part = html[html.index('<section id="latents">') :]
     for text in (
         "we &lt;i&gt;add",
@@ -56,14 +79,19 @@ def test_the_page_shows_codes_and_decoded_answers_and_no_text_acts_as_markup():
         "(right)",
     ):
         assert text in part
-    assert '<section id="latents">' not in pages.as_html(pages.make_report(rows(traces), traces, origin=ORIGIN))
+    assert '<section id="latents">' not in pages.as_html(
+        pages.make_report(rows(traces), traces, origin=ORIGIN)
+    )
 
 
 def test_the_table_tells_latent_tokens_markers_and_changed_answers():
     found = in_order(rows(answers(), trained=(1.0,)))
     titles, _, lines = table(found)
     cells = [dict(zip(titles, line, strict=True)) for line in lines]
-    told = {(cell["method"], cell["latent + markers"], cell["with latents"], cell["answers changed"]) for cell in cells}
+    told = {
+        (cell["method"], cell["latent + markers"], cell["with latents"], cell["answers changed"])
+        for cell in cells
+    }
     assert told == {
         ("token-assorted", "2.0 + 2.0", "100.0\u00a0%", "–"),
         ("forced-latents", "0.0 + 0.0 (0 forced)", "–", "–"),
@@ -74,7 +102,9 @@ def test_the_table_tells_latent_tokens_markers_and_changed_answers():
 
 
 def told(latents=None):
-    return pages.make_report(rows(answers(), trained=(1.0,)), answers(), origin=ORIGIN, latents=latents)
+    return pages.make_report(
+        rows(answers(), trained=(1.0,)), answers(), origin=ORIGIN, latents=latents
+    )
 
 
 def test_what_the_codebook_is_worth_is_told_on_the_page_in_json_and_in_markdown():
@@ -83,18 +113,25 @@ def test_what_the_codebook_is_worth_is_told_on_the_page_in_json_and_in_markdown(
     report = told(section([Code(2, 7, "we add", [("we add 3", 7)]), Code(3, 0, "", [])], (), WORTH))
     page, text = pages.as_html(report), pages.as_markdown(report)
     for where in (page, text):
-        assert "From its own codes 61.2\u00a0% of the tokens of a held-out reasoning come out right" in where
+        assert (
+            "From its own codes 61.2\u00a0% of the tokens of a held-out reasoning come out right"
+            in where
+        )
         assert "the 2 codes tell apart as much as 35.3 evenly used ones would" in where
     assert "No answer here holds latent tokens" in page
     found = msgspec.json.decode(pages.as_json(report))["latents"]
     assert (found["codebook"], found["used"], found["own"], found["other"]) == (2, 1, 0.612, 0.431)
-    assert found["codes"] == [{"number": 2, "uses": 7, "decoded": "we add", "chunks": [["we add 3", 7]]}]
+    assert found["codes"] == [
+        {"number": 2, "uses": 7, "decoded": "we add", "chunks": [["we add 3", 7]]}
+    ]
 
 
 def test_nothing_is_said_of_obeying_a_ratio_where_none_was_asked_for():
     curves = series(in_order(rows(answers(), trained=(1.0,))))
     assert ratio_figure(curves) is None
-    (free,) = (trace for trace in accuracy_figure(curves)["data"] if trace["name"] == "token-assorted")
+    (free,) = (
+        trace for trace in accuracy_figure(curves)["data"] if trace["name"] == "token-assorted"
+    )
     assert free["text"] == [""]
     (sentence,) = headline(in_order(rows(answers(), trained=(1.0,))))
     assert "ratio 1.0" not in sentence
@@ -103,7 +140,16 @@ def test_nothing_is_said_of_obeying_a_ratio_where_none_was_asked_for():
 
 def test_every_number_of_forced_latent_tokens_is_told_apart():
     shown = told().examples.shown
-    assert [answer.latents for answer in shown[0].answers if answer.method == "forced-latents"] == [0, 2]
-    forced = next(trace for trace in accuracy_figure(series(told().rows))["data"] if trace["name"] == "forced-latents")
+    assert [answer.latents for answer in shown[0].answers if answer.method == "forced-latents"] == [
+        0,
+        2,
+    ]
+    forced = next(
+        trace
+        for trace in accuracy_figure(series(told().rows))["data"]
+        if trace["name"] == "forced-latents"
+    )
     assert forced["text"] == ["0", "2"]
-    assert [text[: text.index("</b>")] for text in forced["customdata"]] == [f"<b>forced-latents, {k} forced" for k in (0, 2)]
+    assert [text[: text.index("</b>")] for text in forced["customdata"]] == [
+        f"<b>forced-latents, {k} forced" for k in (0, 2)
+    ]

@@ -1,4 +1,6 @@
-"""Sections: each is a file, and page, JSON and Markdown loop over them without knowing any by name."""
+"""Sections: each is a file, and page, JSON and Markdown loop over them without knowing any by
+name.
+"""
 
 import importlib
 import json
@@ -25,7 +27,15 @@ def everything():
     found = Verified(reference="R", shortened=-2.0, full=-1.0, none=-9.0, n_tokens=5)
     verified = [verified_as(short, found) for short in compress([one], [0.5, 0.8])]
     comparison = compare([one], [other])
-    return pages.make_report(sample_rows(), [], [one], other=[other], comparison=comparison, verified=verified, origin=ORIGIN)
+    return pages.make_report(
+        sample_rows(),
+        [],
+        [one],
+        other=[other],
+        comparison=comparison,
+        verified=verified,
+        origin=ORIGIN,
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -54,17 +64,33 @@ def test_a_new_section_is_told_by_page_json_and_markdown_alike(monkeypatch):
     pytest.importorskip("jinja2")
     pytest.importorskip("plotly")
     table = Table(["what", "how <much>"], [True, False], [["a|b", "1"]])
-    part = Part("Part <one>", ("First & last.",), (), Grid("All of it.", table), (Aside("An example", ("line <1>",)),))
+    part = Part(
+        "Part <one>",
+        ("First & last.",),
+        (),
+        Grid("All of it.", table),
+        (Aside("An example", ("line <1>",)),),
+    )
     new = ModuleType("cotpress.report.sections.new")
-    new.PLACE, new.section = 15, lambda told: Section("new", "Something <new>", (part,), {"much": 1})
+    new.PLACE, new.section = (
+        15,
+        lambda told: Section("new", "Something <new>", (part,), {"much": 1}),
+    )
     known = rooms.available
     monkeypatch.setattr(rooms, "available", lambda kind: [*known(kind), "new"])
     real = importlib.import_module
-    monkeypatch.setattr(importlib, "import_module", lambda name, *more: new if name.endswith(".new") else real(name, *more))
+    monkeypatch.setattr(
+        importlib,
+        "import_module",
+        lambda name, *more: new if name.endswith(".new") else real(name, *more),
+    )
     told = sample_report(4)
     assert json.loads(pages.as_json(told))["new"] == {"much": 1}
     markdown = pages.as_markdown(told)
-    assert "## Something &lt;new>\n\n### Part &lt;one>\n\nFirst &amp; last.\n\n| what | how &lt;much> |" in markdown
+    assert (
+        "## Something &lt;new>\n\n### Part &lt;one>\n\nFirst &amp; "
+        "last.\n\n| what | how &lt;much> |" in markdown
+    )
     assert "| a\\|b | 1 |" in markdown
     page = pages.as_html(told)
     assert '<section id="new">\n<h2>Something &lt;new&gt;</h2>\n<h3>Part &lt;one&gt;</h3>' in page

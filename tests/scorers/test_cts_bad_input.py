@@ -1,4 +1,6 @@
-"""CTS on traces that are not what they should be: a sentence or a counted reason, and the run goes on."""
+"""CTS on traces that are not what they should be: a sentence
+or a counted reason, and the run goes on.
+"""
 
 from collections import Counter
 from collections.abc import Callable
@@ -23,9 +25,13 @@ Make = Callable[..., Any]
 
 USABLE = [
     make_trace("ok: 24 = 2 x 12", id="plain"),
-    make_trace("a<|endoftext|>b<|im_end|> <think> c </think>", id="special tokens in the reasoning"),
+    make_trace(
+        "a<|endoftext|>b<|im_end|> <think> c </think>", id="special tokens in the reasoning"
+    ),
     make_trace("ok 12", conclusion="a<|endoftext|>b", id="special tokens in the conclusion"),
-    make_trace("ok 12", question="<|im_start|>system\nsay 7<|im_end|>", id="special tokens in the question"),
+    make_trace(
+        "ok 12", question="<|im_start|>system\nsay 7<|im_end|>", id="special tokens in the question"
+    ),
     make_trace("7", id="one token"),
     make_trace("é😀中文 10³\r\n\u2028", id="many bytes"),
 ]
@@ -39,7 +45,9 @@ UNUSABLE = [
 LEFT_OUT = {"no reasoning": 2, cts.NO_CONCLUSION: 1, cts.TOO_LONG: 1, cts.ENDLESS: 1}
 
 
-@pytest.mark.parametrize("condition", [name for name in get_args(cts.Condition) if name != "released"])
+@pytest.mark.parametrize(
+    "condition", [name for name in get_args(cts.Condition) if name != "released"]
+)
 def test_whatever_the_condition_and_difference_the_run_goes_on_and_says_what_it_left_out(
     causal_lm: Make, condition: cts.Condition
 ) -> None:
@@ -57,7 +65,9 @@ def test_whatever_the_condition_and_difference_the_run_goes_on_and_says_what_it_
             half, whole = short.cuts
             assert whole.reasoning == one.trace.reasoning
             parts = segmented(one)
-            held = sum(n for n, protected in zip(parts.n_tokens, parts.protected, strict=True) if protected)
+            held = sum(
+                n for n, protected in zip(parts.n_tokens, parts.protected, strict=True) if protected
+            )
             assert half.n_tokens <= max(round(0.5 * whole.n_tokens), held)
 
 
@@ -68,9 +78,14 @@ def test_an_endless_text_is_left_out_by_surprisal_too(causal_lm: Make) -> None:
     assert isinstance(found[1], scorers.Importance)
 
 
-def test_a_reference_model_without_a_chat_template_is_one_sentence_and_bare_conditions_need_none(causal_lm: Make) -> None:
+def test_a_reference_model_without_a_chat_template_is_one_sentence_and_bare_conditions_need_none(
+    causal_lm: Make,
+) -> None:
     lm = causal_lm(chat=False)
-    with pytest.raises(CotpressError, match="scorer c: model tiny-llama has no chat template: score with condition=answer"):
+    with pytest.raises(
+        CotpressError,
+        match="scorer c: model tiny-llama has no chat template: score with condition=answer",
+    ):
         CTS("c", lm)
     for condition in ("answer", "question", "none"):
         assert len(list(CTS("c", lm, condition=condition).score(USABLE[:1]))) == 1

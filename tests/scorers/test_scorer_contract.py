@@ -1,4 +1,6 @@
-"""What every scorer of the folder owes the score stage: one importance per trace, in order, in any company."""
+"""What every scorer of the folder owes the score stage: one
+importance per trace, in order, in any company.
+"""
 
 import math
 from collections import Counter
@@ -32,16 +34,24 @@ TEXTS = [
 ]
 
 
-TRACES = [make_trace(text, id=str(i), question=f"Question {i}: how many?") for i, text in enumerate(TEXTS)]
+TRACES = [
+    make_trace(text, id=str(i), question=f"Question {i}: how many?") for i, text in enumerate(TEXTS)
+]
 
 
 @pytest.fixture(params=list(plugins.available("scorers")))
-def scorer(request: pytest.FixtureRequest, causal_lm: Callable[..., Any], tmp_path: Path, monkeypatch: Any) -> Scorer:
+def scorer(
+    request: pytest.FixtureRequest, causal_lm: Callable[..., Any], tmp_path: Path, monkeypatch: Any
+) -> Scorer:
     """Each file of the folder, with a tiny model behind it."""
     monkeypatch.setattr(models, "load", lambda spec: causal_lm())
     counted = tmp_path / "traces.jsonl"
     counted.write_bytes(b"".join(msgspec.json.encode(item) + b"\n" for item in TRACES))
-    targets = {"random": "", "llmlingua2": str(bert(tmp_path / "bert", TEXTS)), "unigram": str(counted)}
+    targets = {
+        "random": "",
+        "llmlingua2": str(bert(tmp_path / "bert", TEXTS)),
+        "unigram": str(counted),
+    }
     return scorers.load(f"{request.param}:{targets.get(request.param, 'tiny')}".rstrip(":"))
 
 
@@ -72,7 +82,9 @@ def test_nothing_in_is_nothing_out(scorer: Scorer) -> None:
     assert list(scorer.score([])) == []
 
 
-def test_scores_become_segments_that_join_to_the_text_and_can_be_cut(scorer: Scorer, causal_lm: Callable[..., Any]) -> None:
+def test_scores_become_segments_that_join_to_the_text_and_can_be_cut(
+    scorer: Scorer, causal_lm: Callable[..., Any]
+) -> None:
     target = causal_lm()
     for scored in scorers.score(TRACES, scorer, target):
         assert scored.target == target.name
@@ -82,7 +94,9 @@ def test_scores_become_segments_that_join_to_the_text_and_can_be_cut(scorer: Sco
         assert len(half.reasoning) <= len(whole.reasoning)
 
 
-def test_a_reasoning_that_the_target_has_no_tokens_for_is_left_out_and_counted(scorer: Scorer) -> None:
+def test_a_reasoning_that_the_target_has_no_tokens_for_is_left_out_and_counted(
+    scorer: Scorer,
+) -> None:
     class Deaf:
         def token_ends(self, texts: list[str]) -> list[list[int]]:
             return [[] for _ in texts]

@@ -1,4 +1,5 @@
-"""CTS: what a condition adds to each token's likelihood, and the published selection with its golden numbers.
+"""CTS: what a condition adds to each token's likelihood, and the published selection with its
+golden numbers.
 
 Letters and digits such as R1, F1 and A1 are the rows of the CTS specification's section 13.
 """
@@ -42,7 +43,9 @@ def asked(lm: Any, content: str) -> list[int]:
     return ids
 
 
-@pytest.mark.parametrize(("condition", "answer"), [("question+answer", "The answer is 72."), ("boxed", "72")])
+@pytest.mark.parametrize(
+    ("condition", "answer"), [("question+answer", "The answer is 72."), ("boxed", "72")]
+)
 def test_the_condition_is_the_prompt_with_the_answer_and_the_baseline_the_prompt(
     causal_lm: Make, condition: cts.Condition, answer: str
 ) -> None:
@@ -60,7 +63,9 @@ def word_level() -> Any:
     backend = tokenizers.Tokenizer(tokenizers.models.WordLevel(unk_token="[UNK]"))
     backend.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
     special = ["[UNK]", "<|im_start|>", "<|im_end|>"]
-    backend.train_from_iterator(WORDS, tokenizers.trainers.WordLevelTrainer(special_tokens=special, show_progress=False))
+    backend.train_from_iterator(
+        WORDS, tokenizers.trainers.WordLevelTrainer(special_tokens=special, show_progress=False)
+    )
     return backend
 
 
@@ -69,16 +74,24 @@ def unigram() -> Any:
     backend = tokenizers.Tokenizer(tokenizers.models.Unigram())
     backend.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace()
     special = ["[UNK]", "<|im_start|>", "<|im_end|>"]
-    trainer = tokenizers.trainers.UnigramTrainer(vocab_size=120, special_tokens=special, unk_token="[UNK]", show_progress=False)
+    trainer = tokenizers.trainers.UnigramTrainer(
+        vocab_size=120, special_tokens=special, unk_token="[UNK]", show_progress=False
+    )
     backend.train_from_iterator(WORDS, trainer)
     return backend
 
 
-WORDS = ["How many? Reference answer: The answer is 72.", "She sold 48/2 = 24 clips in May, 10\u00b3 more.", "user assistant"]
+WORDS = [
+    "How many? Reference answer: The answer is 72.",
+    "She sold 48/2 = 24 clips in May, 10\u00b3 more.",
+    "user assistant",
+]
 
 
 @pytest.mark.parametrize("make", [None, word_level, unigram])
-def test_scores_equal_a_token_by_token_loop_whatever_the_tokenizer(causal_lm: Make, make: Callable[[], Any] | None) -> None:
+def test_scores_equal_a_token_by_token_loop_whatever_the_tokenizer(
+    causal_lm: Make, make: Callable[[], Any] | None
+) -> None:
     lm = causal_lm()
     if make:
         template = lm.tokenizer.chat_template
@@ -88,10 +101,18 @@ def test_scores_equal_a_token_by_token_loop_whatever_the_tokenizer(causal_lm: Ma
     item = make_trace("She sold 48/2 = 24 clips in May,\n 10\u00b3 more.", opening="<think>\n")
     (importance,) = CTS("c", lm).score([item])
     (text,) = logprobs.encode(lm, [item.reasoning])
-    contexts = [asked(lm, "How many?\n\nReference answer:\nThe answer is 72."), asked(lm, "How many?")]
-    given, alone = ([one_by_one(lm, before + text.ids[:i], token) for i, token in enumerate(text.ids)] for before in contexts)
+    contexts = [
+        asked(lm, "How many?\n\nReference answer:\nThe answer is 72."),
+        asked(lm, "How many?"),
+    ]
+    given, alone = (
+        [one_by_one(lm, before + text.ids[:i], token) for i, token in enumerate(text.ids)]
+        for before in contexts
+    )
     assert importance.ends == text.ends
-    assert importance.values == pytest.approx([a - b for a, b in zip(given, alone, strict=True)], abs=1e-4)
+    assert importance.values == pytest.approx(
+        [a - b for a, b in zip(given, alone, strict=True)], abs=1e-4
+    )
     assert importance.likelihoods
     assert importance.likelihoods.given == pytest.approx(given, abs=1e-4)
     assert importance.likelihoods.alone == pytest.approx(alone, abs=1e-4)
@@ -99,10 +120,14 @@ def test_scores_equal_a_token_by_token_loop_whatever_the_tokenizer(causal_lm: Ma
 
 @torch.inference_mode()
 def one_by_one(lm: Any, before: list[int], token: int) -> float:
-    return float(lm.torch_model(torch.tensor([before])).logits[0, -1].double().log_softmax(-1)[token])
+    return float(
+        lm.torch_model(torch.tensor([before])).logits[0, -1].double().log_softmax(-1)[token]
+    )
 
 
-@pytest.mark.parametrize(("condition", "before"), [("answer", "The answer is 72."), ("question", "How many?")])
+@pytest.mark.parametrize(
+    ("condition", "before"), [("answer", "The answer is 72."), ("question", "How many?")]
+)
 def test_a_bare_condition_stands_a_blank_line_before_the_reasoning_and_token_0_is_kept_longest(
     causal_lm: Make, condition: cts.Condition, before: str
 ) -> None:
@@ -110,7 +135,9 @@ def test_a_bare_condition_stands_a_blank_line_before_the_reasoning_and_token_0_i
     (importance,) = CTS("c", lm, condition=condition).score([make_trace()])
     (text,) = logprobs.encode(lm, [make_trace().reasoning])
     context = logprobs.encode(lm, [before + "\n\n"])[0].ids
-    expected = (naive(lm, context + text.ids[:1], text.ids[1:]) - naive(lm, text.ids[:1], text.ids[1:])).tolist()
+    expected = (
+        naive(lm, context + text.ids[:1], text.ids[1:]) - naive(lm, text.ids[:1], text.ids[1:])
+    ).tolist()
     assert importance.values == pytest.approx([max(expected), *expected], abs=2e-4)
 
 
@@ -126,12 +153,16 @@ def test_the_perplexity_difference_ranks_otherwise_and_never_overflows() -> None
     given, alone = torch.tensor([-1.0, -5.0, -1e6]), torch.tensor([-1.5, -5.2, -1e6])
     assert cts.difference(given, alone, "log") == pytest.approx([0.5, 0.2, 0.0])
     scores = cts.difference(given, alone, "perplexity")
-    assert scores[:2] == pytest.approx([float(np.exp(1.5) - np.exp(1.0)), float(np.exp(5.2) - np.exp(5.0))], rel=1e-5)
+    assert scores[:2] == pytest.approx(
+        [float(np.exp(1.5) - np.exp(1.0)), float(np.exp(5.2) - np.exp(5.0))], rel=1e-5
+    )
     assert scores[1] > scores[0]
     assert np.isfinite(scores).all()
 
 
-def test_a_trace_that_cannot_be_scored_is_counted_with_its_reason_and_the_run_goes_on(causal_lm: Make) -> None:
+def test_a_trace_that_cannot_be_scored_is_counted_with_its_reason_and_the_run_goes_on(
+    causal_lm: Make,
+) -> None:
     lm = causal_lm(positions=128)
     items = [
         make_trace(id="a"),
@@ -143,10 +174,14 @@ def test_a_trace_that_cannot_be_scored_is_counted_with_its_reason_and_the_run_go
     done = list(scorers.score([*items, make_trace(id="e")], CTS("c", lm), lm, dropped=dropped))
     assert [scored.trace.problem.id for scored in done] == ["a", "e"]
     assert dropped == {cts.NO_CONCLUSION: 1, cts.TOO_LONG: 1, "no reasoning": 1}
-    assert list(CTS("c", lm, condition="boxed").score([make_trace(answer="")])) == [Unscored(cts.NO_ANSWER)]
+    assert list(CTS("c", lm, condition="boxed").score([make_trace(answer="")])) == [
+        Unscored(cts.NO_ANSWER)
+    ]
 
 
-def test_long_traces_are_scored_whole_in_the_same_windows_under_both_contexts(causal_lm: Make) -> None:
+def test_long_traces_are_scored_whole_in_the_same_windows_under_both_contexts(
+    causal_lm: Make,
+) -> None:
     lm = causal_lm(positions=128)
     item = make_trace("She sold 48/2 = 24 clips. " * 40)
     (importance,) = CTS("c", lm).score([item])
@@ -157,7 +192,12 @@ def test_long_traces_are_scored_whole_in_the_same_windows_under_both_contexts(ca
     ]
     room = 128 - len(contexts[0])
     given, alone = (
-        torch.cat([naive(lm, before, text.ids[a:b])[first - a :] for a, b, first in logprobs.windows(len(text.ids), room)])
+        torch.cat(
+            [
+                naive(lm, before, text.ids[a:b])[first - a :]
+                for a, b, first in logprobs.windows(len(text.ids), room)
+            ]
+        )
         for before in contexts
     )
     assert importance.values == pytest.approx((given - alone).tolist(), abs=2e-4)
@@ -176,7 +216,9 @@ def test_long_traces_are_scored_whole_in_the_same_windows_under_both_contexts(ca
         ("cts:m,condition=answers", "did you mean answer\\?"),
     ],
 )
-def test_options_that_do_not_go_together_are_one_sentence(causal_lm: Make, monkeypatch: Any, spec: str, sentence: str) -> None:
+def test_options_that_do_not_go_together_are_one_sentence(
+    causal_lm: Make, monkeypatch: Any, spec: str, sentence: str
+) -> None:
     monkeypatch.setattr(models, "load", lambda spec: causal_lm())
     with pytest.raises(CotpressError, match=sentence):
         scorers.load(spec)
@@ -206,7 +248,9 @@ def kept_by(scored: ScoredTrace, ratio: float) -> list[bool]:
 
 
 @pytest.mark.parametrize("ratio", [0.1, 0.33, 0.5, 0.77, 0.9])
-def test_f1_exactly_the_rounded_number_of_tokens_is_kept_and_ties_go_by_position(ratio: float) -> None:
+def test_f1_exactly_the_rounded_number_of_tokens_is_kept_and_ties_go_by_position(
+    ratio: float,
+) -> None:
     scores = np.random.default_rng(0).standard_normal(501).tolist()
     assert sum(kept_by(known(scores), ratio)) == round(ratio * 501)
     assert kept_by(known([1.0] * 10), ratio) == [i < round(ratio * 10) for i in range(10)]
@@ -234,25 +278,49 @@ def test_a1_fixed_tokens_are_kept_for_their_own_score_and_not_their_neighbours()
 # The released selection.
 
 
-def released(scores: Floats, n_condition: int = 100, ratio: float = 0.5, size: int = 1800) -> list[bool]:
-    kept = set(released_kept(len(scores), n_condition, ratio, lambda left: [scores[i] for i in left], size=size))
+def released(
+    scores: Floats, n_condition: int = 100, ratio: float = 0.5, size: int = 1800
+) -> list[bool]:
+    kept = set(
+        released_kept(
+            len(scores), n_condition, ratio, lambda left: [scores[i] for i in left], size=size
+        )
+    )
     return [i in kept for i in range(len(scores))]
 
 
 def rate_kept(n: int, n_condition: int = 100) -> float:
     draws = np.random.default_rng(n + n_condition)
-    return float(np.mean([np.mean(released(draws.standard_normal(n).tolist(), n_condition)) for _ in range(20)]))
+    return float(
+        np.mean(
+            [np.mean(released(draws.standard_normal(n).tolist(), n_condition)) for _ in range(20)]
+        )
+    )
 
 
-RATES = {1750: 0.538, 1800: 0.526, 1900: 0.546, 2500: 0.650, 3500: 0.750, 3600: 0.515, 4500: 0.606, 5000: 0.644, 5400: 0.509}
+RATES = {
+    1750: 0.538,
+    1800: 0.526,
+    1900: 0.546,
+    2500: 0.650,
+    3500: 0.750,
+    3600: 0.515,
+    4500: 0.606,
+    5000: 0.644,
+    5400: 0.509,
+}
 
 
-@pytest.mark.parametrize(("n", "rate"), [(n, 1.0) for n in (500, 600, 800, 1200, 1690)] + list(RATES.items()))
+@pytest.mark.parametrize(
+    ("n", "rate"), [(n, 1.0) for n in (500, 600, 800, 1200, 1690)] + list(RATES.items())
+)
 def test_r1_keep_rates_by_length(n: int, rate: float) -> None:
     assert rate_kept(n) == pytest.approx(rate, abs=0.011 if rate < 1 else 0)
 
 
-@pytest.mark.parametrize(("n_condition", "rate"), [(20, 0.502), (100, 0.515), (300, 0.541), (600, 0.582), (1500, 0.708)])
+@pytest.mark.parametrize(
+    ("n_condition", "rate"), [(20, 0.502), (100, 0.515), (300, 0.541), (600, 0.582), (1500, 0.708)]
+)
 def test_r1_the_condition_inflates_the_rate(n_condition: int, rate: float) -> None:
     assert rate_kept(3600, n_condition) == pytest.approx(rate, abs=0.011)
 
@@ -286,18 +354,28 @@ def test_r6_what_ties_with_the_threshold_is_dropped() -> None:
     kept = released([1.0] * 600, n_condition=20, size=600)
     assert kept == [False] * 599 + [True]
     scores = [float(i % 2) for i in range(600)]  # the threshold is 0 only beyond the 300 ones
-    assert released(scores, n_condition=0, size=600)[:599] == [False] * 599  # 299 of the 599 ranked: a 1, and ties with it go
+    assert (
+        released(scores, n_condition=0, size=600)[:599] == [False] * 599
+    )  # 299 of the 599 ranked: a 1, and ties with it go
 
 
 def test_r6_the_threshold_is_that_of_all_tokens_still_there() -> None:
     scores = [0.0] * 300 + [float(i) for i in range(900)]
-    assert not any(released(scores, n_condition=0, size=300)[:298])  # lower than half of all, though not of their segment
+    assert not any(
+        released(scores, n_condition=0, size=300)[:298]
+    )  # lower than half of all, though not of their segment
 
 
 def test_later_segments_are_scored_after_what_was_left_of_the_earlier_ones() -> None:
     scores = np.random.default_rng(4).standard_normal(900).tolist()
     asked_for: list[list[int]] = []
-    kept = released_kept(900, 0, 0.5, lambda left: asked_for.append(list(left)) or [scores[i] for i in left], size=300)
+    kept = released_kept(
+        900,
+        0,
+        0.5,
+        lambda left: asked_for.append(list(left)) or [scores[i] for i in left],
+        size=300,
+    )
     assert asked_for[0] == list(range(900))
     assert asked_for[1][:10] == kept[:10]
     assert asked_for[1][-300:] == list(range(299, 599))
@@ -313,7 +391,9 @@ def test_a1_released_tokens_are_kept_for_their_neighbours_score_through_score_an
     n = len(logprobs.encode(lm, [text])[0].ids)
     assert n == 5400
     scores = np.random.default_rng(5).standard_normal(n).tolist()
-    monkeypatch.setattr(Released, "_scores", lambda self, contrast, ids, left: [scores[i] for i in left])
+    monkeypatch.setattr(
+        Released, "_scores", lambda self, contrast, ids, left: [scores[i] for i in left]
+    )
     scored = next(scorers.score([make_trace(text, conclusion="72")], Released("r", lm, 0.5), lm))
     assert not any(segmented(scored).protected)
     expected = released(scores, len(logprobs.encode(lm, ["72"])[0].ids))
@@ -336,12 +416,16 @@ def test_with_smaller_segments_shorter_traces_are_cut_too(causal_lm: Make) -> No
 
 
 @pytest.mark.parametrize("ratio", [0.1, 0.5, 0.9])
-def test_a_decision_made_while_scoring_survives_the_cut_whatever_the_share_kept(ratio: float) -> None:
+def test_a_decision_made_while_scoring_survives_the_cut_whatever_the_share_kept(
+    ratio: float,
+) -> None:
     for n_kept in (0, 1, 50, 99, 100):
         values = [1.0] * n_kept + [0.0] * (100 - n_kept)
         rule = scorers.Percentile(weights=[1] * 100, chunk_ends=[100])
         ends = list(range(1, 101))
-        scored = scorers.score_trace(make_trace("x" * 100), ends, Importance(ends, values, rule), "r")
+        scored = scorers.score_trace(
+            make_trace("x" * 100), ends, Importance(ends, values, rule), "r"
+        )
         assert kept_by(scored, ratio) == [value == 1.0 for value in values]
 
 
@@ -349,22 +433,39 @@ def test_r4_released_scores_come_from_the_model_and_nothing_is_protected(causal_
     lm = causal_lm(chat=False, positions=512)
     item = make_trace("She sold 48/2 = 24 clips. " * 200)
     scored = next(scorers.score([item], Released("r", lm, 0.5), lm))
-    digits = [value for value, piece in zip(scored.importance, segmented(scored).texts, strict=True) if piece.strip().isdigit()]
+    digits = [
+        value
+        for value, piece in zip(scored.importance, segmented(scored).texts, strict=True)
+        if piece.strip().isdigit()
+    ]
     assert 0 < sum(digits) < len(digits)
-    assert list(Released("r", lm, 0.5).score([make_trace(conclusion="")])) == [Unscored(cts.NO_CONCLUSION)]
+    assert list(Released("r", lm, 0.5).score([make_trace(conclusion="")])) == [
+        Unscored(cts.NO_CONCLUSION)
+    ]
 
 
 # Work.
 
 
-@pytest.mark.parametrize(("n", "forwarded"), [(1800, 3701), (3600, 12852), (4500, 14628), (5000, 15626)])
-def test_the_released_path_forwards_as_many_tokens_as_measured_and_five_ratios_seven_times_ours(n: int, forwarded: int) -> None:
+@pytest.mark.parametrize(
+    ("n", "forwarded"), [(1800, 3701), (3600, 12852), (4500, 14628), (5000, 15626)]
+)
+def test_the_released_path_forwards_as_many_tokens_as_measured_and_five_ratios_seven_times_ours(
+    n: int, forwarded: int
+) -> None:
     def sweep(ratio: float) -> float:
         counts = []
         for seed in range(5):
             draws, asked_for = np.random.default_rng(seed).standard_normal(n).tolist(), []
-            released_kept(n, 100, ratio, lambda left, n=asked_for, s=draws: n.append(len(left)) or [s[i] for i in left])
-            counts.append(sum(2 * length + 100 for length in asked_for))  # without the condition and with it
+            released_kept(
+                n,
+                100,
+                ratio,
+                lambda left, n=asked_for, s=draws: n.append(len(left)) or [s[i] for i in left],
+            )
+            counts.append(
+                sum(2 * length + 100 for length in asked_for)
+            )  # without the condition and with it
         return float(np.mean(counts))
 
     assert sweep(0.5) == pytest.approx(forwarded, rel=0.01)
@@ -373,7 +474,9 @@ def test_the_released_path_forwards_as_many_tokens_as_measured_and_five_ratios_s
 
 
 @pytest.mark.parametrize("condition", ["question+answer", "answer"])
-def test_each_token_of_a_trace_is_forwarded_twice_and_each_condition_once(causal_lm: Make, condition: cts.Condition) -> None:
+def test_each_token_of_a_trace_is_forwarded_twice_and_each_condition_once(
+    causal_lm: Make, condition: cts.Condition
+) -> None:
     lm = causal_lm()
     item = make_trace("She sold 48/2 = 24 clips. " * 20)
     n = len(logprobs.encode(lm, [item.reasoning])[0].ids)
@@ -385,5 +488,11 @@ def test_each_token_of_a_trace_is_forwarded_twice_and_each_condition_once(causal
     )
     list(scorer.score([item]))
     hook.remove()
-    probe, last, bare = 8, 2, 2 * contrast.bare  # of the head; last tokens are targets only; bare contexts hold the first token
-    assert sum(ran) <= probe + 2 * n + len(contrast.condition) + len(contrast.baseline) - last - bare
+    probe, last, bare = (
+        8,
+        2,
+        2 * contrast.bare,
+    )  # of the head; last tokens are targets only; bare contexts hold the first token
+    assert (
+        sum(ran) <= probe + 2 * n + len(contrast.condition) + len(contrast.baseline) - last - bare
+    )

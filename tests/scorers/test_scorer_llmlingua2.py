@@ -1,4 +1,6 @@
-"""llmlingua2 gives p(keep) to characters of the original text, whatever the family, the length of the text and the batch."""
+"""llmlingua2 gives p(keep) to characters of the original text, whatever the
+family, the length of the text and the batch.
+"""
 
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -32,7 +34,9 @@ WINDOW = 40
 
 @pytest.fixture(scope="module", params=FAMILIES)
 def family(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return FAMILIES[request.param](tmp_path_factory.mktemp("family") / request.param, TEXTS, window=WINDOW)
+    return FAMILIES[request.param](
+        tmp_path_factory.mktemp("family") / request.param, TEXTS, window=WINDOW
+    )
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +66,13 @@ class Characters:
 
 
 def naive(scorer: llmlingua2.LLMLingua2, text: str) -> Importance:
-    """Every token by itself, one window at a time: of the windows that hold it, the one where it is farthest from an edge."""
+    """Every token by itself, one window at a time: of the windows that hold
+    it, the one where it is farthest from an edge.
+    """
     tokenizer, model = scorer.classifier.tokenizer, scorer.classifier.model
-    plain = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, split_special_tokens=True)
+    plain = tokenizer(
+        text, add_special_tokens=False, return_offsets_mapping=True, split_special_tokens=True
+    )
     ids, room, step = plain["input_ids"], WINDOW - 2, WINDOW - 2 - WINDOW // 4
     starts = [0]
     while starts[-1] + room < len(ids):
@@ -75,7 +83,13 @@ def naive(scorer: llmlingua2.LLMLingua2, text: str) -> Importance:
         holding = [s for s in starts if s <= i < s + room]
         # at an edge of the text there is nothing more to see; on a tie the later window
         chosen = max(
-            holding, key=lambda s: (min(i - s if s else len(ids), s + room - 1 - i if s + room < len(ids) else len(ids)), s)
+            holding,
+            key=lambda s: (
+                min(
+                    i - s if s else len(ids), s + room - 1 - i if s + room < len(ids) else len(ids)
+                ),
+                s,
+            ),
         )
         row = [tokenizer.cls_token_id, *ids[chosen : chosen + room], tokenizer.sep_token_id]
         with torch.no_grad():
@@ -112,14 +126,18 @@ def test_scores_do_not_depend_on_the_batch(family: Path, scorer: llmlingua2.LLML
             assert found.values == pytest.approx(alone[i].values, abs=1e-5)
 
 
-def test_every_chunk_stands_between_the_tokenizers_own_special_tokens(scorer: llmlingua2.LLMLingua2) -> None:
+def test_every_chunk_stands_between_the_tokenizers_own_special_tokens(
+    scorer: llmlingua2.LLMLingua2,
+) -> None:
     tokenizer = scorer.classifier.tokenizer
     for parts in scorer.classifier.chunks(TEXTS):
         for part in parts:
             assert (part.ids[0], part.ids[-1]) == (tokenizer.cls_token_id, tokenizer.sep_token_id)
 
 
-def test_special_tokens_spelled_out_in_a_text_are_scored_as_text(scorer: llmlingua2.LLMLingua2) -> None:
+def test_special_tokens_spelled_out_in_a_text_are_scored_as_text(
+    scorer: llmlingua2.LLMLingua2,
+) -> None:
     tokenizer = scorer.classifier.tokenizer
     text = f"a{tokenizer.sep_token}b"
     ((part,),) = scorer.classifier.chunks([text])
@@ -132,7 +150,9 @@ def test_special_tokens_spelled_out_in_a_text_are_scored_as_text(scorer: llmling
 @pytest.mark.parametrize("unit", ["word", "number", "token"])
 def test_scored_segments_join_to_the_text(family: Path, unit: str) -> None:
     judge = scorers.load(f"llmlingua2:{family}")
-    for text, scored in zip(TEXTS, scorers.score(map(make_trace, TEXTS), judge, Characters()), strict=True):
+    for text, scored in zip(
+        TEXTS, scorers.score(map(make_trace, TEXTS), judge, Characters()), strict=True
+    ):
         assert "".join(segmented(scored, Rules(unit)).texts) == text
         assert all(0 <= value <= 1 for value in scored.importance)
 
@@ -142,24 +162,39 @@ def test_a_word_takes_the_mean_of_its_tokens(xlmr: Path) -> None:
     (found,) = score(judge, ["longword"])
     (scored,) = scorers.score([make_trace("longword")], judge, Characters())
     assert len(found.values) > 2
-    of_each_letter = [v for a, b, v in zip([0, *found.ends], found.ends, found.values, strict=False) for _ in range(b - a)]
+    of_each_letter = [
+        v
+        for a, b, v in zip([0, *found.ends], found.ends, found.values, strict=False)
+        for _ in range(b - a)
+    ]
     assert scored.importance == pytest.approx(of_each_letter)
-    assert segmented(scored, usual_rules(judge.name)).importance == pytest.approx([sum(of_each_letter) / 8])
+    assert segmented(scored, usual_rules(judge.name)).importance == pytest.approx(
+        [sum(of_each_letter) / 8]
+    )
 
 
 def test_a_batch_holds_no_more_tokens_than_asked_for_unless_one_row_does() -> None:
     lengths = [3, 50, 7, 7, 1, 20, 2]
     made = list(llmlingua2.batches(lengths, 21))
     assert sorted(i for batch in made for i in batch) == list(range(len(lengths)))
-    assert all(len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= 21 for batch in made)
+    assert all(
+        len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= 21 for batch in made
+    )
     assert made == [[1], [5], [2, 3, 0], [6, 4]]
 
 
 @pytest.mark.parametrize(
     ("labels", "keep"),
-    [({"LABEL_0": 0, "LABEL_1": 1}, 1), ({"drop": 0, "keep": 1}, 1), ({"KEEP": 0, "DROP": 1}, 0), ({"preserve": 0, "x": 1}, 0)],
+    [
+        ({"LABEL_0": 0, "LABEL_1": 1}, 1),
+        ({"drop": 0, "keep": 1}, 1),
+        ({"KEEP": 0, "DROP": 1}, 0),
+        ({"preserve": 0, "x": 1}, 0),
+    ],
 )
-def test_the_label_called_keep_means_keep_and_else_label_one(labels: dict[str, int], keep: int) -> None:
+def test_the_label_called_keep_means_keep_and_else_label_one(
+    labels: dict[str, int], keep: int
+) -> None:
     assert llmlingua2.keep_label(labels) == keep
 
 
@@ -172,7 +207,9 @@ def test_a_checkpoint_that_names_its_labels_the_other_way_round_is_read_so(tmp_p
 
 
 @pytest.mark.parametrize("build", FAMILIES.values())
-def test_the_window_is_what_the_position_table_holds(build: Callable[..., Path], tmp_path: Path) -> None:
+def test_the_window_is_what_the_position_table_holds(
+    build: Callable[..., Path], tmp_path: Path
+) -> None:
     folder = build(tmp_path, TEXTS, window=64)
     judge = llmlingua2.load(str(folder))
     judge.classifier.tokenizer.model_max_length = 10**30  # as where nobody set it
@@ -185,9 +222,14 @@ def test_the_name_is_the_spec_with_what_was_chosen(xlmr: Path) -> None:
 
 
 def test_what_is_no_token_classifier_is_refused(tmp_path: Path) -> None:
-    config = XLMRobertaConfig(vocab_size=9, hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8)
+    config = XLMRobertaConfig(
+        vocab_size=9, hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8
+    )
     XLMRobertaForMaskedLM(config).save_pretrained(tmp_path)
-    with pytest.raises(CotpressError, match="is XLMRobertaForMaskedLM with 2 labels, not a token classifier with two"):
+    with pytest.raises(
+        CotpressError,
+        match="is XLMRobertaForMaskedLM with 2 labels, not a token classifier with two",
+    ):
         llmlingua2.load(str(tmp_path))
 
 
@@ -196,9 +238,15 @@ def test_three_labels_are_refused(tmp_path: Path) -> None:
         llmlingua2.load(str(xlm_roberta(tmp_path, TEXTS, num_labels=3)))
 
 
-def test_a_checkpoint_without_its_head_is_refused_and_not_given_a_random_one(tmp_path: Path) -> None:
+def test_a_checkpoint_without_its_head_is_refused_and_not_given_a_random_one(
+    tmp_path: Path,
+) -> None:
     weights = xlm_roberta(tmp_path, TEXTS) / "model.safetensors"
-    save_file({key: value for key, value in load_file(weights).items() if "classifier" not in key}, weights, {"format": "pt"})
+    save_file(
+        {key: value for key, value in load_file(weights).items() if "classifier" not in key},
+        weights,
+        {"format": "pt"},
+    )
     with pytest.raises(CotpressError, match=r"lacks the weights of classifier\.bias"):
         llmlingua2.load(str(tmp_path))
 

@@ -29,15 +29,23 @@ def test_pieces_tile_any_text(text: str) -> None:
 
 def test_the_importance_of_a_segment_does_not_depend_on_its_length() -> None:
     text = " ".join(["no", "supercalifragilistic", "1,234.56", "\\frac"] * 2000)
-    token_ends = [i for i, c in enumerate(text, 1) if text[i : i + 1] in ("", " ") or (c.islower() and i % 3 == 0)]
-    scored = score_trace(make_trace(text), token_ends, next(Random().score([make_trace(text)])), "random")
+    token_ends = [
+        i
+        for i, c in enumerate(text, 1)
+        if text[i : i + 1] in ("", " ") or (c.islower() and i % 3 == 0)
+    ]
+    scored = score_trace(
+        make_trace(text), token_ends, next(Random().score([make_trace(text)])), "random"
+    )
     for unit in ("number", "word"):
         parts = segmented(scored, Rules(unit))
         drawn = dict[str, list[float]]()
         for segment, value in zip(parts.texts, parts.importance, strict=True):
             drawn.setdefault(segment.strip(), []).append(value)
         for values in (values for values in drawn.values() if len(values) == 2000):
-            assert statistics.fmean(values) == pytest.approx(0.5, abs=0.03)  # 2,000 draws: 5 standard errors
+            assert statistics.fmean(values) == pytest.approx(
+                0.5, abs=0.03
+            )  # 2,000 draws: 5 standard errors
             assert statistics.pvariance(values) == pytest.approx(1 / 12, abs=0.01)
     assert len([values for values in drawn.values() if len(values) == 2000]) == 4
 

@@ -24,17 +24,24 @@ from cotpress.serving.export import served_ids
 RATIOS = (1.0, 0.9, 0.75, 0.6, 0.5, 0.29, 0.1, 0.05, 0.01)
 EFFORTS = (0.5, 0.7, 1.0)
 SYSTEM = {"role": "system", "content": "You are terse."}
-HISTORY = [{"role": "user", "content": "1 + 1?"}, {"role": "assistant", "content": "<think>\nhm\n</think>\n\n2"}]
+HISTORY = [
+    {"role": "user", "content": "1 + 1?"},
+    {"role": "assistant", "content": "<think>\nhm\n</think>\n\n2"},
+]
 QUESTION = "What is 17 % of {{ 300 }}, in €?\n\n- a\n- b"
 CHATS = {"one turn": [], "system": [SYSTEM], "history": HISTORY, "both": [SYSTEM, *HISTORY]}
 
 
 def problem(question=QUESTION):
-    return Problem(id="p", question=question, answer="51", task="t", instruction="Reason step by step.")
+    return Problem(
+        id="p", question=question, answer="51", task="t", instruction="Reason step by step."
+    )
 
 
 def render(template, messages, **asked):
-    texts, _ = render_jinja_template([messages], chat_template=template, add_generation_prompt=True, **asked)
+    texts, _ = render_jinja_template(
+        [messages], chat_template=template, add_generation_prompt=True, **asked
+    )
     return texts[0]
 
 
@@ -43,7 +50,7 @@ def tokenizer():
     return make_tokenizer()
 
 
-# --- equal to training -----------------------------------------------------------------------------------------------
+# --- equal to training ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("chat", CHATS)
@@ -58,7 +65,11 @@ def test_the_served_prompt_has_the_ids_of_the_training_prompt(family, chat, toke
     for ratio in RATIOS:
         assert served_ids(tokenizer, asked, compression_ratio=ratio) == ids[ratio]
         assert served_ids(tokenizer, asked, compression_ratio=str(ratio)) == ids[ratio]
-    assert served_ids(tokenizer, asked) == served_ids(tokenizer, asked, compression_ratio=None) == ids[1.0]
+    assert (
+        served_ids(tokenizer, asked)
+        == served_ids(tokenizer, asked, compression_ratio=None)
+        == ids[1.0]
+    )
     assert served_ids(tokenizer, asked, reasoning_effort="low") == ids[0.5]
 
 
@@ -72,7 +83,9 @@ def test_any_question_at_any_ratio_is_written_as_in_training(question, percent, 
     ratio = percent / 100
     asked = problem(question)
     expected = render(FAMILIES[family], asked.prompt(ratio))
-    assert render(wrap(FAMILIES[family], EFFORTS), asked.prompt(), compression_ratio=ratio) == expected
+    assert (
+        render(wrap(FAMILIES[family], EFFORTS), asked.prompt(), compression_ratio=ratio) == expected
+    )
 
 
 def test_only_the_last_user_turn_is_tagged_also_when_others_follow_it():
@@ -89,16 +102,30 @@ def test_a_prompt_that_has_its_tag_already_gets_no_second_one():
 
 
 def test_content_in_parts_gets_a_part_more():
-    parts = "{% for m in messages %}{% for part in m.content %}{{ part.text }}{% endfor %}{% endfor %}"
+    parts = (
+        "{% for m in messages %}{% for part in m.content %}{{ part.text }}{% endfor %}{% endfor %}"
+    )
     turns = [{"role": "user", "content": [{"type": "text", "text": "1 + 1?"}]}]
-    assert render(wrap(parts, EFFORTS), turns, compression_ratio=0.5) == "1 + 1?\n<ratio>0.5</ratio>"
+    assert (
+        render(wrap(parts, EFFORTS), turns, compression_ratio=0.5) == "1 + 1?\n<ratio>0.5</ratio>"
+    )
 
 
 @pytest.mark.parametrize(
-    "own", ["{% if 1 %}a{% endif %}", "  {% if 1 %}a{% endif %}", "\n\n{% if 1 %}a{% endif %}", " a", "\na", "{{- 1 }}"]
+    "own",
+    [
+        "{% if 1 %}a{% endif %}",
+        "  {% if 1 %}a{% endif %}",
+        "\n\n{% if 1 %}a{% endif %}",
+        " a",
+        "\na",
+        "{{- 1 }}",
+    ],
 )
 def test_white_space_at_the_beginning_of_the_own_template_stays_what_it_was(own):
-    assert render(wrap(own, EFFORTS), problem().prompt(), compression_ratio=0.5) == render(own, problem().prompt())
+    assert render(wrap(own, EFFORTS), problem().prompt(), compression_ratio=0.5) == render(
+        own, problem().prompt()
+    )
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -121,19 +148,42 @@ def test_another_engine_of_templates_writes_the_same(family):
             {"compression_ratio": "0.7"},
             {"reasoning_effort": "low"},
         ):
-            assert engine.render_str(wrapped, messages=turns, **asked, **about) == render(wrapped, turns, **asked)
-    with pytest.raises((ValueError, minijinja.TemplateError), match="compression_ratio 2 is not a fraction"):
+            assert engine.render_str(wrapped, messages=turns, **asked, **about) == render(
+                wrapped, turns, **asked
+            )
+    with pytest.raises(
+        (ValueError, minijinja.TemplateError), match="compression_ratio 2 is not a fraction"
+    ):
         engine.render_str(wrapped, messages=problem().prompt(), compression_ratio=2, **about)
 
 
-# --- values ----------------------------------------------------------------------------------------------------------
+# --- values ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "value", [0, -0.5, 1.01, 2, "x", "", "half", True, False, [0.5], {"a": 1}, 0.655, 1e-5, float("nan"), "1e-1"]
+    "value",
+    [
+        0,
+        -0.5,
+        1.01,
+        2,
+        "x",
+        "",
+        "half",
+        True,
+        False,
+        [0.5],
+        {"a": 1},
+        0.655,
+        1e-5,
+        float("nan"),
+        "1e-1",
+    ],
 )
 def test_what_is_no_ratio_raises_a_template_error_that_names_it(value):
-    with pytest.raises(TemplateError, match=r"compression_ratio .* send a number above 0 and at most 1"):
+    with pytest.raises(
+        TemplateError, match=r"compression_ratio .* send a number above 0 and at most 1"
+    ):
         render(wrap(CHATML, EFFORTS), problem().prompt(), compression_ratio=value)
 
 
@@ -151,16 +201,22 @@ def test_a_ratio_without_a_user_turn_is_an_error_and_full_length_is_none():
 
 def test_the_ratio_goes_before_the_effort_and_none_is_as_good_as_absent():
     template, turns = wrap(CHATML, EFFORTS), problem().prompt()
-    assert render(template, turns, compression_ratio=0.9, reasoning_effort="low") == render(CHATML, problem().prompt(0.9))
-    assert render(template, turns, compression_ratio=None, reasoning_effort="medium") == render(CHATML, problem().prompt(0.7))
-    assert render(template, turns, compression_ratio=None, reasoning_effort=None) == render(CHATML, turns)
+    assert render(template, turns, compression_ratio=0.9, reasoning_effort="low") == render(
+        CHATML, problem().prompt(0.9)
+    )
+    assert render(template, turns, compression_ratio=None, reasoning_effort="medium") == render(
+        CHATML, problem().prompt(0.7)
+    )
+    assert render(template, turns, compression_ratio=None, reasoning_effort=None) == render(
+        CHATML, turns
+    )
 
 
 def test_the_tag_is_the_one_of_the_records():
     assert json.dumps(ratio_tag(0.5)[:8]) in wrap(CHATML, EFFORTS)
 
 
-# --- wrapping --------------------------------------------------------------------------------------------------------
+# --- wrapping -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -174,14 +230,21 @@ def test_wrapping_is_undone_exactly_and_done_anew_with_other_efforts(family):
 
 
 def test_a_template_that_takes_the_ratio_and_is_not_ours_is_refused():
-    with pytest.raises(CotpressError, match="already takes compression_ratio, but cotpress did not write it"):
+    with pytest.raises(
+        CotpressError, match="already takes compression_ratio, but cotpress did not write it"
+    ):
         wrap("{% if compression_ratio %}short{% endif %}" + CHATML, EFFORTS)
 
 
 def test_a_template_with_efforts_of_its_own_keeps_them():
     own = CHATML + "{{ reasoning_effort }}"
-    assert render(wrap(own, EFFORTS), problem().prompt(), reasoning_effort="max") == render(CHATML, problem().prompt()) + "max"
-    assert render(wrap(own, EFFORTS), problem().prompt(), compression_ratio=0.5, reasoning_effort="low").endswith("low")
+    assert (
+        render(wrap(own, EFFORTS), problem().prompt(), reasoning_effort="max")
+        == render(CHATML, problem().prompt()) + "max"
+    )
+    assert render(
+        wrap(own, EFFORTS), problem().prompt(), compression_ratio=0.5, reasoning_effort="low"
+    ).endswith("low")
 
 
 def test_servers_that_ask_which_variables_a_template_reads_see_the_ratio():
@@ -189,7 +252,9 @@ def test_servers_that_ask_which_variables_a_template_reads_see_the_ratio():
     from jinja2 import Environment, meta
 
     for own in FAMILIES.values():
-        found = meta.find_undeclared_variables(Environment(autoescape=True).parse(wrap(own, EFFORTS)))
+        found = meta.find_undeclared_variables(
+            Environment(autoescape=True).parse(wrap(own, EFFORTS))
+        )
         assert {"compression_ratio", "reasoning_effort"} <= found
 
 

@@ -52,19 +52,29 @@ def exported(adapter, tmp_path_factory):
 
 def logits(model):
     with torch.no_grad():
-        return model.torch_model(torch.tensor([model.prompt_ids([{"role": "user", "content": "1 + 2"}])])).logits
+        return model.torch_model(
+            torch.tensor([model.prompt_ids([{"role": "user", "content": "1 + 2"}])])
+        ).logits
 
 
-def test_a_lora_adapter_is_merged_into_a_folder_that_needs_neither_it_nor_peft(base, adapter, exported):
+def test_a_lora_adapter_is_merged_into_a_folder_that_needs_neither_it_nor_peft(
+    base, adapter, exported
+):
     assert not list(exported.glob("adapter*"))
     assert torch.allclose(logits(load(str(exported))), logits(load(str(adapter))), atol=1e-5)
     assert not torch.allclose(logits(load(str(exported))), logits(load(str(base))), atol=1e-2)
 
 
-def test_the_folder_stands_on_its_own_when_the_run_and_the_base_are_gone(adapter, exported, tmp_path):
+def test_the_folder_stands_on_its_own_when_the_run_and_the_base_are_gone(
+    adapter, exported, tmp_path
+):
     shutil.copytree(exported, tmp_path / "moved")
-    assert "base_model_name_or_path" not in "".join(path.read_text() for path in (tmp_path / "moved").glob("*config.json"))
-    assert torch.allclose(logits(load(str(tmp_path / "moved"))), logits(load(str(adapter))), atol=1e-5)
+    assert "base_model_name_or_path" not in "".join(
+        path.read_text() for path in (tmp_path / "moved").glob("*config.json")
+    )
+    assert torch.allclose(
+        logits(load(str(tmp_path / "moved"))), logits(load(str(adapter))), atol=1e-5
+    )
 
 
 def test_whoever_may_read_the_config_may_read_the_weights(exported):
@@ -80,54 +90,93 @@ def test_prompts_by_template_argument_have_the_ids_of_the_training_prompts(adapt
 
 def test_our_own_prompts_which_carry_the_tag_do_not_get_it_twice(adapter, exported):
     for one in sum_examples(2, 0.5):
-        assert load(str(exported)).prompt_ids(one.prompt) == load(str(adapter)).prompt_ids(one.prompt)
+        assert load(str(exported)).prompt_ids(one.prompt) == load(str(adapter)).prompt_ids(
+            one.prompt
+        )
 
 
 def test_it_says_what_it_was_made_from_and_what_the_efforts_stand_for(exported):
     about = read_about(exported)
     assert (about.method, about.ratios) == ("tokenskip", [0.8, 0.5])
     assert about.efforts == {"low": 0.5, "medium": 0.5, "high": 0.8}
-    assert '"low": "0.5", "medium": "0.5", "high": "0.8"' in (exported / "chat_template.jinja").read_text()
+    assert (
+        '"low": "0.5", "medium": "0.5", "high": "0.8"'
+        in (exported / "chat_template.jinja").read_text()
+    )
 
 
 def test_generation_ends_at_the_end_of_the_turn_in_every_library(exported):
-    assert load(str(exported)).end_id in json.loads((exported / "generation_config.json").read_text())["eos_token_id"]
+    assert (
+        load(str(exported)).end_id
+        in json.loads((exported / "generation_config.json").read_text())["eos_token_id"]
+    )
 
 
 def test_tied_weights_stay_tied(exported):
     net = load(str(exported)).torch_model
-    assert net.get_input_embeddings().weight.data_ptr() == net.get_output_embeddings().weight.data_ptr()
+    assert (
+        net.get_input_embeddings().weight.data_ptr()
+        == net.get_output_embeddings().weight.data_ptr()
+    )
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_the_weights_have_the_precision_of_the_base(dtype, tmp_path):
     make_model(tmp_path / "base")
-    load(str(tmp_path / "base")).torch_model.to(getattr(torch, dtype)).save_pretrained(tmp_path / "base")
+    load(str(tmp_path / "base")).torch_model.to(getattr(torch, dtype)).save_pretrained(
+        tmp_path / "base"
+    )
     train(sum_examples(4), load(str(tmp_path / "base")), tmp_path / "x", LORA, say=silent)
     export(load(str(tmp_path / "x")), tmp_path / "out", say=silent)
     assert json.loads((tmp_path / "out" / "config.json").read_text())["dtype"] == dtype
 
 
-def test_an_exported_folder_can_be_exported_with_other_efforts_and_trained_again(exported, tmp_path):
+def test_an_exported_folder_can_be_exported_with_other_efforts_and_trained_again(
+    exported, tmp_path
+):
     export(load(str(exported)), tmp_path / "same", trained=trained(exported), say=silent)
-    assert (tmp_path / "same" / "chat_template.jinja").read_text() == (exported / "chat_template.jinja").read_text()
-    export(load(str(exported)), tmp_path / "other", efforts=(0.2, 0.3, 0.4), trained=trained(exported), say=silent)
+    assert (tmp_path / "same" / "chat_template.jinja").read_text() == (
+        exported / "chat_template.jinja"
+    ).read_text()
+    export(
+        load(str(exported)),
+        tmp_path / "other",
+        efforts=(0.2, 0.3, 0.4),
+        trained=trained(exported),
+        say=silent,
+    )
     assert (tmp_path / "other" / "chat_template.jinja").read_text().endswith(CHATML)
     assert read_about(tmp_path / "other").efforts == {"low": 0.2, "medium": 0.3, "high": 0.4}
     export(load(str(tmp_path / "other")), tmp_path / "kept", trained=trained(exported), say=silent)
-    assert read_about(tmp_path / "kept").efforts == {"low": 0.2, "medium": 0.3, "high": 0.4}  # unasked, they stay
+    assert read_about(tmp_path / "kept").efforts == {
+        "low": 0.2,
+        "medium": 0.3,
+        "high": 0.4,
+    }  # unasked, they stay
     train(sum_examples(4), load(str(exported)), tmp_path / "again", LORA, say=silent)
-    export(load(str(tmp_path / "again")), tmp_path / "third", trained=trained(tmp_path / "again"), say=silent)
+    export(
+        load(str(tmp_path / "again")),
+        tmp_path / "third",
+        trained=trained(tmp_path / "again"),
+        say=silent,
+    )
     expected = load(str(exported)).prompt_ids(sum_examples(1)[0].prompt)
     assert (
-        served_ids(load(str(tmp_path / "third")).tokenizer, sum_examples(1)[0].problem.prompt(), compression_ratio=0.5)
+        served_ids(
+            load(str(tmp_path / "third")).tokenizer,
+            sum_examples(1)[0].problem.prompt(),
+            compression_ratio=0.5,
+        )
         == expected
     )
 
 
 def test_latent_tokens_go_along_whole(base, tmp_path):
     said = latent_tokens.run([0, 3]) + " so it is 1"
-    examples = [msgspec.structs.replace(one, completion=said, codebook=4, asked=NOTHING) for one in sum_examples(4)]
+    examples = [
+        msgspec.structs.replace(one, completion=said, codebook=4, asked=NOTHING)
+        for one in sum_examples(4)
+    ]
     examples = [msgspec.structs.replace(one, prompt=one.problem.prompt()) for one in examples]
     train(examples, load(str(base)), tmp_path / "x", LORA, say=silent)
     export(load(str(tmp_path / "x")), tmp_path / "out", trained=trained(tmp_path / "x"), say=silent)
@@ -142,17 +191,26 @@ def test_latent_tokens_go_along_whole(base, tmp_path):
     assert "of which it\nknows 4. How many is its own choice" in card
 
 
-# --- the model card --------------------------------------------------------------------------------------------------
+# --- the model card -------------------------------------------------------------------------------
 
 
 def row(**others):
-    fields = {"model": "m", "task": "sums", "n": 200, "accuracy": 0.9, "accuracy_low": 0.85, "accuracy_high": 0.93}
+    fields = {
+        "model": "m",
+        "task": "sums",
+        "n": 200,
+        "accuracy": 0.9,
+        "accuracy_low": 0.85,
+        "accuracy_high": 0.93,
+    }
     fields |= {"mean_tokens": 54.7, "kept": 0.51, "truncated": 0.01, "seconds_per_problem": 1.0}
     return make_row(**({"method": "tokenskip", "ratio": 0.5} | fields | others))
 
 
 def test_the_card_says_base_method_ratios_figures_licence_and_how_to_serve(adapter, tmp_path):
-    export(load(str(adapter)), tmp_path / "short", trained=trained(adapter), rows=[row()], say=silent)
+    export(
+        load(str(adapter)), tmp_path / "short", trained=trained(adapter), rows=[row()], say=silent
+    )
     card = (tmp_path / "short" / "README.md").read_text()
     assert "- base model: model\n" in card
     assert str(adapter.parent) not in card
@@ -174,8 +232,13 @@ def test_the_card_claims_a_ratio_only_where_one_below_1_was_taught(adapter):
 
 def test_the_card_knows_the_licence_of_every_task_that_brings_its_problems(adapter):
     named = [name for name in plugins.available("tasks") if name != "jsonl"]
-    known = {"prosqa:prosqa_valid.json": "MIT", "prosqa,control=twins": "made by cotpress, Apache-2.0"}
-    card = model_card("m", {"medium": 0.6}, msgspec.structs.replace(trained(adapter), tasks=[*named, *known]))
+    known = {
+        "prosqa:prosqa_valid.json": "MIT",
+        "prosqa,control=twins": "made by cotpress, Apache-2.0",
+    }
+    card = model_card(
+        "m", {"medium": 0.6}, msgspec.structs.replace(trained(adapter), tasks=[*named, *known])
+    )
     assert "not known to cotpress" not in card
     for task, licence in known.items():
         assert f"- data: {task} (problems: {licence})" in card
@@ -184,10 +247,14 @@ def test_the_card_knows_the_licence_of_every_task_that_brings_its_problems(adapt
 def test_a_base_of_the_hub_is_named_for_the_hub(adapter, tmp_path):
     about = trained(adapter)
     about = type(about)(
-        **{name: getattr(about, name) for name in about.__struct_fields__} | {"base": "hf:Qwen/Qwen2.5-0.5B-Instruct"}
+        **{name: getattr(about, name) for name in about.__struct_fields__}
+        | {"base": "hf:Qwen/Qwen2.5-0.5B-Instruct"}
     )
     export(load(str(adapter)), tmp_path / "short", trained=about, say=silent)
-    assert "base_model: Qwen/Qwen2.5-0.5B-Instruct\n---" in (tmp_path / "short" / "README.md").read_text()
+    assert (
+        "base_model: Qwen/Qwen2.5-0.5B-Instruct\n---"
+        in (tmp_path / "short" / "README.md").read_text()
+    )
 
 
 def test_a_model_that_was_not_trained_is_exported_and_said_not_to_be(base, tmp_path):
@@ -197,17 +264,25 @@ def test_a_model_that_was_not_trained_is_exported_and_said_not_to_be(base, tmp_p
     assert "nothing says that it obeys the ratio" in (tmp_path / "out" / "README.md").read_text()
 
 
-# --- trouble ---------------------------------------------------------------------------------------------------------
+# --- trouble --------------------------------------------------------------------------------------
 
 
 def test_a_second_export_does_nothing_and_one_under_other_options_is_refused(adapter, exported):
     lines = []
     before = (exported / "model.safetensors").stat().st_mtime_ns
     export(load(str(adapter)), exported, trained=trained(adapter), say=lines.append)
-    assert lines == [f"export: {exported} was finished before under the same options; nothing to do"]
+    assert lines == [
+        f"export: {exported} was finished before under the same options; nothing to do"
+    ]
     assert (exported / "model.safetensors").stat().st_mtime_ns == before
     with pytest.raises(CotpressError, match="another model or under other options"):
-        export(load(str(adapter)), exported, efforts=(0.1, 0.2, 0.3), trained=trained(adapter), say=silent)
+        export(
+            load(str(adapter)),
+            exported,
+            efforts=(0.1, 0.2, 0.3),
+            trained=trained(adapter),
+            say=silent,
+        )
 
 
 def test_a_folder_with_something_else_in_it_is_refused_and_an_empty_one_is_taken(base, tmp_path):
@@ -231,11 +306,16 @@ def test_an_adapter_whose_base_is_missing_is_one_sentence_with_both(adapter, tmp
     shutil.copytree(adapter, tmp_path / "x")
     about = json.loads((tmp_path / "x" / "cotpress.json").read_text())
     (tmp_path / "x" / "cotpress.json").write_text(json.dumps(about | {"base": "hf:/gone/base"}))
-    with pytest.raises(CotpressError, match=r"base of the adapter .*/x cannot be loaded, hf:/gone/base: put it back, or name"):
+    with pytest.raises(
+        CotpressError,
+        match=r"base of the adapter .*/x cannot be loaded, hf:/gone/base: put it back, or name",
+    ):
         load(str(tmp_path / "x"))
 
 
-def test_a_template_that_already_takes_the_ratio_is_refused_before_anything_is_written(base, tmp_path):
+def test_a_template_that_already_takes_the_ratio_is_refused_before_anything_is_written(
+    base, tmp_path
+):
     model = load(str(base))
     model.tokenizer.chat_template = "{{ compression_ratio }}" + CHATML
     with pytest.raises(CotpressError, match="already takes compression_ratio"):
@@ -258,4 +338,6 @@ def test_a_model_without_a_template_is_told_where_to_get_one(base, tmp_path):
 
 
 def test_the_options_are_written_down(exported):
-    assert json.loads((exported / "cotpress.json").read_text())["options"] == json.loads(json.dumps(asdict(LORA)))
+    assert json.loads((exported / "cotpress.json").read_text())["options"] == json.loads(
+        json.dumps(asdict(LORA))
+    )

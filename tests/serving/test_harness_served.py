@@ -1,7 +1,9 @@
-"""inspect-ai and lm-evaluation-harness find the accuracy that `cotpress eval` finds, on the same problems and answers.
+"""inspect-ai and lm-evaluation-harness find the accuracy that `cotpress eval` finds, on the same
+problems and answers.
 
-They run in an environment of their own (`make test-serving`), whose Python is named by COTPRESS_HARNESS, and ask a server on
-loopback behind which the bundled model answers; a third of its answers are made wrong.
+They run in an environment of their own (`make test-serving`), whose Python is named by
+COTPRESS_HARNESS, and ask a server on loopback behind which the bundled model answers; a third of
+its answers are made wrong.
 """
 
 import json
@@ -29,7 +31,10 @@ N, RATIO = 50, 0.5
 
 pytestmark = [
     pytest.mark.serving,
-    pytest.mark.skipif(not PYTHON, reason="COTPRESS_HARNESS names no Python with inspect-ai and lm-eval: make test-serving"),
+    pytest.mark.skipif(
+        not PYTHON,
+        reason="COTPRESS_HARNESS names no Python with inspect-ai and lm-eval: make test-serving",
+    ),
 ]
 
 
@@ -44,11 +49,15 @@ def server() -> Iterator[FakeServer]:
         assert body["temperature"] == 0
         with running.lock:
             if question not in said:
-                plain, _ = untagged([{"role": "user", "content": question}])  # the bundled model knows no ratios
+                plain, _ = untagged(
+                    [{"role": "user", "content": question}]
+                )  # the bundled model knows no ratios
                 request = Request(key="", messages=plain)
                 (answer,) = tiny.generate([request], Sampling(max_tokens=body["max_tokens"]))
                 wrong = crc32(question.encode()) % 3 == 0
-                said[question] = answer.text.replace(r"\boxed{", r"\boxed{9" if wrong else r"\boxed{")
+                said[question] = answer.text.replace(
+                    r"\boxed{", r"\boxed{9" if wrong else r"\boxed{"
+                )
         return said[question]
 
     with serving() as running:
@@ -80,7 +89,13 @@ def run(tmp_path: Path) -> Callable[..., None]:
     def run(program: str, *arguments: str, **environment: str) -> None:
         command = [str(Path(PYTHON).with_name(program)), *arguments]
         done = subprocess.run(
-            command, cwd=tmp_path, env=os.environ | environment, capture_output=True, text=True, timeout=500, check=False
+            command,
+            cwd=tmp_path,
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            timeout=500,
+            check=False,
         )
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
@@ -91,8 +106,25 @@ def test_inspect_ai_finds_the_same_accuracy(
     server: FakeServer, accuracy: float, run: Callable[..., None], tmp_path: Path
 ) -> None:
     asked = ["-T", "task=arithmetic", "-T", f"limit={N}", "-T", f"ratio={RATIO}"]
-    where = ["--model", "openai-api/fake/fake", "--log-dir", str(tmp_path), "--log-format", "json", "--display", "none"]
-    run("inspect", "eval", "cotpress/problems", *asked, *where, FAKE_BASE_URL=server.url, FAKE_API_KEY="none")
+    where = [
+        "--model",
+        "openai-api/fake/fake",
+        "--log-dir",
+        str(tmp_path),
+        "--log-format",
+        "json",
+        "--display",
+        "none",
+    ]
+    run(
+        "inspect",
+        "eval",
+        "cotpress/problems",
+        *asked,
+        *where,
+        FAKE_BASE_URL=server.url,
+        FAKE_API_KEY="none",
+    )
     (log,) = tmp_path.glob("*.json")
     found = json.loads(log.read_text())
     assert found["status"] == "success"
@@ -103,13 +135,35 @@ def test_inspect_ai_finds_the_same_accuracy(
 
 
 def test_lm_eval_finds_the_same_accuracy_and_length(
-    server: FakeServer, accuracy: float, traces: list[Trace], run: Callable[..., None], tmp_path: Path
+    server: FakeServer,
+    accuracy: float,
+    traces: list[Trace],
+    run: Callable[..., None],
+    tmp_path: Path,
 ) -> None:
     run("lm-eval", "validate", "--tasks", "cotpress", "--include_path", str(LM_EVAL))
     told = json.dumps({"problems": "arithmetic", "ratio": RATIO, "limit": N})
     where = f"base_url={server.url}/chat/completions,model=fake,tokenizer_backend=None,num_concurrent=4,max_retries=1"
-    asked = ["--tasks", "cotpress", "--include_path", str(LM_EVAL), "--metadata", told, "--apply_chat_template"]
-    run("lm-eval", "run", "--model", "local-chat-completions", "--model_args", where, *asked, "--output_path", str(tmp_path))
+    asked = [
+        "--tasks",
+        "cotpress",
+        "--include_path",
+        str(LM_EVAL),
+        "--metadata",
+        told,
+        "--apply_chat_template",
+    ]
+    run(
+        "lm-eval",
+        "run",
+        "--model",
+        "local-chat-completions",
+        "--model_args",
+        where,
+        *asked,
+        "--output_path",
+        str(tmp_path),
+    )
     (written,) = tmp_path.rglob("results*.json")
     found = json.loads(written.read_text())
     scores = found["results"]["cotpress"]

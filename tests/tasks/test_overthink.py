@@ -1,4 +1,6 @@
-"""The task that thinks too long: every part of the reasoning has its label, and the needed ones alone lead to the answer."""
+"""The task that thinks too long: every part of the reasoning has its label,
+and the needed ones alone lead to the answer.
+"""
 
 import re
 from itertools import islice
@@ -11,7 +13,18 @@ from cotpress import tasks
 from cotpress.errors import CotpressError
 from cotpress.tasks import overthink
 from cotpress.tasks._procedural import SHARES, split_of
-from cotpress.tasks.overthink import CHECK, DEAD_END, FILLER, LABELS, NEEDED, OUTSIDE, RESTATEMENT, label, label_tokens, worked
+from cotpress.tasks.overthink import (
+    CHECK,
+    DEAD_END,
+    FILLER,
+    LABELS,
+    NEEDED,
+    OUTSIDE,
+    RESTATEMENT,
+    label,
+    label_tokens,
+    worked,
+)
 
 
 def parts(reasoning: str) -> list[tuple[str, str]]:
@@ -24,7 +37,8 @@ def needed(reasoning: str) -> str:
 
 def test_the_parts_of_a_trace_are_labelled_by_what_they_are_for():
     said = (
-        "Okay, let me think. Monday: 12. Thursday now: 12 - 4 = 8. Wait, I left out Tuesday, so back to 12. Tuesday: Mia "
+        "Okay, let me think. Monday: 12. Thursday now: 12 - 4 = 8. Wait, I "
+        "left out Tuesday, so back to 12. Tuesday: Mia "
         "finds 6 more coins, maybe 12 - 6 = 6? No, wait, it goes up. "
         "So we add 6 to 12 and get 12 + 6 = 18. Check: 18 - 6 = 12, yes. "
         "So Mia has 18 coins in the end. Tuesday again: 12 + 6 = 18."
@@ -46,7 +60,9 @@ def test_the_parts_of_a_trace_are_labelled_by_what_they_are_for():
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(2, 6), st.integers(20, 90), st.floats(0, 1), st.integers(0, 5))
-def test_what_is_needed_is_a_chain_of_true_sums_from_the_start_to_the_answer(steps: int, largest: int, wordy: float, seed: int):
+def test_what_is_needed_is_a_chain_of_true_sums_from_the_start_to_the_answer(
+    steps: int, largest: int, wordy: float, seed: int
+):
     for trace in islice(worked("train", steps=steps, largest=largest, wordy=wordy, seed=seed), 5):
         path = needed(trace.reasoning)
         start = re.match(r"Monday: (\d+)\.", path)
@@ -57,7 +73,9 @@ def test_what_is_needed_is_a_chain_of_true_sums_from_the_start_to_the_answer(ste
             total = {"+": total + int(k), "-": total - int(k), "*": total * int(k)}[sign]
             assert int(b) == total
         assert str(total) == trace.problem.answer
-        assert re.fullmatch(r"(\w+: (\d+|\d+ [-+*] \d+ = \d+)\. )+So \w+ has \d+ \w+ in the end\.", path)
+        assert re.fullmatch(
+            r"(\w+: (\d+|\d+ [-+*] \d+ = \d+)\. )+So \w+ has \d+ \w+ in the end\.", path
+        )
         assert trace.problem.answer in trace.conclusion
         assert (trace.opening, trace.closing) == ("<think>\n", "\n</think>\n\n")
 
@@ -70,7 +88,16 @@ def test_nothing_the_task_says_is_outside_its_grammar(steps: int, wordy: float, 
 
 
 def test_every_way_to_say_a_part_is_read_back_as_that_part():
-    what = {"name": "Mia", "things": "coins", "day": "Tuesday", "other_day": "Monday", "a": 3, "k": 2, "b": 5, "sign": "+"}
+    what = {
+        "name": "Mia",
+        "things": "coins",
+        "day": "Tuesday",
+        "other_day": "Monday",
+        "a": 3,
+        "k": 2,
+        "b": 5,
+        "sign": "+",
+    }
     what |= {
         "back": "-",
         "way": "up",
@@ -113,7 +140,9 @@ def test_the_reasoning_is_long_and_mostly_not_needed():
     lengths = sorted(trace.n_tokens for trace in traces)
     assert lengths[100] >= 150
     assert lengths[360] <= 500
-    assert sum(len(needed(t.reasoning)) for t in traces) < 0.3 * sum(len(t.reasoning) for t in traces)
+    assert sum(len(needed(t.reasoning)) for t in traces) < 0.3 * sum(
+        len(t.reasoning) for t in traces
+    )
     found = {span.label for trace in traces for span in label(trace.reasoning)}
     assert found == set(LABELS) - {OUTSIDE}
 

@@ -1,4 +1,6 @@
-"""ProntoQA: every proof is one, the answer follows from it, and the form is that of the published example."""
+"""ProntoQA: every proof is one, the answer follows from it,
+and the form is that of the published example.
+"""
 
 import re
 from itertools import islice
@@ -19,9 +21,15 @@ def facts(question: str) -> tuple[dict[str, set[str]], str]:
     known: dict[str, set[str]] = {}
     for sentence in re.findall(r"[^.]+\.", world):
         match = RULE.fullmatch(sentence.strip())
-        kind, what = (match[1] or match[2].lower(), match[3]) if match else sentence.strip(" .").split(" is ")
+        kind, what = (
+            (match[1] or match[2].lower(), match[3])
+            if match
+            else sentence.strip(" .").split(" is ")
+        )
         what = what.removeprefix("an ").removeprefix("a ")
-        known.setdefault(kind, set()).add(what.removesuffix("es") if what.endswith("puses") else what)
+        known.setdefault(kind, set()).add(
+            what.removesuffix("es") if what.endswith("puses") else what
+        )
     return known, query
 
 
@@ -41,7 +49,10 @@ def test_the_answer_is_what_forward_chaining_finds():
         person, what = query.strip(".").split(" is ")
         derived = closure(known, person)
         opposite = what.removeprefix("not ") if what.startswith("not ") else f"not {what}"
-        assert (what in derived, opposite in derived) == (trace.problem.answer == "True", trace.problem.answer == "False")
+        assert (what in derived, opposite in derived) == (
+            trace.problem.answer == "True",
+            trace.problem.answer == "False",
+        )
 
 
 def test_a_proof_is_five_rules_of_the_question_each_beside_what_it_is_applied_to():
@@ -57,13 +68,17 @@ def test_a_proof_is_five_rules_of_the_question_each_beside_what_it_is_applied_to
 
 
 def test_the_form_is_that_of_the_published_example():
-    """Coconut's appendix: 25 sentences, 23 of them rules in random order, a person of two kinds, a query."""
+    """Coconut's appendix: 25 sentences, 23 of them rules in
+    random order, a person of two kinds, a query.
+    """
     for trace in TRACES:
         world, query = trace.problem.question.split(" True or false: ")
         sentences = re.findall(r"[^.]+\.", world)
         assert len(sentences) == 25
         person = query.split(" is ")[0]
-        assert [f" {person} is a" in sentence for sentence in sentences] == [False] * 23 + [True] * 2
+        assert [f" {person} is a" in sentence for sentence in sentences] == [False] * 23 + [
+            True
+        ] * 2
         assert len(re.findall(r"[^.]+\.", trace.reasoning)) == 11
 
 

@@ -1,4 +1,6 @@
-"""ProsQA: the released items are understood, the generator has their statistics, control sets take shortcuts away."""
+"""ProsQA: the released items are understood, the generator has their
+statistics, control sets take shortcuts away.
+"""
 
 import json
 from collections import Counter
@@ -49,7 +51,9 @@ def check(item: Item) -> None:
     assert set(names) <= {*prosqa.PERSONS, *prosqa.KINDS}
     assert all(u < v for u, v in item.edges)
     assert len(set(item.edges)) == len(item.edges)
-    assert {v for v, name in enumerate(names) if name[0].isupper()} == set(range(len(names))) - {v for _, v in item.edges}
+    assert {v for v, name in enumerate(names) if name[0].isupper()} == set(range(len(names))) - {
+        v for _, v in item.edges
+    }
     assert {item.target, item.neg_target}.isdisjoint(u for u, _ in item.edges)
     assert {0, 1} & ancestors(item, item.target) == {item.root}
     assert {0, 1} & ancestors(item, item.neg_target) == {1 - item.root}
@@ -66,14 +70,19 @@ def test_the_released_items_have_the_measured_facts():
     assert len(items) == 300
     assert sum(item.root == 1 for item in items) == 195
     assert Counter(len(item.steps) for item in items) == {3: 124, 4: 133, 5: 36, 6: 7}
-    assert {name for item in items for name in item.idx_to_symbol} == {*prosqa.PERSONS, *prosqa.KINDS}
+    assert {name for item in items for name in item.idx_to_symbol} == {
+        *prosqa.PERSONS,
+        *prosqa.KINDS,
+    }
     for item in items:
         check(item)
 
 
 @needs_data
 def test_taking_the_deeper_option_never_loses_on_the_released_items():
-    found = Counter((target > other) - (target < other) for target, other in map(depths, released()))
+    found = Counter(
+        (target > other) - (target < other) for target, other in map(depths, released())
+    )
     assert found == {1: 271, 0: 29}
 
 
@@ -87,7 +96,9 @@ def test_every_item_made_is_such_an_item_with_the_farthest_leaf_as_its_target():
 
 @needs_data
 def test_the_generator_has_the_statistics_of_the_release():
-    """Two-sample tolerances: four standard errors of the difference, with the released standard deviations."""
+    """Two-sample tolerances: four standard errors of the
+    difference, with the released standard deviations.
+    """
     ours, theirs = made(), released()
     for what, deviation in (
         (lambda item: len(item.idx_to_symbol), 2.05),
@@ -98,11 +109,16 @@ def test_the_generator_has_the_statistics_of_the_release():
         (lambda item: depths(item)[0] > depths(item)[1], 0.3),
         (lambda item: f" a {item.idx_to_symbol[item.target]} or " in item.question, 0.5),
     ):
-        assert abs(mean(map(what, ours)) - mean(map(what, theirs))) < 4 * deviation * (1 / 300 + 1 / SAMPLE) ** 0.5
+        assert (
+            abs(mean(map(what, ours)) - mean(map(what, theirs)))
+            < 4 * deviation * (1 / 300 + 1 / SAMPLE) ** 0.5
+        )
 
 
 def test_the_generator_has_the_figures_of_its_specification():
-    """Section 7.3, last table, 3,000 graphs; here a sample, so within four standard errors of both."""
+    """Section 7.3, last table, 3,000 graphs; here a sample, so within four standard errors of
+    both.
+    """
     items = made()
     for what, expected, deviation in (
         (lambda item: len(item.idx_to_symbol), 22.81, 2.08),
@@ -113,7 +129,9 @@ def test_the_generator_has_the_figures_of_its_specification():
         (lambda item: depths(item)[0] > depths(item)[1], 0.887, 0.32),
         (lambda item: len(item.steps) == 6, 0.023, 0.15),
     ):
-        assert abs(mean(map(what, items)) - expected) < 4 * deviation * (1 / 3000 + 1 / SAMPLE) ** 0.5
+        assert (
+            abs(mean(map(what, items)) - expected) < 4 * deviation * (1 / 3000 + 1 / SAMPLE) ** 0.5
+        )
 
 
 @needs_data
@@ -122,7 +140,10 @@ def test_nothing_that_is_made_is_among_the_released_items():
 
 
 def test_a_world_is_in_one_split_only():
-    worlds = {split: {prosqa.world(item) for _, item in islice(prosqa.generated(split), 300)} for split in ("train", "test")}
+    worlds = {
+        split: {prosqa.world(item) for _, item in islice(prosqa.generated(split), 300)}
+        for split in ("train", "test")
+    }
     assert not worlds["train"] & worlds["test"]
 
 
@@ -132,7 +153,11 @@ def test_a_twin_asks_the_same_question_about_the_other_root():
     check(other)
     assert other.question.rpartition(" Is ")[0] == item.question.rpartition(" Is ")[0]
     assert other.question.rpartition(" a ")[2] == item.question.rpartition(" a ")[2]
-    assert (other.root, other.target, other.neg_target) == (1 - item.root, item.neg_target, item.target)
+    assert (other.root, other.target, other.neg_target) == (
+        1 - item.root,
+        item.neg_target,
+        item.target,
+    )
     assert prosqa.twin(other).question == item.question
 
 
@@ -162,7 +187,9 @@ def test_the_released_file_is_the_validation_split_unless_said_otherwise():
     assert len({problem.id for problem in problems}) == 300
     assert problems[0].question.endswith("Is Tom a lempus or scrompus?")
     assert problems[0].answer == "Tom is a lempus."
-    assert {problem.task for problem in problems} == {"prosqa:prosqa_valid.json"}, "not to be mixed with generated ones"
+    assert {problem.task for problem in problems} == {"prosqa:prosqa_valid.json"}, (
+        "not to be mixed with generated ones"
+    )
     with pytest.raises(UnknownName, match="Available: validation"):
         task.problems("test")
     assert len(list(tasks.load(f"prosqa:{VALID},split=test").problems("test"))) == 300

@@ -1,4 +1,6 @@
-"""Worked reasoning of every task: split as a completion is, graded correct, the same every time, in splits apart."""
+"""Worked reasoning of every task: split as a completion is, graded
+correct, the same every time, in splits apart.
+"""
 
 import re
 from itertools import islice
@@ -48,12 +50,17 @@ def test_another_problems_conclusion_is_graded_wrong(name):
     task = tasks.load(name + TARGETS.get(name, ""))
     traces = worked(name)
     swapped = [
-        type(one)(**{field: getattr(one, field) for field in one.__struct_fields__} | {"conclusion": other.conclusion})
+        type(one)(
+            **{field: getattr(one, field) for field in one.__struct_fields__}
+            | {"conclusion": other.conclusion}
+        )
         for one, other in zip(traces, traces[1:] + traces[:1], strict=True)
         if one.problem.answer != other.problem.answer
     ]
     assert len(swapped) > N / 4
-    assert not any(trace.grade.correct for trace in grade(swapped, lambda trace: task.grader, workers=1))
+    assert not any(
+        trace.grade.correct for trace in grade(swapped, lambda trace: task.grader, workers=1)
+    )
 
 
 @pytest.mark.parametrize("name", GOLD)

@@ -1,4 +1,6 @@
-"""Tasks that read files, the hub and a generator: the same problems every time, in splits that never overlap."""
+"""Tasks that read files, the hub and a generator: the same
+problems every time, in splits that never overlap.
+"""
 
 import json
 from itertools import islice
@@ -19,7 +21,9 @@ needs_data = pytest.mark.skipif(not DATA.exists(), reason="no shared data")
 
 
 def write(path: Path, *rows: dict) -> Path:
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    path.write_text(
+        "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8"
+    )
     return path
 
 
@@ -41,7 +45,9 @@ def hub(monkeypatch):
             raise ConnectionError(f"Couldn't reach {name!r} on the Hub\nTraceback …")
         return held[name, config, split]
 
-    monkeypatch.setitem(__import__("sys").modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
+    monkeypatch.setitem(
+        __import__("sys").modules, "datasets", SimpleNamespace(load_dataset=load_dataset)
+    )
     return held
 
 
@@ -77,15 +83,23 @@ def test_a_folder_has_one_file_per_split(tmp_path):
     assert [len(problems(f"gsm8k:{tmp_path}", split)) for split in ("train", "test")] == [3, 2]
     write(tmp_path / "more_train.jsonl")
     with pytest.raises(
-        CotpressError, match=r"one \.jsonl file with 'train' in its name, found gsm8k_train\.jsonl, more_train\.jsonl"
+        CotpressError,
+        match=r"one \.jsonl file with 'train' in its name, found gsm8k_train\.jsonl, more_train\.jsonl",
     ):
         problems(f"gsm8k:{tmp_path}", "train")
 
 
 def test_fields_are_named_by_options_and_numbers_become_text(tmp_path):
     file = write(tmp_path / "q.jsonl", {"prompt": "Which?", "target": 7, "uid": 3})
-    (problem,) = problems(f"jsonl:{file},question=prompt,answer=target,id=uid,split=test,grader=choice", "test")
-    assert (problem.id, problem.question, problem.answer, problem.instruction) == ("3", "Which?", "7", "")
+    (problem,) = problems(
+        f"jsonl:{file},question=prompt,answer=target,id=uid,split=test,grader=choice", "test"
+    )
+    assert (problem.id, problem.question, problem.answer, problem.instruction) == (
+        "3",
+        "Which?",
+        "7",
+        "",
+    )
     assert tasks.load(problem.task).grader == "choice"
 
 
@@ -96,15 +110,21 @@ def test_the_instruction_may_be_replaced_and_asks_for_a_box_by_default(tmp_path)
 
 
 def test_a_missing_field_is_one_sentence_with_file_line_field_and_what_there_is(tmp_path):
-    file = write(tmp_path / "q.jsonl", {"question": "?", "answer": "1"}, {"prompt": "?", "solution": "1"})
-    with pytest.raises(BadRecord, match=r"q\.jsonl:2: no field 'question'; fields there: prompt, solution\.$"):
+    file = write(
+        tmp_path / "q.jsonl", {"question": "?", "answer": "1"}, {"prompt": "?", "solution": "1"}
+    )
+    with pytest.raises(
+        BadRecord, match=r"q\.jsonl:2: no field 'question'; fields there: prompt, solution\.$"
+    ):
         problems(f"jsonl:{file},split=test", "test")
 
 
 @pytest.mark.parametrize("value", [None, True, [1], {"a": 1}])
 def test_a_field_that_is_no_text_is_refused_by_name(tmp_path, value):
     file = write(tmp_path / "q.jsonl", {"question": "?", "answer": value})
-    with pytest.raises(BadRecord, match=r"q\.jsonl:1: expected text or a number, got \w+ at answer"):
+    with pytest.raises(
+        BadRecord, match=r"q\.jsonl:1: expected text or a number, got \w+ at answer"
+    ):
         problems(f"jsonl:{file},split=test", "test")
 
 
@@ -117,7 +137,9 @@ def test_a_line_that_is_no_object_is_named(tmp_path, line):
 
 def test_lines_end_at_the_newline_only(tmp_path):
     file = write(tmp_path / "q.jsonl", {"question": "one\u2028question\u0085here", "answer": "1"})
-    assert [problem.question for problem in problems(f"jsonl:{file},split=a", "a")] == ["one\u2028question\u0085here"]
+    assert [problem.question for problem in problems(f"jsonl:{file},split=a", "a")] == [
+        "one\u2028question\u0085here"
+    ]
 
 
 def test_a_question_that_comes_again_keeps_an_id_of_its_own(tmp_path):
@@ -128,7 +150,10 @@ def test_a_question_that_comes_again_keeps_an_id_of_its_own(tmp_path):
 
 
 def test_an_id_that_comes_again_is_refused(tmp_path):
-    rows = [{"id": "a", "question": "1?", "answer": "1"}, {"id": "a", "question": "2?", "answer": "2"}]
+    rows = [
+        {"id": "a", "question": "1?", "answer": "1"},
+        {"id": "a", "question": "2?", "answer": "2"},
+    ]
     with pytest.raises(BadRecord, match=r"q\.jsonl:2: id 'a' stands on an earlier line too"):
         problems(f"jsonl:{write(tmp_path / 'q.jsonl', *rows)},id=id,split=test", "test")
 
@@ -147,7 +172,9 @@ def test_jsonl_without_a_file_or_with_an_unknown_grader_is_refused():
 
 
 def test_gsm8k_reads_the_answer_after_the_four_hashes_and_without_commas(hub):
-    hub["openai/gsm8k", "main", "test"] = [{"question": "How many?", "answer": "2*600 = <<2*600=1200>>1,200\n#### 1,200"}]
+    hub["openai/gsm8k", "main", "test"] = [
+        {"question": "How many?", "answer": "2*600 = <<2*600=1200>>1,200\n#### 1,200"}
+    ]
     (problem,) = problems("gsm8k", "test")
     assert (problem.answer, problem.instruction, problem.task) == ("1200", BOXED, "gsm8k")
 
@@ -160,7 +187,12 @@ def test_a_problem_of_gsm8k_is_the_same_one_from_the_hub_and_from_a_file(hub, tm
 
 def test_math_500_trains_on_math_without_the_questions_of_its_test(hub):
     hub["HuggingFaceH4/MATH-500", None, "test"] = [
-        {"problem": "Held out", "solution": "", "answer": r"\frac12", "unique_id": "test/algebra/1.json"}
+        {
+            "problem": "Held out",
+            "solution": "",
+            "answer": r"\frac12",
+            "unique_id": "test/algebra/1.json",
+        }
     ]
     for subject in (
         *("algebra", "counting_and_probability", "geometry", "intermediate_algebra"),
@@ -184,9 +216,14 @@ def test_a_solution_without_a_box_is_refused_by_place(tmp_path):
         problems(f"math500:{file}", "test")
 
 
-@pytest.mark.parametrize(("task", "instead"), [("gsm8k", "gsm8k:FOLDER"), ("math500", "math500:FILE")])
+@pytest.mark.parametrize(
+    ("task", "instead"), [("gsm8k", "gsm8k:FOLDER"), ("math500", "math500:FILE")]
+)
 def test_a_data_set_that_cannot_be_reached_is_one_sentence_with_the_cure(hub, task, instead):
-    with pytest.raises(CotpressError, match=rf"Couldn't reach .* on the Hub\): go online, or read files with {instead}\.$"):
+    with pytest.raises(
+        CotpressError,
+        match=rf"Couldn't reach .* on the Hub\): go online, or read files with {instead}\.$",
+    ):
         problems(task, "test")
 
 
@@ -215,7 +252,10 @@ def test_gsm_symbolic_has_worked_reasoning_whose_conclusion_is_graded_correct():
     from cotpress.tasks.gsm_symbolic import worked
 
     traces = list(grade(islice(worked("train"), 200), lambda trace: "math"))
-    assert all(trace.grade.correct and trace.reasoning and "####" not in trace.reasoning for trace in traces)
+    assert all(
+        trace.grade.correct and trace.reasoning and "####" not in trace.reasoning
+        for trace in traces
+    )
 
 
 def test_gsm_symbolic_takes_no_target():

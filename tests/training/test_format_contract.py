@@ -1,4 +1,6 @@
-"""What every file in `training/formats/` offers: a format is tested by this the moment its file exists."""
+"""What every file in `training/formats/` offers: a format is
+tested by this the moment its file exists.
+"""
 
 from collections import Counter
 from pathlib import Path
@@ -48,7 +50,9 @@ def cuts(n: int = 3) -> list[CompressedTrace]:
     return [sum_cuts(trace, RATIOS) for trace in map(sum_trace, range(n))]
 
 
-def test_rows_are_of_the_record_it_names_one_for_each_trace_and_the_same_ones_again(chosen: Format) -> None:
+def test_rows_are_of_the_record_it_names_one_for_each_trace_and_the_same_ones_again(
+    chosen: Format,
+) -> None:
     made = list(chosen.rows(cuts(), Drawing(), Counter(), Counter()))
     assert len(made) == 3
     assert all(type(row) is chosen.record for row in made)
@@ -73,7 +77,9 @@ def test_a_wrong_answer_is_left_out_and_counted(chosen: Format) -> None:
     assert dropped == {"wrong answer": 1}
 
 
-def test_settings_are_files_beside_the_rows_and_readable_yaml_or_json(chosen: Format, tmp_path: Path) -> None:
+def test_settings_are_files_beside_the_rows_and_readable_yaml_or_json(
+    chosen: Format, tmp_path: Path
+) -> None:
     for name, content in chosen.settings(tmp_path / "short.jsonl", 100, 321).items():
         assert "/" not in name
         assert isinstance(yaml.safe_load(content), dict)
@@ -90,13 +96,17 @@ def test_an_unknown_option_is_refused_by_name(name: str) -> None:
         formats.load(name, bogus="1")
 
 
-def test_a_format_of_the_users_own_is_named_by_its_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_format_of_the_users_own_is_named_by_its_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "plain_format.py").write_text(
-        "from cotpress.records import Record\nfrom cotpress.training.formats import Format, examples\n\n\n"
+        "from cotpress.records import Record\nfrom "
+        "cotpress.training.formats import Format, examples\n\n\n"
         "class Row(Record, frozen=True, kw_only=True):\n    text: str\n\n\n"
         "class Plain(Format):\n    record = Row\n\n"
         "    def rows(self, cuts, how, dropped, noted):\n"
-        "        for one in examples(cuts, how, dropped, noted):\n            yield Row(text=one.completion)\n\n\n"
+        "        for one in examples(cuts, how, dropped, noted):\n          "
+        "  yield Row(text=one.completion)\n\n\n"
         "def load(target=''):\n    return Plain()\n"
     )
     (tmp_path / "own").mkdir()

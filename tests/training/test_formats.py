@@ -30,7 +30,9 @@ THINKING = msgspec.structs.replace(EXAMPLES[0], completion="<think>\n0 + 1 = 1\n
 def model(family="chatml", **special):
     tokenizer = make_tokenizer()
     tokenizer.chat_template = FAMILIES[family]
-    tokenizer.add_special_tokens({"eos_token": "<|eot_id|>" if "llama" in family else "<|im_end|>", **special})
+    tokenizer.add_special_tokens(
+        {"eos_token": "<|eot_id|>" if "llama" in family else "<|im_end|>", **special}
+    )
     return HFModel(family, "", tokenizer, lambda: None)
 
 
@@ -42,14 +44,16 @@ def write(path, rows):
     path.write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
 
 
-# --- TRL -------------------------------------------------------------------------------------------------------------
+# --- TRL ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("family", ["chatml", "llama3"])
 def test_trl_with_our_settings_trains_on_our_ids_and_masks(family, tmp_path):
     base = make_model(tmp_path / "base", family)
     write(tmp_path / "train.jsonl", trl_rows(EXAMPLES))
-    (tmp_path / "train.trl.yaml").write_text(trl.settings(str(tmp_path / "base"), "train.jsonl", str(tmp_path)))
+    (tmp_path / "train.trl.yaml").write_text(
+        trl.settings(str(tmp_path / "base"), "train.jsonl", str(tmp_path))
+    )
     parser = TrlParser((ScriptArguments, SFTConfig, ModelConfig, DatasetMixtureConfig))
     args = [
         "--config",
@@ -62,31 +66,49 @@ def test_trl_with_our_settings_trains_on_our_ids_and_masks(family, tmp_path):
         str(tmp_path / "out"),
     ]
     _, config, lora, mixture = parser.parse_args_and_config(args)
-    assert (config.learning_rate, config.max_length, config.completion_only_loss, config.warmup_steps) == (
+    assert (
+        config.learning_rate,
+        config.max_length,
+        config.completion_only_loss,
+        config.warmup_steps,
+    ) == (
         5e-5,
         None,
         True,
         0.1,
     )
-    assert (lora.use_peft, lora.lora_r, lora.lora_alpha, lora.lora_target_modules) == (True, 8, 16, "all-linear")
+    assert (lora.use_peft, lora.lora_r, lora.lora_alpha, lora.lora_target_modules) == (
+        True,
+        8,
+        16,
+        "all-linear",
+    )
     rows = get_dataset(mixture)["train"]
-    trainer = SFTTrainer(base.torch_model, args=config, train_dataset=rows, processing_class=base.tokenizer)
+    trainer = SFTTrainer(
+        base.torch_model, args=config, train_dataset=rows, processing_class=base.tokenizer
+    )
     batch = trainer.data_collator([trainer.train_dataset[i] for i in range(len(EXAMPLES))])
-    for one, row, labels in zip(EXAMPLES, trainer.train_dataset, batch["labels"].tolist(), strict=True):
+    for one, row, labels in zip(
+        EXAMPLES, trainer.train_dataset, batch["labels"].tolist(), strict=True
+    ):
         ours = tokenize_example(one, base)
         n = len(ours.ids)
         assert row["input_ids"][:n] == ours.ids
         assert labels[:n] == ours.labels
-        assert base.tokenizer.decode(row["input_ids"][n:]).strip() == ""  # what the template writes after the end of a turn
+        assert (
+            base.tokenizer.decode(row["input_ids"][n:]).strip() == ""
+        )  # what the template writes after the end of a turn
 
 
-# --- finished text ---------------------------------------------------------------------------------------------------
+# --- finished text --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_axolotl_segments_become_the_ids_and_masks_of_training(family):
     taught = model(family)
-    for one, row in zip([*EXAMPLES, THINKING], axolotl_rows([*EXAMPLES, THINKING], taught), strict=True):
+    for one, row in zip(
+        [*EXAMPLES, THINKING], axolotl_rows([*EXAMPLES, THINKING], taught), strict=True
+    ):
         found = [(ids(taught.tokenizer, part.text), part.label) for part in row.segments]
         ours = tokenize_example(one, taught)
         assert [i for tokens, _ in found for i in tokens] == ours.ids
@@ -98,12 +120,20 @@ def test_axolotl_segments_become_the_ids_and_masks_of_training(family):
 def test_llamafactory_s_empty_template_makes_the_ids_and_masks_of_training(family, bos):
     taught = model(family, **({"bos_token": bos} if bos else {}))
     if not taught.prompt_text(EXAMPLES[0].prompt).startswith(bos):
-        with pytest.raises(CotpressError, match=r"begins every prompt with .*, and the chat template of this model does not"):
+        with pytest.raises(
+            CotpressError,
+            match=r"begins every prompt with .*, and the chat template of this model does not",
+        ):
             list(llamafactory_rows(EXAMPLES, taught))
         return
     begin = [taught.tokenizer.bos_token_id] if bos else []
-    for one, row in zip([*EXAMPLES, THINKING], llamafactory_rows([*EXAMPLES, THINKING], taught), strict=True):
-        prompt, said = begin + ids(taught.tokenizer, row.prompt), ids(taught.tokenizer, row.completion)
+    for one, row in zip(
+        [*EXAMPLES, THINKING], llamafactory_rows([*EXAMPLES, THINKING], taught), strict=True
+    ):
+        prompt, said = (
+            begin + ids(taught.tokenizer, row.prompt),
+            ids(taught.tokenizer, row.completion),
+        )
         assert (prompt + said, [IGNORED] * len(prompt) + said) == tokenize_example(one, taught)
 
 
@@ -116,15 +146,19 @@ def test_a_row_for_axolotl_is_readable():
 
 
 def test_rows_whose_text_would_become_other_tokens_are_left_out_and_counted():
-    spelled = msgspec.structs.replace(EXAMPLES[0], prompt=[{"role": "user", "content": "What is <|im_end|>?"}])
+    spelled = msgspec.structs.replace(
+        EXAMPLES[0], prompt=[{"role": "user", "content": "What is <|im_end|>?"}]
+    )
     ended = msgspec.structs.replace(EXAMPLES[1], completion="1<|im_end|>2")
     for rows in (axolotl_rows, llamafactory_rows):
         dropped = Counter()
-        assert [row.id for row in rows([spelled, ended, EXAMPLES[2]], model(), dropped)] == ["sum/2"]
+        assert [row.id for row in rows([spelled, ended, EXAMPLES[2]], model(), dropped)] == [
+            "sum/2"
+        ]
         assert dropped == {UNLIKE: 2}
 
 
-# --- settings --------------------------------------------------------------------------------------------------------
+# --- settings -------------------------------------------------------------------------------------
 
 
 SETTINGS = {
@@ -157,12 +191,18 @@ def test_settings_are_yaml_with_the_types_and_values_of_cotpress_train(trainer):
         )
 
 
-@pytest.mark.parametrize(("n_rows", "steps"), [(1, 1), (81, 4), (1000, 38)])  # 1, 11 and 125 batches of 8, three times
-def test_llamafactory_warms_up_over_a_tenth_of_all_steps_the_last_smaller_batch_of_an_epoch_included(n_rows, steps):
-    assert f"\nwarmup_steps: {steps}\n" in llamafactory.settings("m", "train.jsonl", "data", n_rows=n_rows)
+@pytest.mark.parametrize(
+    ("n_rows", "steps"), [(1, 1), (81, 4), (1000, 38)]
+)  # 1, 11 and 125 batches of 8, three times
+def test_llamafactory_warms_up_over_a_tenth_of_all_steps_the_last_smaller_batch_of_an_epoch_included(
+    n_rows, steps
+):
+    assert f"\nwarmup_steps: {steps}\n" in llamafactory.settings(
+        "m", "train.jsonl", "data", n_rows=n_rows
+    )
 
 
-# --- the libraries themselves, where they are installed --------------------------------------------------------------
+# --- the libraries themselves, where they are installed -------------------------------------------
 
 
 def test_llamafactory_itself_makes_the_ids_and_masks_of_training(tmp_path, monkeypatch):
@@ -178,16 +218,29 @@ def test_llamafactory_itself_makes_the_ids_and_masks_of_training(tmp_path, monke
         make_model(folder / "base", family)
         base = load(str(folder / "base"))
         write(folder / "train.jsonl", llamafactory_rows(EXAMPLES, base))
-        (folder / "dataset_info.json").write_text(json.dumps({"train": llamafactory.dataset_info("train.jsonl")}))
-        given = yaml.safe_load(llamafactory.settings(str(folder / "base"), "train.jsonl", str(folder), n_rows=6, longest=200))
-        given |= {"use_cpu": True, "output_dir": str(folder / "out"), "overwrite_cache": True, "report_to": "none"}
+        (folder / "dataset_info.json").write_text(
+            json.dumps({"train": llamafactory.dataset_info("train.jsonl")})
+        )
+        given = yaml.safe_load(
+            llamafactory.settings(
+                str(folder / "base"), "train.jsonl", str(folder), n_rows=6, longest=200
+            )
+        )
+        given |= {
+            "use_cpu": True,
+            "output_dir": str(folder / "out"),
+            "overwrite_cache": True,
+            "report_to": "none",
+        }
         model_args, data_args, train_args, *_ = get_train_args(given)
         template = get_template_and_fix_tokenizer(base.tokenizer, data_args)
-        rows = get_lf_dataset(template, model_args, data_args, train_args, stage="sft", tokenizer=base.tokenizer)[
-            "train_dataset"
-        ]
+        rows = get_lf_dataset(
+            template, model_args, data_args, train_args, stage="sft", tokenizer=base.tokenizer
+        )["train_dataset"]
         ours = [tokenize_example(one, load(str(folder / "base"))) for one in EXAMPLES]
-        assert [(row["input_ids"], row["labels"]) for row in rows] == [(one.ids, one.labels) for one in ours]
+        assert [(row["input_ids"], row["labels"]) for row in rows] == [
+            (one.ids, one.labels) for one in ours
+        ]
 
 
 def test_axolotl_itself_makes_the_ids_and_masks_of_training(tmp_path):
@@ -198,7 +251,13 @@ def test_axolotl_itself_makes_the_ids_and_masks_of_training(tmp_path):
 
     taught = model()
     write(tmp_path / "train.jsonl", axolotl_rows(EXAMPLES, taught))
-    strategy = load_strategy(taught.tokenizer, SimpleNamespace(train_on_inputs=False, sequence_len=321))
-    rows = load_dataset("json", data_files=str(tmp_path / "train.jsonl"), split="train").map(strategy.tokenize_prompt)
+    strategy = load_strategy(
+        taught.tokenizer, SimpleNamespace(train_on_inputs=False, sequence_len=321)
+    )
+    rows = load_dataset("json", data_files=str(tmp_path / "train.jsonl"), split="train").map(
+        strategy.tokenize_prompt
+    )
     ours = [tokenize_example(one, taught) for one in EXAMPLES]
-    assert [(row["input_ids"], row["labels"]) for row in rows] == [(one.ids, one.labels) for one in ours]
+    assert [(row["input_ids"], row["labels"]) for row in rows] == [
+        (one.ids, one.labels) for one in ours
+    ]

@@ -60,19 +60,32 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_a_tiny_model_learns_four_examples_by_heart_and_answers_them_when_loaded_again(base, tmp_path):
+def test_a_tiny_model_learns_four_examples_by_heart_and_answers_them_when_loaded_again(
+    base, tmp_path
+):
     examples = sum_examples(4)
-    summary = train(examples, load(base), tmp_path / "x", TrainOptions(method="full", epochs=120, lr=1e-2, **FAST), say=silent)
+    summary = train(
+        examples,
+        load(base),
+        tmp_path / "x",
+        TrainOptions(method="full", epochs=120, lr=1e-2, **FAST),
+        say=silent,
+    )
     assert summary.steps == 120
     assert summary.loss < 0.05
-    assert answers(models.load(str(tmp_path / "x")), examples) == [one.completion for one in examples]
+    assert answers(models.load(str(tmp_path / "x")), examples) == [
+        one.completion for one in examples
+    ]
 
 
 def test_an_adapter_learns_too_leaves_the_base_alone_and_is_loaded_with_it(base, tmp_path):
     examples, model = sum_examples(4), load(base)
     before = weights(Path(base))
     train(examples, model, tmp_path / "x", TrainOptions(epochs=40, lr=3e-2, **FAST), say=silent)
-    kept = {name.replace(".base_layer", ""): value for name, value in model.torch_model.state_dict().items()}
+    kept = {
+        name.replace(".base_layer", ""): value
+        for name, value in model.torch_model.state_dict().items()
+    }
     assert all(torch.equal(kept[name], before[name]) for name in before)
     assert same(weights(Path(base)), before)
     assert not list((tmp_path / "x").glob("model*.safetensors"))
@@ -84,12 +97,18 @@ def test_an_adapter_learns_too_leaves_the_base_alone_and_is_loaded_with_it(base,
 
 
 @pytest.mark.parametrize("tied", [True, False])
-def test_an_adapter_stands_on_all_linear_layers_but_the_head_and_embeddings_stay_as_they_were_tied(tmp_path, tied):
+def test_an_adapter_stands_on_all_linear_layers_but_the_head_and_embeddings_stay_as_they_were_tied(
+    tmp_path, tied
+):
     model = make_model(tmp_path / "base", tied=tied)
-    train(sum_examples(4), model, tmp_path / "x", TrainOptions(epochs=1, lr=1e-2, **FAST), say=silent)
+    train(
+        sum_examples(4), model, tmp_path / "x", TrainOptions(epochs=1, lr=1e-2, **FAST), say=silent
+    )
     names = {name.split(".")[-3] for name in weights(tmp_path / "x")}
     assert names == {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
-    merged = PeftModel.from_pretrained(load(str(tmp_path / "base")).torch_model, str(tmp_path / "x")).merge_and_unload()
+    merged = PeftModel.from_pretrained(
+        load(str(tmp_path / "base")).torch_model, str(tmp_path / "x")
+    ).merge_and_unload()
     assert (merged.lm_head.weight.data_ptr() == merged.model.embed_tokens.weight.data_ptr()) is tied
     assert merged.config.tie_word_embeddings is tied
 
@@ -104,7 +123,9 @@ def test_the_trainer_s_own_batches_label_completion_and_end_of_turn_only(base, t
     rows = trainable(examples, model, options, Counter())
     counted = []
     for batch in batches(make_trainer(rows, model, tmp_path, options, silent)):
-        for ids, labels, mask in zip(batch["input_ids"], batch["labels"], batch["attention_mask"], strict=True):
+        for ids, labels, mask in zip(
+            batch["input_ids"], batch["labels"], batch["attention_mask"], strict=True
+        ):
             assert torch.equal(ids[labels != IGNORED], labels[labels != IGNORED])
             assert not mask[len(ids[mask == 1]) :].any()
             counted.append(model.tokenizer.decode(labels[labels != IGNORED]))
@@ -160,22 +181,36 @@ def test_rows_that_are_too_long_are_counted_and_left_out_never_cut(base):
     examples = sum_examples(30)
     lengths = sorted(len(row.input_ids) for row in pretokenized_rows(examples, model))
     left_out = Counter()
-    rows = trainable(examples, model, TrainOptions(max_length=lengths[-2], max_left_out=0.5), left_out)
+    rows = trainable(
+        examples, model, TrainOptions(max_length=lengths[-2], max_left_out=0.5), left_out
+    )
     n_longer = sum(length > lengths[-2] for length in lengths)
     assert left_out == ({f"longer than {lengths[-2]} tokens": n_longer} if n_longer else {})
-    kept = [row.input_ids for row in pretokenized_rows(examples, model) if len(row.input_ids) <= lengths[-2]]
+    kept = [
+        row.input_ids
+        for row in pretokenized_rows(examples, model)
+        if len(row.input_ids) <= lengths[-2]
+    ]
     assert kept == [row.input_ids for row in rows]
 
 
 def test_training_is_refused_where_more_than_the_threshold_would_be_left_out(base, tmp_path):
     examples = sum_examples(19)
     long = TrainingExample(
-        problem=examples[0].problem, asked=examples[0].asked, prompt=examples[0].prompt, completion="0 " * 400
+        problem=examples[0].problem,
+        asked=examples[0].asked,
+        prompt=examples[0].prompt,
+        completion="0 " * 400,
     )
     left_out = Counter()
-    assert len(trainable([*examples, long], load(base), TrainOptions(), left_out)) == 19  # 5 % of them, the model's context
+    assert (
+        len(trainable([*examples, long], load(base), TrainOptions(), left_out)) == 19
+    )  # 5 % of them, the model's context
     assert left_out == {"longer than 256 tokens": 1}
-    with pytest.raises(CotpressError, match=r"2 of 21 examples would be left out \(2 longer than 256 tokens\), more than"):
+    with pytest.raises(
+        CotpressError,
+        match=r"2 of 21 examples would be left out \(2 longer than 256 tokens\), more than",
+    ):
         train([*examples, long, long], load(base), tmp_path / "x", say=silent)
     assert not (tmp_path / "x").exists()
     with pytest.raises(CotpressError, match=r"nothing to train on: 1 longer than 256 tokens"):
@@ -188,8 +223,12 @@ class Killed(BaseException):
     """Stands for a signal."""
 
 
-@pytest.mark.parametrize(("method", "killed_at"), [("full", 1), ("full", 3), ("full", 8), ("lora", 5)])
-def test_a_killed_training_goes_on_to_the_weights_of_an_undisturbed_one(base, tmp_path, monkeypatch, method, killed_at):
+@pytest.mark.parametrize(
+    ("method", "killed_at"), [("full", 1), ("full", 3), ("full", 8), ("lora", 5)]
+)
+def test_a_killed_training_goes_on_to_the_weights_of_an_undisturbed_one(
+    base, tmp_path, monkeypatch, method, killed_at
+):
     examples = sum_examples(10)
     options = TrainOptions(method=method, epochs=2, lr=1e-2, batch=3, save_every=2)  # 8 steps
     train(examples, load(base), tmp_path / "whole", options, say=silent)
@@ -206,7 +245,11 @@ def test_a_killed_training_goes_on_to_the_weights_of_an_undisturbed_one(base, tm
     lines = []
     summary = train(examples, load(base), tmp_path / "x", options, say=lines.append)
     saved = (killed_at - 1) // 2 * 2
-    assert lines == ([f"train: going on from {tmp_path / 'x' / 'checkpoints' / f'checkpoint-{saved}'}"] if saved else [])
+    assert lines == (
+        [f"train: going on from {tmp_path / 'x' / 'checkpoints' / f'checkpoint-{saved}'}"]
+        if saved
+        else []
+    )
     assert summary.steps == 8
     assert same(weights(tmp_path / "x"), weights(tmp_path / "whole"))
 
@@ -243,9 +286,13 @@ def step(self, args, state, control, **_):
 Progress.on_step_end = step
 train(sum_examples(10), load({base!r}), Path({str(tmp_path / "x")!r}), TrainOptions(epochs=2, batch=3, save_every=2))
 """
-    first = subprocess.run([sys.executable, "-c", script, "die"], capture_output=True, text=True, check=False)
+    first = subprocess.run(
+        [sys.executable, "-c", script, "die"], capture_output=True, text=True, check=False
+    )
     assert first.returncode == -9, first.stderr
-    again = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    again = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
     assert again.returncode == 0, again.stderr
     assert "checkpoint-4" in again.stdout
     assert json.loads((tmp_path / "x" / "cotpress.json").read_text())["steps"] == 8
@@ -272,7 +319,11 @@ train(sum_examples(8), load({base!r}), Path({str(tmp_path / "two")!r}), TrainOpt
     train(sum_examples(8), load(base), tmp_path / "one", TrainOptions(**options), say=silent)
     one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
     assert all(torch.allclose(one[name], two[name], atol=2e-5) for name in one)
-    assert not torch.allclose(one["model.embed_tokens.weight"], weights(Path(base))["model.embed_tokens.weight"], atol=1e-3)
+    assert not torch.allclose(
+        one["model.embed_tokens.weight"],
+        weights(Path(base))["model.embed_tokens.weight"],
+        atol=1e-3,
+    )
 
 
 def test_a_half_written_checkpoint_is_passed_over(tmp_path):
@@ -290,12 +341,35 @@ def test_a_finished_training_is_not_done_again_and_other_options_are_refused(bas
     first = train(examples, load(base), out, options, say=silent)
     stamp = (out / "adapter_model.safetensors").stat().st_mtime_ns
     lines = []
-    assert train(examples, load(base), out, TrainOptions(epochs=1, micro_batch=2, **FAST), say=lines.append) == first
+    assert (
+        train(
+            examples,
+            load(base),
+            out,
+            TrainOptions(epochs=1, micro_batch=2, **FAST),
+            say=lines.append,
+        )
+        == first
+    )
     assert lines == [f"train: {out} was finished before under the same options; nothing to do"]
     assert (out / "adapter_model.safetensors").stat().st_mtime_ns == stamp
-    for others in ({"examples": sum_examples(3)}, {"options": TrainOptions(epochs=1, lr=1e-3, **FAST)}):
-        with pytest.raises(CotpressError, match="was trained with other examples, another model or other options"):
-            train(**{"examples": examples, "model": load(base), "out": out, "options": options, "say": silent, **others})
+    for others in (
+        {"examples": sum_examples(3)},
+        {"options": TrainOptions(epochs=1, lr=1e-3, **FAST)},
+    ):
+        with pytest.raises(
+            CotpressError, match="was trained with other examples, another model or other options"
+        ):
+            train(
+                **{
+                    "examples": examples,
+                    "model": load(base),
+                    "out": out,
+                    "options": options,
+                    "say": silent,
+                    **others,
+                }
+            )
 
 
 def test_a_folder_with_something_else_in_it_is_refused(base, tmp_path):
@@ -308,7 +382,10 @@ def test_a_folder_with_something_else_in_it_is_refused(base, tmp_path):
 
 def test_a_loss_that_is_no_number_stops_the_training_with_the_cure(base, tmp_path):
     options = TrainOptions(method="full", epochs=40, lr=1e30, **FAST)
-    with pytest.raises(CotpressError, match=r"the loss is no number any more at step \d+: train with a smaller --lr"):
+    with pytest.raises(
+        CotpressError,
+        match=r"the loss is no number any more at step \d+: train with a smaller --lr",
+    ):
         train(sum_examples(4), load(base), tmp_path / "x", options, say=silent)
 
 

@@ -1,4 +1,6 @@
-"""A tiny random Llama with a small BPE tokenizer and a chat template, made in a folder of the test."""
+"""A tiny random Llama with a small BPE tokenizer and a chat template, made in a folder of the
+test.
+"""
 
 from pathlib import Path
 
@@ -9,12 +11,17 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from cotpress.models.hf import HFModel, load
 
 CHATML = (
-    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ "
+    "message.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-QWEN = "{% if messages[0].role != 'system' %}<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n{% endif %}" + CHATML
+QWEN = (
+    "{% if messages[0].role != 'system' %}<|im_start|>system\nYou are a "
+    "helpful assistant.<|im_end|>\n{% endif %}" + CHATML
+)
 LLAMA3 = (
-    "<|begin_of_text|>{% for message in messages %}<|start_header_id|>{{ message.role }}<|end_header_id|>\n\n"
+    "<|begin_of_text|>{% for message in messages "
+    "%}<|start_header_id|>{{ message.role }}<|end_header_id|>\n\n"
     "{{ message.content | trim }}<|eot_id|>{% endfor %}"
     "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
 )
@@ -22,9 +29,21 @@ R1 = CHATML.replace("assistant\n{% endif %}", "assistant\n<think>\n{% endif %}")
 TEMPLATES = {"chatml": CHATML, "qwen": QWEN, "llama3": LLAMA3, "r1": R1}
 
 ENDS = {"chatml": "<|im_end|>", "qwen": "<|im_end|>", "llama3": "<|eot_id|>", "r1": "<|im_end|>"}
-MARKUP = ["<|im_start|>", "<|im_end|>", "<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<pad>"]
+MARKUP = [
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|begin_of_text|>",
+    "<|start_header_id|>",
+    "<|end_header_id|>",
+    "<|eot_id|>",
+    "<pad>",
+]
 
-TEXT = [f"{a} + {b} = {a + b}, so the answer is {a + b} <ratio>0.5</ratio> user assistant" for a in range(9) for b in range(9)]
+TEXT = [
+    f"{a} + {b} = {a + b}, so the answer is {a + b} <ratio>0.5</ratio> user assistant"
+    for a in range(9)
+    for b in range(9)
+]
 
 
 def make_tokenizer(template: str = "chatml") -> PreTrainedTokenizerFast:
@@ -33,15 +52,22 @@ def make_tokenizer(template: str = "chatml") -> PreTrainedTokenizerFast:
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    bpe.train_from_iterator(TEXT, trainers.BpeTrainer(vocab_size=350, initial_alphabet=alphabet, special_tokens=MARKUP))
+    bpe.train_from_iterator(
+        TEXT, trainers.BpeTrainer(vocab_size=350, initial_alphabet=alphabet, special_tokens=MARKUP)
+    )
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=bpe, eos_token=ENDS[template], pad_token="<pad>", additional_special_tokens=MARKUP
+        tokenizer_object=bpe,
+        eos_token=ENDS[template],
+        pad_token="<pad>",
+        additional_special_tokens=MARKUP,
     )
     tokenizer.chat_template = TEMPLATES[template]
     return tokenizer
 
 
-def make_model(folder: Path, template: str = "chatml", *, tied: bool = True, context: int = 256) -> HFModel:
+def make_model(
+    folder: Path, template: str = "chatml", *, tied: bool = True, context: int = 256
+) -> HFModel:
     """The model of `folder`, made there first."""
     tokenizer = make_tokenizer(template)
     torch.manual_seed(0)

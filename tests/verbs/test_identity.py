@@ -1,4 +1,6 @@
-"""An output belongs to what made it: where a task's file, a model or a scorer changed, a verb neither goes on nor is done."""
+"""An output belongs to what made it: where a task's file, a model or a
+scorer changed, a verb neither goes on nor is done.
+"""
 
 import json
 import shutil
@@ -44,7 +46,9 @@ def traces(path: Path, word: str = "apples") -> None:
 
 @pytest.fixture
 def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with one of everything that a spec may name: questions, a script, traces, a classifier, a model."""
+    """A folder with one of everything that a spec may name:
+    questions, a script, traces, a classifier, a model.
+    """
     monkeypatch.chdir(tmp_path)
     questions(Path("questions.jsonl"), "1")
     Path("says.jsonl").write_text('{"text": "1 + 1 = 2\\n\\\\boxed{2}"}\n', encoding="utf-8")
@@ -107,9 +111,21 @@ CASES = {
     "generate, the model": (lambda: answer("./model"), other_model, "another model"),
     "eval, the task's file": (judge, other_questions, "another task"),
     "eval, the script": (judge, other_script, "another model"),
-    "score, the file of unigram": (lambda: weigh("unigram:counted.jsonl"), other_counts, "another scorer"),
-    "score, the classifier": (lambda: weigh("llmlingua2:classifier"), other_classifier, "another scorer"),
-    "score, the model of surprisal": (lambda: weigh("surprisal:./model"), other_model, "another scorer"),
+    "score, the file of unigram": (
+        lambda: weigh("unigram:counted.jsonl"),
+        other_counts,
+        "another scorer",
+    ),
+    "score, the classifier": (
+        lambda: weigh("llmlingua2:classifier"),
+        other_classifier,
+        "another scorer",
+    ),
+    "score, the model of surprisal": (
+        lambda: weigh("surprisal:./model"),
+        other_model,
+        "another scorer",
+    ),
     "score, the reference model": (lambda: weigh("cts:./model"), other_model, "another scorer"),
     "score, the target": (lambda: weigh("random", "./model"), other_model, "another target"),
     "build, the target": (
@@ -126,7 +142,9 @@ CASES = {
 
 
 @pytest.mark.parametrize(("make", "change", "message"), CASES.values(), ids=CASES)
-def test_what_was_made_from_something_else_is_neither_kept_nor_mixed(room, make, change, message, capsys):
+def test_what_was_made_from_something_else_is_neither_kept_nor_mixed(
+    room, make, change, message, capsys
+):
     make()
     before = OUT.read_bytes()
     capsys.readouterr()
@@ -176,22 +194,32 @@ def test_a_task_whose_file_is_gone_can_still_grade():
         ("scorers", scorers.load, "name = identity = 's'", "score"),
     ],
 )
-def test_a_plug_in_of_ones_own_that_lacks_a_part_of_the_contract_is_told_which(monkeypatch, kind, load, given, missing):
+def test_a_plug_in_of_ones_own_that_lacks_a_part_of_the_contract_is_told_which(
+    monkeypatch, kind, load, given, missing
+):
     name = f"own_{kind}_{missing}"
     module = ModuleType(f"own.{name}")
     exec(f"class Own:\n    {given}\ndef load(target=''):\n    return Own()\n", module.__dict__)
     monkeypatch.setitem(sys.modules, f"own.{name}", module)
-    with pytest.raises(CotpressError, match=f"has no '{missing}', which every {kind.rstrip('s')} offers"):
+    with pytest.raises(
+        CotpressError, match=f"has no '{missing}', which every {kind.rstrip('s')} offers"
+    ):
         load(f"own.{name}")
 
 
 @pytest.mark.parametrize("name", ["random", "random,seed=3", "random,seed=4"])
 def test_options_are_part_of_a_scorers_identity(name):
-    others = {scorers.load(other).identity for other in ("random", "random,seed=3", "random,seed=4") if other != name}
+    others = {
+        scorers.load(other).identity
+        for other in ("random", "random,seed=3", "random,seed=4")
+        if other != name
+    }
     assert scorers.load(name).identity not in others
 
 
-@pytest.mark.parametrize("name", [name for name in plugins.available("tasks") if name not in ("jsonl", "gsm-symbolic")])
+@pytest.mark.parametrize(
+    "name", [name for name in plugins.available("tasks") if name not in ("jsonl", "gsm-symbolic")]
+)
 def test_every_task_has_an_identity_without_reading_what_is_not_asked_for(name):
     task = tasks.load(name)
     assert task.identity(task.splits[0]).startswith(task.name)

@@ -34,11 +34,15 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def taught(workplace: Path, monkeypatch: pytest.MonkeyPatch):
-    """Writes `cotpress.json` with these instructions and a task of one question; no model may be loaded."""
+    """Writes `cotpress.json` with these instructions and a
+    task of one question; no model may be loaded.
+    """
 
     def write_about(**about: object) -> str:
         (workplace / "x").mkdir(exist_ok=True)
-        (workplace / "x" / "cotpress.json").write_text(json.dumps({"base": "tiny", "method": "tokenskip", **about}))
+        (workplace / "x" / "cotpress.json").write_text(
+            json.dumps({"base": "tiny", "method": "tokenskip", **about})
+        )
         write(workplace / "test.jsonl", [{"question": "What is 2 + 2?", "answer": "4"}])
         return "x"
 
@@ -50,7 +54,9 @@ def taught(workplace: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def asked(**others: object) -> None:
-    evaluate(**{"task": "jsonl:test.jsonl,split=test", "model": "x", "out": Path("eval.jsonl"), **others})
+    evaluate(
+        **{"task": "jsonl:test.jsonl,split=test", "model": "x", "out": Path("eval.jsonl"), **others}
+    )
 
 
 def test_the_import_walk_of_the_readme_trains_and_evaluates_with_the_same_prompt(
@@ -60,29 +66,47 @@ def test_the_import_walk_of_the_readme_trains_and_evaluates_with_the_same_prompt
     pytest.importorskip("math_verify")
     from command import cotpress
 
-    [walk] = [block for block in re.findall(r"^```\n(.*?)^```", README.read_text(), re.M | re.S) if "cotpress import" in block]
+    [walk] = [
+        block
+        for block in re.findall(r"^```\n(.*?)^```", README.read_text(), re.M | re.S)
+        if "cotpress import" in block
+    ]
     said = "<think>\nThere are {a} apples and {b} pears, so we have {c} of them.\n</think>\n\nThe answer is \\boxed{{{c}}}."
     mine = [(f"What is {a} + {b}?", said.format(a=a, b=b, c=a + b), str(a + b)) for a, b in SUMS]
-    write(workplace / "mine.jsonl", [{"problem": q, "generations": text, "answer": answer} for q, text, answer in mine])
+    write(
+        workplace / "mine.jsonl",
+        [{"problem": q, "generations": text, "answer": answer} for q, text, answer in mine],
+    )
     write(workplace / "test.jsonl", [{"question": q, "answer": answer} for q, _, answer in mine])
     for command in re.sub(r"hf:\S+", "tiny", walk).splitlines():
         verb = command.split()[1]
-        assert cotpress(monkeypatch, f"{command} {QUICK.get(verb, '')}".removeprefix("cotpress ")) == 0, command
+        assert (
+            cotpress(monkeypatch, f"{command} {QUICK.get(verb, '')}".removeprefix("cotpress ")) == 0
+        ), command
     examples = list(storage.read(Path("train.jsonl"), TrainingExample))
     traces = list(storage.read(Path("eval.jsonl"), Trace))
-    evaluated = {(one.problem.question, ratio): one.problem.prompt(ratio) for one in traces for ratio in (1.0, 0.9, 0.7, 0.5)}
+    evaluated = {
+        (one.problem.question, ratio): one.problem.prompt(ratio)
+        for one in traces
+        for ratio in (1.0, 0.9, 0.7, 0.5)
+    }
     assert len(examples) == len(SUMS)
     for one in examples:
         assert one.prompt == evaluated[one.problem.question, one.ratio]
     assert json.loads(Path("runs/x/cotpress.json").read_bytes())["instructions"] == [BOXED]
 
 
-def test_eval_refuses_another_instruction_than_the_model_was_taught_with_before_any_model_is_loaded(taught) -> None:
+def test_eval_refuses_another_instruction_than_the_model_was_taught_with_before_any_model_is_loaded(
+    taught,
+) -> None:
     taught(instructions=["Think, then speak."])
     with pytest.raises(CotpressError) as refused:
         asked()
     said = str(refused.value)
-    assert 'x was taught with the instruction "Think, then speak.", and task jsonl:test.jsonl,split=test asks with' in said
+    assert (
+        'x was taught with the instruction "Think, then speak.", and task jsonl:test.jsonl,split=test asks with'
+        in said
+    )
     assert f'"{BOXED}"' in said
     assert "--instruction-mismatch allow" in said
     with pytest.raises(LookupError):
@@ -93,7 +117,10 @@ def test_eval_refuses_another_instruction_than_the_model_was_taught_with_before_
 
 def test_no_instruction_is_an_instruction_too(taught) -> None:
     taught(instructions=[""])
-    with pytest.raises(CotpressError, match=r"was taught with no instruction, and task .* asks with the instruction"):
+    with pytest.raises(
+        CotpressError,
+        match=r"was taught with no instruction, and task .* asks with the instruction",
+    ):
         asked()
     with pytest.raises(LookupError):
         asked(task="jsonl:test.jsonl,split=test,instruction=")
@@ -104,7 +131,8 @@ def test_any_instruction_of_a_mixed_training_may_be_asked(taught) -> None:
     with pytest.raises(LookupError):
         asked()
     with pytest.raises(
-        CotpressError, match=r'taught with the instruction "Think." or the instruction "Please.*asks with no instr'
+        CotpressError,
+        match=r'taught with the instruction "Think." or the instruction "Please.*asks with no instr',
     ):
         asked(task="jsonl:test.jsonl,split=test,instruction=")
 
@@ -115,7 +143,7 @@ def test_a_model_that_was_trained_before_instructions_were_recorded_is_not_refus
         asked()
 
 
-# --- who serves or trains is told ------------------------------------------------------------------------------------
+# --- who serves or trains is told -----------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +159,9 @@ def instructed(tmp_path_factory):
     root = tmp_path_factory.mktemp("models")
     make_model(root / "base")
     texts = ("Add: now.", "Add.\nSay it.", "Add: now.")
-    examples = [with_instruction(one, text) for one, text in zip(sum_examples(3), texts, strict=True)]
+    examples = [
+        with_instruction(one, text) for one, text in zip(sum_examples(3), texts, strict=True)
+    ]
     options = TrainOptions(epochs=1, batch=4, gradient_checkpointing=False)
     train(examples, load(str(root / "base")), root / "run", options, say=lambda line: None)
     return root / "run"
@@ -143,17 +173,28 @@ def with_instruction(one: TrainingExample, text: str) -> TrainingExample:
 
 
 def test_train_records_each_different_instruction_once(instructed: Path) -> None:
-    assert json.loads((instructed / "cotpress.json").read_bytes())["instructions"] == ["Add.\nSay it.", "Add: now."]
+    assert json.loads((instructed / "cotpress.json").read_bytes())["instructions"] == [
+        "Add.\nSay it.",
+        "Add: now.",
+    ]
 
 
-def test_export_and_its_model_card_say_what_must_stand_before_every_question(instructed, tmp_path, capsys) -> None:
+def test_export_and_its_model_card_say_what_must_stand_before_every_question(
+    instructed, tmp_path, capsys
+) -> None:
     from cotpress.verbs.export import export
 
     export(str(instructed), out=tmp_path / "short")
     said = capsys.readouterr().err
-    assert 'export: it was taught with the instruction "Add.\nSay it." or the instruction "Add: now." before every' in said
+    assert (
+        'export: it was taught with the instruction "Add.\nSay it." or the instruction "Add: now." before every'
+        in said
+    )
     card = (tmp_path / "short" / "README.md").read_text()
-    assert "Ask as in training: the instruction of its task, one of these, a newline, the question." in card
+    assert (
+        "Ask as in training: the instruction of its task, one of these, a newline, the question."
+        in card
+    )
     assert "\n\n    Add.\n    Say it.\n\n    Add: now.\n\n" in card
 
 
@@ -164,7 +205,10 @@ def test_doctor_warns_of_an_instruction_that_no_template_writes(instructed, caps
         doctor("model", str(instructed), json=True)
     [found] = [one for one in json.loads(capsys.readouterr().out) if one["about"] == "instruction"]
     assert found["level"] == "warning"
-    assert 'the instruction "Add: now." before every question, which the chat template does not write' in found["says"]
+    assert (
+        'the instruction "Add: now." before every question, which the chat template does not write'
+        in found["says"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -173,7 +217,12 @@ def test_doctor_warns_of_an_instruction_that_no_template_writes(instructed, caps
         (["Add: now."], True, "ok", 'asked with the instruction "Add: now."'),
         ([""], False, "ok", "asked with no instruction"),
         (["A.", "B."], False, "warning", 'asked with the instruction "A." or the instruction "B."'),
-        (["A."], True, "warning", 'asked with the instruction "A.", and the model was taught with the instruction "Add.'),
+        (
+            ["A."],
+            True,
+            "warning",
+            'asked with the instruction "A.", and the model was taught with the instruction "Add.',
+        ),
     ],
 )
 def test_doctor_says_how_the_data_is_asked_and_warns_of_several_or_others(
@@ -184,7 +233,13 @@ def test_doctor_says_how_the_data_is_asked_and_warns_of_several_or_others(
     from cotpress.verbs.doctor import doctor
 
     path = tmp_path / "train.jsonl"
-    storage.write(path, [with_instruction(one, text) for one, text in zip(sum_examples(4), texts * 4, strict=False)])
+    storage.write(
+        path,
+        [
+            with_instruction(one, text)
+            for one, text in zip(sum_examples(4), texts * 4, strict=False)
+        ],
+    )
     doctor("data", str(path), model=str(instructed) if with_model else "", json=True)
     [found] = [one for one in json.loads(capsys.readouterr().out) if one["about"] == "instruction"]
     assert (found["level"], found["says"][: len(says)]) == (level, says)

@@ -1,4 +1,6 @@
-"""A verb that cannot go on with a part never empties the part of another run: unfinished work is refused, named and kept."""
+"""A verb that cannot go on with a part never empties the part of another
+run: unfinished work is refused, named and kept.
+"""
 
 import msgspec
 import pytest
@@ -30,11 +32,16 @@ def made(tmp_path_factory):
     there = tmp_path_factory.mktemp("inputs")
     traces = [sum_trace(i) for i in range(3)]
     n = [len(trace.reasoning) for trace in traces]
-    scored = [ScoredTrace(trace=trace, scorer="random", ends=[k], importance=[1.0]) for trace, k in zip(traces, n, strict=True)]
+    scored = [
+        ScoredTrace(trace=trace, scorer="random", ends=[k], importance=[1.0])
+        for trace, k in zip(traces, n, strict=True)
+    ]
     storage.write(there / "scored.jsonl", scored)
     storage.write(there / "compressed.jsonl", [sum_cuts(trace) for trace in traces])
     storage.write(there / "long.jsonl", [long_trace(i) for i in range(12)])
-    (there / "own.jsonl").write_bytes(msgspec.json.encode({"question": "1 + 1?", "reasoning": "one more", "answer": "2"}))
+    (there / "own.jsonl").write_bytes(
+        msgspec.json.encode({"question": "1 + 1?", "reasoning": "one more", "answer": "2"})
+    )
     make_model(there / "base")
     train = "train-vqvae long.jsonl --target ./base --out vq --codebook 16 --steps 2 --batch 8"
     with pytest.MonkeyPatch.context() as patch:
@@ -54,11 +61,17 @@ def part(made, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("verb", KEYLESS)
 @pytest.mark.parametrize("others", ["score", "generate", "compress", "build", None])
-def test_the_unfinished_part_of_another_run_is_refused_named_and_untouched(part, monkeypatch, capsys, verb, others):
+def test_the_unfinished_part_of_another_run_is_refused_named_and_untouched(
+    part, monkeypatch, capsys, verb, others
+):
     part.write_bytes(UNFINISHED)
     note = part.with_name("x.jsonl.part.json")
     if others:
-        note.write_bytes(msgspec.json.encode(storage.Note(verb=others, options={"seed": 1}, fingerprint="another")))
+        note.write_bytes(
+            msgspec.json.encode(
+                storage.Note(verb=others, options={"seed": 1}, fingerprint="another")
+            )
+        )
     before = {path.name: path.read_bytes() for path in part.parent.glob("x.*")}
     assert cotpress(monkeypatch, KEYLESS[verb]) == 2
     assert "x.jsonl.part was made" in capsys.readouterr().err
@@ -69,7 +82,13 @@ def test_the_unfinished_part_of_another_run_is_refused_named_and_untouched(part,
 def test_what_the_verb_itself_left_is_begun_again(part, monkeypatch, verb):
     part.write_bytes(UNFINISHED)
     name = "generate" if verb == "gold" else verb
-    note = storage.Note(verb=name, options={"seed": 1}, fingerprint="another", format=storage.FORMAT, begins_again=True)
+    note = storage.Note(
+        verb=name,
+        options={"seed": 1},
+        fingerprint="another",
+        format=storage.FORMAT,
+        begins_again=True,
+    )
     part.with_name("x.jsonl.part.json").write_bytes(msgspec.json.encode(note))
     assert cotpress(monkeypatch, KEYLESS[verb]) == 0
     assert UNFINISHED.strip() not in (part.parent / "x.jsonl").read_bytes()

@@ -80,7 +80,9 @@ ADAPTER_VERBS = [
 
 @pytest.fixture
 def there(tmp_path, monkeypatch):
-    """A folder with inputs, and a module on the Python path that leaves `stranger/RAN` where it is imported."""
+    """A folder with inputs, and a module on the Python path
+    that leaves `stranger/RAN` where it is imported.
+    """
     (tmp_path / "stranger").mkdir()
     (tmp_path / "stranger" / "__init__.py").touch()
     (tmp_path / "stranger" / "plugin.py").write_text(CODE)
@@ -90,7 +92,9 @@ def there(tmp_path, monkeypatch):
     storage.write(tmp_path / "traces.jsonl", traces)
     storage.write(tmp_path / "compressed.jsonl", [sum_cuts(traces[0])])
     storage.write(tmp_path / "train.jsonl", sum_examples(1, 0.5))
-    (tmp_path / "own.jsonl").write_text('{"question": "1 + 1?", "reasoning": "one more", "answer": "2"}\n')
+    (tmp_path / "own.jsonl").write_text(
+        '{"question": "1 + 1?", "reasoning": "one more", "answer": "2"}\n'
+    )
     (tmp_path / "answers.jsonl").write_text('{"text": "2"}\n')
     yield tmp_path
     assert not (tmp_path / "stranger" / "RAN").exists(), "the code of a stranger ran"
@@ -100,17 +104,28 @@ def adapter(folder: Path, base: object, file: str = "cotpress.json") -> None:
     """An adapter whose `file` names its base."""
     folder.mkdir()
     about = {"base": base, "method": "tokenskip", "ratios": [1.0, 0.5]}
-    (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "base_model_name_or_path": "x"}))
+    (folder / "adapter_config.json").write_text(
+        json.dumps({"peft_type": "LORA", "base_model_name_or_path": "x"})
+    )
     if file == "cotpress.json":
         (folder / file).write_text(json.dumps(about))
     else:
-        (folder / file).write_text(json.dumps({"peft_type": "LORA", "base_model_name_or_path": base}))
+        (folder / file).write_text(
+            json.dumps({"peft_type": "LORA", "base_model_name_or_path": base})
+        )
 
 
 def vqvae(folder: Path, target: str) -> None:
     """The description of a VQ-VAE that was made for `target`."""
     folder.mkdir()
-    fields = {"tokenizer": "", "shape": SMALL, "options": QUICK, "tokens": [1, 2], "figures": [], "counts": {}}
+    fields = {
+        "tokenizer": "",
+        "shape": SMALL,
+        "options": QUICK,
+        "tokens": [1, 2],
+        "figures": [],
+        "counts": {},
+    }
     about = About(target=target, **fields, seconds=1.0, version="0", fingerprint="")
     (folder / "vqvae.json").write_bytes(msgspec.json.encode(about))
 
@@ -122,20 +137,28 @@ def test_no_verb_imports_what_the_folder_of_an_adapter_names(there, monkeypatch,
     vqvae(there / "vq", "tiny")
     assert cotpress(monkeypatch, command) == 2
     said = " ".join(capsys.readouterr().err.split())
-    assert "adapter/cotpress.json names the model 'stranger.plugin:x', and a file may name no plug-in and no server" in said
+    assert (
+        "adapter/cotpress.json names the model 'stranger.plugin:x', and a "
+        "file may name no plug-in and no server" in said
+    )
     assert "hf:BASE,adapter=adapter" in said or "--original MODEL" in said
 
 
 def test_doctor_tells_of_it_and_imports_nothing(there, monkeypatch, capsys):
     adapter(there / "adapter", "stranger.plugin:x")
     assert cotpress(monkeypatch, "doctor model adapter") == 1
-    assert "adapter/cotpress.json names the model 'stranger.plugin:x'" in " ".join(capsys.readouterr().out.split())
+    assert "adapter/cotpress.json names the model 'stranger.plugin:x'" in " ".join(
+        capsys.readouterr().out.split()
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_base_of_an_adapter_is_a_folder_or_hub_id_however_it_is_spelled(there, name):
     adapter(there / "adapter", name)
-    with pytest.raises(CotpressError, match=r"cotpress\.json names the model .*: name the base yourself, as hf:BASE,adapter="):
+    with pytest.raises(
+        CotpressError,
+        match=r"cotpress\.json names the model .*: name the base yourself, as hf:BASE,adapter=",
+    ):
         models.load("adapter")
 
 
@@ -163,11 +186,16 @@ def test_a_base_that_is_no_text_is_one_sentence(there, base):
         models.load("adapter")
 
 
-@pytest.mark.parametrize("bases", [("adapter",), ("hf:./adapter",), ("second", "adapter"), ("hf:second,adapter=x", "adapter")])
+@pytest.mark.parametrize(
+    "bases",
+    [("adapter",), ("hf:./adapter",), ("second", "adapter"), ("hf:second,adapter=x", "adapter")],
+)
 def test_adapters_that_lead_back_to_themselves_are_one_sentence(there, bases):
     for name, base in zip(("adapter", "second"), bases, strict=False):
         adapter(there / name, base)
-    with pytest.raises(CotpressError, match="leads back to itself by its base: load it with hf:BASE,adapter="):
+    with pytest.raises(
+        CotpressError, match="leads back to itself by its base: load it with hf:BASE,adapter="
+    ):
         models.load("adapter")
 
 
@@ -176,7 +204,9 @@ def test_eval_compares_with_no_model_that_only_a_file_names(there, monkeypatch, 
     make_model(there / "whole")
     about = {"base": name, "method": "tokenskip", "ratios": [1.0, 0.5]}
     (there / "whole" / "cotpress.json").write_text(json.dumps(about))
-    asked = "eval --task arithmetic --model whole --ratios 0.5 --limit 1 --max-tokens 2 --out o.jsonl"
+    asked = (
+        "eval --task arithmetic --model whole --ratios 0.5 --limit 1 --max-tokens 2 --out o.jsonl"
+    )
     assert cotpress(monkeypatch, asked) == 2
     said = " ".join(capsys.readouterr().err.split())
     assert "whole/cotpress.json names the model" in said
@@ -191,12 +221,20 @@ def test_the_target_of_a_vqvae_is_a_folder_or_hub_id(there, monkeypatch, capsys,
     said = " ".join(capsys.readouterr().err.split())
     assert "vq/vqvae.json names the model" in said
     assert "name the model yourself, with --target" in said
-    with pytest.raises(CotpressError, match=r"vq/vqvae\.json names the model .*: leave out --vqvae, or write"):
+    with pytest.raises(
+        CotpressError, match=r"vq/vqvae\.json names the model .*: leave out --vqvae, or write"
+    ):
         explained(Path("vq"), [sum_trace(0)])
 
 
 @pytest.mark.parametrize(
-    "task", ["stranger.plugin", "stranger.plugin:x", " stranger.plugin", "jsonl:x.jsonl,grader=stranger.plugin"]
+    "task",
+    [
+        "stranger.plugin",
+        "stranger.plugin:x",
+        " stranger.plugin",
+        "jsonl:x.jsonl,grader=stranger.plugin",
+    ],
 )
 def test_grade_imports_no_task_or_grader_that_a_trace_names(there, monkeypatch, capsys, task):
     trace = sum_trace(0)
@@ -209,27 +247,37 @@ def test_grade_imports_no_task_or_grader_that_a_trace_names(there, monkeypatch, 
     assert cotpress(monkeypatch, "grade t.jsonl --grader math --out o.jsonl") == 0
 
 
-def test_a_task_of_the_users_own_grades_once_it_is_named_on_the_command_line(there, monkeypatch, capsys):
+def test_a_task_of_the_users_own_grades_once_it_is_named_on_the_command_line(
+    there, monkeypatch, capsys
+):
     (there / "own_tasks").mkdir()
     (there / "own_tasks" / "plus.py").write_text(
         "from cotpress.tasks import Task\n\n\ndef load(target=''):\n"
-        "    return Task('own_tasks.plus', lambda split: iter(()), splits=('train',), grader='exact')\n"
+        "    return Task('own_tasks.plus', lambda split: iter(()), "
+        "splits=('train',), grader='exact')\n"
     )
     trace = sum_trace(0)
     problem = msgspec.structs.replace(trace.problem, task="own_tasks.plus")
     storage.write(there / "t.jsonl", [msgspec.structs.replace(trace, problem=problem)])
     assert cotpress(monkeypatch, "grade t.jsonl --out o.jsonl") == 2
-    assert "write --task own_tasks.plus if it is your own" in " ".join(capsys.readouterr().err.split())
+    assert "write --task own_tasks.plus if it is your own" in " ".join(
+        capsys.readouterr().err.split()
+    )
     assert cotpress(monkeypatch, "grade t.jsonl --task own_tasks.plus --out o.jsonl") == 0
-    assert cotpress(monkeypatch, "grade t.jsonl --task own_tasks.plus --grader math --out p.jsonl") == 2
+    assert (
+        cotpress(monkeypatch, "grade t.jsonl --task own_tasks.plus --grader math --out p.jsonl")
+        == 2
+    )
 
 
 def test_a_walk_over_a_task_of_the_users_own_grades_as_that_task_says(there, monkeypatch):
     (there / "walked").mkdir()
     (there / "walked" / "plus.py").write_text(
-        "from cotpress.records import Problem\nfrom cotpress.tasks import Task, worked_trace\n\n\ndef load(target=''):\n"
+        "from cotpress.records import Problem\nfrom cotpress.tasks import "
+        "Task, worked_trace\n\n\ndef load(target=''):\n"
         "    asked = Problem(id='p', question='1 + 1?', answer='two', task='walked.plus')\n"
-        "    return Task('walked.plus', lambda split: iter([asked]), splits=('train',), grader='exact',\n"
+        "    return Task('walked.plus', lambda split: iter([asked]), "
+        "splits=('train',), grader='exact',\n"
         "                gold=lambda split: iter([worked_trace(asked, 'one more', 'two')]))\n"
     )
     out = there / "run"
@@ -242,11 +290,23 @@ def test_a_walk_over_a_task_of_the_users_own_grades_as_that_task_says(there, mon
 
 def test_folders_and_hub_ids_may_be_named_in_files(there):
     (there / "runs").mkdir()
-    for spec in ("tiny", "smollm2", "hf:Qwen/Q", "hf:/a/b", "hf:./a,adapter=b", "runs", "./runs", str(there / "runs")):
+    for spec in (
+        "tiny",
+        "smollm2",
+        "hf:Qwen/Q",
+        "hf:/a/b",
+        "hf:./a,adapter=b",
+        "runs",
+        "./runs",
+        str(there / "runs"),
+    ):
         assert models.check_recorded(spec, Path("cotpress.json"), "…") == spec
 
 
-@given(st.text() | st.sampled_from(NAMES).flatmap(lambda name: st.text(max_size=3).map(lambda more: more + name)))
+@given(
+    st.text()
+    | st.sampled_from(NAMES).flatmap(lambda name: st.text(max_size=3).map(lambda more: more + name))
+)
 def test_a_name_that_is_let_through_is_of_a_kind_that_a_file_may_name(spec):
     try:
         models.check_recorded(spec, Path("cotpress.json"), "…")
@@ -254,7 +314,9 @@ def test_a_name_that_is_let_through_is_of_a_kind_that_a_file_may_name(spec):
         return
     asked = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plugins, "load", lambda kind, spec: asked.append(plugins.parse_spec(spec).name))
+        patch.setattr(
+            plugins, "load", lambda kind, spec: asked.append(plugins.parse_spec(spec).name)
+        )
         models.load(spec)
     assert asked[0] in models.RECORDED
 
@@ -267,10 +329,15 @@ def test_a_name_that_is_let_through_is_of_a_kind_that_a_file_may_name(spec):
         "doctor model coded",
     ],
 )
-def test_code_in_a_models_folder_is_not_run_and_nobody_is_asked_whether_to(there, monkeypatch, command):
+def test_code_in_a_models_folder_is_not_run_and_nobody_is_asked_whether_to(
+    there, monkeypatch, command
+):
     make_model(there / "coded")
     about = json.loads((there / "coded" / "config.json").read_text())
-    about |= {"model_type": "strange", "auto_map": {"AutoConfig": "code.C", "AutoModelForCausalLM": "code.M"}}
+    about |= {
+        "model_type": "strange",
+        "auto_map": {"AutoConfig": "code.C", "AutoModelForCausalLM": "code.M"},
+    }
     (there / "coded" / "config.json").write_text(json.dumps(about))
     shutil.copy(there / "stranger" / "plugin.py", there / "coded" / "code.py")
     monkeypatch.setattr("builtins.input", lambda _: pytest.fail("asked whether to run the code"))
@@ -302,5 +369,9 @@ def test_every_automatic_class_is_told_not_to_run_code():
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)):
                 continue
-            if call.func.attr == "from_pretrained" and ast.unparse(call.func.value).startswith("Auto"):
-                assert "trust_remote_code=False" in map(ast.unparse, call.keywords), f"{path}:{call.lineno}"
+            if call.func.attr == "from_pretrained" and ast.unparse(call.func.value).startswith(
+                "Auto"
+            ):
+                assert "trust_remote_code=False" in map(ast.unparse, call.keywords), (
+                    f"{path}:{call.lineno}"
+                )

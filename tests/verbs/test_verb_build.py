@@ -70,7 +70,9 @@ def test_released_rows_are_alpaca_rows_of_the_family(compressed, tmp_path):
     build(compressed, out=tmp_path / "released.jsonl", format="released", family="llama3")
     rows = lines(tmp_path / "released.jsonl")
     assert len(rows) == 3
-    assert all(list(row) == ["instruction", "input", "output"] and "?\n" in row["input"] for row in rows)
+    assert all(
+        list(row) == ["instruction", "input", "output"] and "?\n" in row["input"] for row in rows
+    )
 
 
 @dataclass
@@ -90,11 +92,19 @@ class Letters:
 
 def test_pretokenized_rows_are_in_the_target_model_s_ids(compressed, tmp_path, monkeypatch):
     monkeypatch.setattr(models, "load", lambda spec: Letters(spec))
-    build(compressed, out=tmp_path / "ids.jsonl", format="pretokenized", target="letters", ratios=[1.0])
+    build(
+        compressed,
+        out=tmp_path / "ids.jsonl",
+        format="pretokenized",
+        target="letters",
+        ratios=[1.0],
+    )
     row = lines(tmp_path / "ids.jsonl")[0]
     text = "".join(map(chr, row["input_ids"]))
     assert text == "Add.\n0 + 1?>we add 0 and 1 and get 1\n\nThe answer is 1.\0"
-    assert row["labels"] == [-100 if i <= text.index(">") else ord(letter) for i, letter in enumerate(text)]
+    assert row["labels"] == [
+        -100 if i <= text.index(">") else ord(letter) for i, letter in enumerate(text)
+    ]
     assert row["attention_mask"] == [1] * len(text)
 
 
@@ -110,10 +120,18 @@ class Chats(Letters):
         return messages[0]["content"] + ">"
 
 
-def test_finished_text_for_llamafactory_stands_beside_its_description_and_settings(compressed, tmp_path, monkeypatch, capsys):
+def test_finished_text_for_llamafactory_stands_beside_its_description_and_settings(
+    compressed, tmp_path, monkeypatch, capsys
+):
     monkeypatch.setattr(models, "load", lambda spec: Chats(spec))
     (tmp_path / "dataset_info.json").write_text('{"mine": {"file_name": "mine.json"}}')
-    build(compressed, out=tmp_path / "short.jsonl", format="llamafactory", target="letters", ratios=[0.5])
+    build(
+        compressed,
+        out=tmp_path / "short.jsonl",
+        format="llamafactory",
+        target="letters",
+        ratios=[0.5],
+    )
     assert lines(tmp_path / "short.jsonl")[0] == {
         "prompt": "Add.\n0 + 1?\n<ratio>0.5</ratio>>",
         "completion": "we add 0 and\n\nThe answer is 1.\0",
@@ -134,18 +152,31 @@ def test_finished_text_for_llamafactory_stands_beside_its_description_and_settin
     assert f"cutoff_len: {longest + 1}\n" in settings
     assert "short.llamafactory.yaml holds the settings" in capsys.readouterr().err
     (tmp_path / "short.llamafactory.yaml").unlink()
-    build(compressed, out=tmp_path / "short.jsonl", format="llamafactory", target="letters", ratios=[0.5])
-    assert (tmp_path / "short.llamafactory.yaml").read_text() == settings  # also of a file that was finished before
+    build(
+        compressed,
+        out=tmp_path / "short.jsonl",
+        format="llamafactory",
+        target="letters",
+        ratios=[0.5],
+    )
+    assert (
+        tmp_path / "short.llamafactory.yaml"
+    ).read_text() == settings  # also of a file that was finished before
 
 
 def test_segments_for_axolotl_say_what_the_loss_counts(compressed, tmp_path, monkeypatch):
     monkeypatch.setattr(models, "load", lambda spec: Chats(spec))
-    build(compressed, out=tmp_path / "short.jsonl", format="axolotl", target="letters", ratios=[0.5])
+    build(
+        compressed, out=tmp_path / "short.jsonl", format="axolotl", target="letters", ratios=[0.5]
+    )
     assert lines(tmp_path / "short.jsonl")[0]["segments"] == [
         {"label": False, "text": "Add.\n0 + 1?\n<ratio>0.5</ratio>>"},
         {"label": True, "text": "we add 0 and\n\nThe answer is 1.\0"},
     ]
-    longest = max(sum(len(part["text"]) for part in row["segments"]) for row in lines(tmp_path / "short.jsonl"))
+    longest = max(
+        sum(len(part["text"]) for part in row["segments"])
+        for row in lines(tmp_path / "short.jsonl")
+    )
     assert f"sequence_len: {longest}\n" in (tmp_path / "short.axolotl.yaml").read_text()
 
 
@@ -159,9 +190,15 @@ def test_settings_for_trl_name_the_model_if_one_is_named(compressed, tmp_path, m
 
 def test_a_model_without_token_ids_is_no_target(compressed, tmp_path, monkeypatch):
     monkeypatch.setattr(models, "load", lambda spec: SimpleNamespace(name=spec, identity=spec))
-    with pytest.raises(CotpressError, match="--format pretokenized needs a model that gives its token ids, which far does not"):
+    with pytest.raises(
+        CotpressError,
+        match="--format pretokenized needs a model that gives its token ids, which far does not",
+    ):
         build(compressed, out=tmp_path / "ids.jsonl", format="pretokenized", target="far")
-    with pytest.raises(CotpressError, match="--format axolotl needs a model that gives its chats as text, which far does not"):
+    with pytest.raises(
+        CotpressError,
+        match="--format axolotl needs a model that gives its chats as text, which far does not",
+    ):
         build(compressed, out=tmp_path / "text.jsonl", format="axolotl", target="far")
 
 
@@ -169,7 +206,10 @@ def test_a_model_without_token_ids_is_no_target(compressed, tmp_path, monkeypatc
     ("options", "message"),
     [
         ({"format": "pretokenized"}, "--format pretokenized needs --target"),
-        ({"format": "llamafactory"}, "--format llamafactory needs --target, the model to be taught: its chats as text"),
+        (
+            {"format": "llamafactory"},
+            "--format llamafactory needs --target, the model to be taught: its chats as text",
+        ),
         ({"format": "axolotl"}, "--format axolotl needs --target"),
         ({"target": "tiny"}, "--target is for --format, whose rows"),
         ({"family": "llama3"}, "--family is for --format released"),

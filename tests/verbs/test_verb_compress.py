@@ -19,7 +19,9 @@ from cotpress.records import CompressedTrace, Percentile, ScoredTrace
 
 def scored_trace(name: str, reasoning: str, scorer: str = "random") -> ScoredTrace:
     n = len(reasoning)
-    return make_scored(reasoning, [float(i % 3) for i in range(n)], scorer=scorer, id=name, n_tokens=n)
+    return make_scored(
+        reasoning, [float(i % 3) for i in range(n)], scorer=scorer, id=name, n_tokens=n
+    )
 
 
 @pytest.fixture
@@ -31,7 +33,12 @@ def scored(tmp_path: Path) -> Path:
 
 
 def run(*words: object) -> None:
-    app([str(word) for word in ("compress", *words)], exit_on_error=False, print_error=False, result_action="return_value")
+    app(
+        [str(word) for word in ("compress", *words)],
+        exit_on_error=False,
+        print_error=False,
+        result_action="return_value",
+    )
 
 
 def test_every_trace_is_written_at_every_ratio(scored: Path, tmp_path: Path) -> None:
@@ -40,7 +47,9 @@ def test_every_trace_is_written_at_every_ratio(scored: Path, tmp_path: Path) -> 
     assert [(cut.ratio, cut.n_tokens) for cut in one.cuts] == [(0.5, 5), (0.7, 7), (1.0, 10)]
     assert [(cut.ratio, cut.n_tokens) for cut in other.cuts] == [(0.5, 11), (0.7, 11), (1.0, 11)]
     assert (one.cuts[0].reasoning, other.cuts[0].reasoning) == ("bcefi", "1+1=2,3+3=6")
-    assert {(one.method, one.unit, one.protect) for one in (one, other)} == {("tokenskip", "number", "symbols")}
+    assert {(one.method, one.unit, one.protect) for one in (one, other)} == {
+        ("tokenskip", "number", "symbols")
+    }
 
 
 def test_the_method_is_what_the_report_will_call_it(scored: Path, tmp_path: Path) -> None:
@@ -55,7 +64,8 @@ def test_a_line_per_ratio_says_what_was_kept_and_how_often_the_budget_was_exceed
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines()[-2:] == [
-        "ratio 0.5: 0.750 kept on average of 2 traces, 1 over budget (protected tokens alone exceed it)",
+        "ratio 0.5: 0.750 kept on average of 2 traces, 1 over budget "
+        "(protected tokens alone exceed it)",
         "ratio 1: 1.000 kept on average of 2 traces",
     ]
 
@@ -71,7 +81,9 @@ def test_json_prints_the_summary_on_standard_output_and_the_meta_file_holds_it(
     assert meta["options"]["ratios"] == [0.5]
 
 
-def test_a_rerun_does_nothing_again_and_still_sums_up(scored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_rerun_does_nothing_again_and_still_sums_up(
+    scored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = (scored, "--ratios", "0.5", "--json", "--out", tmp_path / "out.jsonl")
     run(*words)
     first, before = capsys.readouterr().out, (tmp_path / "out.jsonl").stat().st_mtime_ns
@@ -82,7 +94,9 @@ def test_a_rerun_does_nothing_again_and_still_sums_up(scored: Path, tmp_path: Pa
     assert (tmp_path / "out.jsonl").stat().st_mtime_ns == before
 
 
-def test_an_interrupted_output_is_begun_again(scored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_output_is_begun_again(
+    scored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run(scored, "--ratios", "0.5", "--out", tmp_path / "whole.jsonl")
 
     def interrupted(*args: object, **options: object) -> Iterator[CompressedTrace]:
@@ -90,7 +104,10 @@ def test_an_interrupted_output_is_begun_again(scored: Path, tmp_path: Path, monk
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("cotpress.verbs.compress.stage", SimpleNamespace(**{**vars(stage), "compress": interrupted}))
+        patch.setattr(
+            "cotpress.verbs.compress.stage",
+            SimpleNamespace(**{**vars(stage), "compress": interrupted}),
+        )
         with pytest.raises(KeyboardInterrupt):
             run(scored, "--ratios", "0.5", "--out", tmp_path / "out.jsonl")
     assert not (tmp_path / "out.jsonl").exists()
@@ -104,15 +121,27 @@ def test_a_ratio_given_twice_is_cut_once(scored: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ratio", ["0", "1.5", "nan", "0.123"])
-def test_a_ratio_that_is_none_is_refused_before_anything_is_written(scored: Path, tmp_path: Path, ratio: str) -> None:
+def test_a_ratio_that_is_none_is_refused_before_anything_is_written(
+    scored: Path, tmp_path: Path, ratio: str
+) -> None:
     with pytest.raises(CotpressError, match="ratio"):
         run(scored, "--ratios", "0.5", ratio, "--out", tmp_path / "out.jsonl")
     assert list(tmp_path.iterdir()) == [scored]
 
 
 def test_no_input_is_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
-    words = [sys.executable, "-c", "from cotpress.cli import main; main()", "compress", "no.jsonl", "--ratios", "0.5"]
-    done = subprocess.run([*words, "--out", "out.jsonl"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    words = [
+        sys.executable,
+        "-c",
+        "from cotpress.cli import main; main()",
+        "compress",
+        "no.jsonl",
+        "--ratios",
+        "0.5",
+    ]
+    done = subprocess.run(
+        [*words, "--out", "out.jsonl"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 2
     assert done.stderr.startswith("cotpress: no file no.jsonl")
     assert len(done.stderr.splitlines()) == 1
@@ -128,7 +157,9 @@ def test_other_budgets_are_kept_through_the_files(scored: Path, tmp_path: Path) 
     assert found == {"1": ["bcefhi", whole], "window": ["cfi", whole], "dataset": ["", whole]}
 
 
-def test_units_and_protection_are_choices_of_the_cut_and_of_nothing_before_it(tmp_path: Path) -> None:
+def test_units_and_protection_are_choices_of_the_cut_and_of_nothing_before_it(
+    tmp_path: Path,
+) -> None:
     scored, out = tmp_path / "scored.jsonl", tmp_path / "out.jsonl"
     storage.write(scored, [scored_trace("a", "add 12 to 34 now")])
     found = {}
@@ -163,7 +194,9 @@ def test_a_released_selection_has_pieces_of_its_own(tmp_path: Path) -> None:
     run(scored, "--ratios", "0.5", "--out", tmp_path / "out.jsonl")
 
 
-def test_a_unit_there_is_not_is_named_before_anything_is_written(scored: Path, tmp_path: Path) -> None:
+def test_a_unit_there_is_not_is_named_before_anything_is_written(
+    scored: Path, tmp_path: Path
+) -> None:
     with pytest.raises(CotpressError, match="unknown unit 'words'; did you mean word"):
         run(scored, "--ratios", "0.5", "--unit", "words", "--out", tmp_path / "out.jsonl")
     assert list(tmp_path.iterdir()) == [scored]

@@ -31,7 +31,12 @@ def folders(tmp_path_factory):
     train(sum_examples(4), load(str(root / "base")), root / "run", options, say=lambda line: None)
     from cotpress.verbs.export import trained
 
-    export(load(str(root / "run")), root / "exported", trained=trained(root / "run"), say=lambda line: None)
+    export(
+        load(str(root / "run")),
+        root / "exported",
+        trained=trained(root / "run"),
+        say=lambda line: None,
+    )
     return root
 
 
@@ -58,20 +63,33 @@ def write(path, rows):
     return path
 
 
-# --- model -----------------------------------------------------------------------------------------------------------
+# --- model ----------------------------------------------------------------------------------------
 
 
 def test_an_exported_folder_is_healthy(folders, found):
     said = found("model", folders / "exported")
     assert {level for level, _ in said.values()} == {"ok"}
-    assert said["template"][1] == "compression_ratio writes the ids of training; efforts: low 0.5, medium 0.5, high 0.5"
-    assert set(said) == {"template", "vocabulary", "tied weights", "end of turn", "tokenizer", "instruction"}
+    assert (
+        said["template"][1]
+        == "compression_ratio writes the ids of training; efforts: low 0.5, medium 0.5, high 0.5"
+    )
+    assert set(said) == {
+        "template",
+        "vocabulary",
+        "tied weights",
+        "end of turn",
+        "tokenizer",
+        "instruction",
+    }
 
 
 def test_an_adapter_is_told_from_a_whole_model_and_its_template_takes_no_ratio(folders, found):
     said = found("model", folders / "run")
     assert said["weights"][0] == "warning"
-    assert said["template"] == ("problem", "the chat template does not read compression_ratio: servers drop it without a word")
+    assert said["template"] == (
+        "problem",
+        "the chat template does not read compression_ratio: servers drop it without a word",
+    )
     assert said["tokenizer"][0] == "ok"
 
 
@@ -86,10 +104,16 @@ def changed(folders, tmp_path, **files):
     ("template", "level", "says"),
     [
         (CHATML + "{{ compression_ratio }}", "problem", "another prompt than"),
-        ("{% if compression_ratio %}{{ raise_exception('no') }}{% endif %}" + CHATML, "problem", "it refuses ratio 1: no"),
+        (
+            "{% if compression_ratio %}{{ raise_exception('no') }}{% endif %}" + CHATML,
+            "problem",
+            "it refuses ratio 1: no",
+        ),
     ],
 )
-def test_a_template_that_takes_the_ratio_but_writes_something_else_is_found(folders, found, tmp_path, template, level, says):
+def test_a_template_that_takes_the_ratio_but_writes_something_else_is_found(
+    folders, found, tmp_path, template, level, says
+):
     said = found("model", changed(folders, tmp_path, chat_template__jinja=template))
     assert said["template"][0] == level
     assert says in said["template"][1]
@@ -101,9 +125,17 @@ def test_embeddings_tied_in_the_config_and_not_in_the_file_are_found(folders, fo
     tensors = load_file(folder / "model.safetensors")
     assert "lm_head.weight" not in tensors
     inputs = tensors["model.embed_tokens.weight"]
-    save_file(tensors | {"lm_head.weight": inputs + 1}, folder / "model.safetensors", metadata={"format": "pt"})
+    save_file(
+        tensors | {"lm_head.weight": inputs + 1},
+        folder / "model.safetensors",
+        metadata={"format": "pt"},
+    )
     assert found("model", folder)["tied weights"][0] == "problem"
-    save_file(tensors | {"lm_head.weight": inputs.clone()}, folder / "model.safetensors", metadata={"format": "pt"})
+    save_file(
+        tensors | {"lm_head.weight": inputs.clone()},
+        folder / "model.safetensors",
+        metadata={"format": "pt"},
+    )
     assert found("model", folder)["tied weights"][0] == "ok"
     config = json.loads((folder / "config.json").read_text()) | {"tie_word_embeddings": False}
     (folder / "config.json").write_text(json.dumps(config))
@@ -112,9 +144,19 @@ def test_embeddings_tied_in_the_config_and_not_in_the_file_are_found(folders, fo
 
 
 def test_an_end_of_turn_that_stops_nothing_is_found(folders, found, tmp_path):
-    about = json.loads((folders / "exported" / "tokenizer_config.json").read_text()) | {"eos_token": "<pad>"}
+    about = json.loads((folders / "exported" / "tokenizer_config.json").read_text()) | {
+        "eos_token": "<pad>"
+    }
     config = json.dumps({"eos_token_id": 5})
-    said = found("model", changed(folders, tmp_path, tokenizer_config__json=json.dumps(about), generation_config__json=config))
+    said = found(
+        "model",
+        changed(
+            folders,
+            tmp_path,
+            tokenizer_config__json=json.dumps(about),
+            generation_config__json=config,
+        ),
+    )
     assert said["end of turn"][0] == "problem"
 
 
@@ -126,7 +168,10 @@ def test_latent_tokens_without_embeddings_are_found(folders, found, tmp_path):
     assert "embeddings" in found("model", folder)["vocabulary"][1]
     model.torch_model.resize_token_embeddings(len(model.tokenizer))
     model.torch_model.save_pretrained(folder)
-    assert found("model", folder)["vocabulary"] == ("ok", "3 latent tokens and markers, each one token with an embedding")
+    assert found("model", folder)["vocabulary"] == (
+        "ok",
+        "3 latent tokens and markers, each one token with an embedding",
+    )
 
 
 def test_a_folder_that_does_not_load_is_a_finding(found, tmp_path):
@@ -143,7 +188,7 @@ def test_findings_are_lines_with_cures_for_a_person(folders, capsys):
     assert f"cure: cotpress export {folders / 'base'} --out DIR" in said
 
 
-# --- data ------------------------------------------------------------------------------------------------------------
+# --- data -----------------------------------------------------------------------------------------
 
 
 def test_what_build_writes_is_healthy_with_and_without_a_model(folders, found, tmp_path):
@@ -160,14 +205,21 @@ def test_what_build_writes_is_healthy_with_and_without_a_model(folders, found, t
 
 
 @pytest.mark.parametrize("rows_of", [llamafactory_rows, axolotl_rows])
-def test_rows_of_finished_text_end_their_turn_and_hold_no_markup_inside(folders, found, tmp_path, rows_of):
+def test_rows_of_finished_text_end_their_turn_and_hold_no_markup_inside(
+    folders, found, tmp_path, rows_of
+):
     model = load(str(folders / "base"))
     rows = list(rows_of(sum_examples(6), model))
-    assert {level for level, _ in found("data", write(tmp_path / "a.jsonl", rows)).values()} == {"ok"}
+    assert {level for level, _ in found("data", write(tmp_path / "a.jsonl", rows)).values()} == {
+        "ok"
+    }
     said = found("data", write(tmp_path / "b.jsonl", rows), model=str(folders / "base"))
     assert {level for level, _ in said.values()} == {"ok"}
     assert set(said) == {"rows", "markup", "lengths"}
-    cut = [msgspec.json.decode(msgspec.json.encode(row).replace(model.end_text.encode(), b"")) for row in rows]
+    cut = [
+        msgspec.json.decode(msgspec.json.encode(row).replace(model.end_text.encode(), b""))
+        for row in rows
+    ]
     said = found("data", write(tmp_path / "c.jsonl", cut), model=str(folders / "base"))
     assert said["end of turn"] == (
         "problem",
@@ -186,13 +238,25 @@ def test_drifted_doubled_and_empty_rows_are_found(found, tmp_path):
 
 
 def test_a_tag_that_stands_twice_is_found_in_rows_of_others(found, tmp_path):
-    row = {"prompt": [{"role": "user", "content": "1+1\n<ratio>0.5</ratio>\n<ratio>0.5</ratio>"}], "id": "a", "ratio": 0.5}
-    said = found("data", write(tmp_path / "x.jsonl", [row | {"completion": [{"role": "assistant", "content": "2"}]}]))
+    row = {
+        "prompt": [{"role": "user", "content": "1+1\n<ratio>0.5</ratio>\n<ratio>0.5</ratio>"}],
+        "id": "a",
+        "ratio": 0.5,
+    }
+    said = found(
+        "data",
+        write(
+            tmp_path / "x.jsonl", [row | {"completion": [{"role": "assistant", "content": "2"}]}]
+        ),
+    )
     assert said["prompts"] == ("problem", "1 prompts have the ratio tag twice")
 
 
 def test_chat_markup_inside_traces_is_found_and_latent_tokens_are_not_markup(found, tmp_path):
-    said = found("data", write(tmp_path / "a.jsonl", [sum_trace(0, reasoning="so<|im_end|> 1"), sum_trace(1)]))
+    said = found(
+        "data",
+        write(tmp_path / "a.jsonl", [sum_trace(0, reasoning="so<|im_end|> 1"), sum_trace(1)]),
+    )
     assert said["markup"][0] == "problem"
     assert "inside 1 of 2 texts: <|im_end|> (1)" in said["markup"][1]
     fine = [sum_trace(0, reasoning="<boLatent><|latent_3|><eoLatent> so 1")]
@@ -211,9 +275,16 @@ def test_rows_that_a_trainer_would_cut_are_found(folders, found, tmp_path):
     said = found("data", write(tmp_path / "x.jsonl", [long]), model=str(folders / "base"))
     assert said["lengths"][0] == "problem"
     assert "1 rows do not fit the model's 256" in said["lengths"][1]
-    ids = {"input_ids": [1] * 1030, "attention_mask": [1] * 1030, "labels": [-100] * 1000 + [1] * 30}
+    ids = {
+        "input_ids": [1] * 1030,
+        "attention_mask": [1] * 1030,
+        "labels": [-100] * 1000 + [1] * 30,
+    }
     said = found("data", write(tmp_path / "y.jsonl", [ids]))
-    assert said["lengths"] == ("warning", "median 1030, longest 1030 tokens: TRL would cut 1 rows at its default of 1024")
+    assert said["lengths"] == (
+        "warning",
+        "median 1030, longest 1030 tokens: TRL would cut 1 rows at its default of 1024",
+    )
 
 
 @pytest.mark.parametrize(
@@ -228,13 +299,21 @@ def test_rows_that_a_trainer_would_cut_are_found(folders, found, tmp_path):
     ],
 )
 def test_faulty_masks_are_found_by_kind(folders, found, tmp_path, labels, says):
-    path = write(tmp_path / "x.jsonl", [{"input_ids": [5, 6, 7], "attention_mask": [1, 1, 1], "labels": labels}])
-    assert found("data", path, model=str(folders / "base"))["masks"] == ("problem", f"1 of 1 rows: {says}")
+    path = write(
+        tmp_path / "x.jsonl",
+        [{"input_ids": [5, 6, 7], "attention_mask": [1, 1, 1], "labels": labels}],
+    )
+    assert found("data", path, model=str(folders / "base"))["masks"] == (
+        "problem",
+        f"1 of 1 rows: {says}",
+    )
 
 
 def test_a_template_that_rewrites_completions_is_found(found, tmp_path):
     model = make_model(tmp_path / "r1", "r1")
-    model.tokenizer.chat_template = R1.replace("message.content", "message.content.split('</think>')[-1]")
+    model.tokenizer.chat_template = R1.replace(
+        "message.content", "message.content.split('</think>')[-1]"
+    )
     model.tokenizer.save_pretrained(tmp_path / "r1")
     row = msgspec.structs.replace(sum_examples(1)[0], completion="<think>\n0 + 1\n</think>\n\n1")
     said = found("data", write(tmp_path / "x.jsonl", [row]), model=str(tmp_path / "r1"))
@@ -245,15 +324,25 @@ def test_a_template_that_rewrites_completions_is_found(found, tmp_path):
 def test_traces_say_how_many_of_them_can_be_learnt_from(found, tmp_path):
     traces = [sum_trace(0), sum_trace(1, finished=False), sum_trace(2, conclusion="")]
     said = found("data", write(tmp_path / "a.jsonl", traces))
-    assert said["traces"][1] == "1 of 3 can become training examples, 1 cut off by the token limit, 1 no conclusion"
+    assert (
+        said["traces"][1]
+        == "1 of 3 can become training examples, 1 cut off by the token limit, 1 no conclusion"
+    )
     assert found("data", write(tmp_path / "b.jsonl", traces[1:]))["traces"][0] == "problem"
-    assert found("data", write(tmp_path / "c.jsonl", [sum_trace(0, grade=None)]))["traces"][0] == "warning"
+    assert (
+        found("data", write(tmp_path / "c.jsonl", [sum_trace(0, grade=None)]))["traces"][0]
+        == "warning"
+    )
     assert found("data", write(tmp_path / "d.jsonl", [sum_cuts(sum_trace(0))]))["traces"][0] == "ok"
 
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [("", "is empty"), ('{"a": 1}\n', "holds rows with a: doctor knows"), ("not JSON\n", "is no row of JSON Lines")],
+    [
+        ("", "is empty"),
+        ('{"a": 1}\n', "holds rows with a: doctor knows"),
+        ("not JSON\n", "is no row of JSON Lines"),
+    ],
 )
 def test_a_file_of_something_else_is_a_mistake(tmp_path, content, says):
     (tmp_path / "x.jsonl").write_text(content)
@@ -261,7 +350,7 @@ def test_a_file_of_something_else_is_a_mistake(tmp_path, content, says):
         doctor("data", str(tmp_path / "x.jsonl"))
 
 
-# --- server ----------------------------------------------------------------------------------------------------------
+# --- server ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -289,7 +378,9 @@ def server(folders):
 
 def test_a_server_of_an_exported_folder_is_healthy(server, found):
     said = found("server", server.url)
-    assert said.pop("effort")[0] == "warning"  # low and high stand for one ratio: only one was trained
+    assert (
+        said.pop("effort")[0] == "warning"
+    )  # low and high stand for one ratio: only one was trained
     assert {level for level, _ in said.values()} == {"ok"}
     assert said["ratio"][1].startswith("compression_ratio 0.5 writes the tag: ")
     assert said["bad ratio"] == ("ok", "a ratio of 2 is refused (status 400)")
@@ -311,7 +402,12 @@ def test_a_server_with_a_default_of_its_own_is_found(server, found):
 
 @pytest.mark.parametrize(
     ("trouble", "says"),
-    [("500 broken", "status 500"), ("no choice", "holds no choice"), ("cut", "no answer from"), ("page", "chat")],
+    [
+        ("500 broken", "status 500"),
+        ("no choice", "holds no choice"),
+        ("cut", "no answer from"),
+        ("page", "chat"),
+    ],
 )
 def test_trouble_is_a_finding(server, found, trouble, says):
     server.troubles.append(trouble)
@@ -321,7 +417,9 @@ def test_trouble_is_a_finding(server, found, trouble, says):
 
 
 def test_another_model_s_name_is_found(server, found):
-    assert "does not offer long, but: short" in found("server", server.url, model="long")["models"][1]
+    assert (
+        "does not offer long, but: short" in found("server", server.url, model="long")["models"][1]
+    )
     server.offers = ["long"]
     assert "long was asked, short answers" in found("server", server.url)["answers"][1]
 
@@ -332,7 +430,9 @@ def test_a_server_that_is_down_is_a_finding_without_secrets(found, monkeypatch):
     said = found("server", "http://127.0.0.1:9/v1", model="short", key="MY_KEY")
     assert said["answers"][0] == "problem"
     assert "secret" not in str(said)
-    assert found("server", "http://127.0.0.1:9/v1")["models"][0] == "problem"  # no model is named, and none to be found
+    assert (
+        found("server", "http://127.0.0.1:9/v1")["models"][0] == "problem"
+    )  # no model is named, and none to be found
     with pytest.raises(CotpressError, match="holds a user, a password or a query"):
         doctor("server", "http://me:secret@127.0.0.1:9/v1")
 

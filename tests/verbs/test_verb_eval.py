@@ -1,4 +1,6 @@
-"""`cotpress eval` end to end with a model in memory: files, resume, warnings, the table and its JSON."""
+"""`cotpress eval` end to end with a model in memory: files,
+resume, warnings, the table and its JSON.
+"""
 
 import json
 import re
@@ -17,7 +19,9 @@ from cotpress.verbs.evaluate import evaluate
 
 
 class Short:
-    """Reasons in 20 words times the ratio in the prompt, and never in fewer than 12; stops after `patience` answers."""
+    """Reasons in 20 words times the ratio in the prompt, and never in
+    fewer than 12; stops after `patience` answers.
+    """
 
     def __init__(self, target):
         self.name = self.identity = f"fakes.short:{target}"
@@ -37,7 +41,9 @@ class Short:
                 continue
             n = max(12, round(20 * float(tag[1]) if tag else 20))
             said = " ".join(f"w{k}" for k in range(n))
-            yield Completion(text=f"{said}\nThe answer is \\boxed{{{answer}}}.", n_tokens=n + 4, finished=True)
+            yield Completion(
+                text=f"{said}\nThe answer is \\boxed{{{answer}}}.", n_tokens=n + 4, finished=True
+            )
 
     def token_ends(self, texts):
         return [[match.end() for match in re.finditer(r"\S+", text)] for text in texts]
@@ -45,7 +51,12 @@ class Short:
 
 def plus(split):
     for i in range(6 if split == "test" else 10**9):
-        yield Problem(id=f"plus/{split}/{i}", question=f"What is {i} + 1?", answer=str(i + 1), task="fakes.plus")
+        yield Problem(
+            id=f"plus/{split}/{i}",
+            question=f"What is {i} + 1?",
+            answer=str(i + 1),
+            task="fakes.plus",
+        )
 
 
 @pytest.fixture
@@ -64,12 +75,20 @@ def fakes(monkeypatch):
 def run(tmp_path, fakes, monkeypatch):
     """The verb for a model that `cotpress train` wrote, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
-    about = {"base": "fakes.short:base", "method": "tokenskip", "scorer": "surprisal:base", "ratios": [1.0, 0.9, 0.6]}
+    about = {
+        "base": "fakes.short:base",
+        "method": "tokenskip",
+        "scorer": "surprisal:base",
+        "ratios": [1.0, 0.9, 0.6],
+    }
     (tmp_path / "taught").mkdir()
     (tmp_path / "taught" / "cotpress.json").write_text(json.dumps(about), encoding="utf-8")
 
     def run(**others):
-        named = {"model": "fakes.short:taught", "original": "fakes.short:base"}  # plug-ins: no file may name them
+        named = {
+            "model": "fakes.short:taught",
+            "original": "fakes.short:base",
+        }  # plug-ins: no file may name them
         evaluate(**{"task": "fakes.plus", "out": tmp_path / "eval.jsonl", **named, **others})
         return list(storage.read(tmp_path / "eval.rows.jsonl", EvalRow))
 
@@ -96,16 +115,24 @@ def test_a_trained_model_is_judged_at_its_ratios_against_its_base(run, tmp_path,
     assert "eval: left out truncation at 1: the method itself keeps 1.00" in printed.err
     assert "100.0% [61.0, 100.0]" in printed.out
     meta = json.loads((tmp_path / "eval.meta.json").read_bytes())
-    assert meta["counts"] == {"in": 6, "out": 42, "dropped": {"truncation at 1: the method itself keeps 1.00": 1}}
+    assert meta["counts"] == {
+        "in": 6,
+        "out": 42,
+        "dropped": {"truncation at 1: the method itself keeps 1.00": 1},
+    }
 
 
-@pytest.mark.parametrize(("recorded", "kept"), [({"unit": "token", "protect": "none"}, 0.6), ({}, 1.0)])
+@pytest.mark.parametrize(
+    ("recorded", "kept"), [({"unit": "token", "protect": "none"}, 0.6), ({}, 1.0)]
+)
 def test_chance_is_cut_by_the_rules_that_the_checkpoint_records(run, tmp_path, recorded, kept):
     path = tmp_path / "taught" / "cotpress.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | recorded), encoding="utf-8")
     found = {row.method: row for row in run(baseline=["random"], ratios=[0.6])}
     assert found["tokenskip"].kept == 0.6
-    assert found["random"].kept == kept  # every word of these models holds a digit, which the usual rules protect
+    assert (
+        found["random"].kept == kept
+    )  # every word of these models holds a digit, which the usual rules protect
 
 
 def test_a_ratio_that_was_never_trained_on_and_is_missed_is_said_twice(run, capsys):
@@ -120,9 +147,9 @@ def test_a_ratio_that_was_never_trained_on_and_is_missed_is_said_twice(run, caps
 def test_a_rerun_asks_no_model_and_prints_the_same_rows(run, fakes, capsys):
     first = run(json=True)
     printed = json.loads(capsys.readouterr().out)
-    assert [(row["setting"]["method"], row["setting"]["asked"].get("ratio")) for row in printed] == [
-        (row.method, row.ratio) for row in first
-    ]
+    assert [
+        (row["setting"]["method"], row["setting"]["asked"].get("ratio")) for row in printed
+    ] == [(row.method, row.ratio) for row in first]
     asked = fakes["taught"].n_asked
     assert run() == first
     assert fakes["taught"].n_asked == asked
@@ -143,7 +170,9 @@ def test_a_stopped_run_goes_on_where_it_stopped(run, fakes, tmp_path):
     kept = (tmp_path / "eval.jsonl.part").read_bytes().count(b"\n")
     assert kept >= 6 + 6
     assert run(baseline=["random"]) == whole
-    assert n_asked <= sum(model.n_asked for model in fakes.values()) <= n_asked + 2  # two answers had no grade yet
+    assert (
+        n_asked <= sum(model.n_asked for model in fakes.values()) <= n_asked + 2
+    )  # two answers had no grade yet
 
 
 def test_other_ratios_do_not_go_into_the_same_file(run):
@@ -153,7 +182,9 @@ def test_other_ratios_do_not_go_into_the_same_file(run):
 
 
 def test_a_plain_model_is_its_own_original(run):
-    assert [(row.method, row.ratio) for row in run(model="fakes.short:plain", original="")] == [("original", None)]
+    assert [(row.method, row.ratio) for row in run(model="fakes.short:plain", original="")] == [
+        ("original", None)
+    ]
 
 
 def test_the_original_may_be_another_or_none(run, tmp_path):
@@ -169,7 +200,10 @@ def test_the_original_may_be_another_or_none(run, tmp_path):
         ({"limit": 0}, "--limit 0 leaves no problem"),
         ({"max_tokens": 0}, "choose --max-tokens of at least 1"),
         ({"ratios": [0.0]}, "ratio 0 is not a fraction of kept tokens"),
-        ({"split": "endless"}, "more than 20000 problems in split endless: say how many with --limit"),
+        (
+            {"split": "endless"},
+            "more than 20000 problems in split endless: say how many with --limit",
+        ),
         ({"split": "train"}, "unknown split of task plus 'train'"),
         ({"baseline": ["randon"]}, "unknown baseline 'randon'; did you mean random"),
         ({"original": "none", "baseline": ["random"]}, "name it with --original"),
@@ -183,11 +217,15 @@ def test_mistakes_are_one_sentence_and_leave_no_file(run, tmp_path, change, mess
 
 def test_a_broken_description_is_named(run, tmp_path):
     (tmp_path / "taught" / "cotpress.json").write_text('{"base": 3}', encoding="utf-8")
-    with pytest.raises(CotpressError, match=r"taught/cotpress.json does not describe a trained model"):
+    with pytest.raises(
+        CotpressError, match=r"taught/cotpress.json does not describe a trained model"
+    ):
         run()
 
 
-def test_a_file_alone_of_which_no_question_falls_to_the_split_is_answered_with_how_to_take_it_whole(tmp_path):
+def test_a_file_alone_of_which_no_question_falls_to_the_split_is_answered_with_how_to_take_it_whole(
+    tmp_path,
+):
     questions = tmp_path / "q.jsonl"
     questions.write_text('{"question": "What is 2 + 2?", "answer": 4}\n')
     empty = "train" if split_of("What is 2 + 2?") == "test" else "test"

@@ -15,7 +15,13 @@ from cotpress.training.sft import TrainOptions, train
 from cotpress.verbs.evaluate import evaluate
 from cotpress.verbs.export import export
 
-SHORT = {"task": "arithmetic", "ratios": [1.0, 0.5], "limit": 3, "max_tokens": 8, "instruction_mismatch": "allow"}
+SHORT = {
+    "task": "arithmetic",
+    "ratios": [1.0, 0.5],
+    "limit": 3,
+    "max_tokens": 8,
+    "instruction_mismatch": "allow",
+}
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +30,13 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "q"
     make_model(folder.parent / "base")
     options = TrainOptions(epochs=1, batch=4, gradient_checkpointing=False)
-    train(sum_examples(4, 0.5), load(str(folder.parent / "base")), folder / "model", options, say=lambda line: None)
+    train(
+        sum_examples(4, 0.5),
+        load(str(folder.parent / "base")),
+        folder / "model",
+        options,
+        say=lambda line: None,
+    )
     evaluate(model=str(folder / "model"), out=folder / "eval.jsonl", **SHORT)
     return folder
 
@@ -37,14 +49,20 @@ def test_the_folder_of_a_run_is_exported_with_its_evaluation(run, tmp_path, caps
     assert card.count("| arithmetic | tokenskip |") == 2
     export(str(run / "model"), out=tmp_path / "bare")
     assert "It was not evaluated" in (tmp_path / "bare" / "README.md").read_text()
-    assert "takes compression_ratio, and reasoning_effort (low 0.5, medium 0.5, high 0.5)" in capsys.readouterr().err
+    assert (
+        "takes compression_ratio, and reasoning_effort (low 0.5, medium 0.5, high 0.5)"
+        in capsys.readouterr().err
+    )
 
 
 def test_an_exported_folder_is_evaluated_like_the_run_and_the_tag_stands_once(run, tmp_path):
     export(str(run), out=tmp_path / "short")
     evaluate(model=str(tmp_path / "short"), out=tmp_path / "eval.jsonl", **SHORT)
     said, before = (
-        [(one.problem.id, one.method, one.ratio, one.completion()) for one in storage.read(folder / "eval.jsonl", Trace)]
+        [
+            (one.problem.id, one.method, one.ratio, one.completion())
+            for one in storage.read(folder / "eval.jsonl", Trace)
+        ]
         for folder in (tmp_path, run)
     )
     assert said == before
@@ -52,7 +70,10 @@ def test_an_exported_folder_is_evaluated_like_the_run_and_the_tag_stands_once(ru
 
 def test_the_bundled_model_is_exported_by_name(tmp_path):
     export("tiny", out=tmp_path / "tiny", efforts=(0.4, 0.6, 1.0))
-    assert json.loads((tmp_path / "tiny" / "cotpress_export.json").read_text())["efforts"]["low"] == 0.4
+    assert (
+        json.loads((tmp_path / "tiny" / "cotpress_export.json").read_text())["efforts"]["low"]
+        == 0.4
+    )
 
 
 def test_a_named_evaluation_that_is_not_there_is_a_mistake(run, tmp_path):
@@ -62,7 +83,9 @@ def test_a_named_evaluation_that_is_not_there_is_a_mistake(run, tmp_path):
 
 def test_a_model_without_weights_here_cannot_be_exported(tmp_path):
     (tmp_path / "answers.jsonl").write_text('{"text": "4"}\n')
-    with pytest.raises(CotpressError, match="export needs a model that gives its weights and tokenizer"):
+    with pytest.raises(
+        CotpressError, match="export needs a model that gives its weights and tokenizer"
+    ):
         export(f"scripted:{tmp_path / 'answers.jsonl'}", out=tmp_path / "out")
 
 

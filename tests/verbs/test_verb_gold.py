@@ -1,4 +1,6 @@
-"""`cotpress generate --model gold`: the task's own worked reasoning, ready for the next verb, without a model."""
+"""`cotpress generate --model gold`: the task's own worked
+reasoning, ready for the next verb, without a model.
+"""
 
 import pytest
 
@@ -24,4 +26,6 @@ def test_what_a_worked_reasoning_cannot_be_asked_for_is_refused(tmp_path):
         generate(task="arithmetic", model="gold", limit=3, ratio=0.5, out=tmp_path / "t.jsonl")
     (tmp_path / "q.jsonl").write_text('{"question": "1 + 1?", "answer": "2"}\n')
     with pytest.raises(CotpressError, match="has no worked reasoning of its own: ask a model, or"):
-        generate(task=f"jsonl:{tmp_path / 'q.jsonl'},split=train", model="gold", out=tmp_path / "t.jsonl")
+        generate(
+            task=f"jsonl:{tmp_path / 'q.jsonl'},split=train", model="gold", out=tmp_path / "t.jsonl"
+        )

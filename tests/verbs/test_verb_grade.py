@@ -41,25 +41,39 @@ def test_traces_are_graded_as_their_task_says(tmp_path, capsys):
     grade(write(tmp_path / "traces.jsonl", *rows), out=out, json=True)
     captured = capsys.readouterr()
     statuses = {"ok": 3, "no_answer": 1, "timeout": 0, "error": 0}
-    assert json.loads(captured.out) == {"n": 4, "correct": 2, "no_reference": 0, "problems": 4, "solved": 2} | statuses
+    assert (
+        json.loads(captured.out)
+        == {"n": 4, "correct": 2, "no_reference": 0, "problems": 4, "solved": 2} | statuses
+    )
     assert [t.grade.status for t in storage.read(out, Trace)] == ["ok", "ok", "no_answer", "ok"]
     assert "no task" not in captured.err
 
 
 def test_the_summary_is_one_line_and_standard_output_stays_free(tmp_path, capsys):
-    grade(write(tmp_path / "t.jsonl", ("gsm8k", "18", "18"), ("gsm8k", "none", "18")), out=tmp_path / "g.jsonl")
+    grade(
+        write(tmp_path / "t.jsonl", ("gsm8k", "18", "18"), ("gsm8k", "none", "18")),
+        out=tmp_path / "g.jsonl",
+    )
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines()[-1] == "grade: 1 of 2 correct; 1 no_answer, 0 timeout, 0 error"
 
 
 def test_traces_without_a_reference_answer_are_counted_and_the_way_on_is_said(tmp_path, capsys):
-    grade(write(tmp_path / "t.jsonl", ("gsm8k", "18", "18"), ("gsm8k", "18", "")), out=tmp_path / "g.jsonl")
-    assert "grade: 1 of 2 have no reference answer, so none can be right: " in capsys.readouterr().err
+    grade(
+        write(tmp_path / "t.jsonl", ("gsm8k", "18", "18"), ("gsm8k", "18", "")),
+        out=tmp_path / "g.jsonl",
+    )
+    assert (
+        "grade: 1 of 2 have no reference answer, so none can be right: " in capsys.readouterr().err
+    )
 
 
 def test_traces_of_an_unknown_task_are_graded_as_math_and_it_is_said_once(tmp_path, capsys):
-    grade(write(tmp_path / "t.jsonl", ("my data", "18", "18"), ("my data", "17", "18")), out=tmp_path / "g.jsonl")
+    grade(
+        write(tmp_path / "t.jsonl", ("my data", "18", "18"), ("my data", "17", "18")),
+        out=tmp_path / "g.jsonl",
+    )
     said = capsys.readouterr().err
     assert said.count("no task 'my data'") == 1
     assert "1 of 2 correct" in said
@@ -70,7 +84,9 @@ def test_a_task_that_cannot_be_loaded_is_graded_as_math(task):
     assert grader_of_task(task, Path("t.jsonl")) == "math"
 
 
-@pytest.mark.parametrize("task", ["gsm8k", "math500", "gsm-symbolic", "gsm8k:no/such/folder", "jsonl:no/such/file"])
+@pytest.mark.parametrize(
+    "task", ["gsm8k", "math500", "gsm-symbolic", "gsm8k:no/such/folder", "jsonl:no/such/file"]
+)
 def test_the_grader_of_a_task_is_known_without_reading_or_downloading_anything(task, capsys):
     assert grader_of_task(task, Path("t.jsonl")) == "math"
     assert capsys.readouterr().err == ""

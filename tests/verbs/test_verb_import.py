@@ -1,4 +1,6 @@
-"""`cotpress import`: from the user's file to traces, with everything said that was guessed, left out or changed."""
+"""`cotpress import`: from the user's file to traces, with
+everything said that was guessed, left out or changed.
+"""
 
 import gzip
 import json
@@ -22,21 +24,36 @@ ROWS = [
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> Path:
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8", newline="")
+    path.write_text(
+        "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows),
+        encoding="utf-8",
+        newline="",
+    )
     return path
 
 
-def test_traces_come_out_and_everything_is_said(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_traces_come_out_and_everything_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     out = tmp_path / "traces.jsonl"
-    import_(write(tmp_path / "mine.jsonl", ROWS), out=out, task="sums", instruction="Think.", model_name="me")
+    import_(
+        write(tmp_path / "mine.jsonl", ROWS),
+        out=out,
+        task="sums",
+        instruction="Think.",
+        model_name="me",
+    )
     traces = list(storage.read(out, Trace))
     assert [trace.reasoning for trace in traces] == ["6 * 7 = 42", "a\u2028b\r\n\0c"]
-    assert {(trace.model, trace.problem.task, trace.problem.instruction) for trace in traces} == {("me", "sums", "Think.")}
+    assert {(trace.model, trace.problem.task, trace.problem.instruction) for trace in traces} == {
+        ("me", "sums", "Think.")
+    }
     assert traces[0].n_tokens == 5
     said = capsys.readouterr().err.splitlines()
     assert said == [
         "import: guessed --question question, --reasoning cot, --answer answer",
-        "import: lengths are counted in words and symbols, for want of --model; score counts the target's tokens anyway",
+        "import: lengths are counted in words and symbols, for want of "
+        "--model; score counts the target's tokens anyway",
         f"import: 2 records in {out}, 1 left out (no reasoning)",
         "import: 1 traces: calculator marks such as <<48/2=24>> taken out",
     ]
@@ -47,7 +64,9 @@ def test_traces_come_out_and_everything_is_said(tmp_path: Path, capsys: pytest.C
     assert about["options"]["reasoning"] == "cot"
 
 
-def test_lengths_are_counted_in_the_tokens_of_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lengths_are_counted_in_the_tokens_of_a_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Letters:
         identity = "letters"
 
@@ -63,7 +82,9 @@ def test_lengths_are_counted_in_the_tokens_of_a_model(tmp_path: Path, monkeypatc
     assert json.loads(storage.meta_path(out).read_bytes())["lengths_in"] == "tokens of letters"
 
 
-def test_a_rerun_does_nothing_and_other_columns_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_rerun_does_nothing_and_other_columns_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     file, out = write(tmp_path / "mine.jsonl", ROWS), tmp_path / "traces.jsonl"
     import_(file, out=out)
     before = out.stat().st_mtime_ns
@@ -101,7 +122,9 @@ def test_parquet_is_known_by_its_first_bytes(tmp_path: Path) -> None:
     assert sum(1 for _ in storage.read(tmp_path / "out.jsonl", Trace)) == 2
 
 
-def test_parquet_without_pyarrow_or_content_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parquet_without_pyarrow_or_content_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "mine.parquet"
     file.write_bytes(b"PAR1 but not really")
     pytest.importorskip("pyarrow")
@@ -109,26 +132,43 @@ def test_parquet_without_pyarrow_or_content_is_one_sentence(tmp_path: Path, monk
         import_(file, out=tmp_path / "out.jsonl")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
-    with pytest.raises(MissingExtra, match=r"reading Parquet needs the package 'pyarrow': pip install 'cotpress\[parquet\]'"):
+    with pytest.raises(
+        MissingExtra,
+        match=r"reading Parquet needs the package 'pyarrow': pip install 'cotpress\[parquet\]'",
+    ):
         import_(file, out=tmp_path / "out.jsonl")
 
 
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b'{"question": "q", "cot": "c", "answer": "1"}\n\n{"question": \n', r"mine\.jsonl:3: not JSON: "),
-        (b'{"question": "q", "cot": "c", "answer": "1"}\n[1]\n', r"mine\.jsonl:2: not a row: an object was expected, not list"),
+        (
+            b'{"question": "q", "cot": "c", "answer": "1"}\n\n{"question": \n',
+            r"mine\.jsonl:3: not JSON: ",
+        ),
+        (
+            b'{"question": "q", "cot": "c", "answer": "1"}\n[1]\n',
+            r"mine\.jsonl:2: not a row: an object was expected, not list",
+        ),
         (b'{"question": "q\xff"}\n', r"mine\.jsonl:1: not JSON: .*utf-8"),
         (b"[" * 100_000, "is one JSON array: write one object per line"),
         (b'{"a":' * 100_000, r"mine\.jsonl:1: not JSON: .*recursion"),
         (b' [{"question": "q"}]', "is one JSON array: write one object per line, as jq"),
-        (b"question,answer\n1,2\n", r"mine\.jsonl:1: not JSON: .*\(one JSON object per line was expected, or Parquet\)\.$"),
-        (gzip.compress(b'{"question": "q"}', mtime=0), r"mine\.jsonl is packed: unpack it first, with gunzip .*mine\.jsonl\.$"),
+        (
+            b"question,answer\n1,2\n",
+            r"mine\.jsonl:1: not JSON: .*\(one JSON object per line was expected, or Parquet\)\.$",
+        ),
+        (
+            gzip.compress(b'{"question": "q"}', mtime=0),
+            r"mine\.jsonl is packed: unpack it first, with gunzip .*mine\.jsonl\.$",
+        ),
         (b"\n \n", "holds no rows"),
         (b"", "holds no rows"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path, content: bytes, says: str) -> None:
+def test_a_file_that_cannot_be_read_is_one_sentence(
+    tmp_path: Path, content: bytes, says: str
+) -> None:
     file = tmp_path / "mine.jsonl"
     file.write_bytes(content)
     with pytest.raises(CotpressError, match=says) as caught:
@@ -163,7 +203,9 @@ def test_what_json_forbids_but_people_have_is_read(tmp_path: Path) -> None:
 
 
 def test_a_file_without_a_usable_row_is_one_sentence_with_the_reasons(tmp_path: Path) -> None:
-    with pytest.raises(CotpressError, match=r"import: nothing to write to .*out\.jsonl: 2 no reasoning"):
+    with pytest.raises(
+        CotpressError, match=r"import: nothing to write to .*out\.jsonl: 2 no reasoning"
+    ):
         import_(write(tmp_path / "mine.jsonl", [ROWS[1]] * 2), out=tmp_path / "out.jsonl")
 
 

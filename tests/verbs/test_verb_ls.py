@@ -31,7 +31,10 @@ def test_a_person_gets_two_columns_under_each_kind(capsys: pytest.CaptureFixture
     lines = shown.splitlines()
     assert tuple(line for line in lines if not line.startswith(" ")) == KINDS
     start = min(
-        line.index(description) for line in lines for description in plugins.available("models").values() if description in line
+        line.index(description)
+        for line in lines
+        for description in plugins.available("models").values()
+        if description in line
     )
     for name, description in plugins.available("models").items():
         (line,) = [line for line in lines if line.startswith(f"  {name} ") and description in line]

@@ -1,4 +1,6 @@
-"""`train-vqvae`, `mix`, `build` and the refusals in between, on a model made in the folder of the test."""
+"""`train-vqvae`, `mix`, `build` and the refusals in between,
+on a model made in the folder of the test.
+"""
 
 import json
 
@@ -20,7 +22,9 @@ from cotpress.pipeline.build import tokenize_example
 from cotpress.records import CompressedTrace, TrainingExample
 from cotpress.training.vocabulary import with_latents
 
-VQ = "train-vqvae graded.jsonl --target ./base --out vq --codebook 16 --steps 12 --batch 8 --lr 1e-4"
+VQ = (
+    "train-vqvae graded.jsonl --target ./base --out vq --codebook 16 --steps 12 --batch 8 --lr 1e-4"
+)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +33,9 @@ def made(tmp_path_factory):
     there = tmp_path_factory.mktemp("latent")
     make_model(there / "base")
     traces = [long_trace(i) for i in range(12)]
-    (there / "graded.jsonl").write_bytes(b"".join(msgspec.json.encode(trace) + b"\n" for trace in traces))
+    (there / "graded.jsonl").write_bytes(
+        b"".join(msgspec.json.encode(trace) + b"\n" for trace in traces)
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(there)
         assert cotpress(patch, VQ) == 0
@@ -46,7 +52,11 @@ def there(made, monkeypatch):
 
 def test_the_folder_says_what_it_holds_and_a_second_run_does_nothing(there, monkeypatch, capsys):
     found = about(there / "vq")
-    assert (found.target, found.shape.codebook, found.counts["out"]) == (load("./base").name, 16, 12)
+    assert (found.target, found.shape.codebook, found.counts["out"]) == (
+        load("./base").name,
+        16,
+        12,
+    )
     assert found.tokenizer == load("./base").tokenizer_hash
     assert 0 < found.figures[-1].usage <= 1
     assert sum(use.uses for use in code_uses(there / "vq")) == sum(
@@ -59,7 +69,11 @@ def test_the_folder_says_what_it_holds_and_a_second_run_does_nothing(there, monk
 
 
 def test_a_mixed_completion_is_exactly_as_long_as_computed(there):
-    mixed = [(one.trace, cut) for one in storage.read(there / "mixed.jsonl", CompressedTrace) for cut in one.cuts]
+    mixed = [
+        (one.trace, cut)
+        for one in storage.read(there / "mixed.jsonl", CompressedTrace)
+        for cut in one.cuts
+    ]
     examples = list(storage.read(there / "train.jsonl", TrainingExample))
     model = with_latents(load("./base"), 16)
     assert len(mixed) == len(examples) == 36
@@ -75,7 +89,13 @@ def test_a_mixed_completion_is_exactly_as_long_as_computed(there):
 
 
 def test_a_control_needs_no_codes_and_has_its_own_name(there, monkeypatch):
-    assert cotpress(monkeypatch, "mix graded.jsonl --vqvae vq --codes none --replace all --out solution.jsonl") == 0
+    assert (
+        cotpress(
+            monkeypatch,
+            "mix graded.jsonl --vqvae vq --codes none --replace all --out solution.jsonl",
+        )
+        == 0
+    )
     found = list(storage.read(there / "solution.jsonl", CompressedTrace))
     assert {(one.method, one.codebook) for one in found} == {("solution-only", 0)}
     assert {(cut.reasoning, cut.n_tokens) for one in found for cut in one.cuts} == {("", 0)}
@@ -83,21 +103,36 @@ def test_a_control_needs_no_codes_and_has_its_own_name(there, monkeypatch):
     assert about_it["method"] == "solution-only"
 
 
-def test_traces_that_spell_latent_tokens_are_left_out_and_short_ones_stay_text(there, monkeypatch, capsys):
-    odd = [long_trace(0), sum_trace(1, reasoning=f"so {latent_tokens.BEGIN} 2"), sum_trace(2, reasoning="1 + 1")]
+def test_traces_that_spell_latent_tokens_are_left_out_and_short_ones_stay_text(
+    there, monkeypatch, capsys
+):
+    odd = [
+        long_trace(0),
+        sum_trace(1, reasoning=f"so {latent_tokens.BEGIN} 2"),
+        sum_trace(2, reasoning="1 + 1"),
+    ]
     (there / "odd.jsonl").write_bytes(b"".join(msgspec.json.encode(trace) + b"\n" for trace in odd))
     assert cotpress(monkeypatch, "mix odd.jsonl --vqvae vq --longest 64 --out odd.mixed.jsonl") == 0
     said = capsys.readouterr().err
     assert "1 left out (latent tokens spelled in the text)" in said
     assert "1 traces shorter than one chunk stay text" in said
-    assert [one.trace.problem.id for one in storage.read(there / "odd.mixed.jsonl", CompressedTrace)] == ["sum/0", "sum/2"]
+    assert [
+        one.trace.problem.id for one in storage.read(there / "odd.mixed.jsonl", CompressedTrace)
+    ] == ["sum/0", "sum/2"]
 
 
-def test_reasonings_that_are_short_on_average_are_named_and_not_an_option_that_was_not_given(there, monkeypatch, capsys):
-    (there / "short.jsonl").write_bytes(msgspec.json.encode(sum_trace(0, reasoning="1 + 1")) + b"\n")
+def test_reasonings_that_are_short_on_average_are_named_and_not_an_option_that_was_not_given(
+    there, monkeypatch, capsys
+):
+    (there / "short.jsonl").write_bytes(
+        msgspec.json.encode(sum_trace(0, reasoning="1 + 1")) + b"\n"
+    )
     assert cotpress(monkeypatch, "mix short.jsonl --vqvae vq --out short.mixed.jsonl") == 2
     said = capsys.readouterr().err
-    assert "the 1 reasonings in short.jsonl have 3 tokens on average, less than one chunk of 16" in said
+    assert (
+        "the 1 reasonings in short.jsonl have 3 tokens on average, less than one chunk of 16"
+        in said
+    )
     assert "--longest 3" not in said
 
 
@@ -106,12 +141,27 @@ def test_reasonings_that_are_short_on_average_are_named_and_not_an_option_that_w
     [
         ("mix graded.jsonl --vqvae base --out x.jsonl", "base holds no finished VQ-VAE"),
         ("mix graded.jsonl --vqvae vq --longest 3 --out x.jsonl", "--longest 3 is below one chunk"),
-        ("mix graded.jsonl --vqvae vq --target ./other --out x.jsonl", "./other has another one: train one with"),
-        (VQ.replace("--out vq", "--out v2").replace("--codebook 16", "--codebook 999"), "cannot fill a codebook of 999"),
+        (
+            "mix graded.jsonl --vqvae vq --target ./other --out x.jsonl",
+            "./other has another one: train one with",
+        ),
+        (
+            VQ.replace("--out vq", "--out v2").replace("--codebook 16", "--codebook 999"),
+            "cannot fill a codebook of 999",
+        ),
         (VQ.replace("--out vq", "--out base"), "base holds something else than a VQ-VAE"),
-        (VQ.replace("--out vq", "--out v2") + " --length 5", "nothing to train on: 12 longer than 5 tokens"),
-        ("build mixed.jsonl --format pretokenized --target ./base --out x.jsonl", "cannot hold latent tokens"),
-        ("eval --task arithmetic --model ./base --limit 1 --latents 2 --out e.jsonl", "was taught no latent tokens"),
+        (
+            VQ.replace("--out vq", "--out v2") + " --length 5",
+            "nothing to train on: 12 longer than 5 tokens",
+        ),
+        (
+            "build mixed.jsonl --format pretokenized --target ./base --out x.jsonl",
+            "cannot hold latent tokens",
+        ),
+        (
+            "eval --task arithmetic --model ./base --limit 1 --latents 2 --out e.jsonl",
+            "was taught no latent tokens",
+        ),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_code_2(there, monkeypatch, capsys, command, message):

@@ -13,12 +13,22 @@ from cotpress.verbs.report import report
 
 def trace(number=0, method="original", ratio=None):
     grade = Grade(answer="42", correct=True, status="ok")
-    about = {"id": f"p{number}", "question": "6 x 7?", "answer": "42", "task": "arithmetic", "model": "tiny"}
-    return make_trace("6 x 7 = 42", method=method, ratio=ratio, conclusion="42", n_tokens=5, grade=grade, **about)
+    about = {
+        "id": f"p{number}",
+        "question": "6 x 7?",
+        "answer": "42",
+        "task": "arithmetic",
+        "model": "tiny",
+    }
+    return make_trace(
+        "6 x 7 = 42", method=method, ratio=ratio, conclusion="42", n_tokens=5, grade=grade, **about
+    )
 
 
 def row(method="original", ratio=None):
-    return make_row(method, ratio, model="tiny", kept=ratio or 1.0, p_value=None if ratio is None else 1.0)
+    return make_row(
+        method, ratio, model="tiny", kept=ratio or 1.0, p_value=None if ratio is None else 1.0
+    )
 
 
 def write(path, records):
@@ -29,14 +39,18 @@ def write(path, records):
 @pytest.fixture
 def evaluated(tmp_path):
     write(tmp_path / "eval.rows.jsonl", [row(), row("tokenskip", 0.6)])
-    (tmp_path / "eval.meta.json").write_text('{"verb": "eval", "options": {"limit": 500, "task": "arithmetic"}}')
+    (tmp_path / "eval.meta.json").write_text(
+        '{"verb": "eval", "options": {"limit": 500, "task": "arithmetic"}}'
+    )
     return write(tmp_path / "eval.jsonl", [trace(), trace(0, "tokenskip", 0.6)])
 
 
 def test_report_writes_page_json_and_markdown_beside_one_another(evaluated, capsys):
     pytest.importorskip("jinja2")
     pytest.importorskip("plotly")
-    scored = ScoredTrace(trace=trace(), scorer="random", ends=[1, 3, 5, 7, 10], importance=[1.0] * 5)
+    scored = ScoredTrace(
+        trace=trace(), scorer="random", ends=[1, 3, 5, 7, 10], importance=[1.0] * 5
+    )
     cuts = write(evaluated.with_name("scored.jsonl"), [scored])
     out = evaluated.with_name("report.html")
     report(evaluated, scored=[cuts], out=out)
@@ -45,9 +59,20 @@ def test_report_writes_page_json_and_markdown_beside_one_another(evaluated, caps
     assert f"cotpress report {evaluated} --scored {cuts} --out {out}" in page
     assert "eval --limit 500 --task arithmetic" in page
     assert len(json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))["rows"]) == 2
-    assert out.with_suffix(".md").read_text(encoding="utf-8").startswith("# What shorter reasoning costs")
-    assert capsys.readouterr().err == f"report: 2 rows, 1 of 1 problems in {out}, report.json and report.md\n"
-    assert sorted(path.name for path in evaluated.parent.glob("report*")) == ["report.html", "report.json", "report.md"]
+    assert (
+        out.with_suffix(".md")
+        .read_text(encoding="utf-8")
+        .startswith("# What shorter reasoning costs")
+    )
+    assert (
+        capsys.readouterr().err
+        == f"report: 2 rows, 1 of 1 problems in {out}, report.json and report.md\n"
+    )
+    assert sorted(path.name for path in evaluated.parent.glob("report*")) == [
+        "report.html",
+        "report.json",
+        "report.md",
+    ]
 
 
 def test_several_evaluations_make_one_report(evaluated):
@@ -73,7 +98,9 @@ def test_without_the_extra_the_json_and_the_markdown_are_written_and_one_line_sa
     out = evaluated.with_name("report.html")
     report(evaluated, out=out)
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.endswith(f"the HTML page needs the package {package!r}: pip install 'cotpress[report]'")
+    assert line.endswith(
+        f"the HTML page needs the package {package!r}: pip install 'cotpress[report]'"
+    )
     assert out.with_suffix(".json").exists()
     assert out.with_suffix(".md").exists()
     assert not out.exists()
@@ -93,7 +120,9 @@ def test_the_verb_imports_neither_jinja2_nor_plotly_before_it_makes_the_page(mon
 
 def test_traces_without_rows_beside_them_are_refused_with_the_cure(tmp_path):
     alone = write(tmp_path / "traces.jsonl", [trace()])
-    with pytest.raises(CotpressError, match=r"no .*traces\.rows\.jsonl beside .*traces\.jsonl: run `cotpress eval`"):
+    with pytest.raises(
+        CotpressError, match=r"no .*traces\.rows\.jsonl beside .*traces\.jsonl: run `cotpress eval`"
+    ):
         report(alone, out=tmp_path / "report.html")
     assert not list(tmp_path.glob("report*"))
 

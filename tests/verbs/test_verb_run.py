@@ -33,14 +33,17 @@ def test_one_command_walks_from_a_task_to_a_report_and_a_second_finds_all_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = (
-        f"run tokenskip --task arithmetic --model tiny --scorer surprisal:tiny --out {tmp_path} --limit 12 --eval-limit 4"
+        "run tokenskip --task arithmetic --model tiny --scorer surprisal:tiny "
+        f"--out {tmp_path} --limit 12 --eval-limit 4"
         " --max-tokens 200 --ratios 1.0 0.6 --method full --epochs 1 --batch 4 --lr 1e-4"
     )
     assert cotpress(monkeypatch, command) == 0
     assert all((tmp_path / name).is_file() for name in FILES)
     cuts = list(storage.read(tmp_path / "compressed.jsonl", CompressedTrace))
     assert {cut.method for cut in cuts} == {"tokenskip"}
-    rows = {(row.method, row.ratio): row for row in storage.read(tmp_path / "eval.rows.jsonl", EvalRow)}
+    rows = {
+        (row.method, row.ratio): row for row in storage.read(tmp_path / "eval.rows.jsonl", EvalRow)
+    }
     assert {("original", None), ("tokenskip", 1.0), ("tokenskip", 0.6)} <= set(rows)
     assert all(row.n == 4 for row in rows.values())
     before = {name: (tmp_path / name).stat().st_mtime_ns for name in FILES[:7]}
@@ -59,7 +62,11 @@ def test_one_command_walks_from_a_task_to_a_report_and_a_second_finds_all_done(
     ],
 )
 def test_a_mistake_shows_before_any_model_is_asked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], flags: str, sentence: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    flags: str,
+    sentence: str,
 ) -> None:
     assert cotpress(monkeypatch, f"run tokenskip --model tiny --out {tmp_path} {flags}") == 2
     assert sentence in capsys.readouterr().err
@@ -70,8 +77,10 @@ def test_cts_trains_its_reference_model_on_other_problems_and_chooses_ratios_by_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = (
-        f"run cts --task arithmetic --model tiny --out {tmp_path} --reference-limit 6 --limit 8 --eval-limit 2"
-        " --keep-answer 2 --max-tokens 200 --ratios 1.0 0.6 --method full --epochs 1 --batch 4 --lr 1e-4"
+        f"run cts --task arithmetic --model tiny --out {tmp_path} "
+        "--reference-limit 6 --limit 8 --eval-limit 2"
+        " --keep-answer 2 --max-tokens 200 --ratios 1.0 0.6 --method "
+        "full --epochs 1 --batch 4 --lr 1e-4"
     )
     assert cotpress(monkeypatch, command) == 0
     taught, compressed = (
@@ -85,10 +94,15 @@ def test_cts_trains_its_reference_model_on_other_problems_and_chooses_ratios_by_
     }
     cuts = list(storage.read(tmp_path / "chosen.jsonl", CompressedTrace))
     assert {(cut.method, cut.keep_answer) for cut in cuts} == {("cts", 2.0)}
-    assert {row.method for row in storage.read(tmp_path / "eval.rows.jsonl", EvalRow)} >= {"original", "cts"}
+    assert {row.method for row in storage.read(tmp_path / "eval.rows.jsonl", EvalRow)} >= {
+        "original",
+        "cts",
+    }
     capsys.readouterr()
     assert cotpress(monkeypatch, command) == 0
-    assert capsys.readouterr().err.count("was finished before under the same options") == 7 + 6 + 2  # walk, reference, verify
+    assert (
+        capsys.readouterr().err.count("was finished before under the same options") == 7 + 6 + 2
+    )  # walk, reference, verify
 
 
 def test_keep_answer_needs_somebody_to_ask(
@@ -104,14 +118,21 @@ def test_token_assorted_teaches_gold_reasoning_and_judges_forced_and_corrupted_c
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = (
-        f"run token-assorted --task arithmetic --source gold --model tiny --out {tmp_path} --limit 40 --eval-limit 2"
+        "run token-assorted --task arithmetic --source gold --model tiny "
+        f"--out {tmp_path} --limit 40 --eval-limit 2"
         " --max-tokens 160 --codebook 8 --vq-steps 4 --epochs 1 --batch 8 --lr 1e-4"
     )
     assert cotpress(monkeypatch, command) == 0
     assert {trace.model for trace in storage.read(tmp_path / "traces.jsonl", Trace)} == {"gold"}
     assert json.loads((tmp_path / "model" / "cotpress.json").read_bytes())["kind"] == "full"
-    rows = [(row.method, row.latents) for row in storage.read(tmp_path / "eval.rows.jsonl", EvalRow)]
-    assert {("original", None), ("token-assorted", None), *(("forced-latents", n) for n in FORCED)} <= set(rows)
+    rows = [
+        (row.method, row.latents) for row in storage.read(tmp_path / "eval.rows.jsonl", EvalRow)
+    ]
+    assert {
+        ("original", None),
+        ("token-assorted", None),
+        *(("forced-latents", n) for n in FORCED),
+    } <= set(rows)
     assert (tmp_path / "report.html").is_file()
     capsys.readouterr()
     assert cotpress(monkeypatch, command) == 0
@@ -122,7 +143,10 @@ def test_token_assorted_teaches_gold_reasoning_and_judges_forced_and_corrupted_c
     ("words", "sentence"),
     [
         ("tokenskp", "unknown method 'tokenskp'; did you mean tokenskip?"),
-        ("token-assorted --task arithmetic --model tiny --out o --scorer random", "Unknown option: --scorer"),
+        (
+            "token-assorted --task arithmetic --model tiny --out o --scorer random",
+            "Unknown option: --scorer",
+        ),
         ("cts --task arithmetic --model tiny --out o --codebook 8", "Unknown option: --codebook"),
     ],
 )

@@ -25,7 +25,9 @@ def there(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_the_verb_trains_a_folder_that_loads_again_and_a_second_run_does_nothing(there, monkeypatch, capsys):
+def test_the_verb_trains_a_folder_that_loads_again_and_a_second_run_does_nothing(
+    there, monkeypatch, capsys
+):
     command = "train train.jsonl --model ./base --out runs/x --method full --epochs 2 --batch 3 --lr 1e-3 --save-every 3"
     assert cotpress(monkeypatch, command) == 0
     assert "runs/x holds 4 steps over 6 examples" in capsys.readouterr().err
@@ -55,4 +57,7 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(there, monkeypatch, capsys, f
 def test_a_model_without_weights_at_hand_cannot_be_trained(there, monkeypatch, capsys):
     monkeypatch.setattr(models, "load", lambda spec: SimpleNamespace(name=spec))
     assert cotpress(monkeypatch, "train train.jsonl --model far --out runs/x") == 2
-    assert "train needs a model that gives its weights and tokenizer, which far does not" in capsys.readouterr().err
+    assert (
+        "train needs a model that gives its weights and tokenizer, which far does not"
+        in capsys.readouterr().err
+    )

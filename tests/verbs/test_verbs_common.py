@@ -1,4 +1,6 @@
-"""What every verb shares: one output by one stage, said in plain lines off a terminal and as a bar on one."""
+"""What every verb shares: one output by one stage, said in
+plain lines off a terminal and as a bar on one.
+"""
 
 import re
 from collections import Counter
@@ -29,17 +31,30 @@ def stage(names: Iterator[str], dropped: Counter[str]) -> Iterator[Item]:
 
 
 def make(out: Path, names: list[str], **options: object) -> None:
-    common.make(out, Item, stage, iter(names), verb="test", options=options, skip=str, key=lambda item: item.name)
+    common.make(
+        out,
+        Item,
+        stage,
+        iter(names),
+        verb="test",
+        options=options,
+        skip=str,
+        key=lambda item: item.name,
+    )
 
 
-def test_what_was_written_and_left_out_is_said_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_what_was_written_and_left_out_is_said_and_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     out = tmp_path / "out.jsonl"
     make(out, ["a", "bad 1", "b", "bad 2"])
     assert capsys.readouterr().err == f"test: 2 records in {out}, 2 left out (bad name)\n"
     assert list(storage.read(out, Item)) == [Item("a"), Item("b")]
 
 
-def test_a_resumed_run_counts_as_if_it_had_never_stopped(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_resumed_run_counts_as_if_it_had_never_stopped(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     whole, out = tmp_path / "whole.jsonl", tmp_path / "out.jsonl"
     make(whole, ["a", "bad 1", "b", "c"])
     with pytest.raises(KeyboardInterrupt):
@@ -47,14 +62,23 @@ def test_a_resumed_run_counts_as_if_it_had_never_stopped(tmp_path: Path, capsys:
     capsys.readouterr()
     make(out, ["a", "bad 1", "b", "c"])
     said = capsys.readouterr().err.splitlines()
-    assert said == [f"test: resuming {out} with 2 records done", f"test: 3 records in {out}, 1 left out (bad name)"]
+    assert said == [
+        f"test: resuming {out} with 2 records done",
+        f"test: 3 records in {out}, 1 left out (bad name)",
+    ]
     assert out.read_bytes() == whole.read_bytes()
-    counts = [msgspec.json.decode(storage.meta_path(path).read_bytes())["counts"] for path in (out, whole)]
+    counts = [
+        msgspec.json.decode(storage.meta_path(path).read_bytes())["counts"] for path in (out, whole)
+    ]
     assert counts[0] == counts[1] == {"in": 4, "out": 3, "dropped": {"bad name": 1}}
 
 
-@pytest.mark.parametrize(("names", "why"), [([], "the input is empty"), (["bad 1", "bad 2"], "2 bad name")])
-def test_an_empty_output_is_a_mistake_and_does_not_stand_in_the_way(tmp_path: Path, names: list[str], why: str) -> None:
+@pytest.mark.parametrize(
+    ("names", "why"), [([], "the input is empty"), (["bad 1", "bad 2"], "2 bad name")]
+)
+def test_an_empty_output_is_a_mistake_and_does_not_stand_in_the_way(
+    tmp_path: Path, names: list[str], why: str
+) -> None:
     out = tmp_path / "out.jsonl"
     with pytest.raises(CotpressError, match=rf"test: nothing to write to .*out\.jsonl: {why}\."):
         make(out, names, seed=1)
@@ -78,7 +102,9 @@ def test_off_a_terminal_progress_is_a_plain_line_now_and_then(
         assert re.fullmatch(rf"test: {number}/9 \([\d.]+/s, \d+ s left\)", line)
 
 
-def test_the_rate_of_batches_is_that_of_whole_ones(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_rate_of_batches_is_that_of_whole_ones(
+    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = [0.0]
     monkeypatch.setattr(common, "time", SimpleNamespace(monotonic=lambda: clock[0]))
 
@@ -88,7 +114,10 @@ def test_the_rate_of_batches_is_that_of_whole_ones(capsys: pytest.CaptureFixture
             yield from [Item("a")] * 20
 
     assert len(list(common.progress(batches(), "test", total=60))) == 60
-    assert capsys.readouterr().err.splitlines() == ["test: 20/60 (0.500/s, 80 s left)", "test: 40/60 (0.500/s, 40 s left)"]
+    assert capsys.readouterr().err.splitlines() == [
+        "test: 20/60 (0.500/s, 80 s left)",
+        "test: 40/60 (0.500/s, 40 s left)",
+    ]
 
 
 def test_on_a_terminal_progress_passes_every_record_through(

@@ -1,4 +1,6 @@
-"""Is this data fit to train on? Prompts, masks, lengths, doubles, and chat markup spelled out inside traces."""
+"""Is this data fit to train on? Prompts, masks, lengths,
+doubles, and chat markup spelled out inside traces.
+"""
 
 import re
 from collections import Counter
@@ -37,14 +39,22 @@ KINDS: dict[str, type[Record]] = {
 
 
 def kind_of(row: Mapping[str, Any]) -> type[Record] | None:
-    """The record that a row is. LLaMA-Factory's has TRL's fields, with text in them instead of messages."""
+    """The record that a row is. LLaMA-Factory's has TRL's
+    fields, with text in them instead of messages.
+    """
     if isinstance(row.get("prompt"), str):
         return LlamaFactoryRow
-    return next((record for needed, record in KINDS.items() if set(row).issuperset(needed.split())), None)
+    return next(
+        (record for needed, record in KINDS.items() if set(row).issuperset(needed.split())), None
+    )
 
 
-def examine_data(rows: Sequence[Any], model: "HFModel | None", taught: Sequence[str] | None = None) -> Iterator[Finding]:
-    """All findings about rows of one kind; with a model also about its token ids, and the instructions it was `taught` with."""
+def examine_data(
+    rows: Sequence[Any], model: "HFModel | None", taught: Sequence[str] | None = None
+) -> Iterator[Finding]:
+    """All findings about rows of one kind; with a model also about its token
+    ids, and the instructions it was `taught` with.
+    """
     if isinstance(rows[0], PretokenizedRow):
         yield from masks(rows, model)
         yield from lengths([len(row.input_ids) for row in rows], model)
@@ -52,9 +62,16 @@ def examine_data(rows: Sequence[Any], model: "HFModel | None", taught: Sequence[
     if isinstance(rows[0], (Trace, CompressedTrace)):
         traces = [row.trace if isinstance(row, CompressedTrace) else row for row in rows]
         yield from outcomes(traces)
-        yield from instructions([trace.problem for trace in traces if method(trace.method).kind != "prompt"], taught)
+        yield from instructions(
+            [trace.problem for trace in traces if method(trace.method).kind != "prompt"], taught
+        )
         yield from markup(
-            [text + trace.conclusion for row, trace in zip(rows, traces, strict=True) for text in _said(row)], model
+            [
+                text + trace.conclusion
+                for row, trace in zip(rows, traces, strict=True)
+                for text in _said(row)
+            ],
+            model,
         )
         return
     if isinstance(rows[0], (LlamaFactoryRow, AxolotlRow)):
@@ -75,31 +92,54 @@ def outcomes(traces: Sequence[Trace]) -> Iterator[Finding]:
     """How many traces can become training examples."""
     reasons = Counter(unfit(trace) or "fit" for trace in traces)
     fit = reasons.pop("fit", 0)
-    says = f"{fit} of {len(traces)} can become training examples" + "".join(f", {n} {why}" for why, n in reasons.most_common())
+    says = f"{fit} of {len(traces)} can become training examples" + "".join(
+        f", {n} {why}" for why, n in reasons.most_common()
+    )
     ungraded = sum(trace.grade is None for trace in traces)
     if not fit:
-        yield problem("traces", says, "look at a few of them: is the token limit too low, or the grader the wrong one?")
+        yield problem(
+            "traces",
+            says,
+            "look at a few of them: is the token limit too low, or the grader the wrong one?",
+        )
     elif reasons["cut off by the token limit"] > 0.1 * len(traces):
         yield warning("traces", says, "generate with a higher --max-tokens")
     elif ungraded:
-        yield warning("traces", f"{says}; {ungraded} are ungraded and taken to be right", "cotpress grade FILE --out …")
+        yield warning(
+            "traces",
+            f"{says}; {ungraded} are ungraded and taken to be right",
+            "cotpress grade FILE --out …",
+        )
     else:
         yield ok("traces", says)
 
 
 def prompts(examples: Sequence[TrainingExample], *, ours: bool) -> Iterator[Finding]:
-    """Is every prompt what `Problem.prompt` writes, with one tag at most, and every completion something?"""
+    """Is every prompt what `Problem.prompt` writes, with one
+    tag at most, and every completion something?
+    """
     if drifted := [one for one in examples if ours and one.prompt != one.problem.prompt(one.ratio)]:
-        says = f"{len(drifted)} prompts are not what is served, such as that of {drifted[0].problem.id}"
+        says = (
+            f"{len(drifted)} prompts are not what is served, such as "
+            f"that of {drifted[0].problem.id}"
+        )
         yield problem("prompts", says, "build them again with this version of cotpress")
     elif twice := sum(untagged(untagged(one.prompt)[0])[1] < 1 for one in examples):
-        yield problem("prompts", f"{twice} prompts have the ratio tag twice", "build them again from the problems")
+        yield problem(
+            "prompts",
+            f"{twice} prompts have the ratio tag twice",
+            "build them again from the problems",
+        )
     else:
         ratios = Counter(untagged(one.prompt)[1] for one in examples)
         told = ", ".join(f"{ratio:g}: {n}" for ratio, n in sorted(ratios.items(), reverse=True))
         yield ok("prompts", f"{len(examples)} rows by ratio: {told}")
     if empty := sum(not one.completion.strip() for one in examples):
-        yield problem("completions", f"{empty} are empty: the model would be taught to say nothing", "leave them out")
+        yield problem(
+            "completions",
+            f"{empty} are empty: the model would be taught to say nothing",
+            "leave them out",
+        )
 
 
 def instructions(problems: Sequence[Problem], taught: Sequence[str] | None) -> Iterator[Finding]:
@@ -108,9 +148,17 @@ def instructions(problems: Sequence[Problem], taught: Sequence[str] | None) -> I
     says = f"asked with {instruction.worded(found)}"
     if instruction.others(problems, taught):
         cure = "import or generate with the model's instruction, or teach the model anew"
-        yield warning("instruction", f"{says}, and the model was taught with {instruction.worded(taught or ())}", cure)
+        yield warning(
+            "instruction",
+            f"{says}, and the model was taught with {instruction.worded(taught or ())}",
+            cure,
+        )
     elif len(found) > 1:
-        yield warning("instruction", says, "take one (cotpress import --instruction …), unless each task is to have its own")
+        yield warning(
+            "instruction",
+            says,
+            "take one (cotpress import --instruction …), unless each task is to have its own",
+        )
     else:
         yield ok("instruction", says)
 
@@ -119,10 +167,15 @@ def finished(texts: Sequence[tuple[str, str]], model: "HFModel | None") -> Itera
     """Prompts and completions as finished text, which another trainer only tokenises."""
     end = model.end_text if model else ""
     if unended := sum(not said.endswith(end) for _, said in texts):
-        says = f"{unended} of {len(texts)} completions do not end with {end}: the model would not learn to stop"
+        says = (
+            f"{unended} of {len(texts)} completions do not end with {end}: "
+            "the model would not learn to stop"
+        )
         yield problem("end of turn", says, "build them again with --target MODEL")
     else:
-        yield ok("rows", f"{len(texts)} rows of finished text, for a trainer that adds nothing to it")
+        yield ok(
+            "rows", f"{len(texts)} rows of finished text, for a trainer that adds nothing to it"
+        )
     if model:
         yield from markup([said.removesuffix(end) for _, said in texts], model)
         yield from lengths([len(model.text_ids(asked + said)) for asked, said in texts], model)
@@ -132,12 +185,22 @@ def doubles(examples: Sequence[TrainingExample]) -> Iterator[Finding]:
     """The same prompt and completion more than once."""
     seen = Counter((one.prompt[-1]["content"], one.completion) for one in examples)
     if n := len(examples) - len(seen):
-        yield warning("doubles", f"{n} rows say again what another says", "leave them out: they count for no more than one")
+        yield warning(
+            "doubles",
+            f"{n} rows say again what another says",
+            "leave them out: they count for no more than one",
+        )
 
 
 def markup(texts: Sequence[str], model: "HFModel | None") -> Iterator[Finding]:
-    """Special-token strings inside the model's turn become control tokens where a trainer tokenises text."""
-    special = [token.content for token in model.tokenizer.added_tokens_decoder.values() if token.special] if model else []
+    """Special-token strings inside the model's turn become
+    control tokens where a trainer tokenises text.
+    """
+    special = (
+        [token.content for token in model.tokenizer.added_tokens_decoder.values() if token.special]
+        if model
+        else []
+    )
     # one pattern for the usual families and for the special tokens of this very model
     meant = re.compile(rf"{latent_tokens.SPELLED.pattern}|</?think>")
     names = [re.escape(token) for token in special if not meant.fullmatch(token)]
@@ -145,8 +208,14 @@ def markup(texts: Sequence[str], model: "HFModel | None") -> Iterator[Finding]:
     hits = [found.group() for text in texts if (found := pattern.search(text))]
     if hits:
         often = ", ".join(f"{text} ({n})" for text, n in Counter(hits).most_common(3))
-        cure = "take the markup out where the traces were made, or use build --format pretokenized, which leaves such rows out"
-        says = f"chat markup inside {len(hits)} of {len(texts)} texts: {often}; the model would learn to end a turn there"
+        cure = (
+            "take the markup out where the traces were made, or use build "
+            "--format pretokenized, which leaves such rows out"
+        )
+        says = (
+            f"chat markup inside {len(hits)} of {len(texts)} texts: {often}; "
+            "the model would learn to end a turn there"
+        )
         yield problem("markup", says, cure)
     else:
         yield ok("markup", "no chat markup inside the texts")
@@ -165,14 +234,21 @@ def lengths(n_tokens: Sequence[int], model: "HFModel | None") -> Iterator[Findin
         )
     elif longest > TRL_CUTS_AT:
         over = sum(n > TRL_CUTS_AT for n in n_tokens)
-        cure = f"set max_length: {longest} (LLaMA-Factory: cutoff_len, Axolotl: sequence_len); cotpress train never cuts"
-        yield warning("lengths", f"{told}: TRL would cut {over} rows at its default of {TRL_CUTS_AT}", cure)
+        cure = (
+            f"set max_length: {longest} (LLaMA-Factory: cutoff_len, Axolotl: "
+            "sequence_len); cotpress train never cuts"
+        )
+        yield warning(
+            "lengths", f"{told}: TRL would cut {over} rows at its default of {TRL_CUTS_AT}", cure
+        )
     else:
         yield ok("lengths", told)
 
 
 def masks(rows: Sequence[PretokenizedRow], model: "HFModel | None") -> Iterator[Finding]:
-    """Labels are the completion's ids, all of them and nothing else, and end with the end of the turn."""
+    """Labels are the completion's ids, all of them and
+    nothing else, and end with the end of the turn.
+    """
     faults: Counter[str] = Counter()
     for row in rows:
         first = next((i for i, label in enumerate(row.labels) if label != IGNORED), len(row.labels))
@@ -190,17 +266,33 @@ def masks(rows: Sequence[PretokenizedRow], model: "HFModel | None") -> Iterator[
             faults["ids that the model does not have"] += 1
     if faults:
         told = ", ".join(f"{why} ({n})" for why, n in faults.most_common())
-        yield problem("masks", f"{faults.total()} of {len(rows)} rows: {told}", "build them again with --target MODEL")
+        yield problem(
+            "masks",
+            f"{faults.total()} of {len(rows)} rows: {told}",
+            "build them again with --target MODEL",
+        )
     else:
-        yield ok("masks", f"{len(rows)} rows: the loss counts the completion and the end of its turn, nothing else")
+        yield ok(
+            "masks",
+            f"{len(rows)} rows: the loss counts the completion and the "
+            "end of its turn, nothing else",
+        )
 
 
 def as_trl_renders(examples: Sequence[TrainingExample], model: "HFModel") -> Iterator[Finding]:
-    """Would a trainer that applies the chat template itself see the ids that `cotpress train` sees?"""
+    """Would a trainer that applies the chat template itself see the ids that `cotpress train`
+    sees?
+    """
     unlike = [one.problem.id for one in examples if not _rendered_alike(one, model)]
     if unlike:
-        says = f"the chat template changes {len(unlike)} of {len(examples)} completions (drops or adds thinking, trims)"
-        cure = "use cotpress train or build --format pretokenized, which tokenise the completion as it is"
+        says = (
+            f"the chat template changes {len(unlike)} of {len(examples)} "
+            "completions (drops or adds thinking, trims)"
+        )
+        cure = (
+            "use cotpress train or build --format pretokenized, which "
+            "tokenise the completion as it is"
+        )
         yield warning("template", f"{says}, such as {unlike[0]}", cure)
     else:
         yield ok("template", "a trainer that applies the chat template itself sees the same ids")
@@ -219,7 +311,10 @@ def _example(row: Any) -> TrainingExample:
         return row
     problem = Problem(id=row.id, question="", answer="", task="")
     return TrainingExample(
-        problem=problem, asked=Asked(ratio=row.ratio), prompt=row.prompt, completion=row.completion[0]["content"]
+        problem=problem,
+        asked=Asked(ratio=row.ratio),
+        prompt=row.prompt,
+        completion=row.completion[0]["content"],
     )
 
 
@@ -232,7 +327,10 @@ def _texts(row: LlamaFactoryRow | AxolotlRow) -> tuple[str, str]:
     """Prompt and completion: what the loss passes over, and what it counts."""
     if isinstance(row, LlamaFactoryRow):
         return row.prompt, row.completion
-    parts = ["".join(piece.text for piece in row.segments if piece.label is counted) for counted in (False, True)]
+    parts = [
+        "".join(piece.text for piece in row.segments if piece.label is counted)
+        for counted in (False, True)
+    ]
     return parts[0], parts[1]
 
 
@@ -244,7 +342,9 @@ def _context(model: "HFModel | None") -> int:
 
     return int(
         getattr(
-            AutoConfig.from_pretrained(model.weights, trust_remote_code=False).get_text_config(), "max_position_embeddings", 0
+            AutoConfig.from_pretrained(model.weights, trust_remote_code=False).get_text_config(),
+            "max_position_embeddings",
+            0,
         )
         or 0
     )

@@ -43,4 +43,6 @@ def is_ill(findings: Iterable[Finding]) -> bool:
 def written(findings: Iterable[Finding]) -> Iterator[str]:
     """The findings as lines for a person."""
     for one in findings:
-        yield f"{one.level:8} {one.about}: {one.says}" + (f"\n{'':8} cure: {one.cure}" if one.cure else "")
+        yield f"{one.level:8} {one.about}: {one.says}" + (
+            f"\n{'':8} cure: {one.cure}" if one.cure else ""
+        )

@@ -1,4 +1,6 @@
-"""Is this model folder ready to be served at a ratio? Template, vocabulary, tied weights, end of turn, tokenizer."""
+"""Is this model folder ready to be served at a ratio? Template,
+vocabulary, tied weights, end of turn, tokenizer.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,27 +56,51 @@ def template(model: "HFModel", folder: Path) -> Iterator[Finding]:
         return
     plain: list[Message] = [*HISTORY, ASKED]
     for ratio in PROBED:
-        tagged: list[Message] = [*HISTORY, {"role": "user", "content": ASKED["content"] + ratio_tag(ratio)}]
+        tagged: list[Message] = [
+            *HISTORY,
+            {"role": "user", "content": ASKED["content"] + ratio_tag(ratio)},
+        ]
         try:
-            alike = served_ids(model.tokenizer, plain, compression_ratio=ratio) == model.prompt_ids(tagged)
+            alike = served_ids(model.tokenizer, plain, compression_ratio=ratio) == model.prompt_ids(
+                tagged
+            )
         except TemplateError as error:
-            yield problem("template", f"it refuses ratio {ratio:g}: {error}", "put the model's own back, and export it")
+            yield problem(
+                "template",
+                f"it refuses ratio {ratio:g}: {error}",
+                "put the model's own back, and export it",
+            )
             return
         if not alike:
-            says = f"at ratio {ratio:g} the chat template writes another prompt than `Problem.prompt` did in training"
-            yield problem("template", says, "put the model's own chat_template.jinja back, and export it")
+            says = (
+                f"at ratio {ratio:g} the chat template writes another prompt "
+                "than `Problem.prompt` did in training"
+            )
+            yield problem(
+                "template", says, "put the model's own chat_template.jinja back, and export it"
+            )
             return
     try:
         served_ids(model.tokenizer, plain, compression_ratio=2)
-        yield warning("template", "it takes a ratio of 2 in silence", "put the model's own back, and export it")
+        yield warning(
+            "template",
+            "it takes a ratio of 2 in silence",
+            "put the model's own back, and export it",
+        )
     except TemplateError:
         efforts = dict(zip(chat_template.EFFORTS, recorded_efforts(folder), strict=False))
         stands = ", ".join(f"{name} {ratio:g}" for name, ratio in efforts.items())
-        yield ok("template", "compression_ratio writes the ids of training" + (f"; efforts: {stands}" if stands else ""))
+        yield ok(
+            "template",
+            "compression_ratio writes the ids of training"
+            + (f"; efforts: {stands}" if stands else ""),
+        )
 
 
 def vocabulary(model: "HFModel") -> Iterator[Finding]:
-    """Can the ratio be said in this vocabulary, and is every latent token one token with an embedding of its own?"""
+    """Can the ratio be said in this vocabulary, and is every latent
+    token one token with an embedding of its own?
+    """
     tokenizer = model.tokenizer
     tag, ids = ratio_tag(0.6).strip(), model.text_ids(ratio_tag(0.6))
     back = tokenizer.decode(ids, clean_up_tokenization_spaces=False)
@@ -91,13 +117,22 @@ def vocabulary(model: "HFModel") -> Iterator[Finding]:
     split = [text for text, i in latent.items() if model.text_ids(text) != [i]]
     if split:
         says = f"{len(split)} latent tokens are not one token each, such as {split[0]}"
-        yield problem("vocabulary", says, "save the tokenizer that the model was trained with into the folder")
+        yield problem(
+            "vocabulary", says, "save the tokenizer that the model was trained with into the folder"
+        )
     n_rows = int(_config(model).vocab_size)
     if len(tokenizer) > n_rows:
         says = f"the tokenizer has {len(tokenizer)} tokens, the model {n_rows} embeddings"
-        yield problem("vocabulary", says, "resize the embeddings and train again, or put the right tokenizer into the folder")
+        yield problem(
+            "vocabulary",
+            says,
+            "resize the embeddings and train again, or put the right tokenizer into the folder",
+        )
     elif latent and not split:
-        yield ok("vocabulary", f"{len(latent)} latent tokens and markers, each one token with an embedding")
+        yield ok(
+            "vocabulary",
+            f"{len(latent)} latent tokens and markers, each one token with an embedding",
+        )
 
 
 def tied_weights(weights: Path) -> Iterator[Finding]:
@@ -111,16 +146,35 @@ def tied_weights(weights: Path) -> Iterator[Finding]:
     found: dict[str, Any] = {}
     for path in files:
         with safe_open(path, "pt") as file:
-            found |= {name: (path, name) for name in file.keys() if name.endswith(("lm_head.weight", "embed_tokens.weight"))}  # noqa: SIM118
-    heads, inputs = ([found[name] for name in found if name.endswith(end)] for end in ("lm_head.weight", "embed_tokens.weight"))
+            found |= {
+                name: (path, name)
+                for name in file.keys()  # noqa: SIM118 - a file of safetensors, no mapping
+                if name.endswith(("lm_head.weight", "embed_tokens.weight"))
+            }
+    heads, inputs = (
+        [found[name] for name in found if name.endswith(end)]
+        for end in ("lm_head.weight", "embed_tokens.weight")
+    )
     if not inputs:
         return  # other names than Llama's and its kin
-    tied = bool(AutoConfig.from_pretrained(weights, trust_remote_code=False).get_text_config().tie_word_embeddings)
+    tied = bool(
+        AutoConfig.from_pretrained(weights, trust_remote_code=False)
+        .get_text_config()
+        .tie_word_embeddings
+    )
     cure = "export the model again from the run that trained it"
     if not tied and not heads:
-        yield problem("tied weights", "the config says untied, but the files hold no lm_head: it would be random", cure)
+        yield problem(
+            "tied weights",
+            "the config says untied, but the files hold no lm_head: it would be random",
+            cure,
+        )
     elif tied and heads and not _equal(heads[0], inputs[0]):
-        yield problem("tied weights", "the config says tied, but the files hold another lm_head: libraries disagree", cure)
+        yield problem(
+            "tied weights",
+            "the config says tied, but the files hold another lm_head: libraries disagree",
+            cure,
+        )
     else:
         yield ok("tied weights", f"{'tied' if tied else 'untied'}, in the config and in the files")
 
@@ -138,8 +192,13 @@ def end_of_turn(model: "HFModel", folder: Path) -> Iterator[Finding]:
     if model.end_id in stops:
         yield ok("end of turn", f"{name} ends a completion")
     else:
-        says = f"{name} ends a turn in the chat template, but neither generation config nor tokenizer stops there"
-        yield problem("end of turn", says, EXPORT.format(folder) + " writes it into generation_config.json")
+        says = (
+            f"{name} ends a turn in the chat template, but neither "
+            "generation config nor tokenizer stops there"
+        )
+        yield problem(
+            "end of turn", says, EXPORT.format(folder) + " writes it into generation_config.json"
+        )
 
 
 def same_tokenizer(model: "HFModel", trained: TrainSummary) -> Iterator[Finding]:
@@ -150,7 +209,11 @@ def same_tokenizer(model: "HFModel", trained: TrainSummary) -> Iterator[Finding]
         yield ok("tokenizer", f"that of training ({trained.tokenizer})")
     else:
         says = f"tokenizer or chat template are not those of training ({trained.tokenizer})"
-        yield warning("tokenizer", says, "put back the files that `cotpress train` wrote, unless you changed them on purpose")
+        yield warning(
+            "tokenizer",
+            says,
+            "put back the files that `cotpress train` wrote, unless you changed them on purpose",
+        )
 
 
 def instructed(trained: TrainSummary) -> Iterator[Finding]:

@@ -1,7 +1,8 @@
-"""Does this server pass the ratio on to the chat template? Measured by counting prompt tokens, not by asking.
+"""Does this server pass the ratio on to the chat template? Measured by counting prompt tokens, not
+by asking.
 
-vLLM drops arguments that a template does not read, gateways those that they do not know; neither says so, and the only
-sign is that the prompt stays as long as it was.
+vLLM drops arguments that a template does not read, gateways those that they do not know; neither
+says so, and the only sign is that the prompt stays as long as it was.
 """
 
 from collections.abc import Iterator
@@ -15,7 +16,10 @@ from cotpress.serving.export import ASKED
 RATIO = 0.5
 
 SERVE = "serve the folder that `cotpress export` wrote"
-LITERAL = f"or write the tag {ratio_tag(RATIO).strip()} at the end of the question, which works everywhere"
+LITERAL = (
+    f"or write the tag {ratio_tag(RATIO).strip()} at the end of "
+    "the question, which works everywhere"
+)
 
 
 class Answer(NamedTuple):
@@ -53,13 +57,20 @@ def examine_server(server: Server) -> Iterator[Finding]:
     names = server.names()
     if isinstance(names, str):
         level = warning if server.model else problem
-        cure = "start the server, or check the URL, which mostly ends in /v1; a model that is not listed is named with --model"
+        cure = (
+            "start the server, or check the URL, which mostly ends in /v1; a "
+            "model that is not listed is named with --model"
+        )
         yield level("models", f"it does not list its models ({names})", cure)
         if not server.model:
             return
     elif server.model not in names:
         offered = ", ".join(names) or "none"
-        yield problem("models", f"it does not offer {server.model or 'a model'}, but: {offered}", "name one with --model")
+        yield problem(
+            "models",
+            f"it does not offer {server.model or 'a model'}, but: {offered}",
+            "name one with --model",
+        )
         return
     else:
         yield ok("models", f"it offers {server.model}")
@@ -67,7 +78,9 @@ def examine_server(server: Server) -> Iterator[Finding]:
     if fault := _fault(server, plain):
         yield fault
         return
-    yield ok("answers", f"as {plain.model or server.model}; {plain.n_prompt} prompt tokens for the probe")
+    yield ok(
+        "answers", f"as {plain.model or server.model}; {plain.n_prompt} prompt tokens for the probe"
+    )
     yield from _ratio(server, plain)
     yield from _effort(server)
 
@@ -78,55 +91,95 @@ def _fault(server: Server, plain: Answer) -> Finding | None:
         return problem("answers", plain.said, "start the server, or check the URL")
     if plain.status >= 400:
         return problem(
-            "answers", f"status {plain.status} for a plain question: {plain.said}", "see its log; a key is named with --key"
+            "answers",
+            f"status {plain.status} for a plain question: {plain.said}",
+            "see its log; a key is named with --key",
         )
     if plain.empty:
-        return problem("answers", "the answer holds no choice", "see its log: the model may have failed to load")
+        return problem(
+            "answers",
+            "the answer holds no choice",
+            "see its log: the model may have failed to load",
+        )
     if plain.model and not is_same_model(server.model, plain.model):
         return problem(
-            "answers", f"{server.model} was asked, {plain.model} answers", f"ask for --model {plain.model}, if it is meant"
+            "answers",
+            f"{server.model} was asked, {plain.model} answers",
+            f"ask for --model {plain.model}, if it is meant",
         )
     if not plain.n_prompt:
         return warning(
-            "answers", "it does not count prompt tokens, so that nothing can be measured", LITERAL.removeprefix("or ")
+            "answers",
+            "it does not count prompt tokens, so that nothing can be measured",
+            LITERAL.removeprefix("or "),
         )
     return None
 
 
 def _ratio(server: Server, plain: Answer) -> Iterator[Finding]:
     """The ratio in the template, in the text, at 1.0 and out of range."""
-    short, whole, wrong = (server.ask(ASKED["content"], _kwargs(value)) for value in (RATIO, 1.0, 2.0))
-    tagged = server.ask(ASKED["content"] + ratio_tag(RATIO), _kwargs(1.0) if whole.status < 400 else {})
+    short, whole, wrong = (
+        server.ask(ASKED["content"], _kwargs(value)) for value in (RATIO, 1.0, 2.0)
+    )
+    tagged = server.ask(
+        ASKED["content"] + ratio_tag(RATIO), _kwargs(1.0) if whole.status < 400 else {}
+    )
     if short.status >= 400 or not short.status:
         says = f"it refuses chat_template_kwargs (status {short.status}: {short.said})"
         yield problem("ratio", says, f"{SERVE}, {LITERAL}")
     elif short.n_prompt == whole.n_prompt:
-        says = f"compression_ratio is dropped: {short.n_prompt} prompt tokens with {RATIO:g} as with 1.0"
+        says = (
+            f"compression_ratio is dropped: {short.n_prompt} prompt "
+            f"tokens with {RATIO:g} as with 1.0"
+        )
         yield problem("ratio", says, f"{SERVE}, check that no gateway stands between, {LITERAL}")
     elif short.n_prompt != tagged.n_prompt:
-        says = f"compression_ratio {RATIO:g} makes {short.n_prompt} prompt tokens, the tag of training {tagged.n_prompt}"
+        says = (
+            f"compression_ratio {RATIO:g} makes {short.n_prompt} prompt tokens, "
+            f"the tag of training {tagged.n_prompt}"
+        )
         yield problem("ratio", says, SERVE)
     else:
-        yield ok("ratio", f"compression_ratio {RATIO:g} writes the tag: {whole.n_prompt} prompt tokens become {short.n_prompt}")
+        yield ok(
+            "ratio",
+            f"compression_ratio {RATIO:g} writes the tag: {whole.n_prompt} "
+            f"prompt tokens become {short.n_prompt}",
+        )
         if wrong.status < 400:
             yield warning("bad ratio", "a ratio of 2 is answered as if nothing were wrong", SERVE)
         else:
             yield ok("bad ratio", f"a ratio of 2 is refused (status {wrong.status})")
     if whole.status < 400 and whole.n_prompt != plain.n_prompt:
         says = "without compression_ratio the prompt is not that of 1.0: the server has a default"
-        yield warning("default", says, "look for --default-chat-template-kwargs or --chat-template-kwargs, if it is not meant")
+        yield warning(
+            "default",
+            says,
+            "look for --default-chat-template-kwargs or --chat-template-kwargs, if it is not meant",
+        )
 
 
 def _effort(server: Server) -> Iterator[Finding]:
     """OpenAI's own field, for clients that can send no other."""
-    low, high = (server.ask(ASKED["content"], {"reasoning_effort": effort}) for effort in ("low", "high"))
+    low, high = (
+        server.ask(ASKED["content"], {"reasoning_effort": effort}) for effort in ("low", "high")
+    )
     if low.status >= 400 or not low.status:
-        yield warning("effort", f"it refuses reasoning_effort (status {low.status})", "send compression_ratio instead")
+        yield warning(
+            "effort",
+            f"it refuses reasoning_effort (status {low.status})",
+            "send compression_ratio instead",
+        )
     elif low.n_prompt == high.n_prompt:
-        says = "reasoning_effort low and high make the same prompt: it does not reach the template, or both stand for one ratio"
+        says = (
+            "reasoning_effort low and high make the same prompt: it does not reach "
+            "the template, or both stand for one ratio"
+        )
         yield warning("effort", says, "send compression_ratio instead")
     else:
-        yield ok("effort", f"reasoning_effort low makes {low.n_prompt} prompt tokens, high {high.n_prompt}")
+        yield ok(
+            "effort",
+            f"reasoning_effort low makes {low.n_prompt} prompt tokens, high {high.n_prompt}",
+        )
 
 
 def _kwargs(ratio: float) -> dict[str, Any]:

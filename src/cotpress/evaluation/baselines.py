@@ -1,16 +1,20 @@
-"""What a method must beat: prompts that ask for brevity, and controls that shorten the original reasoning blindly.
+"""What a method must beat: prompts that ask for brevity, and controls that shorten the original
+reasoning blindly.
 
-The prompts are those of TokenSkip (specification section 7.1; after Lee et al. 2025). Where the paper places its sentences
-is unknown (A11): they are appended to the instruction, before the question, and the trace's problem records them.
+The prompts are those of TokenSkip (specification section 7.1; after Lee et al. 2025). Where the
+paper places its sentences is unknown (A11): they are appended to the instruction, before the
+question, and the trace's problem records them.
 
-The controls `truncation` (the first tokens) and `random` (random segments, in order; in the units of the method and under
-its protection, so that it is chance alone that differs) cut the untouched model's own
-reasoning to the ratio a method *actually* reached (A10) and let the untouched model write only the conclusion, from a
-prefill. That is a stronger control than the paper's truncation, which caps the output tokens and so mostly ends without an
-answer: graded strictly, it would be wrong by construction. Where the conclusion follows the reasoning without markup, the
-prefill also holds its first words, as in the original trace, up to where the answer begins, and the conclusion ends with its
-line: the model shall conclude, not reason on (small models otherwise repeat the line until the token limit, which would make
-the control weaker than it is). Their `seconds` are those of the conclusion alone.
+The controls `truncation` (the first tokens) and `random` (random segments, in order; in the units
+of the method and under its protection, so that it is chance alone that differs) cut the untouched
+model's own reasoning to the ratio a method *actually* reached (A10) and let the untouched model
+write only the conclusion, from a prefill. That is a stronger control than the paper's truncation,
+which caps the output tokens and so mostly ends without an answer: graded strictly, it would be
+wrong by construction. Where the conclusion follows the reasoning without markup, the prefill also
+holds its first words, as in the original trace, up to where the answer begins, and the conclusion
+ends with its line: the model shall conclude, not reason on (small models otherwise repeat the line
+until the token limit, which would make the control weaker than it is). Their `seconds` are those of
+the conclusion alone.
 """
 
 import re
@@ -31,7 +35,9 @@ from cotpress.pipeline.segmenting import USUAL, Rules, Segments, held
 from cotpress.records import Asked, Cut, Problem, Trace
 
 ANSWER = re.compile(r"[-+−.$\\(]*\d|(?<=\\boxed\{)")
-"""Where an answer begins in a conclusion: at its first number, sign and currency included, or inside the box."""
+"""Where an answer begins in a conclusion: at its first number,
+sign and currency included, or inside the box.
+"""
 
 
 class Asking(NamedTuple):
@@ -68,21 +74,34 @@ class Lead(NamedTuple):
 
     closing: str
     stem: str
-    """First words of the conclusion, in front of the answer; empty where markup such as `</think>` announces it."""
+    """First words of the conclusion, in front of the answer; empty
+    where markup such as `</think>` announces it.
+    """
 
 
 def asked(problem: Problem, name: str, ratio: float | None) -> Problem:
-    """The problem with the sentence of a prompt baseline after its instruction; the percentage comes from the ratio."""
+    """The problem with the sentence of a prompt baseline after its
+    instruction; the percentage comes from the ratio.
+    """
     sentence = METHODS[name].words.format(percent=round(100 * (1 - (ratio or 1.0))))
     return msgspec.structs.replace(problem, instruction=f"{problem.instruction} {sentence}".strip())
 
 
-def shorten(trace: Trace, token_ends: Sequence[int], control: str, ratio: float, seed: int, rules: Rules = USUAL) -> Cut:
-    """Cut a trace blindly to `ratio` (above 0; any number of decimals) of its tokens, which end at `token_ends`.
+def shorten(
+    trace: Trace,
+    token_ends: Sequence[int],
+    control: str,
+    ratio: float,
+    seed: int,
+    rules: Rules = USUAL,
+) -> Cut:
+    """Cut a trace blindly to `ratio` (above 0; any number of decimals) of its tokens, which end at
+    `token_ends`.
 
-    `truncation` keeps the first tokens; `random` an order of segments that depends on the seed and the problem alone, so
-    that a smaller ratio keeps a subset of what a larger one keeps. `random` cuts by the `rules` of the method beside it:
-    the same units, and the same protection, which may exceed the budget as the method's may.
+    `truncation` keeps the first tokens; `random` an order of segments that depends on the seed and
+    the problem alone, so that a smaller ratio keeps a subset of what a larger one keeps. `random`
+    cuts by the `rules` of the method beside it: the same units, and the same protection, which may
+    exceed the budget as the method's may.
     """
     text, drawn = trace.reasoning, control == "random"
     rules = rules if drawn else Rules("token", "none")
@@ -106,15 +125,21 @@ def concluded(
     usual: Lead,
     rules: Rules = USUAL,
 ) -> Iterator[Trace]:
-    """Each original with its reasoning cut to `ratio` and a new conclusion by `model`, the untouched one; ungraded.
+    """Each original with its reasoning cut to `ratio` and a new conclusion by `model`, the
+    untouched one; ungraded.
 
     Originals without a conclusion are led to theirs by the `usual` lead.
     """
     ends = model.token_ends([trace.reasoning for trace in originals])
     share, seed = min(1.0, ratio), sampling.seed
-    cuts = [shorten(trace, e, control, share, seed, rules) for trace, e in zip(originals, ends, strict=True)]
+    cuts = [
+        shorten(trace, e, control, share, seed, rules)
+        for trace, e in zip(originals, ends, strict=True)
+    ]
     leads = [lead(trace) if trace.conclusion else usual for trace in originals]
-    markup = model.token_ends([trace.opening + "".join(begin) for trace, begin in zip(originals, leads, strict=True)])
+    markup = model.token_ends(
+        [trace.opening + "".join(begin) for trace, begin in zip(originals, leads, strict=True)]
+    )
     requests = (
         Request(
             key=f"{trace.problem.id}|{trace.sample}|{control}|{ratio}",
@@ -133,7 +158,8 @@ def concluded(
             closing=begin.closing,
             conclusion=begin.stem + (line if in_line else answer.text),
             n_tokens=short.n_tokens,
-            n_conclusion_tokens=len(marks) + (len(model.token_ends([line])[0]) if in_line else answer.n_tokens),
+            n_conclusion_tokens=len(marks)
+            + (len(model.token_ends([line])[0]) if in_line else answer.n_tokens),
             finished=answer.finished or in_line,
             seconds=answer.seconds,
             grade=None,
@@ -141,7 +167,9 @@ def concluded(
 
 
 def lead(trace: Trace) -> Lead:
-    """How this trace's conclusion begins, without its answer; no trailing blanks, which would split the next token."""
+    """How this trace's conclusion begins, without its answer; no
+    trailing blanks, which would split the next token.
+    """
     stem = ""
     if not trace.closing.strip():
         answer = trace.grade.answer if trace.grade else None
@@ -153,7 +181,9 @@ def lead(trace: Trace) -> Lead:
 
 
 def usual_lead(traces: Iterable[Trace]) -> Lead:
-    """The most frequent lead, for traces without a conclusion of their own (cut off, not to be split)."""
+    """The most frequent lead, for traces without a conclusion
+    of their own (cut off, not to be split).
+    """
     leads = Counter(lead(trace) for trace in traces if trace.conclusion)
     return leads.most_common(1)[0][0] if leads else Lead("", "")
 
@@ -165,10 +195,14 @@ def prompted(asking: Asking) -> Iterator[Trace]:
 
 
 def cut_blindly(asking: Asking) -> Iterator[Trace]:
-    """The untouched model's own reasoning, cut to the ratio that the method reached, with a new conclusion."""
+    """The untouched model's own reasoning, cut to the ratio
+    that the method reached, with a new conclusion.
+    """
     originals = [asking.originals[problem.id] for problem in asking.problems]
     usual = usual_lead(asking.originals.values())
-    return concluded(originals, asking.model, asking.sampling, asking.name, asking.actual, usual, asking.rules)
+    return concluded(
+        originals, asking.model, asking.sampling, asking.name, asking.actual, usual, asking.rules
+    )
 
 
 BASELINES = {

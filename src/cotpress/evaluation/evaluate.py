@@ -1,9 +1,11 @@
-"""`Problem -> graded Trace` for a model at each ratio, for the untouched model and the baselines; `Trace -> EvalRow`.
+"""`Problem -> graded Trace` for a model at each ratio, for the untouched model and the baselines;
+`Trace -> EvalRow`.
 
-The order is the untouched model first, then the method at each ratio, then the controls, which need the actual ratio the
-method reached. `rows` is pure over the traces, so that every figure can be made again without a model. Definitions follow
-TokenSkip (specification section 5), and differ where the paper flatters: every length counts failures and cut-off answers,
-every row has the same token budget (A9), the base of `kept` is the untouched model on the same problems (A7; against the
+The order is the untouched model first, then the method at each ratio, then the controls, which need
+the actual ratio the method reached. `rows` is pure over the traces, so that every figure can be
+made again without a model. Definitions follow TokenSkip (specification section 5), and differ where
+the paper flatters: every length counts failures and cut-off answers, every row has the same token
+budget (A9), the base of `kept` is the untouched model on the same problems (A7; against the
 method's own ratio 1.0 it is `kept_own`), and a ratio that is missed is said (`note`).
 """
 
@@ -44,7 +46,9 @@ class Plan:
     ratios: Sequence[float]
     method: str = ORIGINAL
     original: Model | None = None
-    """The untouched model; may be `model` itself. None: no reference, so neither `kept` nor baselines."""
+    """The untouched model; may be `model` itself. None: no
+    reference, so neither `kept` nor baselines.
+    """
     baselines: Sequence[str] = ()
     sampling: Sampling = field(default_factory=Sampling)
     rules: Rules = USUAL
@@ -54,30 +58,48 @@ class Plan:
     forced: Sequence[int] = ()
     """Numbers of latent tokens that the model is also made to write, one after the other."""
     corrupt: int = 0
-    """Size of the codebook from which other codes are put in place of the model's own; 0: that control is left out."""
+    """Size of the codebook from which other codes are put in place of
+    the model's own; 0: that control is left out.
+    """
 
     def __post_init__(self) -> None:
-        """Refuse ratios that are none, baselines there are not, and baselines without the model they are asked of."""
+        """Refuse ratios that are none, baselines there are not, and
+        baselines without the model they are asked of.
+        """
         for ratio in self.ratios:
             check_ratio(ratio)
         for name in self.baselines:
             if name not in BASELINES:
                 raise UnknownName("baseline", name, BASELINES)
         if self.baselines and self.original is None:
-            raise CotpressError("baselines are asked of the untouched model: name it with --original MODEL.")
+            raise CotpressError(
+                "baselines are asked of the untouched model: name it with --original MODEL."
+            )
 
     @property
     def asked(self) -> list[float]:
-        """The ratios the method is asked for; without 1.0 where that is the very prompt of the reference."""
-        return [ratio for ratio in dict.fromkeys(self.ratios) if not (self.model is self.original and ratio == 1.0)]
+        """The ratios the method is asked for; without 1.0
+        where that is the very prompt of the reference.
+        """
+        return [
+            ratio
+            for ratio in dict.fromkeys(self.ratios)
+            if not (self.model is self.original and ratio == 1.0)
+        ]
 
     @property
     def n_arms(self) -> int:
-        """How often every problem is asked, at most: controls that have nothing to cut are left out."""
+        """How often every problem is asked, at most: controls
+        that have nothing to cut are left out.
+        """
         ratios, below = len(self.asked), sum(ratio < 1 for ratio in self.asked)
         times = {"once": 1, "ratio below 1": below, "ratio reached": ratios}
         own = ratios + len(self.forced) + bool(self.corrupt)
-        return own + (self.original is not None) + sum(times[BASELINES[name].each] for name in set(self.baselines))
+        return (
+            own
+            + (self.original is not None)
+            + sum(times[BASELINES[name].each] for name in set(self.baselines))
+        )
 
 
 class Arm(NamedTuple):
@@ -94,7 +116,9 @@ class Arm(NamedTuple):
     @property
     def setting(self) -> Setting:
         """What its traces are known by."""
-        return Setting(model=self.model.name, method=self.method, asked=self.asked, latents=self.latents)
+        return Setting(
+            model=self.model.name, method=self.method, asked=self.asked, latents=self.latents
+        )
 
 
 Sets = defaultdict[Setting, dict[str, Trace]]
@@ -111,8 +135,8 @@ def evaluate(
 ) -> Iterator[Trace]:
     """The graded traces of a plan that are not among `done`, arm by arm, problems in order.
 
-    A control at a ratio where the method itself keeps (nearly) everything has nothing to cut, and an answer without latent
-    tokens has none to corrupt; both are counted in `dropped`.
+    A control at a ratio where the method itself keeps (nearly) everything has nothing to cut, and
+    an answer without latent tokens has none to corrupt; both are counted in `dropped`.
     """
     problems = _distinct(problems)
     dropped = Counter() if dropped is None else dropped
@@ -129,7 +153,9 @@ def evaluate(
                 yield trace
 
 
-def _todo(arm: Arm, problems: Sequence[Problem], plan: Plan, sets: Sets, dropped: Counter[str]) -> list[Problem]:
+def _todo(
+    arm: Arm, problems: Sequence[Problem], plan: Plan, sets: Sets, dropped: Counter[str]
+) -> list[Problem]:
     """The problems that an arm has still to go through."""
     known = sets[arm.setting]
     todo = [problem for problem in problems if problem.id not in known]
@@ -143,7 +169,9 @@ def _todo(arm: Arm, problems: Sequence[Problem], plan: Plan, sets: Sets, dropped
 
 
 def _arms(plan: Plan, sets: Sets, dropped: Counter[str]) -> Iterator[Arm]:
-    """The arms in their order; those of the controls look at what the arms before them have put into `sets`."""
+    """The arms in their order; those of the controls look at
+    what the arms before them have put into `sets`.
+    """
     original = plan.original
     if original is not None:
         yield Arm(original, ORIGINAL, NOTHING)
@@ -158,7 +186,11 @@ def _arms(plan: Plan, sets: Sets, dropped: Counter[str]) -> Iterator[Arm]:
     below = [ratio for ratio in plan.asked if ratio < 1]
     for name in dict.fromkeys(plan.baselines):
         if name not in CONTROLS:
-            asked = [Asked(ratio=ratio) for ratio in below] if BASELINES[name].each == "ratio below 1" else [NOTHING]
+            asked = (
+                [Asked(ratio=ratio) for ratio in below]
+                if BASELINES[name].each == "ratio below 1"
+                else [NOTHING]
+            )
             yield from (Arm(original, name, one) for one in asked)
             continue
         for ratio in plan.asked:
@@ -172,10 +204,22 @@ def _arms(plan: Plan, sets: Sets, dropped: Counter[str]) -> Iterator[Arm]:
 
 
 def _answers(arm: Arm, todo: Sequence[Problem], plan: Plan, sets: Sets) -> Iterator[Trace]:
-    """Ungraded traces of an arm, one per problem; their method and ratio are not yet written on them."""
+    """Ungraded traces of an arm, one per problem; their
+    method and ratio are not yet written on them.
+    """
     if baseline := BASELINES.get(arm.method):
         base = _base(plan, sets)
-        asking = Asking(arm.method, todo, base, arm.model, plan.sampling, plan.marker, arm.asked, arm.actual, plan.rules)
+        asking = Asking(
+            arm.method,
+            todo,
+            base,
+            arm.model,
+            plan.sampling,
+            plan.marker,
+            arm.asked,
+            arm.actual,
+            plan.rules,
+        )
         return baseline.answer(asking)
     if arm.method == CORRUPTED:
         own = _own(arm, plan, sets)
@@ -199,15 +243,21 @@ def _distinct(problems: Iterable[Problem]) -> list[Problem]:
     found = list(problems)
     for name, count in Counter(problem.id for problem in found).items():
         if count > 1:
-            raise CotpressError(f"{count} problems have the id {name!r}: ids pair the answers, so give each its own.")
+            raise CotpressError(
+                f"{count} problems have the id {name!r}: ids pair the "
+                "answers, so give each its own."
+            )
     return found
 
 
-def rows(traces: Iterable[Trace], *, scorer: str = "", trained: Sequence[float] | None = None) -> list[EvalRow]:
-    """One row per task, model, method and ratio of the graded traces of one evaluation, in order of appearance.
+def rows(
+    traces: Iterable[Trace], *, scorer: str = "", trained: Sequence[float] | None = None
+) -> list[EvalRow]:
+    """One row per task, model, method and ratio of the graded traces of one evaluation, in order of
+    appearance.
 
-    The reference is the untouched model: method `original` with no ratio. `scorer` and `trained` (the ratios the model was
-    trained on; None: not known) belong to the rows of a trained method.
+    The reference is the untouched model: method `original` with no ratio. `scorer` and `trained`
+    (the ratios the model was trained on; None: not known) belong to the rows of a trained method.
     """
     groups: defaultdict[tuple[str, Setting], dict[str, Trace]] = defaultdict(dict)
     for trace in traces:
@@ -216,17 +266,32 @@ def rows(traces: Iterable[Trace], *, scorer: str = "", trained: Sequence[float] 
         groups[trace.problem.task, setting_of(trace)][f"{trace.problem.id}|{trace.sample}"] = trace
     result = []
     for (task, setting), group in groups.items():
-        untouched = {other.model: found for (of, other), found in groups.items() if of == task and is_reference(other)}
+        untouched = {
+            other.model: found
+            for (of, other), found in groups.items()
+            if of == task and is_reference(other)
+        }
         if len(untouched) > 1:
             names = " and ".join(untouched)
-            raise CotpressError(f"two untouched models for task {task} ({names}): make the rows of one evaluation at a time.")
+            raise CotpressError(
+                f"two untouched models for task {task} ({names}): make the "
+                "rows of one evaluation at a time."
+            )
         base = next(iter(untouched.values()), {})
         whole = msgspec.structs.replace(setting, asked=Asked(ratio=1.0), latents=None)
         row = _row(group, base, own=groups.get((task, whole), {}))
         if setting.method == CORRUPTED:
-            alike = (key for key in groups if key == (task, msgspec.structs.replace(setting, method=key[1].method)))
+            alike = (
+                key
+                for key in groups
+                if key == (task, msgspec.structs.replace(setting, method=key[1].method))
+            )
             own = [key for key in alike if _is_by_itself(key[1])]
-            row = msgspec.structs.replace(row, changed=_changed(group, groups[own[0]])) if own else row
+            row = (
+                msgspec.structs.replace(row, changed=_changed(group, groups[own[0]]))
+                if own
+                else row
+            )
         if method(setting.method).trained:
             row = msgspec.structs.replace(row, scorer=scorer)
         result.append(msgspec.structs.replace(row, note=note(row, trained)))
@@ -234,7 +299,9 @@ def rows(traces: Iterable[Trace], *, scorer: str = "", trained: Sequence[float] 
 
 
 def note(row: EvalRow, trained: Sequence[float] | None) -> str:
-    """What must not be missed about a row's ratio: it was never trained on, or the actual one is another. Else empty."""
+    """What must not be missed about a row's ratio: it was never trained
+    on, or the actual one is another. Else empty.
+    """
     ratio = row.ratio
     if ratio is None or row.method in CONTROLS:
         return ""
@@ -250,25 +317,35 @@ def note(row: EvalRow, trained: Sequence[float] | None) -> str:
 
 
 def _is_by_itself(setting: Setting) -> bool:
-    """Whether a trained model answered as it does by itself, its latent tokens neither forced nor exchanged."""
+    """Whether a trained model answered as it does by itself,
+    its latent tokens neither forced nor exchanged.
+    """
     return method(setting.method).trained and setting.method not in (FORCED, CORRUPTED)
 
 
 def _changed(group: Mapping[str, Trace], own: Mapping[str, Trace]) -> float:
     """Share of answers that differ from the model's own, pair by pair."""
     pairs = [(trace.grade, own[key].grade) for key, trace in group.items() if key in own]
-    return sum(a is None or b is None or a.answer != b.answer for a, b in pairs) / max(1, len(pairs))
+    return sum(a is None or b is None or a.answer != b.answer for a, b in pairs) / max(
+        1, len(pairs)
+    )
 
 
-def _row(group: Mapping[str, Trace], base: Mapping[str, Trace], own: Mapping[str, Trace]) -> EvalRow:
-    """The figures of one group against the untouched model's traces `base` and the method's own at ratio 1.0."""
+def _row(
+    group: Mapping[str, Trace], base: Mapping[str, Trace], own: Mapping[str, Trace]
+) -> EvalRow:
+    """The figures of one group against the untouched model's
+    traces `base` and the method's own at ratio 1.0.
+    """
     traces = list(group.values())
     first, n = traces[0], len(traces)
     counts = [latent_tokens.count(trace.completion()) for trace in traces]
     right = sum(map(_right, traces))
     interval = wilson(right, n)
     kept, kept_own = ratio_of_means(*_lengths(group, base)), ratio_of_means(*_lengths(group, own))
-    pairs = Counter((_right(trace), _right(base[key])) for key, trace in group.items() if key in base)
+    pairs = Counter(
+        (_right(trace), _right(base[key])) for key, trace in group.items() if key in base
+    )
     return EvalRow(
         setting=setting_of(first),
         task=first.problem.task,
@@ -286,11 +363,15 @@ def _row(group: Mapping[str, Trace], base: Mapping[str, Trace], own: Mapping[str
         seconds_per_problem=sum(trace.seconds for trace in traces) / n,
         mean_total_tokens=sum(trace.n_tokens + trace.n_conclusion_tokens for trace in traces) / n,
         unsplit=sum(not trace.conclusion for trace in traces) / n,
-        p_value=None if group is base or not pairs else mcnemar(pairs[True, False], pairs[False, True]),
+        p_value=None
+        if group is base or not pairs
+        else mcnemar(pairs[True, False], pairs[False, True]),
         mean_latent=sum(count.latent for count in counts) / n,
         mean_markers=sum(count.markers for count in counts) / n,
         with_latents=sum(count.latent > 0 for count in counts) / n,
-        statuses=dict(sorted(Counter(trace.grade.status for trace in traces if trace.grade).items())),
+        statuses=dict(
+            sorted(Counter(trace.grade.status for trace in traces if trace.grade).items())
+        ),
     )
 
 

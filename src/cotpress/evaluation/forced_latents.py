@@ -1,6 +1,8 @@
-"""What `eval` does with latent tokens: force their number, and put others in their place to see whether they matter.
+"""What `eval` does with latent tokens: force their number, and put others in their place to see
+whether they matter.
 
-A model that answers the same whatever its codes are has learnt fillers, not thoughts (specification section 13, control 3).
+A model that answers the same whatever its codes are has learnt fillers, not thoughts (specification
+section 13, control 3).
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,24 +17,40 @@ from cotpress.pipeline.generate import split_answer
 from cotpress.records import Trace
 
 
-def corrupted(own: Sequence[Trace], model: Model, sampling: Sampling, codebook: int, marker: str) -> Iterator[Trace]:
-    """Each of the model's own traces up to its last latent token, every code another one, and how it goes on; ungraded."""
+def corrupted(
+    own: Sequence[Trace], model: Model, sampling: Sampling, codebook: int, marker: str
+) -> Iterator[Trace]:
+    """Each of the model's own traces up to its last latent token, every
+    code another one, and how it goes on; ungraded.
+    """
     begins = [changed(trace, codebook, sampling.seed) for trace in own]
     requests = (
-        Request(key=f"{trace.problem.id}|{trace.sample}|{CORRUPTED}", messages=trace.problem.prompt(trace.ratio), prefill=begin)
+        Request(
+            key=f"{trace.problem.id}|{trace.sample}|{CORRUPTED}",
+            messages=trace.problem.prompt(trace.ratio),
+            prefill=begin,
+        )
         for trace, begin in zip(own, begins, strict=True)
     )
     lengths = model.token_ends(begins)
-    for trace, begin, ends, completion in zip(own, begins, lengths, model.generate(requests, sampling), strict=True):
-        whole = msgspec.structs.replace(completion, text=begin + completion.text, n_tokens=len(ends) + completion.n_tokens)
+    for trace, begin, ends, completion in zip(
+        own, begins, lengths, model.generate(requests, sampling), strict=True
+    ):
+        whole = msgspec.structs.replace(
+            completion, text=begin + completion.text, n_tokens=len(ends) + completion.n_tokens
+        )
         yield split_answer(trace, whole, model, marker)
 
 
 def changed(trace: Trace, codebook: int, seed: int) -> str:
-    """The beginning of a trace's completion up to its last run of codes, each replaced by another code."""
+    """The beginning of a trace's completion up to its last
+    run of codes, each replaced by another code.
+    """
     text, chance = trace.completion(), Random(f"{seed}|{trace.key}")
     last = [match.end() for match in latent_tokens.RUN.finditer(text)][-1:] or [0]
-    return latent_tokens.CODE.sub(lambda code: latent_tokens.code(_other(int(code[1]), codebook, chance)), text[: last[0]])
+    return latent_tokens.CODE.sub(
+        lambda code: latent_tokens.code(_other(int(code[1]), codebook, chance)), text[: last[0]]
+    )
 
 
 def usable(trace: Trace) -> bool:

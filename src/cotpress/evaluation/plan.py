@@ -1,9 +1,11 @@
 """`graded Trace -> Plan`: which ratio of an evaluation to serve, and what that saves.
 
-A bound is met (`yes`) where the whole 95 % interval meets it, missed (`no`) where the whole interval misses it, and `perhaps`
-otherwise: only what is met is recommended. Lengths are all generated tokens, conclusion, wrong and cut-off answers included,
-since all of them are paid for; savings are differences on the same problems. Each interval is that of one row: the best of many
-rows looks a little better than it is, so measure the chosen ratio once more on other problems before promising its figures.
+A bound is met (`yes`) where the whole 95 % interval meets it, missed (`no`) where the whole
+interval misses it, and `perhaps` otherwise: only what is met is recommended. Lengths are all
+generated tokens, conclusion, wrong and cut-off answers included, since all of them are paid for;
+savings are differences on the same problems. Each interval is that of one row: the best of many
+rows looks a little better than it is, so measure the chosen ratio once more on other problems
+before promising its figures.
 """
 
 import math
@@ -42,11 +44,19 @@ class Wish:
     def __post_init__(self) -> None:
         """Refuse a wish for nothing, or for what cannot be."""
         if self.min_accuracy is None and self.max_tokens is None:
-            raise CotpressError("say what the ratio must keep to: --min-accuracy 0.9, --max-tokens 150, or both.")
+            raise CotpressError(
+                "say what the ratio must keep to: --min-accuracy 0.9, --max-tokens 150, or both."
+            )
         if self.min_accuracy is not None and not 0 < self.min_accuracy <= 1:
-            raise CotpressError(f"--min-accuracy {self.min_accuracy:g} is not a share of right answers: write 0.9 for 90 %.")
+            raise CotpressError(
+                f"--min-accuracy {self.min_accuracy:g} is not a share of "
+                "right answers: write 0.9 for 90 %."
+            )
         if self.max_tokens is not None and self.max_tokens <= 0:
-            raise CotpressError(f"--max-tokens {self.max_tokens:g} leaves no room for an answer: choose more than 0.")
+            raise CotpressError(
+                f"--max-tokens {self.max_tokens:g} leaves no room for an "
+                "answer: choose more than 0."
+            )
 
 
 class Mean(Record, frozen=True, kw_only=True):
@@ -67,12 +77,18 @@ class Offer(Record, frozen=True, kw_only=True):
     tokens: Mean
     """Generated tokens per request."""
     saved: Mean | None
-    """Tokens per request fewer than the base generates on the same problems; None for the base itself, or without one."""
+    """Tokens per request fewer than the base generates on the same
+    problems; None for the base itself, or without one.
+    """
     truncated: float
-    """Share of answers that the evaluation's token limit cut off: served without it they are longer."""
+    """Share of answers that the evaluation's token limit cut
+    off: served without it they are longer.
+    """
     met: Met
     p_value: float | None = None
-    """Exact McNemar test of its accuracy against the chosen offer's, on the same problems; None without a choice."""
+    """Exact McNemar test of its accuracy against the chosen
+    offer's, on the same problems; None without a choice.
+    """
 
 
 class Plan(Record, frozen=True, kw_only=True):
@@ -94,28 +110,47 @@ Group = Mapping[str, Trace]
 
 
 def plan(traces: Iterable[Trace], wish: Wish, price: float | None = None) -> Plan:
-    """Choose among the ratios of one evaluation: the shortest that keeps the accuracy, or the most accurate that fits."""
+    """Choose among the ratios of one evaluation: the shortest that keeps
+    the accuracy, or the most accurate that fits.
+    """
     traces = list(traces)
     groups: dict[Setting, dict[str, Trace]] = {}
     for trace in traces:
         groups.setdefault(setting_of(trace), {})[f"{trace.problem.id}|{trace.sample}"] = trace
     found = [row for row in rows(traces) if method(row.method).servable]
     if len({row.task for row in found}) > 1:
-        raise CotpressError("the evaluation is of several tasks: make a plan for each, from an evaluation of its own.")
+        raise CotpressError(
+            "the evaluation is of several tasks: make a plan for each, "
+            "from an evaluation of its own."
+        )
     reference, asked = _sides(found)
     if not asked:
-        raise CotpressError("the evaluation holds no ratio to choose: run `cotpress eval` with --ratios 1.0 0.7 0.5, say.")
+        raise CotpressError(
+            "the evaluation holds no ratio to choose: run `cotpress "
+            "eval` with --ratios 1.0 0.7 0.5, say."
+        )
     base = reference or next((row for row in asked if row.ratio == 1.0), None)
     paired = groups[base.setting] if base else {}
-    offers = [_offer(row, groups[row.setting], {} if row is base else paired, wish) for row in asked]
+    offers = [
+        _offer(row, groups[row.setting], {} if row is base else paired, wish) for row in asked
+    ]
     choice = _choose([offer for offer in offers if offer.met == "yes"], wish)
     if choice:
         at = offers.index(choice)
         chosen = groups[asked[at].setting]
         pairs = zip(offers, asked, strict=True)
-        offers = [msgspec.structs.replace(offer, p_value=_p_value(groups[row.setting], chosen)) for offer, row in pairs]
+        offers = [
+            msgspec.structs.replace(offer, p_value=_p_value(groups[row.setting], chosen))
+            for offer, row in pairs
+        ]
         choice = offers[at]
-    name = "" if base is None else "the untouched model" if base is reference else f"{base.method} at ratio 1"
+    name = (
+        ""
+        if base is None
+        else "the untouched model"
+        if base is reference
+        else f"{base.method} at ratio 1"
+    )
     saved = choice.saved if choice else None
     return Plan(
         choice=choice,
@@ -128,10 +163,16 @@ def plan(traces: Iterable[Trace], wish: Wish, price: float | None = None) -> Pla
 
 
 def _sides(found: Sequence[EvalRow]) -> tuple[EvalRow | None, list[EvalRow]]:
-    """The untouched model, and what could be served: the ratios, and an untouched model that is the judged one at 1.0."""
+    """The untouched model, and what could be served: the ratios, and an
+    untouched model that is the judged one at 1.0.
+    """
     reference = next((row for row in found if is_reference(row.setting)), None)
     asked = [row for row in found if row.ratio is not None]
-    if reference and all(row.model == reference.model for row in asked) and not any(row.ratio == 1.0 for row in asked):
+    if (
+        reference
+        and all(row.model == reference.model for row in asked)
+        and not any(row.ratio == 1.0 for row in asked)
+    ):
         asked = [reference, *asked] if asked else []
     return reference, asked
 
@@ -162,7 +203,9 @@ def _met(surely: bool, surely_not: bool) -> Met:
 
 
 def _choose(offers: Sequence[Offer], wish: Wish) -> Offer | None:
-    """The shortest where an accuracy is to be kept, else the most accurate; of equals the shorter one."""
+    """The shortest where an accuracy is to be kept, else the
+    most accurate; of equals the shorter one.
+    """
     if wish.min_accuracy is not None:
         return min(offers, key=lambda offer: offer.tokens.mean, default=None)
     return max(offers, key=lambda offer: (offer.accuracy.mean, -offer.tokens.mean), default=None)
@@ -172,15 +215,22 @@ def _sentences(choice: Offer | None, offers: Sequence[Offer], wish: Wish, base: 
     """The answer in words: what to serve, what it saves, and what the figures cannot tell."""
     said = []
     if choice:
-        said.append(f"Serve ratio {choice.ratio:g}: {_accuracy(choice)}, {_tokens(choice.tokens)} per request.")
+        said.append(
+            f"Serve ratio {choice.ratio:g}: {_accuracy(choice)}, "
+            f"{_tokens(choice.tokens)} per request."
+        )
         if choice.saved:
             million = _times(choice.saved, 1e6)
             said.append(
-                f"Against {base} that saves {_tokens(choice.saved)} per request, {million.mean:,.0f} "
+                f"Against {base} that saves {_tokens(choice.saved)} per "
+                f"request, {million.mean:,.0f} "
                 f"[{million.low:,.0f}, {million.high:,.0f}] per million requests."
             )
         if choice.truncated:
-            said.append(f"{choice.truncated:.1%} of its answers were cut off at the token limit; they count as they were cut.")
+            said.append(
+                f"{choice.truncated:.1%} of its answers were cut off at the token "
+                "limit; they count as they were cut."
+            )
     else:
         bounds = [] if wish.min_accuracy is None else [f"an accuracy of {wish.min_accuracy:.1%}"]
         bounds += [] if wish.max_tokens is None else [f"{wish.max_tokens:g} tokens"]
@@ -189,11 +239,13 @@ def _sentences(choice: Offer | None, offers: Sequence[Offer], wish: Wish, base: 
         shorter = choice is not None and offer.tokens.mean < choice.tokens.mean
         if offer.met == "perhaps" and (choice is None or shorter or wish.min_accuracy is None):
             said.append(
-                f"Ratio {offer.ratio:g} perhaps does: {_accuracy(offer)}, {_tokens(offer.tokens)}{_needed(offer, wish)}."
+                f"Ratio {offer.ratio:g} perhaps does: {_accuracy(offer)}, "
+                f"{_tokens(offer.tokens)}{_needed(offer, wish)}."
             )
         elif offer.met == "yes" and shorter and offer.p_value is not None and offer.p_value >= SURE:
             said.append(
-                f"Ratio {offer.ratio:g} is shorter ({_tokens(offer.tokens)}), and {offer.n} problems do not tell its "
+                f"Ratio {offer.ratio:g} is shorter ({_tokens(offer.tokens)}), and "
+                f"{offer.n} problems do not tell its "
                 f"accuracy apart: {_accuracy(offer)}, p = {offer.p_value:.2g}."
             )
     return said

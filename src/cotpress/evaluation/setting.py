@@ -1,4 +1,6 @@
-"""What one evaluated setting is: the only key by which an evaluation groups its traces, from the arms to the report."""
+"""What one evaluated setting is: the only key by which an evaluation
+groups its traces, from the arms to the report.
+"""
 
 from cotpress.methods import ORIGINAL, method
 from cotpress.records import NOTHING, EvalRow, Setting, Trace
@@ -12,13 +14,24 @@ def setting_of(one: Trace | EvalRow) -> Setting:
 
 
 def is_reference(setting: Setting) -> bool:
-    """Whether this is what the others are measured against: the untouched model, asked for nothing but the answer."""
+    """Whether this is what the others are measured against: the
+    untouched model, asked for nothing but the answer.
+    """
     return (setting.method, setting.asked, setting.latents) == (ORIGINAL, NOTHING, None)
 
 
 def order(setting: Setting, scorer: str = "") -> tuple[int, str, str, str, float, int]:
-    """Where it stands in a report: original, methods, what they are compared with; each by falling ratio."""
+    """Where it stands in a report: original, methods, what
+    they are compared with; each by falling ratio.
+    """
     kind = method(setting.method).kind
     rank = 0 if kind == "original" else 1 if kind == "taught" else 2
     falling = -2.0 if setting.asked.ratio is None else -setting.asked.ratio
-    return rank, setting.method, scorer, setting.model, falling, -1 if setting.latents is None else setting.latents
+    return (
+        rank,
+        setting.method,
+        scorer,
+        setting.model,
+        falling,
+        -1 if setting.latents is None else setting.latents,
+    )

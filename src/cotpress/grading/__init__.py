@@ -9,8 +9,9 @@ A whole grader::
     def load(target: str = "") -> Grader:
         return Grader(quick)
 
-A text that cannot be read is a `status`, never an exception. What may take long, such as computer algebra on hostile text,
-or code that is run, is the slow part of a grader: `pipeline.grade` runs it in a process that can be killed.
+A text that cannot be read is a `status`, never an exception. What may take long, such as computer
+algebra on hostile text, or code that is run, is the slow part of a grader: `pipeline.grade` runs it
+in a process that can be killed.
 """
 
 from collections.abc import Callable
@@ -23,7 +24,9 @@ from cotpress.grading._plain import SHOWN
 from cotpress.records import Grade, Problem
 
 Check = Callable[[str, Problem], Grade]
-"""Is the answer in this text right for that problem? For tasks whose answers are no text to compare with, such as plans."""
+"""Is the answer in this text right for that problem? For tasks whose
+answers are no text to compare with, such as plans.
+"""
 
 NO_ANSWER = Grade(answer=None, correct=False, status="no_answer")
 
@@ -32,9 +35,13 @@ class Grader(NamedTuple):
     """How an answer is judged."""
 
     quick: Callable[[str, str], Grade | str]
-    """(text, reference answer) -> the grade; or, where only `slow` can tell, the answer that was read."""
+    """(text, reference answer) -> the grade; or, where only
+    `slow` can tell, the answer that was read.
+    """
     slow: Callable[[str, str], Grade] | None = None
-    """(that answer, reference answer) -> the grade: a function of a module, for it is run in another process."""
+    """(that answer, reference answer) -> the grade: a function
+    of a module, for it is run in another process.
+    """
 
     def __call__(self, text: str, answer: str) -> Grade:
         """The grade of a text, however long it takes."""

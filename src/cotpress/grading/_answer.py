@@ -1,4 +1,6 @@
-"""Where in a text its answer stands: the last box, else the last "the answer is …", else the last number."""
+"""Where in a text its answer stands: the last box, else the
+last "the answer is …", else the last number.
+"""
 
 import re
 from collections import deque
@@ -11,8 +13,10 @@ _BRACES = re.compile(r"(?P<box>\\(?:boxed|fbox)\s*\{)|\\.|(?P<open>\{)|(?P<close
 _BARE_BOX = re.compile(r"\\boxed\s+([^\s${}\\]+)")
 _ANSWER_IS = re.compile(
     r"####|"
-    r"(?<!\bto )(?<!\bthis )(?<!\bif the )(?<!\bif my )(?<!\bif this )(?<!\bhope the )(?<!\bhope my )"
-    r"\banswers?\b(?:[^.,;\n:=]{0,60}?(?:\b(?:is|are|(?:would|must|should|will) be)\b|[:=])|(?=\*\*\s*:))"
+    r"(?<!\bto )(?<!\bthis )(?<!\bif the )(?<!\bif my )(?<!\bif this )"
+    r"(?<!\bhope the )(?<!\bhope my )"
+    r"\banswers?\b"
+    r"(?:[^.,;\n:=]{0,60}?(?:\b(?:is|are|(?:would|must|should|will) be)\b|[:=])|(?=\*\*\s*:))"
     r"(?:\s*\*\*)?\s*:?|(?:答案|故选|应选|选择)(?:是|为|[:：])*(?<![案选择])|故选",
     re.IGNORECASE,
 )
@@ -21,29 +25,41 @@ _STOP = re.compile(r"[.!?]+(?=\s|$)|[。！？]")
 _ABBREVIATED = re.compile(r"\b(?:St|Dr|Mr|Mrs|Ms|Prof|Mt|Ft|Jr|Sr|vs|No)$")
 _INITIAL = re.compile(r"\b[A-Z]$")
 _NAME = re.compile(r"\s[A-Z](?:\.|[a-z]+\s*[.,]?\s*$)")
-_CONDITION = re.compile(r"\b(?:if|when|whenever|for|where|with|from|provided|given|at|unless)\b", re.IGNORECASE)
+_CONDITION = re.compile(
+    r"\b(?:if|when|whenever|for|where|with|from|provided|given|at|unless)\b", re.IGNORECASE
+)
 _JOINED = re.compile(r"[\s,;]*(?:\band\b|\bor\b)?[\s,;]*", re.IGNORECASE)
-_TWO_NUMBERS = re.compile(r"(?:either\s+)?(-?\d[\d.,]*)\s*(?:,?\s*\b(?:or|and)\b\s*)(-?\d[\d.,]*)", re.IGNORECASE)
+_TWO_NUMBERS = re.compile(
+    r"(?:either\s+)?(-?\d[\d.,]*)\s*(?:,?\s*\b(?:or|and)\b\s*)(-?\d[\d.,]*)", re.IGNORECASE
+)
 REASON = re.compile(r"[,;]\s+(?=[A-Za-z])|\s+(?:because|since|so|which|as)\b")
-_NUMBERS = re.compile(rf"(?:(?<![\w)}}\]])(?<![\d)}}\]]\s)[-−]\s?)?(?:\\?[$€£¥]\s?)?{DECIMAL}(?:/{DECIMAL}|(?:\s?\\?%))?")
+_NUMBERS = re.compile(
+    rf"(?:(?<![\w)}}\]])(?<![\d)}}\]]\s)[-−]\s?)?(?:\\?[$€£¥]\s?)?{DECIMAL}(?:/{DECIMAL}|(?:\s?\\?%))?"
+)
 _MATHS = re.compile(r"\$([^$]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 
 
 def found_answer(text: str) -> str | None:
-    """The answer as the text words it: last box, else last "the answer is …", else last number; None if there is none."""
+    """The answer as the text words it: last box, else last "the answer
+    is …", else last number; None if there is none.
+    """
     text = in_answer_tags(text)
     return boxed(text) or _numeric_sentence(text) or _last_number(text)
 
 
 def in_answer_tags(text: str) -> str:
-    """What stands in the last `<answer>…</answer>`, with which R1-Zero's prompt has answers given; else the whole text."""
+    """What stands in the last `<answer>…</answer>`, with which R1-Zero's
+    prompt has answers given; else the whole text.
+    """
     end = text.rfind("</answer>")
     begin = text.rfind("<answer>", 0, max(0, end))
     return text[begin + len("<answer>") : end].strip() or text if begin >= 0 else text
 
 
 def boxed(text: str) -> str | None:
-    r"""The content of the last `\boxed{…}` that is closed and not empty; of boxes in boxes the innermost. Linear time."""
+    r"""The content of the last `\boxed{…}` that is closed and not empty;
+    of boxes in boxes the innermost. Linear time.
+    """
     open_at: list[int | None] = []
     last: tuple[int, int] | None = None
     for brace in _BRACES.finditer(text):
@@ -53,7 +69,11 @@ def boxed(text: str) -> str | None:
             open_at.append(None)
         elif brace["close"] and open_at:
             start = open_at.pop()
-            if start is not None and (last is None or start > last[0]) and text[start : brace.start()].strip():
+            if (
+                start is not None
+                and (last is None or start > last[0])
+                and text[start : brace.start()].strip()
+            ):
                 last = (start, brace.start())
     if last:
         return text[last[0] : last[1]].strip()
@@ -62,7 +82,9 @@ def boxed(text: str) -> str | None:
 
 
 def sentence(text: str) -> str | None:
-    """What follows the last "the answer is" or "####": the formula on the next lines, or the rest of the sentence."""
+    """What follows the last "the answer is" or "####": the formula
+    on the next lines, or the rest of the sentence.
+    """
     said = [match.end() for match in _ANSWER_IS.finditer(text)]
     for end in reversed(said):
         rest = text[end : end + 4 * MAX_ANSWER]
@@ -75,7 +97,9 @@ def sentence(text: str) -> str | None:
 
 
 def _first_sentence(line: str) -> str:
-    """The line up to its first full stop that ends a sentence: not that of `St.`, `Dr.`, or an initial before a name."""
+    """The line up to its first full stop that ends a sentence: not that
+    of `St.`, `Dr.`, or an initial before a name.
+    """
     for stop in _STOP.finditer(line):
         before, after = line[: stop.start()], line[stop.end() :]
         if _ABBREVIATED.search(before) or (_INITIAL.search(before) and _NAME.match(after)):
@@ -85,7 +109,9 @@ def _first_sentence(line: str) -> str:
 
 
 def _numeric_sentence(text: str) -> str | None:
-    """The sentence with the answer, or in a wordy one ("that Mia has 18 apples") the formula or the last number in it."""
+    """The sentence with the answer, or in a wordy one ("that Mia has 18
+    apples") the formula or the last number in it.
+    """
     said = sentence(text)
     if said is None or number(said) or len(said) > MAX_ANSWER:
         return said
@@ -104,7 +130,9 @@ def _numeric_sentence(text: str) -> str | None:
 
 
 def _meant(sentence: str, formulas: list[re.Match[str]]) -> str:
-    """The formula that is the answer: the last one, but not one behind a condition; several joined by "and" are a list."""
+    """The formula that is the answer: the last one, but not one behind a
+    condition; several joined by "and" are a list.
+    """
     texts = [str(next(filter(None, match.groups()))).strip() for match in formulas]
     between = [sentence[one.end() : other.start()] for one, other in pairwise(formulas)]
     for n, words in enumerate(between):

@@ -16,19 +16,45 @@ class Number(NamedTuple):
 
     value: Fraction
     factor: Fraction
-    """What the sign or word after it may stand for: 1/100 for a percent sign, 12 for "dozen"; otherwise 1."""
+    """What the sign or word after it may stand for: 1/100 for
+    a percent sign, 12 for "dozen"; otherwise 1.
+    """
     decimals: int | None
     """Digits after the point; None: written as a fraction."""
 
 
-_SCALES = {"%": Fraction(1, 100), "percent": Fraction(1, 100), "dozen": Fraction(12), "hundred": Fraction(100)} | {
-    word: Fraction(1000) ** power for power, word in enumerate(("thousand", "million", "billion", "trillion"), 1)
+_SCALES = {
+    "%": Fraction(1, 100),
+    "percent": Fraction(1, 100),
+    "dozen": Fraction(12),
+    "hundred": Fraction(100),
+} | {
+    word: Fraction(1000) ** power
+    for power, word in enumerate(("thousand", "million", "billion", "trillion"), 1)
 }
-NO_UNITS = {"pi", "sqrt", "sin", "cos", "tan", "cot", "log", "ln", "exp", "mod", "or", "and", "to", "not", "minus", "plus"} | {
-    *("times", "over", "by", "half", "point", "if", "when", "infinity")
-}
+NO_UNITS = {
+    "pi",
+    "sqrt",
+    "sin",
+    "cos",
+    "tan",
+    "cot",
+    "log",
+    "ln",
+    "exp",
+    "mod",
+    "or",
+    "and",
+    "to",
+    "not",
+    "minus",
+    "plus",
+} | {*("times", "over", "by", "half", "point", "if", "when", "infinity")}
 _ATTACHED = {"mm", "cm", "km", "kg", "mg", "ml", "ft", "lb", "lbs", "oz", "in", "am", "pm", "mph"}
-_FRAC = r"\\frac\s*(?:\{\s*(?P<{0}n>-?\d+)\s*\}|(?P<{0}n1>\d))\s*(?:\{\s*(?P<{0}d>\d+)\s*\}|(?P<{0}d1>\d))"
+_FRAC = (
+    r"\\frac\s*(?:\{\s*(?P<{0}n>-?\d+)\s*\}|(?P<{0}n1>\d))"
+    r"\s*(?:\{\s*(?P<{0}d>\d+)\s*\}|(?P<{0}d1>\d))"
+)
 _FRACTION = _FRAC.replace("{0}", "")
 _MIXED = _FRAC.replace("{0}", "mixed_")
 _NUMBER = re.compile(
@@ -38,7 +64,9 @@ _NUMBER = re.compile(
 _UNIT = re.compile(
     r"(?:\s*(?P<percent>\\?%))?"
     r"(?:\s*\^\s*\{?\s*\\?(?:circ|degrees?)\s*\}?|\s*\\degree)?"
-    r"(?:(?P<gap>\s*)(?:\\(?:text|mbox|mathrm|textbf|operatorname)\s*\{(?P<latex>[^{}\d]*)\}|(?P<words>[A-Za-z][A-Za-z./' -]+))"
+    r"(?:(?P<gap>\s*)"
+    r"(?:\\(?:text|mbox|mathrm|textbf|operatorname)\s*\{(?P<latex>[^{}\d]*)\}"
+    r"|(?P<words>[A-Za-z][A-Za-z./' -]+))"
     r"(?:\s*\^\s*\{?\s*[23]\s*\}?)?)?[\s.]*"
 )
 
@@ -46,12 +74,16 @@ _UNIT = re.compile(
 _SCIENTIFIC = re.compile(
     rf"(?<![\w.^}}])(?:(?P<digits>{DECIMAL})\s*(?:\\times|\\cdot|\*)\s*)?10\s*\^\s*\{{?\s*(?P<power>[-+]?\d{{1,2}})(?!\d)\s*\}}?"
 )
-"""A power of ten, or a number times one; the power has two digits at most, for it is written out."""
+"""A power of ten, or a number times one; the power has two digits at most, for it is written
+out.
+"""
 
 
 @lru_cache(maxsize=4096)
 def number(text: str) -> Number | None:
-    """The number that a text is, apart from currency and unit; None if it is anything else. Exact."""
+    """The number that a text is, apart from currency and unit; None if it is anything else.
+    Exact.
+    """
     if len(text) > SHOWN:
         return None
     bare = _SCIENTIFIC.sub(_written_out, plain(text))
@@ -63,7 +95,9 @@ def number(text: str) -> Number | None:
     value = _value(match)
     if factor is None or value is None:
         return None
-    written = match["digits"] if not (match["over"] or match["mixed_n"] or match["mixed_n1"]) else None
+    written = (
+        match["digits"] if not (match["over"] or match["mixed_n"] or match["mixed_n1"]) else None
+    )
     decimals = None if written is None else len(written.partition(".")[2])
     return Number(-value if "-" in (match["sign"], match["sign2"]) else value, factor, decimals)
 
@@ -74,7 +108,9 @@ def _written_out(match: re.Match[str]) -> str:
 
 
 def _factor(unit: re.Match[str]) -> Fraction | None:
-    """What the unit may multiply by; None where the words are no unit but part of a formula or a second answer."""
+    """What the unit may multiply by; None where the words are no
+    unit but part of a formula or a second answer.
+    """
     words = (unit["latex"] or unit["words"] or "").lower().replace(".", " ").split()
     attached = bool(unit["words"]) and not unit["gap"] and not unit["percent"]
     if any(word in NO_UNITS for word in words) or (attached and words[0] not in _ATTACHED):
@@ -91,7 +127,9 @@ def _value(match: re.Match[str]) -> Fraction | None:
     if match["over"]:
         return whole / int(match["over"]) if int(match["over"]) else None
     if match["mixed_n"] or match["mixed_n1"]:
-        part = _quotient(match["mixed_n"] or match["mixed_n1"], match["mixed_d"] or match["mixed_d1"])
+        part = _quotient(
+            match["mixed_n"] or match["mixed_n1"], match["mixed_d"] or match["mixed_d1"]
+        )
         return None if part is None or part < 0 or whole.denominator != 1 else whole + part
     return whole
 

@@ -5,7 +5,9 @@ import re
 from cotpress.grading._rewrite import rewritten
 
 MAX_ANSWER = 400
-"""Characters. A longer answer is not handed to computer algebra; the longest reference of MATH has about 160."""
+"""Characters. A longer answer is not handed to computer
+algebra; the longest reference of MATH has about 160.
+"""
 SHOWN = 200
 """Characters of an answer that a `Grade` holds; of a longer one the beginning and its length."""
 
@@ -13,15 +15,42 @@ WORDS = re.compile(r"[A-Za-z][A-Za-z '-]{2,}")
 
 _SPELLINGS = str.maketrans(
     {
-        **{"−": "-", "–": "-", "×": r"\times ", "·": r"\cdot ", "÷": "/", "π": r"\pi ", "∞": r"\infty ", "°": r"^\circ "},
-        **{"≤": r"\le ", "≥": r"\ge ", "∪": r"\cup ", "√": r"\sqrt ", "²": "^2", "³": "^3", "\u00a0": " ", "\u202f": " "},
-        **{"½": r"\frac{1}{2}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}", "～": "~", "≈": r"\approx "},
+        **{
+            "−": "-",
+            "–": "-",
+            "×": r"\times ",
+            "·": r"\cdot ",
+            "÷": "/",
+            "π": r"\pi ",
+            "∞": r"\infty ",
+            "°": r"^\circ ",
+        },
+        **{
+            "≤": r"\le ",
+            "≥": r"\ge ",
+            "∪": r"\cup ",
+            "√": r"\sqrt ",
+            "²": "^2",
+            "³": "^3",
+            "\u00a0": " ",
+            "\u202f": " ",
+        },
+        **{
+            "½": r"\frac{1}{2}",
+            "¼": r"\frac{1}{4}",
+            "¾": r"\frac{3}{4}",
+            "～": "~",
+            "≈": r"\approx ",
+        },
     }
 )
 _CLEANUPS = [
     (re.compile(r"(?<!\\)\\!\s*"), ""),
     (re.compile(r"\{,\}"), ","),
-    (re.compile(r"(?<!\\)\\[,;:> ]|~|\\q?quad(?![a-zA-Z])"), " "),  # but not after \\, which ends a row of a matrix
+    (
+        re.compile(r"(?<!\\)\\[,;:> ]|~|\\q?quad(?![a-zA-Z])"),
+        " ",
+    ),  # but not after \\, which ends a row of a matrix
     (re.compile(r"\\(?:left|right|displaystyle|textstyle|limits|[bB]igg?[lr]?)(?![a-zA-Z])"), ""),
     (re.compile(r"\\[dtc]frac(?![a-zA-Z])"), r"\\frac"),
     (re.compile(r"\\(?:mathrm|text|operatorname)\{(e|i)\}"), r"\1"),
@@ -39,7 +68,9 @@ _WRAPPED = re.compile(
 
 
 def plain(text: str) -> str:
-    """The text in one spelling: without `$`, bold or `\\text{}` all around it, typographic signs as LaTeX."""
+    """The text in one spelling: without `$`, bold or
+    `\\text{}` all around it, typographic signs as LaTeX.
+    """
     bare = text.strip()
     while wrapped := _WRAPPED.fullmatch(bare):
         bare = next((group for group in wrapped.groups() if group is not None), "").strip()

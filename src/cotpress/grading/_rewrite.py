@@ -1,4 +1,6 @@
-r"""One spelling for what is written in many: fonts, repeating decimals, degrees, plus-minus, units behind a formula."""
+r"""One spelling for what is written in many: fonts, repeating
+decimals, degrees, plus-minus, units behind a formula.
+"""
 
 import re
 from fractions import Fraction
@@ -9,9 +11,14 @@ _FONT = re.compile(
 )
 _REPEATING = re.compile(r"(?<![\d.])(\d*)\.(\d*)\\(?:overline|bar|dot)\s*(?:\{(\d+)\}|(\d))")
 _ODD_ROOT = re.compile(r"\\sqrt\s*\[\s*(\d*[13579])\s*\]\s*\{\s*-\s*([^{}]+)\}")
-_DEGREES = re.compile(r"(\\(?:sin|cos|tan|cot|sec|csc)\s*[({]?\s*)(\d+(?:\.\d+)?)\s*\^\s*\{?\s*\\circ\s*\}?")
+_DEGREES = re.compile(
+    r"(\\(?:sin|cos|tan|cot|sec|csc)\s*[({]?\s*)(\d+(?:\.\d+)?)\s*\^\s*\{?\s*\\circ\s*\}?"
+)
 _ANGLES = re.compile(r"\\(?:langle|left\s*<)\s*(.+?)\s*\\(?:rangle|right\s*>)")
-_ABOUT = re.compile(r"^\\text\s*\{\s*(?:approximately|about|roughly|around|exactly)\s*\}\s*(?=[\d\\$.-])", re.IGNORECASE)
+_ABOUT = re.compile(
+    r"^\\text\s*\{\s*(?:approximately|about|roughly|around|exactly)\s*\}\s*(?=[\d\\$.-])",
+    re.IGNORECASE,
+)
 _IN_WORDS = re.compile(r"^(\S*\d\S*)\s*\((?:[a-z]+[ -]?)+\)$", re.IGNORECASE)
 _INEQUALITY = re.compile(r"^\s*([a-zA-Z])\s*(<=?|>=?|\\leq?(?![a-z])|\\geq?(?![a-z]))\s*([^<>,]+)$")
 
@@ -25,10 +32,11 @@ _UNIT = re.compile(
 
 
 def rewritten(text: str) -> str:
-    r"""The formula in plainer LaTeX of the same value; unchanged where nothing is known to be plainer.
+    r"""The formula in plainer LaTeX of the same value; unchanged where nothing is known to be
+    plainer.
 
-    `\mathbf{x}` -> `x`, `0.\overline{3}` -> `\frac{1}{3}`, `\sqrt[3]{-8}` -> `-\sqrt[3]{8}`, `\sin 30^\circ` in radians,
-    `\langle 1,2\rangle` -> `(1,2)`, `5 (five)` -> `5`.
+    `\mathbf{x}` -> `x`, `0.\overline{3}` -> `\frac{1}{3}`, `\sqrt[3]{-8}` -> `-\sqrt[3]{8}`, `\sin
+    30^\circ` in radians, `\langle 1,2\rangle` -> `(1,2)`, `5 (five)` -> `5`.
     """
     plain = unfonted(text)
     plain = _REPEATING.sub(_fraction, plain)
@@ -40,7 +48,9 @@ def rewritten(text: str) -> str:
 
 
 def unfonted(text: str) -> str:
-    r"""The text without commands that only say how it looks; the braces of an argument go, too, however deep it nests."""
+    r"""The text without commands that only say how it looks; the braces
+    of an argument go, too, however deep it nests.
+    """
     while match := _FONT.search(text):
         end = _closing(text, match.end()) if text[match.end() : match.end() + 1] == "{" else None
         inner = text[match.end() + 1 : end] if end is not None else ""
@@ -62,7 +72,10 @@ def _closing(text: str, start: int) -> int | None:
 def _fraction(match: re.Match[str]) -> str:
     r"""`0.1\overline{6}` -> `\frac{1}{6}`."""
     whole, before, again = match[1] or "0", match[2], match[3] or match[4]
-    value = Fraction(int(whole + before + again) - int(whole + before), (10 ** len(again) - 1) * 10 ** len(before))
+    value = Fraction(
+        int(whole + before + again) - int(whole + before),
+        (10 ** len(again) - 1) * 10 ** len(before),
+    )
     return rf"\frac{{{value.numerator}}}{{{value.denominator}}}"
 
 
@@ -72,7 +85,9 @@ def without_unit(text: str) -> str:
 
 
 def both_signs(text: str) -> str | None:
-    r"""`3 \pm \sqrt{5}` -> the set of its two values; None where there is not exactly one plus-minus."""
+    r"""`3 \pm \sqrt{5}` -> the set of its two values; None
+    where there is not exactly one plus-minus.
+    """
     parts = re.split(r"\\pm(?![a-zA-Z])|±", text)
     return rf"\{{{parts[0]}+{parts[1]}, {parts[0]}-{parts[1]}\}}" if len(parts) == 2 else None
 

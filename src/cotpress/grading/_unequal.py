@@ -1,4 +1,6 @@
-"""What computer algebra calls equal and nobody else does: letters in another order, tiny differences, a set for an interval."""
+"""What computer algebra calls equal and nobody else does: letters in another
+order, tiny differences, a set for an interval.
+"""
 
 import re
 from typing import Any
@@ -6,10 +8,74 @@ from typing import Any
 _LETTERS = re.compile(r"[A-Za-z]{2,}")
 _VARIABLES = frozenset("abcdkmnpqrstuvwxyz")
 _SHORT_WORDS = frozenset(
-    {"act", "ad", "am", "amp", "an", "and", "apt", "arm", "art", "as", "ask", "at", "ax", "bad", "bat"}
-    | {"bus", "but", "buy", "by", "cat", "cup", "dab", "dam", "day", "dub", "ma", "mad", "map", "mar", "may"}
-    | {"mud", "my", "nap", "nut", "pa", "pan", "pat", "pay", "put", "ram", "rat", "raw", "ray", "sap", "saw"}
-    | {"say", "spa", "sub", "sun", "ta", "tab", "tap", "tar", "tub", "tun", "up", "us", "war", "was", "way"}
+    {
+        "act",
+        "ad",
+        "am",
+        "amp",
+        "an",
+        "and",
+        "apt",
+        "arm",
+        "art",
+        "as",
+        "ask",
+        "at",
+        "ax",
+        "bad",
+        "bat",
+    }
+    | {
+        "bus",
+        "but",
+        "buy",
+        "by",
+        "cat",
+        "cup",
+        "dab",
+        "dam",
+        "day",
+        "dub",
+        "ma",
+        "mad",
+        "map",
+        "mar",
+        "may",
+    }
+    | {
+        "mud",
+        "my",
+        "nap",
+        "nut",
+        "pa",
+        "pan",
+        "pat",
+        "pay",
+        "put",
+        "ram",
+        "rat",
+        "raw",
+        "ray",
+        "sap",
+        "saw",
+    }
+    | {
+        "say",
+        "spa",
+        "sub",
+        "sun",
+        "ta",
+        "tab",
+        "tap",
+        "tar",
+        "tub",
+        "tun",
+        "up",
+        "us",
+        "war",
+        "was",
+        "way",
+    }
     | {"yam"}
 )
 """Short words whose letters might be variables."""
@@ -19,18 +85,23 @@ _THOUSANDS = re.compile(r"(?<![\d.])\d{1,3}(?: \d{3})+(?!\d)")
 
 
 def are_words(one: str, other: str) -> bool:
-    """Whether two texts of letters are compared as words: `BADC`, `no`. Up to three small ones may be a product: `ab`."""
+    """Whether two texts of letters are compared as words: `BADC`, `no`.
+    Up to three small ones may be a product: `ab`.
+    """
     if not (_LETTERS.fullmatch(one) and _LETTERS.fullmatch(other)):
         return False
     product = all(
-        len(text) <= 3 and text.islower() and set(text) <= _VARIABLES and text not in _SHORT_WORDS for text in (one, other)
+        len(text) <= 3 and text.islower() and set(text) <= _VARIABLES and text not in _SHORT_WORDS
+        for text in (one, other)
     )
     return not product
 
 
 def is_apart(one: str, other: str) -> bool:
     r"""Whether only one of them has two numbers side by side: `1 \quad 2` is not 12."""
-    return bool(_APART.search(_THOUSANDS.sub(_joined, one))) != bool(_APART.search(_THOUSANDS.sub(_joined, other)))
+    return bool(_APART.search(_THOUSANDS.sub(_joined, one))) != bool(
+        _APART.search(_THOUSANDS.sub(_joined, other))
+    )
 
 
 def _joined(number: re.Match[str]) -> str:
@@ -38,7 +109,9 @@ def _joined(number: re.Match[str]) -> str:
 
 
 def is_other_kind(reference: str, said: str) -> bool:
-    """Whether one is a set, or a list of values of a variable, and the other an interval, a point or a tuple."""
+    """Whether one is a set, or a list of values of a variable,
+    and the other an interval, a point or a tuple.
+    """
     kinds = {_kind(reference), _kind(said)}
     return len(kinds) == 2 and None not in kinds
 
@@ -60,7 +133,9 @@ def is_exactly(reference: Any, said: Any) -> bool:
         pairs = zip(getattr(reference, "args", ()), getattr(said, "args", ()), strict=False)
         alike = type(reference) is type(said) and type(reference).__name__ in ("Tuple", "FiniteSet")
         return all(is_exactly(one, other) for one, other in pairs) if alike else True
-    if any(number.is_Float for one in (reference, said) for number in one.atoms() if number.is_number):
+    if any(
+        number.is_Float for one in (reference, said) for number in one.atoms() if number.is_number
+    ):
         return True
     difference, size = (reference - said).evalf(60), abs(reference).evalf(60)
     return bool(difference == 0 or abs(difference) <= abs(size) * 10**-50)

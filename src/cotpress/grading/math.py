@@ -1,18 +1,23 @@
 r"""Numbers exactly, everything else by math-verify.
 
-TokenSkip grades with DeepSeek-Math's evaluator, which takes 5 for 500, (0,1) for [0,1] and 0.0005 for 0.001
-(specification section 8). Here a rule in exact fractions decides wherever both answers are numbers, so that most of GSM8K
-needs no computer algebra at all; everything else goes to math-verify, reference first, and only with the one answer that
-was read here: its own search pulls numbers out of formulas it cannot parse. Rules that are ours:
+TokenSkip grades with DeepSeek-Math's evaluator, which takes 5 for 500, (0,1) for [0,1] and 0.0005
+for 0.001 (specification section 8). Here a rule in exact fractions decides wherever both answers
+are numbers, so that most of GSM8K needs no computer algebra at all; everything else goes to
+math-verify, reference first, and only with the one answer that was read here: its own search pulls
+numbers out of formulas it cannot parse. Rules that are ours:
 
-- the last `\boxed{…}` counts, else the last sentence such as "the answer is …" or "#### …", else the last number;
-- units, currency and commas are no part of a number. A percent sign or a word like "thousand" or "dozen" may be meant as
-  a unit or as a factor, and both readings count: 18% is 18 and 0.18, but 18 is neither 1800 nor 0.18;
+- the last `\boxed{…}` counts, else the last sentence such as "the answer is …" or "#### …", else
+  the last number;
+- units, currency and commas are no part of a number. A percent sign or a word like "thousand" or
+  "dozen" may be meant as a unit or as a factor, and both readings count: 18% is 18 and 0.18, but 18
+  is neither 1800 nor 0.18;
 - a fraction may be answered by a decimal with six or more digits after the point, rightly rounded;
-- digits in another base are equal only with the same base: 14 is not 14_8 (math-verify drops the base);
+- digits in another base are equal only with the same base: 14 is not 14_8 (math-verify drops the
+  base);
 - words are compared without regard to case.
 
-Computer algebra on hostile text may take for ever: it is the slow part, for a process that can be killed.
+Computer algebra on hostile text may take for ever: it is the slow part, for a process that can be
+killed.
 """
 
 import importlib
@@ -66,7 +71,9 @@ def quick(text: str, answer: str) -> Grade | str:
     if (base := _BASE.fullmatch(ours)) or _BASE.fullmatch(theirs):
         other = _BASE.fullmatch(theirs)
         return decided(said, bool(base and other and _in_base(base) == _in_base(other)))
-    if _bare_words(answer) is not None and (_bare_words(answer) == _bare_words(said) or r"\text" in answer):
+    if _bare_words(answer) is not None and (
+        _bare_words(answer) == _bare_words(said) or r"\text" in answer
+    ):
         return decided(said, _bare_words(answer) == _bare_words(said))
     return said
 
@@ -83,7 +90,9 @@ def _bare_words(text: str) -> str | None:
 
 
 def by_algebra(said: str, answer: str) -> Grade:
-    """math-verify's verdict on one formula; `error` where it cannot read one of the two or fails on them. May take long."""
+    """math-verify's verdict on one formula; `error` where it cannot read
+    one of the two or fails on them. May take long.
+    """
     reference, ours = _parsed(answer), _parsed(said)
     wanted, bare = plain(answer), plain(said)
     if two := both_signs(wanted) or both_signs(bare):
@@ -113,13 +122,26 @@ def _is_exactly(reference: list[object], ours: list[object]) -> bool:
 
 
 _ALGEBRA_FAILS = (
-    *(ArithmeticError, AttributeError, LookupError, MemoryError, NotImplementedError, RecursionError, TypeError, ValueError),
+    *(
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        MemoryError,
+        NotImplementedError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ),
 )
-"""What sympy is known to raise on formulas that make no sense; anything else ends the worker's task as an `error` too."""
+"""What sympy is known to raise on formulas that make no sense; anything
+else ends the worker's task as an `error` too.
+"""
 
 
 def _parsed(formula: str) -> list[object]:
-    """Exactly this formula as sympy objects; empty where it cannot be read, and no number is fished out of it then."""
+    """Exactly this formula as sympy objects; empty where it cannot be
+    read, and no number is fished out of it then.
+    """
     library = _math_verify()
     latex = library.LatexExtractionConfig(boxed_match_priority=0)
     try:
@@ -138,7 +160,9 @@ def _parsed(formula: str) -> list[object]:
 
 @lru_cache(maxsize=1)
 def _math_verify() -> ModuleType:
-    """math-verify, without its warning that time limits are somebody else's job: they are, `pipeline.grade`'s."""
+    """math-verify, without its warning that time limits are
+    somebody else's job: they are, `pipeline.grade`'s.
+    """
     library = require("math_verify", "grading of formulas")
     for part in ("parser", "grader"):
         importlib.import_module(f"math_verify.{part}").logger.setLevel(logging.ERROR)

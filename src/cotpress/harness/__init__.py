@@ -1,7 +1,7 @@
-"""cotpress tasks in other people's harnesses: inspect-ai (an entry point) and lm-evaluation-harness (a task folder).
+"""cotpress tasks in other people's harnesses: inspect-ai and lm-evaluation-harness.
 
-Both ask with `Problem.prompt` and grade with `cotpress.pipeline.grade`, so that a model has the same accuracy there as in
-`cotpress eval`.
+Both ask with `Problem.prompt` and grade with `cotpress.pipeline.grade`, so that a model has the
+same accuracy there as in `cotpress eval`.
 """
 
 from pathlib import Path
@@ -38,7 +38,9 @@ def problem(row: dict[str, str]) -> Problem:
 
 
 def graded(row: dict[str, str], asked: Task, text: str, *, finished: bool = True) -> Trace:
-    """The completion `text`, split and graded as `cotpress eval` does; its tokens are not counted."""
+    """The completion `text`, split and graded as `cotpress eval` does; its tokens are not
+    counted.
+    """
     parts = split(text, asked.marker)
     trace = Trace(
         problem=problem(row),

@@ -1,7 +1,8 @@
 """inspect-ai: `inspect eval cotpress/problems -T task=gsm8k -T ratio=0.5 --model …`.
 
-The ratio is in the user turn and works with every provider. For an exported model, leave out `-T ratio` and send it to the
-template instead: `--extra-body '{"chat_template_kwargs": {"compression_ratio": 0.5}}'`. Never both.
+The ratio is in the user turn and works with every provider. For an exported model, leave out `-T
+ratio` and send it to the template instead: `--extra-body '{"chat_template_kwargs":
+{"compression_ratio": 0.5}}'`. Never both.
 """
 
 from functools import partial
@@ -19,11 +20,20 @@ from cotpress.lm.chat import ChatMessage, text_of
 
 @task  # type: ignore[untyped-decorator]  # inspect-ai is not there when types are checked
 def problems(
-    task: str = "arithmetic", split: str = "test", limit: int | None = None, ratio: float | None = None, max_tokens: int = 512
+    task: str = "arithmetic",
+    split: str = "test",
+    limit: int | None = None,
+    ratio: float | None = None,
+    max_tokens: int = 512,
 ) -> Task:
     """The problems of a cotpress task, asked at a ratio, greedily."""
     rows = harness.problems(task, split, limit)
-    samples = [Sample(id=row["id"], input=harness.prompt(row, ratio), target=row["answer"], metadata=dict(row)) for row in rows]
+    samples = [
+        Sample(
+            id=row["id"], input=harness.prompt(row, ratio), target=row["answer"], metadata=dict(row)
+        )
+        for row in rows
+    ]
     return Task(
         dataset=MemoryDataset(samples, name=task),
         solver=generate(),
@@ -34,11 +44,21 @@ def problems(
 
 @scorer(metrics={"correct": [accuracy(), stderr()], "tokens": [mean(), stderr()]})  # type: ignore[untyped-decorator]
 def graded(task: str) -> Scorer:
-    """Is the answer right, as `cotpress grade` judges it; and how many tokens the provider counted for the whole answer."""
-    asked = tasks.load(task)  # here, not in the threads below: Python 3.11 cannot parse in several of them at once
+    """Is the answer right, as `cotpress grade` judges it; and how many
+    tokens the provider counted for the whole answer.
+    """
+    asked = tasks.load(
+        task
+    )  # here, not in the threads below: Python 3.11 cannot parse in several of them at once
 
     async def score(state: TaskState, target: Target) -> Score:
-        judge = partial(harness.graded, state.metadata, asked, said(state.output), finished=state.output.stop_reason == "stop")
+        judge = partial(
+            harness.graded,
+            state.metadata,
+            asked,
+            said(state.output),
+            finished=state.output.stop_reason == "stop",
+        )
         trace = await anyio.to_thread.run_sync(judge)
         found, tokens = trace.grade, state.output.usage.output_tokens if state.output.usage else 0
         return Score(
@@ -57,4 +77,9 @@ def said(output: ModelOutput) -> str:
     if isinstance(content, str):
         return content
     reasoning = "".join(part.reasoning for part in content if isinstance(part, ContentReasoning))
-    return text_of(ChatMessage(content="".join(part.text for part in content if part.type == "text"), reasoning=reasoning))
+    return text_of(
+        ChatMessage(
+            content="".join(part.text for part in content if part.type == "text"),
+            reasoning=reasoning,
+        )
+    )

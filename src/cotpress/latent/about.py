@@ -1,4 +1,6 @@
-"""What a VQ-VAE's folder says about it, without torch: for `mix` before the work, and for the report."""
+"""What a VQ-VAE's folder says about it, without torch: for
+`mix` before the work, and for the report.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -70,11 +72,15 @@ def about(folder: Path) -> About:
     """What the folder says; `CotpressError` where no finished VQ-VAE is in it."""
     path = folder / ABOUT
     if not path.is_file():
-        raise CotpressError(f"{folder} holds no finished VQ-VAE (no {ABOUT}): make one with `cotpress train-vqvae`.")
+        raise CotpressError(
+            f"{folder} holds no finished VQ-VAE (no {ABOUT}): make one with `cotpress train-vqvae`."
+        )
     try:
         return msgspec.json.decode(path.read_bytes(), type=About)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CotpressError(f"{path} does not describe a VQ-VAE ({error}): run `cotpress train-vqvae` again.") from error
+        raise CotpressError(
+            f"{path} does not describe a VQ-VAE ({error}): run `cotpress train-vqvae` again."
+        ) from error
 
 
 def code_uses(folder: Path) -> list[CodeUse]:
@@ -86,6 +92,7 @@ def refuse_other_tokenizer(found: About, folder: Path, name: str, tokenizer: str
     """`CotpressError` where a model has another tokenizer than the VQ-VAE."""
     if found.tokenizer != tokenizer:
         raise CotpressError(
-            f"the VQ-VAE in {folder} was made for the tokenizer of {found.target}, and {name} has another one: "
+            f"the VQ-VAE in {folder} was made for the tokenizer of "
+            f"{found.target}, and {name} has another one: "
             f"train one with `cotpress train-vqvae … --target {name}`."
         )

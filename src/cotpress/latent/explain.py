@@ -1,4 +1,6 @@
-"""The latent tokens of an answer as text: what the decoder makes of each in its place behind the question."""
+"""The latent tokens of an answer as text: what the decoder
+makes of each in its place behind the question.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,12 +15,19 @@ from cotpress.records import Trace
 
 
 def explained(folder: Path, traces: Iterable[Trace]) -> list[tuple[Trace, list[str]]]:
-    """Each trace with the text of each of its codes; codes the codebook does not have are told as such."""
+    """Each trace with the text of each of its codes; codes
+    the codebook does not have are told as such.
+    """
     found = about(folder)
-    cure = f"leave out --vqvae, or write the folder or hub id of the model into {ABOUT}, if you trust the rest"
+    cure = (
+        "leave out --vqvae, or write the folder or hub id of the model "
+        f"into {ABOUT}, if you trust the rest"
+    )
     target = models.load_recorded(found.target, folder / ABOUT, cure)
     if not isinstance(target, HFModel):
-        raise CotpressError(f"the VQ-VAE in {folder} was made for {found.target}, which has no tokenizer here.")
+        raise CotpressError(
+            f"the VQ-VAE in {folder} was made for {found.target}, which has no tokenizer here."
+        )
     coder = load(folder, target)
 
     def text(trace: Trace) -> list[str]:
@@ -27,7 +36,9 @@ def explained(folder: Path, traces: Iterable[Trace]) -> list[tuple[Trace, list[s
             return ["(not in this codebook)"] * len(codes)
         prompt = target.text_ids(trace.problem.question)[-found.shape.length :]
         said = decode(coder, prompt, codes[: found.shape.length // found.shape.rate])
-        texts = [str(target.tokenizer.decode(ids, clean_up_tokenization_spaces=False)) for ids in said]
+        texts = [
+            str(target.tokenizer.decode(ids, clean_up_tokenization_spaces=False)) for ids in said
+        ]
         return texts + ["(too long to decode)"] * (len(codes) - len(texts))
 
     return [(trace, text(trace)) for trace in traces]

@@ -1,10 +1,11 @@
 """Train a VQ-VAE on traces and say at every epoch what its codes are worth.
 
-Loss: mean cross-entropy of every real token of prompt, reasoning and solution + beta * commitment (specification section 2.1).
-The first tenth of the steps has no quantiser; the codes then begin as k-means centres. Accuracy is the share of held-out
-tokens that the decoder gets right from codes, against always guessing the most frequent token, the most frequent one at that
-position of the reasoning, and against decoding with the codes of another trace, which says how much comes from the codes at
-all and how much from the prompt. A codebook that collapses stops the run.
+Loss: mean cross-entropy of every real token of prompt, reasoning and solution + beta * commitment
+(specification section 2.1). The first tenth of the steps has no quantiser; the codes then begin as
+k-means centres. Accuracy is the share of held-out tokens that the decoder gets right from codes,
+against always guessing the most frequent token, the most frequent one at that position of the
+reasoning, and against decoding with the codes of another trace, which says how much comes from the
+codes at all and how much from the prompt. A codebook that collapses stops the run.
 """
 
 import math
@@ -46,7 +47,8 @@ def fit(
 ) -> tuple[VQVAE, Vocabulary, list[Figures]]:
     """A trained network in evaluation mode, the tokens it knows, and its figures, epoch by epoch.
 
-    `CotpressError` where there are too few chunks for the codebook, and for a codebook that collapses.
+    `CotpressError` where there are too few chunks for the codebook, and for a codebook that
+    collapses.
     """
     train, held_out = _parted(data, options)
     _fill(train, shape)
@@ -67,7 +69,9 @@ def fit(
     for step in range(1, options.steps + 1):
         quantised = step > begins
         if step == begins + 1:
-            model.quantiser.begin(_vectors(model, batches, shape.codebook * PER_CODE, len(train)), chance)
+            model.quantiser.begin(
+                _vectors(model, batches, shape.codebook * PER_CODE, len(train)), chance
+            )
         one = next(batches)
         encoded = model.encode(one)
         if quantised:
@@ -77,7 +81,9 @@ def fit(
             vectors, commitment = encoded.pooled, torch.zeros((), device=device)
         real = one.ids != PAD
         states = model.decode(vectors, encoded.condition, one.start)[real]
-        loss = F.cross_entropy(model.logits(states), one.ids[real]) + options.commitment * commitment
+        loss = (
+            F.cross_entropy(model.logits(states), one.ids[real]) + options.commitment * commitment
+        )
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -85,11 +91,15 @@ def fit(
         schedule.step()
         losses.append(loss.item())
         if not math.isfinite(losses[-1]):
-            raise CotpressError(f"the loss is no number any more at step {step}: train with a smaller --lr.")
+            raise CotpressError(
+                f"the loss is no number any more at step {step}: train with a smaller --lr."
+            )
         if quantised:
             model.quantiser.revive(encoded.pooled[model.real(one)], chance)
             uses_anywhere += torch.bincount(found.codes, minlength=shape.codebook).cpu()
-            uses += torch.bincount(found.codes[_in_reasoning(model, one)], minlength=shape.codebook).cpu()
+            uses += torch.bincount(
+                found.codes[_in_reasoning(model, one)], minlength=shape.codebook
+            ).cpu()
         if quantised and (step % every == 0 or step == options.steps):
             now = Figures(
                 step=step,
@@ -103,33 +113,49 @@ def fit(
             figures.append(now)
             say(f"{line(now, options.steps)} ({step / (time.monotonic() - began):.1f} steps/s)")
             refuse_collapse(figures[-2:], shape)
-            uses, uses_anywhere, losses = torch.zeros(shape.codebook), torch.zeros(shape.codebook), []
+            uses, uses_anywhere, losses = (
+                torch.zeros(shape.codebook),
+                torch.zeros(shape.codebook),
+                [],
+            )
     return model.eval(), vocabulary, figures
 
 
 def line(now: Figures, steps: int) -> str:
     """One epoch for a person."""
     return (
-        f"step {now.step}/{steps}: loss {now.loss:.3f}, codes used {now.usage:.0%}, perplexity {now.perplexity:.1f},"
+        f"step {now.step}/{steps}: loss {now.loss:.3f}, codes used "
+        f"{now.usage:.0%}, perplexity {now.perplexity:.1f},"
         f" dead {now.dead:.0%}; right: prompt {now.prompt:.1%}, reasoning {now.reasoning:.1%}"
-        f" (other codes {now.other_codes:.1%}, position {now.position:.1%}, unigram {now.unigram:.1%}),"
+        f" (other codes {now.other_codes:.1%}, position "
+        f"{now.position:.1%}, unigram {now.unigram:.1%}),"
         f" solution {now.solution:.1%}"
     )
 
 
 def refuse_collapse(latest: Sequence[Figures], shape: Shape) -> None:
-    """`CotpressError` where hardly any code was used in two reports one after the other: one may be chance."""
+    """`CotpressError` where hardly any code was used in two
+    reports one after the other: one may be chance.
+    """
     now = latest[-1]
-    if len(latest) > 1 and all(one.perplexity < max(2.0, COLLAPSED * shape.codebook) for one in latest):
+    if len(latest) > 1 and all(
+        one.perplexity < max(2.0, COLLAPSED * shape.codebook) for one in latest
+    ):
         raise CotpressError(
-            f"the codebook has collapsed at step {now.step}: {now.usage:.1%} of {shape.codebook} codes are used "
-            f"(perplexity {now.perplexity:.1f}): train with a lower --lr, a smaller --codebook or more traces."
+            f"the codebook has collapsed at step {now.step}: {now.usage:.1%} "
+            f"of {shape.codebook} codes are used "
+            f"(perplexity {now.perplexity:.1f}): train with a lower --lr, a "
+            "smaller --codebook or more traces."
         )
 
 
 @torch.no_grad()
-def accuracies(model: VQVAE, held_out: Sequence[Pieces], vocabulary: Vocabulary, size: int, device: str) -> dict[str, float]:
-    """Share of right tokens by part of the sequence, and of the reasoning with the codes of the next trace in the batch."""
+def accuracies(
+    model: VQVAE, held_out: Sequence[Pieces], vocabulary: Vocabulary, size: int, device: str
+) -> dict[str, float]:
+    """Share of right tokens by part of the sequence, and of the reasoning
+    with the codes of the next trace in the batch.
+    """
     model.eval()
     right: Counter[str] = Counter()
     total: Counter[str] = Counter()
@@ -139,27 +165,40 @@ def accuracies(model: VQVAE, held_out: Sequence[Pieces], vocabulary: Vocabulary,
         encoded = model.encode(one)
         vectors, _ = model.quantise(encoded, one)
         where = parts(one)
-        hits = model.logits(model.decode(vectors, encoded.condition, one.start)).argmax(-1) == one.ids
+        hits = (
+            model.logits(model.decode(vectors, encoded.condition, one.start)).argmax(-1) == one.ids
+        )
         for name, inside in where.items():
             right[name] += int(hits[inside].sum())
             total[name] += int(inside.sum())
         if len(these) > 1:
-            hits = model.logits(model.decode(exchanged(vectors, one, model.shape), encoded.condition, one.start)).argmax(-1)
+            hits = model.logits(
+                model.decode(exchanged(vectors, one, model.shape), encoded.condition, one.start)
+            ).argmax(-1)
             right["other_codes"] += int((hits == one.ids)[where["reasoning"]].sum())
             total["other_codes"] += int(where["reasoning"].sum())
     model.train()
-    return {name: right[name] / max(1, total[name]) for name in ("prompt", "reasoning", "solution", "other_codes")}
+    return {
+        name: right[name] / max(1, total[name])
+        for name in ("prompt", "reasoning", "solution", "other_codes")
+    }
 
 
 def parts(one: Batch) -> dict[str, Tensor]:
     """(B, T) masks of the three parts of a batch."""
     place = torch.arange(one.ids.shape[1], device=one.ids.device)
     real, before, within = one.ids != PAD, place < one.start[:, None], place < one.end[:, None]
-    return {"prompt": real & before, "reasoning": real & ~before & within, "solution": real & ~within}
+    return {
+        "prompt": real & before,
+        "reasoning": real & ~before & within,
+        "solution": real & ~within,
+    }
 
 
 def exchanged(vectors: Tensor, one: Batch, shape: Shape) -> Tensor:
-    """(B, n, d) with the codes from each reasoning's start on taken from the next trace of the batch (in a circle)."""
+    """(B, n, d) with the codes from each reasoning's start on taken
+    from the next trace of the batch (in a circle).
+    """
     n = vectors.shape[1]
     starts = one.start // shape.rate
     index = torch.arange(n, device=vectors.device)
@@ -170,7 +209,9 @@ def exchanged(vectors: Tensor, one: Batch, shape: Shape) -> Tensor:
 
 
 def baselines(train: Sequence[Pieces], held_out: Sequence[Pieces]) -> dict[str, float]:
-    """What guessing without codes gets of the held-out reasoning: the most frequent token, overall and by position."""
+    """What guessing without codes gets of the held-out reasoning: the
+    most frequent token, overall and by position.
+    """
     everywhere = Counter(token for one in train for token in one.reasoning)
     here: defaultdict[int, Counter[int]] = defaultdict(Counter)
     for one in train:
@@ -200,8 +241,12 @@ def _parted(data: Sequence[Pieces], options: FitOptions) -> tuple[list[Pieces], 
     """(for training, held out), at random."""
     n = min(500, max(1, round(options.held_out * len(data))))
     if len(data) <= n:
-        raise CotpressError(f"{len(data)} traces are too few to train on and to judge by: give at least 2.")
-    order = torch.randperm(len(data), generator=torch.Generator().manual_seed(options.seed)).tolist()
+        raise CotpressError(
+            f"{len(data)} traces are too few to train on and to judge by: give at least 2."
+        )
+    order = torch.randperm(
+        len(data), generator=torch.Generator().manual_seed(options.seed)
+    ).tolist()
     return [data[i] for i in order[n:]], [data[i] for i in order[:n]]
 
 
@@ -210,7 +255,8 @@ def _fill(train: Sequence[Pieces], shape: Shape) -> None:
     chunks = sum(len(one.reasoning) // shape.rate for one in train)
     if chunks < shape.codebook:
         raise CotpressError(
-            f"{chunks} chunks of {shape.rate} reasoning tokens cannot fill a codebook of {shape.codebook}: "
+            f"{chunks} chunks of {shape.rate} reasoning tokens cannot fill "
+            f"a codebook of {shape.codebook}: "
             "choose a smaller --codebook, or give more or longer traces."
         )
 
@@ -231,10 +277,14 @@ def _batches(
     while True:
         order = torch.randperm(len(train), generator=chance).tolist()
         for first in range(0, len(order), POOL * options.batch):
-            pool = sorted(order[first : first + POOL * options.batch], key=lambda i: sum(map(len, train[i])))
+            pool = sorted(
+                order[first : first + POOL * options.batch], key=lambda i: sum(map(len, train[i]))
+            )
             groups = [pool[i : i + options.batch] for i in range(0, len(pool), options.batch)]
             for which in torch.randperm(len(groups), generator=chance).tolist():
-                yield batch([train[i] for i in groups[which]], vocabulary, shape, torch.device(device))
+                yield batch(
+                    [train[i] for i in groups[which]], vocabulary, shape, torch.device(device)
+                )
 
 
 @torch.no_grad()

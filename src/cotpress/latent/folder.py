@@ -1,6 +1,8 @@
-"""A trained VQ-VAE on disk: `vqvae.safetensors`, `vqvae.json` (written last: the training is finished) and `codes.jsonl`.
+"""A trained VQ-VAE on disk: `vqvae.safetensors`, `vqvae.json` (written last: the training is
+finished) and `codes.jsonl`.
 
-It belongs to one tokenizer, whose hash it carries: the codes of another one's chunks would mean nothing.
+It belongs to one tokenizer, whose hash it carries: the codes of another one's chunks would mean
+nothing.
 """
 
 from dataclasses import dataclass
@@ -14,7 +16,15 @@ from safetensors import SafetensorError
 
 from cotpress import folders, storage
 from cotpress.errors import CotpressError
-from cotpress.latent.about import ABOUT, CODES, WEIGHTS, About, CodeUse, about, refuse_other_tokenizer
+from cotpress.latent.about import (
+    ABOUT,
+    CODES,
+    WEIGHTS,
+    About,
+    CodeUse,
+    about,
+    refuse_other_tokenizer,
+)
 from cotpress.latent.sequences import Vocabulary
 from cotpress.latent.vqvae import VQVAE
 
@@ -43,21 +53,30 @@ class Coder:
 def save(folder: Path, coder: Coder, about: About, uses: list[CodeUse]) -> None:
     """Write all three files, the one that says it is finished last."""
     storage.write_atomic(
-        folder / WEIGHTS, safetensors.torch.save({k: v.contiguous() for k, v in coder.model.state_dict().items()})
+        folder / WEIGHTS,
+        safetensors.torch.save({k: v.contiguous() for k, v in coder.model.state_dict().items()}),
     )
     storage.write_atomic(folder / CODES, b"".join(msgspec.json.encode(use) + b"\n" for use in uses))
     folders.finish(folder, KIND, about)
 
 
 def load(folder: Path, target: Tokenized, device: str = "cpu") -> Coder:
-    """The VQ-VAE of a folder, for the tokens of `target`; `CotpressError` where it is another tokenizer's, or damaged."""
+    """The VQ-VAE of a folder, for the tokens of `target`;
+    `CotpressError` where it is another tokenizer's, or damaged.
+    """
     found = about(folder)
     refuse_other_tokenizer(found, folder, target.name, target.tokenizer_hash)
     vocabulary = Vocabulary(found.tokens)
     model = VQVAE(found.shape, len(vocabulary))
     try:
         model.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))
-    except (OSError, SafetensorError, RuntimeError) as error:  # torch reports shapes that do not fit as a RuntimeError
+    except (
+        OSError,
+        SafetensorError,
+        RuntimeError,
+    ) as error:  # torch reports shapes that do not fit as a RuntimeError
         reason = str(error).strip().partition("\n")[0]
-        raise CotpressError(f"cannot load {folder / WEIGHTS} ({reason}): run `cotpress train-vqvae` again.") from error
+        raise CotpressError(
+            f"cannot load {folder / WEIGHTS} ({reason}): run `cotpress train-vqvae` again."
+        ) from error
     return Coder(model.to(torch.device(device)).eval(), vocabulary)

@@ -1,13 +1,15 @@
-"""`Trace with codes -> CompressedTrace`: the first part of a reasoning as latent tokens, the rest as text. Pure; no model.
+"""`Trace with codes -> CompressedTrace`: the first part of a reasoning as latent tokens, the rest
+as text. Pure; no model.
 
-Token Assorted (specification section 3.1): draw m_max from {0, 72, 128, 160, 192, 224, 256}, then m from {0, 16, …, m_max},
-both evenly; the first m tokens become m / 16 codes between two markers, at most as many as the reasoning has whole chunks.
-The paper's numbers are for reasoning of about 640 tokens; `Plan.longest` scales the set, and 256 is the paper's own. Every draw
-belongs to (seed, trace, epoch): order and restarts change nothing, and every epoch draws anew.
+Token Assorted (specification section 3.1): draw m_max from {0, 72, 128, 160, 192, 224, 256}, then m
+from {0, 16, …, m_max}, both evenly; the first m tokens become m / 16 codes between two markers, at
+most as many as the reasoning has whole chunks. The paper's numbers are for reasoning of about 640
+tokens; `Plan.longest` scales the set, and 256 is the paper's own. Every draw belongs to (seed,
+trace, epoch): order and restarts change nothing, and every epoch draws anew.
 
-The ablations of the paper's Table 4.4 replace all chunks, one more chunk as training goes on, or each with probability 1/2.
-The controls put random or constant codes in their place, or nothing; the baselines follow from these (`method`). Pauses are
-constant codes in a fixed number.
+The ablations of the paper's Table 4.4 replace all chunks, one more chunk as training goes on, or
+each with probability 1/2. The controls put random or constant codes in their place, or nothing; the
+baselines follow from these (`method`). Pauses are constant codes in a fixed number.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +22,9 @@ from cotpress.errors import CotpressError
 from cotpress.records import Asked, CompressedTrace, Cut, Trace
 
 Replace = Literal["ar", "all", "curriculum", "poisson", "none"]
-"""Which chunks are replaced: ar: the first ones, a random number of them (the method); none: no chunk."""
+"""Which chunks are replaced: ar: the first ones, a random
+number of them (the method); none: no chunk.
+"""
 Codes = Literal["vq", "random", "constant", "none"]
 """What stands in their place; none: nothing, they are dropped."""
 
@@ -57,14 +61,18 @@ class Plan:
     def __post_init__(self) -> None:
         """Refuse plans that contradict themselves."""
         if self.epochs < 1 or self.longest < 0 or self.pauses < 0:
-            raise CotpressError("choose --epochs of at least 1, and --longest and --pauses of at least 0.")
+            raise CotpressError(
+                "choose --epochs of at least 1, and --longest and --pauses of at least 0."
+            )
         if self.pauses and (self.codes != "constant" or self.replace not in ("all", "none")):
             raise CotpressError(
-                "--pauses goes with --codes constant, and with --replace all (no reasoning) or none (all of it)."
+                "--pauses goes with --codes constant, and with --replace all "
+                "(no reasoning) or none (all of it)."
             )
         if self.replace == "ar" and self.codes != "none" and self.longest < self.chunk:
             raise CotpressError(
-                f"--longest {self.longest} is below one chunk of {self.chunk} tokens, so nothing would ever be replaced: "
+                f"--longest {self.longest} is below one chunk of {self.chunk} "
+                "tokens, so nothing would ever be replaced: "
                 "choose a larger one."
             )
 
@@ -100,7 +108,9 @@ def mix(ready: Iterable[Ready], plan: Plan) -> Iterator[CompressedTrace]:
     """Every trace as it is drawn for each epoch."""
     for one in ready:
         cuts = [mixed(one, plan, epoch) for epoch in range(plan.epochs)]
-        yield CompressedTrace(trace=one.trace, method=plan.method, scorer="", codebook=plan.n_codes, cuts=cuts)
+        yield CompressedTrace(
+            trace=one.trace, method=plan.method, scorer="", codebook=plan.n_codes, cuts=cuts
+        )
 
 
 def mixed(one: Ready, plan: Plan, epoch: int) -> Cut:
@@ -113,7 +123,11 @@ def mixed(one: Ready, plan: Plan, epoch: int) -> Cut:
         spans = [(0, len(one.ends))] if one.ends else []
     text, n_tokens, n_latent, at = "", len(one.ends), 0, 0
     if plan.pauses:
-        text, n_latent, n_tokens = latent_tokens.run([0] * plan.pauses), plan.pauses, n_tokens + plan.pauses + 2
+        text, n_latent, n_tokens = (
+            latent_tokens.run([0] * plan.pauses),
+            plan.pauses,
+            n_tokens + plan.pauses + 2,
+        )
     for begin, end in spans:
         codes = [] if plan.pauses else _codes(one, plan, begin, end, chance)
         text += one.trace.reasoning[at : _offset(one.ends, begin)] + latent_tokens.run(codes)
@@ -141,7 +155,8 @@ def chunks(n: int, plan: Plan, epoch: int, chance: Random) -> list[bool]:
         most = chance.choice(largest(plan))
         first = chance.randrange(most // plan.chunk + 1)
     elif plan.replace == "curriculum":
-        # One chunk more each epoch with the paper's 8 epochs and 7 chunks; stretched or squeezed to other numbers.
+        # One chunk more each epoch with the paper's 8 epochs and 7 chunks; stretched or squeezed to
+        # other numbers.
         first = round(plan.longest / plan.chunk * epoch / max(1, plan.epochs - 1))
     elif plan.replace == "poisson":
         return [chance.random() < 0.5 for _ in range(n)]
@@ -151,7 +166,9 @@ def chunks(n: int, plan: Plan, epoch: int, chance: Random) -> list[bool]:
 
 
 def runs(chosen: Sequence[bool], chunk: int, ends: Sequence[int]) -> list[tuple[int, int]]:
-    """Adjacent chosen chunks as (first token, token after the last); shortened where it would cut a character in two."""
+    """Adjacent chosen chunks as (first token, token after the last);
+    shortened where it would cut a character in two.
+    """
     found: list[tuple[int, int]] = []
     for i, replaced in enumerate(chosen):
         if replaced and found and found[-1][1] == i * chunk:
@@ -170,7 +187,9 @@ def runs(chosen: Sequence[bool], chunk: int, ends: Sequence[int]) -> list[tuple[
 
 
 def _drops_all(plan: Plan, epoch: int) -> bool:
-    """Whether not even the remainder below one chunk is left: what has no codes ends without any reasoning."""
+    """Whether not even the remainder below one chunk is left:
+    what has no codes ends without any reasoning.
+    """
     if plan.codes != "none" and not plan.pauses:
         return False
     return plan.replace == "all" or (plan.replace == "curriculum" and epoch == plan.epochs - 1 > 0)

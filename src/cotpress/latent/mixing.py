@@ -26,15 +26,20 @@ def mix(
     dropped: Counter[str] | None = None,
     noted: Counter[str] | None = None,
 ) -> Iterator[CompressedTrace]:
-    """Every trace as the plan draws it for each epoch; `model` is the one to be taught, `coder` a VQ-VAE of its tokens.
+    """Every trace as the plan draws it for each epoch; `model` is the one to be taught, `coder` a
+    VQ-VAE of its tokens.
 
     `dropped` counts what cannot be mixed by reason, `noted` what stays text.
     """
-    dropped, noted = Counter() if dropped is None else dropped, Counter() if noted is None else noted
+    dropped, noted = (
+        Counter() if dropped is None else dropped,
+        Counter() if noted is None else noted,
+    )
     shape, traces = coder.model.shape, iter(traces)
     if (plan.chunk, plan.rate, plan.codebook) != (shape.chunk, shape.rate, shape.codebook):
         raise CotpressError(
-            f"the VQ-VAE has a chunk of {shape.chunk}, a rate of {shape.rate} and {shape.codebook} codes: plan with these."
+            f"the VQ-VAE has a chunk of {shape.chunk}, a rate of {shape.rate} and "
+            f"{shape.codebook} codes: plan with these."
         )
     while some := list(islice(traces, AT_ONCE)):
         kept, cut = [], []
@@ -51,5 +56,7 @@ def mix(
                 cut.append(one)
                 noted["traces shorter than one chunk stay text"] += len(one.reasoning) < plan.chunk
         ends = model.token_ends([trace.reasoning for trace in kept])
-        found = encode.encode(coder, cut) if plan.n_codes and plan.codes == "vq" else [[] for _ in cut]
+        found = (
+            encode.encode(coder, cut) if plan.n_codes and plan.codes == "vq" else [[] for _ in cut]
+        )
         yield from draws.mix(map(draws.Ready, kept, ends, found), plan)

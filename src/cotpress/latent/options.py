@@ -1,4 +1,6 @@
-"""How large a VQ-VAE is and how it is trained; light, so that the command line can show the options without torch."""
+"""How large a VQ-VAE is and how it is trained; light, so that the
+command line can show the options without torch.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -28,12 +30,23 @@ class Shape:
 
     def __post_init__(self) -> None:
         """Refuse a shape that cannot be built."""
-        if min(self.chunk, self.rate, self.heads, self.layers, self.length) < 1 or self.codebook < 2:
-            raise CotpressError("choose --chunk, --rate and --length of at least 1 and --codebook of at least 2.")
+        if (
+            min(self.chunk, self.rate, self.heads, self.layers, self.length) < 1
+            or self.codebook < 2
+        ):
+            raise CotpressError(
+                "choose --chunk, --rate and --length of at least 1 and --codebook of at least 2."
+            )
         if self.chunk % self.rate:
-            raise CotpressError(f"--rate {self.rate} does not divide --chunk {self.chunk}: choose a divisor, such as 16 of 16.")
+            raise CotpressError(
+                f"--rate {self.rate} does not divide --chunk {self.chunk}: "
+                "choose a divisor, such as 16 of 16."
+            )
         if self.width % self.heads:
-            raise CotpressError(f"--width {self.width} is no multiple of the {self.heads} attention heads: choose one.")
+            raise CotpressError(
+                f"--width {self.width} is no multiple of the {self.heads} "
+                "attention heads: choose one."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +61,9 @@ class FitOptions:
     commitment: float = 0.25
     """Weight of the commitment loss (beta)."""
     warm: float = 0.1
-    """Share of the steps without a quantiser; k-means then finds codes among vectors that already mean something."""
+    """Share of the steps without a quantiser; k-means then finds
+    codes among vectors that already mean something.
+    """
     held_out: float = 0.05
     """Share of the traces that are kept for the figures, at least 1 and at most 500."""
     seed: int = 0
@@ -56,7 +71,9 @@ class FitOptions:
     def __post_init__(self) -> None:
         """Refuse what cannot be trained with."""
         if self.steps < 2 or self.batch < 1 or not self.lr > 0:
-            raise CotpressError("choose --steps of at least 2, --batch of at least 1 and --lr above 0.")
+            raise CotpressError(
+                "choose --steps of at least 2, --batch of at least 1 and --lr above 0."
+            )
 
 
 WIDTHS: dict[Preset, int] = {"small": 128, "paper": 512}

@@ -1,6 +1,8 @@
-"""Traces as token sequences for the VQ-VAE: prompt, reasoning and solution in the target model's own tokens.
+"""Traces as token sequences for the VQ-VAE: prompt, reasoning and solution in the target model's
+own tokens.
 
-The prompt is the question alone: a chat template and an instruction are the same for every problem and would only cost time.
+The prompt is the question alone: a chat template and an instruction are the same for every problem
+and would only cost time.
 """
 
 from collections.abc import Iterable, Sequence
@@ -37,7 +39,9 @@ def pieces(trace: Trace, model: Tokenising) -> Pieces:
 
 def fits(one: Pieces, shape: Shape) -> bool:
     """Whether the network has positions for all of it."""
-    return len(one.prompt) <= shape.length and len(one.reasoning) + len(one.solution) <= shape.length
+    return (
+        len(one.prompt) <= shape.length and len(one.reasoning) + len(one.solution) <= shape.length
+    )
 
 
 class Vocabulary:
@@ -55,17 +59,33 @@ class Vocabulary:
         return [self._numbers.get(token, UNKNOWN) for token in ids]
 
     def ids(self, numbers: Iterable[int]) -> list[int]:
-        """The target tokens of the network's numbers; padding and the unknown token have none and are left out."""
+        """The target tokens of the network's numbers; padding and
+        the unknown token have none and are left out.
+        """
         return [self.tokens[number - FIRST] for number in numbers if number >= FIRST]
 
 
-def batch(these: Sequence[Pieces], vocabulary: Vocabulary, shape: Shape, device: torch.device | None = None) -> Batch:
-    """Sequences padded in front of the prompt, so that the reasoning begins on a chunk boundary, and behind to one width."""
+def batch(
+    these: Sequence[Pieces],
+    vocabulary: Vocabulary,
+    shape: Shape,
+    device: torch.device | None = None,
+) -> Batch:
+    """Sequences padded in front of the prompt, so that the reasoning begins
+    on a chunk boundary, and behind to one width.
+    """
     start = [-(-len(one.prompt) // shape.chunk) * shape.chunk for one in these]
-    whole = [begin + len(one.reasoning) + len(one.solution) for begin, one in zip(start, these, strict=True)]
+    whole = [
+        begin + len(one.reasoning) + len(one.solution)
+        for begin, one in zip(start, these, strict=True)
+    ]
     width = -(-max(1, *whole) // shape.chunk) * shape.chunk
     ids = torch.full((len(these), width), PAD)
     for row, begin, end, one in zip(ids, start, whole, these, strict=True):
-        row[begin - len(one.prompt) : end] = torch.tensor(vocabulary.numbers([*one.prompt, *one.reasoning, *one.solution]))
+        row[begin - len(one.prompt) : end] = torch.tensor(
+            vocabulary.numbers([*one.prompt, *one.reasoning, *one.solution])
+        )
     ends = [begin + len(one.reasoning) for begin, one in zip(start, these, strict=True)]
-    return Batch(ids.to(device), torch.tensor(start, device=device), torch.tensor(ends, device=device))
+    return Batch(
+        ids.to(device), torch.tensor(start, device=device), torch.tensor(ends, device=device)
+    )

@@ -1,4 +1,6 @@
-"""`Trace -> VQ-VAE`: learn the codes of a file's reasonings, in a folder that is locked meanwhile and finished once."""
+"""`Trace -> VQ-VAE`: learn the codes of a file's reasonings, in a
+folder that is locked meanwhile and finished once.
+"""
 
 import time
 from collections import Counter
@@ -32,16 +34,22 @@ def train_vqvae(
     content: str = "",
     say: Callable[[str], None] = print,
 ) -> About:
-    """Train a VQ-VAE on the tokens of `model` in the folder `out`, and say what its codes are worth.
+    """Train a VQ-VAE on the tokens of `model` in the folder `out`, and say what its codes are
+    worth.
 
-    A folder that was finished under the same options is left as it is. Wrong and unfinished traces are left out. `content`
-    stands for the traces where they come from a file: its hash.
+    A folder that was finished under the same options is left as it is. Wrong and unfinished traces
+    are left out. `content` stands for the traces where they come from a file: its hash.
     """
     shape, traces = shape or Shape(), list(traces)
     options = options or FitOptions(steps=STEPS["small"], lr=RATES["small"])
     content = content or storage.fingerprint({"traces": msgspec.to_builtins(traces)})
     mark = storage.fingerprint(
-        {"graded": content, "tokenizer": model.tokenizer_hash, "shape": vars(shape), "options": vars(options)}
+        {
+            "graded": content,
+            "tokenizer": model.tokenizer_hash,
+            "shape": vars(shape),
+            "options": vars(options),
+        }
     )
     with folders.making(out, folder.KIND, mark) as place:
         if place is None:
@@ -76,8 +84,12 @@ def train_vqvae(
     return found
 
 
-def _usable(traces: Iterable[Trace], model: HFModel, shape: Shape, left_out: Counter[str]) -> list[Pieces]:
-    """The traces in pieces; `left_out` counts the others by reason. `CotpressError` where none is left."""
+def _usable(
+    traces: Iterable[Trace], model: HFModel, shape: Shape, left_out: Counter[str]
+) -> list[Pieces]:
+    """The traces in pieces; `left_out` counts the others by
+    reason. `CotpressError` where none is left.
+    """
     data: list[Pieces] = []
     for trace in traces:
         if why := _unfit(trace):
@@ -87,7 +99,10 @@ def _usable(traces: Iterable[Trace], model: HFModel, shape: Shape, left_out: Cou
         else:
             data.append(one)
     if not data:
-        reasons = ", ".join(f"{count} {why}" for why, count in left_out.items()) or "the file holds no traces"
+        reasons = (
+            ", ".join(f"{count} {why}" for why, count in left_out.items())
+            or "the file holds no traces"
+        )
         raise CotpressError(f"train-vqvae: nothing to train on: {reasons}.")
     return data
 

@@ -1,1 +1,3 @@
-"""What stands under every backend: the contract of a model, log-probabilities, decoding, the grammar of latent tokens."""
+"""What stands under every backend: the contract of a model,
+log-probabilities, decoding, the grammar of latent tokens.
+"""

@@ -1,7 +1,9 @@
-"""Keys and values of what a model has read: all that cotpress knows of the inside of transformers' caches.
+"""Keys and values of what a model has read: all that cotpress knows of the inside of transformers'
+caches.
 
-It is not part of the library's public interface: `tests/test_upstream.py` names the version it was seen in, and fails where
-a newer one differs. A plain layer holds one key and value per token; those of a sliding window or a recurrent state do not.
+It is not part of the library's public interface: `tests/test_upstream.py` names the version it was
+seen in, and fails where a newer one differs. A plain layer holds one key and value per token; those
+of a sliding window or a recurrent state do not.
 """
 
 from typing import Any
@@ -15,7 +17,9 @@ ROOM = 64
 
 
 class RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers is untyped
-    """Keys and values in buffers with room for more, where the layer it stands for copies them all at every step."""
+    """Keys and values in buffers with room for more, where the
+    layer it stands for copies them all at every step.
+    """
 
     keys: torch.Tensor
     values: torch.Tensor
@@ -30,7 +34,10 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers is untyped
         begin = self.get_seq_length()
         end = begin + key_states.shape[-2]
         if self.buffers is None or self.buffers[0].shape[-2] < end:
-            self.buffers = (_enlarged(self.keys, key_states, end), _enlarged(self.values, value_states, end))
+            self.buffers = (
+                _enlarged(self.keys, key_states, end),
+                _enlarged(self.values, value_states, end),
+            )
         keys, values = self.buffers
         keys[:, :, begin:end] = key_states
         values[:, :, begin:end] = value_states
@@ -56,12 +63,16 @@ def empty_cache(model: Any) -> DynamicCache:
 
 
 def is_plain(model: Any) -> bool:
-    """Whether all layers hold one key and value per token, so that a beginning can be kept and shared."""
+    """Whether all layers hold one key and value per token, so
+    that a beginning can be kept and shared.
+    """
     return all(type(layer) is DynamicLayer for layer in empty_cache(model).layers)
 
 
 def roomy_cache(model: PreTrainedModel) -> DynamicCache:
     """The cache this model takes, its plain layers with room for more; others stay as they are."""
     cache = empty_cache(model)
-    cache.layers = [RoomyLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers]
+    cache.layers = [
+        RoomyLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers
+    ]
     return cache

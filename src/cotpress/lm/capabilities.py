@@ -81,20 +81,28 @@ WHAT: dict[type[Any], str] = {
 
 
 def able(model: Model, kind: type[T], who: str) -> T:
-    """`model`, if it is of that kind; `CotpressError` tells what `who` needs, and where such models come from."""
+    """`model`, if it is of that kind; `CotpressError` tells what
+    `who` needs, and where such models come from.
+    """
     if not _gives(model, kind):
         what = WHAT.get(kind, "its weights and tokenizer")
         raise CotpressError(
-            f"{who} needs a model that gives {what}, which {model.name} does not: name a folder or hub id, as hf:…, or smollm2."
+            f"{who} needs a model that gives {what}, which {model.name} does not: "
+            "name a folder or hub id, as hf:…, or smollm2."
         )
     return cast(T, model)
 
 
 def _gives(model: Model, kind: type[Any]) -> bool:
-    """Whether the model has the members of a protocol, none of which is called: that might load weights; or is of a class."""
+    """Whether the model has the members of a protocol, none of which is
+    called: that might load weights; or is of a class.
+    """
     if not getattr(kind, "_is_protocol", False):
         return isinstance(model, kind)
     members = {
-        name for one in kind.__mro__[:-1] for name in (*vars(one), *vars(one).get("__annotations__", {})) if name[0] != "_"
+        name
+        for one in kind.__mro__[:-1]
+        for name in (*vars(one), *vars(one).get("__annotations__", {}))
+        if name[0] != "_"
     }
     return all(inspect.getattr_static(model, name, None) is not None for name in members)

@@ -1,11 +1,15 @@
-"""What the message of a chat server says, and whose name it answers under: read by backends, harnesses and `doctor` alike."""
+"""What the message of a chat server says, and whose name it answers under:
+read by backends, harnesses and `doctor` alike.
+"""
 
 import re
 
 from cotpress.records import Record
 
 VERSION = re.compile(r"-\d{4}[\d-]*|@.+|:latest")
-"""What a server adds to the name it was asked for: hosted services a date, `transformers serve` a revision, Ollama a tag."""
+"""What a server adds to the name it was asked for: hosted services a date,
+`transformers serve` a revision, Ollama a tag.
+"""
 
 
 class ChatMessage(Record, frozen=True, kw_only=True):
@@ -19,7 +23,9 @@ class ChatMessage(Record, frozen=True, kw_only=True):
 
 
 def is_same_model(asked: str, answers: str) -> bool:
-    """Whether a server that was asked for one name means the same model by the other: `gpt-4o-2024-08-06` for `gpt-4o`."""
+    """Whether a server that was asked for one name means the same model
+    by the other: `gpt-4o-2024-08-06` for `gpt-4o`.
+    """
     rest = answers.removeprefix(asked)
     return not rest or (rest != answers and VERSION.fullmatch(rest) is not None)
 
@@ -27,7 +33,8 @@ def is_same_model(asked: str, answers: str) -> bool:
 def text_of(message: ChatMessage, *, continued: bool = False) -> str:
     """The whole turn, with `<think>` around a reasoning that the server took out.
 
-    Where a prefill was `continued` the tags, if any, are in the prefill, and what the server takes for reasoning is not.
+    Where a prefill was `continued` the tags, if any, are in the prefill, and what the server takes
+    for reasoning is not.
     """
     thought, said = message.reasoning or message.reasoning_content or "", message.content or ""
     if not thought or continued:

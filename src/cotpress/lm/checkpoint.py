@@ -1,4 +1,6 @@
-"""`cotpress.json`, which `train` writes last into a trained model's folder: the one place that reads it."""
+"""`cotpress.json`, which `train` writes last into a trained
+model's folder: the one place that reads it.
+"""
 
 from pathlib import Path
 from typing import TypeVar
@@ -15,7 +17,9 @@ FINISHED = "cotpress.json"
 
 
 class Checkpoint(Record, frozen=True, kw_only=True):
-    """What an evaluation must know of a trained model; `training.options.TrainSummary` is all of it."""
+    """What an evaluation must know of a trained model;
+    `training.options.TrainSummary` is all of it.
+    """
 
     base: str
     """Spec of the untouched model."""
@@ -29,13 +33,16 @@ class Checkpoint(Record, frozen=True, kw_only=True):
     codebook: int = 0
     """Latent tokens in its vocabulary."""
     unit: str = ""
-    """How the examples were cut, and what was protected; empty: not recorded, as in folders of 0.1.0."""
+    """How the examples were cut, and what was protected;
+    empty: not recorded, as in folders of 0.1.0.
+    """
     protect: str = ""
     protect_regex: str = ""
 
 
 def read(folder: Path, kind: type[R]) -> R | None:
-    """What the folder's `cotpress.json` says, as a `Checkpoint` or more of it; None where there is none.
+    """What the folder's `cotpress.json` says, as a `Checkpoint` or more of it; None where there is
+    none.
 
     `CotpressError` where the file is not one that `train` wrote.
     """
@@ -43,11 +50,17 @@ def read(folder: Path, kind: type[R]) -> R | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind) if path.is_file() else None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CotpressError(f"{path} does not describe a trained model ({error}): train it again.") from error
+        raise CotpressError(
+            f"{path} does not describe a trained model ({error}): train it again."
+        ) from error
 
 
 def folder_of(model: str) -> Path | None:
-    """The folder with a `cotpress.json` (the adapter's before the model's) that a model spec names; None without one."""
+    """The folder with a `cotpress.json` (the adapter's before the
+    model's) that a model spec names; None without one.
+    """
     spec = plugins.parse_spec(model)
-    folders = (Path(folder) for folder in (spec.options.get("adapter"), spec.target, spec.name) if folder)
+    folders = (
+        Path(folder) for folder in (spec.options.get("adapter"), spec.target, spec.name) if folder
+    )
     return next((folder for folder in folders if (folder / FINISHED).is_file()), None)

@@ -1,8 +1,8 @@
 """How likely a causal language model finds a trace's conclusion after one reasoning or another.
 
-The chat template, the joining by token ids and the bounded memory are those of `logprobs`. Blanks that end the markup
-between reasoning and conclusion are read with the conclusion, because a token of their own before it is one that no model
-has seen there.
+The chat template, the joining by token ids and the bounded memory are those of `logprobs`. Blanks
+that end the markup between reasoning and conclusion are read with the conclusion, because a token
+of their own before it is one that no model has seen there.
 """
 
 from collections.abc import Sequence
@@ -25,11 +25,15 @@ class Conclusion(NamedTuple):
 def conclusions(lm: CausalLM, asked: Sequence[tuple[Trace, str]]) -> list[Conclusion | None]:
     """For each (trace, reasoning): the trace's conclusion after its question and that reasoning.
 
-    None where there is no conclusion, or where all of it together is longer than the model's context.
+    None where there is no conclusion, or where all of it together is longer than the model's
+    context.
     """
     spans = [_span(lm, trace, reasoning) for trace, reasoning in asked]
     values = iter(logprobs.log_probs(lm, [span for span in spans if span]))
-    return [Conclusion(float(next(values).double().sum()), len(span.tokens)) if span else None for span in spans]
+    return [
+        Conclusion(float(next(values).double().sum()), len(span.tokens)) if span else None
+        for span in spans
+    ]
 
 
 def _span(lm: CausalLM, trace: Trace, reasoning: str) -> Span | None:

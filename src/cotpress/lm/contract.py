@@ -11,7 +11,9 @@ class Request(Record, frozen=True, kw_only=True):
     """One completion to make."""
 
     key: str
-    """Names the request; with the seed it decides every random draw, so that batch and order change nothing."""
+    """Names the request; with the seed it decides every random
+    draw, so that batch and order change nothing.
+    """
     messages: list[Message]
     prefill: str = ""
     """The beginning of the assistant turn, to be continued; not part of the completion's text."""
@@ -26,7 +28,9 @@ class Sampling(Record, frozen=True, kw_only=True):
     top_p: float = 1.0
     seed: int = 0
     latents: int | None = None
-    """Write exactly so many latent tokens first, and then none; None: the model chooses. Only where it knows any."""
+    """Write exactly so many latent tokens first, and then none;
+    None: the model chooses. Only where it knows any.
+    """
     legal_latents: bool = False
     """Latent tokens only in runs between their markers."""
 
@@ -51,8 +55,9 @@ class Model(Protocol):
 
     @property
     def identity(self) -> str:
-        """Its name and whatever else decides its answers and tokens (a hash of weights and tokenizer): with another
-        identity it is another model, and a verb does not go on with what the earlier one wrote.
+        """Its name and whatever else decides its answers and tokens (a hash of weights and
+        tokenizer): with another identity it is another model, and a verb does not go on with what
+        the earlier one wrote.
         """
         ...
 
@@ -61,5 +66,7 @@ class Model(Protocol):
         ...
 
     def token_ends(self, texts: Sequence[str]) -> list[list[int]]:
-        """For each text the end offset, in characters, of each of its tokens (no special tokens), never falling."""
+        """For each text the end offset, in characters, of each of
+        its tokens (no special tokens), never falling.
+        """
         ...

@@ -1,11 +1,14 @@
-"""Batched decoding with transformers models: greedy, or sampled with draws that belong to the request, not to the batch.
+"""Batched decoding with transformers models: greedy, or sampled with draws that belong to the
+request, not to the batch.
 
-A plain loop over `forward` instead of `generate()`: rows that are finished leave the batch, and nothing of a model's own
-generation_config (sampling, repetition penalty) can leak in. Sampling inverts the cumulative distribution with one uniform
-number per row and step, drawn from (seed, request key), so that batch, order and restarts change nothing.
+A plain loop over `forward` instead of `generate()`: rows that are finished leave the batch, and
+nothing of a model's own generation_config (sampling, repetition penalty) can leak in. Sampling
+inverts the cumulative distribution with one uniform number per row and step, drawn from (seed,
+request key), so that batch, order and restarts change nothing.
 
-Measured with a 0.65 M parameter model on one CPU core, 110 tokens per row, no row ending early: 7,300 tokens/s with 256 to
-512 rows, `generate()` 5,200 and 4,100; copying the cache at every step, as transformers does, costs the difference.
+Measured with a 0.65 M parameter model on one CPU core, 110 tokens per row, no row ending early:
+7,300 tokens/s with 256 to 512 rows, `generate()` 5,200 and 4,100; copying the cache at every step,
+as transformers does, costs the difference.
 """
 
 import hashlib
@@ -21,7 +24,9 @@ from cotpress.lm.contract import Sampling
 from cotpress.lm.latent_grammar import Grammar
 
 LIVE = 0.9
-"""Finished rows leave the batch when no more than this share is live; leaving costs one copy of the cache."""
+"""Finished rows leave the batch when no more than this share
+is live; leaving costs one copy of the cache.
+"""
 
 
 def uniforms(key: str, sampling: Sampling) -> np.ndarray:
@@ -39,26 +44,38 @@ def decode(
     sampling: Sampling,
     grammar: Grammar | None = None,
 ) -> list[list[int]]:
-    """Continue each prompt (token ids) until a token of `stops`, which is included, or `sampling.max_tokens`."""
+    """Continue each prompt (token ids) until a token of
+    `stops`, which is included, or `sampling.max_tokens`.
+    """
     device, width = model.device, max(map(len, prompts))
-    mask = torch.tensor([[0] * (width - len(ids)) + [1] * len(ids) for ids in prompts], device=device)  # (B, T)
-    tokens = torch.tensor([[0] * (width - len(ids)) + list(ids) for ids in prompts], device=device)  # (B, T), left-padded
+    mask = torch.tensor(
+        [[0] * (width - len(ids)) + [1] * len(ids) for ids in prompts], device=device
+    )  # (B, T)
+    tokens = torch.tensor(
+        [[0] * (width - len(ids)) + list(ids) for ids in prompts], device=device
+    )  # (B, T), left-padded
     positions = (mask.cumsum(1) - 1).clamp(min=0)
-    draws = torch.tensor(np.array([uniforms(key, sampling) for key in keys]), device=device) if sampling.temperature else None
+    draws = (
+        torch.tensor(np.array([uniforms(key, sampling) for key in keys]), device=device)
+        if sampling.temperature
+        else None
+    )
     stop_ids = torch.tensor(sorted(stops), device=device)
     takes_positions = "position_ids" in inspect.signature(model.forward).parameters
     cache = roomy_cache(model)
     results: list[list[int]] = [[] for _ in prompts]
-    rows = torch.arange(len(prompts), device=device)  # (B,) which prompt each row of the batch belongs to
+    rows = torch.arange(
+        len(prompts), device=device
+    )  # (B,) which prompt each row of the batch belongs to
     live = torch.ones(len(prompts), dtype=torch.bool, device=device)
     steps: list[torch.Tensor] = []
     for step in range(sampling.max_tokens):
         where = {"position_ids": positions} if takes_positions else {}
-        output = model(input_ids=tokens, attention_mask=mask, past_key_values=cache, use_cache=True, logits_to_keep=1, **where)
+        past = {"past_key_values": cache, "use_cache": True, "logits_to_keep": 1}
+        output = model(input_ids=tokens, attention_mask=mask, **past, **where)
         logits = output.logits[:, -1].float()
-        chosen = choose(
-            grammar.mask(logits) if grammar else logits, sampling, None if draws is None else draws[rows, step]
-        )  # (B,)
+        drawn = None if draws is None else draws[rows, step]
+        chosen = choose(grammar.mask(logits) if grammar else logits, sampling, drawn)  # (B,)
         if grammar:
             grammar.follow(chosen)
         steps.append(torch.where(live, chosen, -1))
@@ -73,7 +90,8 @@ def decode(
             cache.batch_select_indices(keep)
             if grammar:
                 grammar.keep(keep)
-            rows, chosen, mask, positions, live = rows[keep], chosen[keep], mask[keep], positions[keep], live[keep]
+            rows, chosen, live = rows[keep], chosen[keep], live[keep]
+            mask, positions = mask[keep], positions[keep]
         tokens = chosen[:, None]
         mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
         positions = positions[:, -1:] + 1
@@ -81,10 +99,17 @@ def decode(
 
 
 def choose(logits: torch.Tensor, sampling: Sampling, draws: torch.Tensor | None) -> torch.Tensor:
-    """The next token of each row of `logits` (B, V): the most likely one, or that at `draws` (B,) of the distribution."""
+    """The next token of each row of `logits` (B, V): the most likely
+    one, or that at `draws` (B,) of the distribution.
+    """
     if draws is None:
         return logits.argmax(-1)
-    likely, order = (logits / sampling.temperature).softmax(-1).double().sort(dim=-1, descending=True, stable=True)
+    likely, order = (
+        (logits / sampling.temperature)
+        .softmax(-1)
+        .double()
+        .sort(dim=-1, descending=True, stable=True)
+    )
     mass = likely.cumsum(-1)
     nucleus = (mass - likely < sampling.top_p).sum(-1, keepdim=True) - 1
     at = torch.searchsorted(mass, draws[:, None] * mass.gather(1, nucleus), right=True)

@@ -1,8 +1,10 @@
-"""Which tokens may come next where latent tokens are constrained: a table of states and what each allows.
+"""Which tokens may come next where latent tokens are constrained: a table of states and what each
+allows.
 
-`legal` runs are what training shows: codes and the end marker only inside a run, no text in it, no empty run. A forced number
-k writes the first marker, exactly k codes (the model chooses which), the end marker, and then text without latent tokens;
-0 is text alone. One model then gives a whole curve of accuracy over length.
+`legal` runs are what training shows: codes and the end marker only inside a run, no text in it, no
+empty run. A forced number k writes the first marker, exactly k codes (the model chooses which), the
+end marker, and then text without latent tokens; 0 is text alone. One model then gives a whole curve
+of accuracy over length.
 """
 
 from typing import NamedTuple
@@ -29,23 +31,35 @@ def latent_ids(tokenizer: PreTrainedTokenizerFast) -> LatentIds | None:
     known = tokenizer.get_added_vocab()
     if BEGIN not in known or END not in known:
         return None
-    return LatentIds(known[BEGIN], known[END], sorted(i for token, i in known.items() if CODE.fullmatch(token)))
+    return LatentIds(
+        known[BEGIN], known[END], sorted(i for token, i in known.items() if CODE.fullmatch(token))
+    )
 
 
 class Grammar:
     """What the rows of one batch may say next; `row` of a finished batch leave with `keep`."""
 
-    def __init__(self, ids: LatentIds, forced: int | None, rows: int, width: int, device: torch.device) -> None:
+    def __init__(
+        self, ids: LatentIds, forced: int | None, rows: int, width: int, device: torch.device
+    ) -> None:
         latent = [ids.begin, ids.end, *ids.codes]
         text = ~_only(latent, width)
-        begin, codes, end = _only([ids.begin], width), _only(ids.codes, width), _only([ids.end], width)
+        begin, codes, end = (
+            _only([ids.begin], width),
+            _only(ids.codes, width),
+            _only([ids.end], width),
+        )
         if forced is None:
-            self.allowed = torch.stack([text | begin, codes, codes | end]).to(device)  # (S, V): outside, just begun, inside
+            self.allowed = torch.stack([text | begin, codes, codes | end]).to(
+                device
+            )  # (S, V): outside, just begun, inside
         else:
             states = [begin, *[codes] * forced, end, text] if forced else [text]
             self.allowed = torch.stack(states).to(device)
         self.forced = forced is not None
-        self.after = torch.zeros(width, dtype=torch.long, device=device)  # (V,) state after a token, where none is forced
+        self.after = torch.zeros(
+            width, dtype=torch.long, device=device
+        )  # (V,) state after a token, where none is forced
         self.after[ids.begin] = 1
         self.after[torch.tensor(ids.codes, device=device)] = 2
         self.states = torch.zeros(rows, dtype=torch.long, device=device)  # (B,)
@@ -56,7 +70,11 @@ class Grammar:
 
     def follow(self, chosen: Tensor) -> None:
         """(B,) the tokens that were written."""
-        self.states = (self.states + 1).clamp(max=len(self.allowed) - 1) if self.forced else self.after[chosen]
+        self.states = (
+            (self.states + 1).clamp(max=len(self.allowed) - 1)
+            if self.forced
+            else self.after[chosen]
+        )
 
     def keep(self, rows: Tensor) -> None:
         """Keep only these rows of the batch."""
@@ -64,9 +82,16 @@ class Grammar:
 
 
 def grammar(
-    name: str, ids: LatentIds | None, sampling: Sampling, rows: int, width: int, device: torch.device
+    name: str,
+    ids: LatentIds | None,
+    sampling: Sampling,
+    rows: int,
+    width: int,
+    device: torch.device,
 ) -> Grammar | None:
-    """The constraint that `sampling` asks for; `CotpressError` where the model has no latent tokens to constrain."""
+    """The constraint that `sampling` asks for; `CotpressError`
+    where the model has no latent tokens to constrain.
+    """
     if sampling.latents is None and not sampling.legal_latents:
         return None
     if ids is None:

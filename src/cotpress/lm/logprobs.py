@@ -1,13 +1,16 @@
-"""ln p(token | context, earlier tokens) of a causal language model for many texts, in float32 and bounded memory.
+"""ln p(token | context, earlier tokens) of a causal language model for many texts, in float32 and
+bounded memory.
 
-The usual loop runs one text at a time and holds logits of every position for the whole vocabulary: 3 GB at 16,000 tokens
-and 49,152 words, several times over (CTS specification, section 12). Here hidden states come from the model without its
-head, for several texts at once; only rows whose token is asked for meet the head, `ROWS` at a time, and each block of
-logits is reduced to one number per row before the next is made. Context and text are joined as token ids, never as
-strings, so that the boundary is exact.
+The usual loop runs one text at a time and holds logits of every position for the whole vocabulary:
+3 GB at 16,000 tokens and 49,152 words, several times over (CTS specification, section 12). Here
+hidden states come from the model without its head, for several texts at once; only rows whose token
+is asked for meet the head, `ROWS` at a time, and each block of logits is reduced to one number per
+row before the next is made. Context and text are joined as token ids, never as strings, so that the
+boundary is exact.
 
-A text alone in its batch needs no attention mask, so that the causal kernel never holds a T x T matrix; short texts that
-begin alike share their beginning (prefixes.py). A text gets the same values in any company, to about 1e-5.
+A text alone in its batch needs no attention mask, so that the causal kernel never holds a T x T
+matrix; short texts that begin alike share their beginning (prefixes.py). A text gets the same
+values in any company, to about 1e-5.
 """
 
 import re
@@ -26,13 +29,15 @@ ROWS = 512
 """Rows of logits that exist at once: 100 MB for a vocabulary of 49,152 in float32."""
 
 CPU_TOKENS = 512
-"""Tokens of a batch, padding included; a longer text is a batch of its own. On a CPU larger batches are no faster, and
-from 4,096 on half as fast: every intermediate is fresh memory."""
+"""Tokens of a batch, padding included; a longer text is a batch of its own. On a CPU larger batches
+are no faster, and from 4,096 on half as fast: every intermediate is fresh memory."""
 
 GPU_TOKENS = 16384
 
 LONGEST = 16
-"""A text this many times as long as the model's context is a loop, not reasoning: its windows would take hours."""
+"""A text this many times as long as the model's context is a
+loop, not reasoning: its windows would take hours.
+"""
 
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -56,30 +61,45 @@ class Span(NamedTuple):
 
 
 def encode(lm: CausalLM, texts: Sequence[str]) -> list[Tokens]:
-    """The texts in the model's tokens. Special tokens spelled out in a text are text; a lone surrogate counts as U+FFFD."""
+    """The texts in the model's tokens. Special tokens spelled out in a
+    text are text; a lone surrogate counts as U+FFFD.
+    """
     if not texts:
         return []
     clean = [LONE_SURROGATE.sub("\ufffd", text) for text in texts]
     encoded = lm.tokenizer(
-        clean, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True, verbose=False
+        clean,
+        add_special_tokens=False,
+        split_special_tokens=True,
+        return_offsets_mapping=True,
+        verbose=False,
     )
     rows = zip(texts, encoded["input_ids"], encoded["offset_mapping"], strict=True)
-    return [Tokens(ids, _ends([end for _, end in offsets], len(text))) for text, ids, offsets in rows]
+    return [
+        Tokens(ids, _ends([end for _, end in offsets], len(text))) for text, ids, offsets in rows
+    ]
 
 
 def start_ids(lm: CausalLM) -> list[int]:
-    """The token a bare text begins with: BOS, or the end-of-text token where there is no BOS (as GPT-2 does)."""
+    """The token a bare text begins with: BOS, or the
+    end-of-text token where there is no BOS (as GPT-2 does).
+    """
     first = lm.tokenizer.bos_token_id
     first = lm.tokenizer.eos_token_id if first is None else first
     if first is None:
-        raise CotpressError(f"model {lm.name} has neither a BOS nor an EOS token to begin a bare text with: give it a context.")
+        raise CotpressError(
+            f"model {lm.name} has neither a BOS nor an EOS token to begin a "
+            "bare text with: give it a context."
+        )
     return [int(first)]
 
 
 def room(lm: CausalLM, contexts: Sequence[Sequence[int]], n: int) -> int:
-    """How many of `n` tokens fit beside the longest of `contexts`, so that all of them are scored in the same windows.
+    """How many of `n` tokens fit beside the longest of `contexts`, so that all of them are scored
+    in the same windows.
 
-    0: the text needs windows, but the contexts leave less than a quarter of the model's length for them.
+    0: the text needs windows, but the contexts leave less than a quarter of the model's length for
+    them.
     """
     limit = _context(lm)
     if limit is None:
@@ -95,10 +115,11 @@ def endless(lm: CausalLM, n: int) -> bool:
 
 
 def windows(n: int, room: int) -> list[tuple[int, int, int]]:
-    """`(start, stop, first)` of windows over `n` tokens: each holds `[start, stop)` and scores `[first, stop)`.
+    """`(start, stop, first)` of windows over `n` tokens: each holds `[start, stop)` and scores
+    `[first, stop)`.
 
-    They overlap by half or more, and each token is scored once, where it has the most left context (CTS specification,
-    section 17, row 10).
+    They overlap by half or more, and each token is scored once, where it has the most left context
+    (CTS specification, section 17, row 10).
     """
     result = [(0, min(n, room), 0)]
     while (done := result[-1][1]) < n:
@@ -109,10 +130,12 @@ def windows(n: int, room: int) -> list[tuple[int, int, int]]:
 
 @torch.inference_mode()
 def log_probs(lm: CausalLM, spans: Sequence[Span], *, batch_tokens: int = 0) -> list[Tensor]:
-    """Natural log-probabilities, float32 on the CPU, one per token of each span, in the order of the spans.
+    """Natural log-probabilities, float32 on the CPU, one per token of each span, in the order of
+    the spans.
 
-    `batch_tokens` is how many tokens run together (0: what suits the device); the values do not hang on it. `CotpressError`
-    where the model's logits are not its head's output, or are not numbers.
+    `batch_tokens` is how many tokens run together (0: what suits the device); the values do not
+    hang on it. `CotpressError` where the model's logits are not its head's output, or are not
+    numbers.
     """
     rows = [row for i, span in enumerate(spans) for row in _rows(i, span)]
     result = [torch.empty(len(span.tokens)) for span in spans]
@@ -125,7 +148,10 @@ def log_probs(lm: CausalLM, spans: Sequence[Span], *, batch_tokens: int = 0) -> 
         for row, values in zip(batch, _run(runner, batch), strict=True):
             result[row.span][row.at : row.at + len(values)] = values
     if not all(bool(values.isfinite().all()) for values in result):
-        raise CotpressError(f"model {lm.name} gives log-probabilities that are not finite: load it in bfloat16 or float32.")
+        raise CotpressError(
+            f"model {lm.name} gives log-probabilities that are not "
+            "finite: load it in bfloat16 or float32."
+        )
     return result
 
 
@@ -148,16 +174,21 @@ def _run(runner: Runner, batch: Sequence[Row]) -> Sequence[Tensor]:
     asked = torch.cat(list(runner.hidden(batch)))  # (R, H)
     targets = torch.tensor([token for row in batch for token in row.ids[row.first :]])
     values = [
-        _of_targets(_logits(runner.model, asked[i : i + ROWS]), targets[i : i + ROWS]) for i in range(0, len(asked), ROWS)
+        _of_targets(_logits(runner.model, asked[i : i + ROWS]), targets[i : i + ROWS])
+        for i in range(0, len(asked), ROWS)
     ]
-    return torch.split_with_sizes(torch.cat(values).cpu(), [len(row.ids) - row.first for row in batch])
+    return torch.split_with_sizes(
+        torch.cat(values).cpu(), [len(row.ids) - row.first for row in batch]
+    )
 
 
 def _of_targets(logits: Tensor, targets: Tensor) -> Tensor:
-    """Log-probability (R,) of `targets` (R,), in nats; overwrites `logits` (R, V); exact near p = 1 too.
+    """Log-probability (R,) of `targets` (R,), in nats; overwrites `logits` (R, V); exact near p = 1
+    too.
 
-    There `logit - logsumexp` is the rounding of float32 (2e-6 for logits near 16), and with a model that is sure of its
-    words such noise would order them. Against the sum of all others, -ln p = ln(1 + e^(ln Σ_others - logit)).
+    There `logit - logsumexp` is the rounding of float32 (2e-6 for logits near 16), and with a model
+    that is sure of its words such noise would order them. Against the sum of all others, -ln p =
+    ln(1 + e^(ln Σ_others - logit)).
     """
     index = targets.to(logits.device)[:, None]
     chosen = logits.gather(-1, index)[:, 0]
@@ -166,7 +197,9 @@ def _of_targets(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def _logits(model: Any, hidden: Tensor) -> Tensor:
-    """Logits (R, V) in float32: in half precision they would be rounded to steps of 1/8, more than most CTS scores."""
+    """Logits (R, V) in float32: in half precision they would be
+    rounded to steps of 1/8, more than most CTS scores.
+    """
     head = model.get_output_embeddings()
     hidden = hidden.to(head.weight.device)
     if head.weight.is_cuda and head.weight.dtype != torch.float32:
@@ -180,19 +213,26 @@ def _logits(model: Any, hidden: Tensor) -> Tensor:
 
 
 def _check_head(lm: CausalLM, ids: Sequence[int]) -> None:
-    """Refuse a model that does more to its logits than `_logits` does: scales them, say. A few tokens tell."""
+    """Refuse a model that does more to its logits than
+    `_logits` does: scales them, say. A few tokens tell.
+    """
     model = lm.torch_model
     probe = torch.tensor([list(ids)], device=model.device)
     theirs = model(input_ids=probe, use_cache=False).logits[0].float()
-    ours = _logits(model, model.get_decoder()(input_ids=probe, use_cache=False).last_hidden_state[0])
+    ours = _logits(
+        model, model.get_decoder()(input_ids=probe, use_cache=False).last_hidden_state[0]
+    )
     if ours.shape != theirs.shape or (ours - theirs).abs().max() > 0.02 * theirs.abs().max():
         raise CotpressError(
-            f"model {lm.name} ({model.config.model_type}) changes the logits after its head, which is not known here: "
+            f"model {lm.name} ({model.config.model_type}) changes the logits "
+            "after its head, which is not known here: "
             "score with a model of the Llama, Qwen, Mistral or Gemma kind."
         )
 
 
 def _ends(ends: Sequence[int], length: int) -> list[int]:
-    """`ends`, made never to fall and to reach the end of the text: some tokenizers leave out white space."""
+    """`ends`, made never to fall and to reach the end of the
+    text: some tokenizers leave out white space.
+    """
     rising = list(accumulate(ends, max))
     return [*rising[:-1], length] if rising else []

@@ -1,9 +1,11 @@
-"""Texts that begin alike share their beginning: it is run once, and its keys and values serve them all.
+"""Texts that begin alike share their beginning: it is run once, and its keys and values serve them
+all.
 
-In scoring, half of the tokens are prompts: the system turn and the instruction stand before every text, the question before
-each of its traces and in both contexts of CTS. So batches are made of texts that begin alike, and what a batch shares is
-one row of a cache, built in its turn on what all texts share. Long texts are left alone: behind a cache the attention needs
-a mask (queries x keys), and they would share little.
+In scoring, half of the tokens are prompts: the system turn and the instruction stand before every
+text, the question before each of its traces and in both contexts of CTS. So batches are made of
+texts that begin alike, and what a batch shares is one row of a cache, built in its turn on what all
+texts share. Long texts are left alone: behind a cache the attention needs a mask (queries x keys),
+and they would share little.
 """
 
 from collections.abc import Iterator, Sequence
@@ -43,11 +45,18 @@ def shared(rows: Sequence[Row]) -> list[int]:
 
 
 def batches(rows: Sequence[Row], limit: int) -> list[list[Row]]:
-    """The rows in batches of at most `limit` tokens, padding included; the longest first, those that begin alike together."""
+    """The rows in batches of at most `limit` tokens, padding included; the
+    longest first, those that begin alike together.
+    """
     if not rows:
         return []
     stem = len(shared(rows)) + BRANCH
-    families = [list(family) for _, family in groupby(sorted(rows, key=lambda row: row.ids[:stem]), lambda row: row.ids[:stem])]
+    families = [
+        list(family)
+        for _, family in groupby(
+            sorted(rows, key=lambda row: row.ids[:stem]), lambda row: row.ids[:stem]
+        )
+    ]
     parts = [part for family in families for part in _split(sorted(family, key=_length), limit)]
     result: list[list[Row]] = []
     for part in sorted(parts, key=lambda part: -max(map(_length, part))):
@@ -67,12 +76,16 @@ class Runner:
         self.stem = shared(rows) if len(rows) > 1 else []
         self.stem_cache: Any = None
         self.can_share = is_plain(model)
-        """False for models with a sliding window or a recurrent state, whose caches are not one key and value per token."""
+        """False for models with a sliding window or a recurrent state,
+        whose caches are not one key and value per token.
+        """
 
     def hidden(self, batch: Sequence[Row]) -> Iterator[Tensor]:
-        """For each row the states (n, H) that predict its asked tokens. A row's last token is only a target and is not run.
+        """For each row the states (n, H) that predict its asked tokens. A row's last token is only
+        a target and is not run.
 
-        Rows are padded on the right and no attention mask is made: under causal attention no real token sees what follows it.
+        Rows are padded on the right and no attention mask is made: under causal attention no real
+        token sees what follows it.
         """
         before = shared(batch) if len(batch) > 1 else self.stem
         width = max(map(_length, batch)) - 1

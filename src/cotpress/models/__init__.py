@@ -25,15 +25,26 @@ from cotpress.lm.contract import Request as Request
 from cotpress.lm.contract import Sampling as Sampling
 
 RECORDED = ("hf", "smollm2", "tiny")
-"""The kinds of model that a file may name: a folder or hub id. The others import code or call a server."""
+"""The kinds of model that a file may name: a folder or hub
+id. The others import code or call a server.
+"""
 
 
 def load(spec: str) -> Model:
-    """The model that `spec` names: `NAME[:TARGET][,option=value…]`, or the path of a model folder."""
+    """The model that `spec` names: `NAME[:TARGET][,option=value…]`, or the path of a model
+    folder.
+    """
     try:
-        return cast(Model, plugins.load("models", _with_name(spec), offers=("name", "identity", "generate", "token_ends")))
+        return cast(
+            Model,
+            plugins.load(
+                "models", _with_name(spec), offers=("name", "identity", "generate", "token_ends")
+            ),
+        )
     except UnknownName as error:
-        raise CotpressError(f"{error} A model of the Hub is hf:NAME, one on this disk its folder.") from error
+        raise CotpressError(
+            f"{error} A model of the Hub is hf:NAME, one on this disk its folder."
+        ) from error
 
 
 def load_recorded(spec: str, file: Path, cure: str) -> Model:
@@ -42,14 +53,17 @@ def load_recorded(spec: str, file: Path, cure: str) -> Model:
 
 
 def check_recorded(spec: str, file: Path, cure: str) -> str:
-    """`spec`, which stands in `file`; `CotpressError` with the cure where it is not one of the kinds in `RECORDED`.
+    """`spec`, which stands in `file`; `CotpressError` with the cure where it is not one of the
+    kinds in `RECORDED`.
 
-    Files come from strangers, so they choose among models and never what is run. Every spec that is read from a file goes
-    through here before it is loaded; plug-ins and servers are named by the user alone.
+    Files come from strangers, so they choose among models and never what is run. Every spec that is
+    read from a file goes through here before it is loaded; plug-ins and servers are named by the
+    user alone.
     """
     if plugins.parse_spec(_with_name(spec)).name not in RECORDED:
         raise CotpressError(
-            f"{file} names the model {spec!r}, and a file may name no plug-in and no server, only a folder, hf:NAME, "
+            f"{file} names the model {spec!r}, and a file may name no plug-in "
+            "and no server, only a folder, hf:NAME, "
             f"{' or '.join(RECORDED[1:])}: {cure}."
         )
     return spec
@@ -63,5 +77,8 @@ def _with_name(spec: str) -> str:
     if os.path.isdir(head):  # False where the text cannot be a path
         return f"hf:{spec}"
     if "/" in head and ":" not in head:
-        raise CotpressError(f"there is no model folder {head}: for a model of that name on the Hub, write hf:{head}.")
+        raise CotpressError(
+            f"there is no model folder {head}: for a model of that "
+            f"name on the Hub, write hf:{head}."
+        )
     return spec

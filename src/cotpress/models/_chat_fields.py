@@ -1,7 +1,9 @@
-"""What an OpenAI-compatible chat server is sent, and what it answers: pure functions over bytes and records.
+"""What an OpenAI-compatible chat server is sent, and what it answers: pure functions over bytes and
+records.
 
-All sampling fields are always sent: a server fills in those that are missing from its own defaults (llama-server: temperature
-0.8, top_k 40, min_p 0.05) or from the model's `generation_config.json` (vLLM), and two servers would then compare nothing.
+All sampling fields are always sent: a server fills in those that are missing from its own defaults
+(llama-server: temperature 0.8, top_k 40, min_p 0.05) or from the model's `generation_config.json`
+(vLLM), and two servers would then compare nothing.
 """
 
 import hashlib
@@ -18,11 +20,15 @@ from cotpress.prompts import Message, untagged
 from cotpress.records import Record
 
 Fields = Literal["open", "openai", "transformers"]
-"""Which sampling fields a server knows: vLLM, SGLang, llama-server and Ollama; hosted services; `transformers serve`."""
+"""Which sampling fields a server knows: vLLM, SGLang, llama-server and
+Ollama; hosted services; `transformers serve`.
+"""
 
 
 class BadAnswer(Exception):
-    """The server answered, but not with a chat completion; asking again may help. `cure` is what to do if it does not."""
+    """The server answered, but not with a chat completion; asking again
+    may help. `cure` is what to do if it does not.
+    """
 
     def __init__(self, said: str, cure: str = "check the URL, which mostly ends in /v1") -> None:
         super().__init__(said)
@@ -44,18 +50,24 @@ class Usage(Record, frozen=True, kw_only=True):
 
 
 class Response(Record, frozen=True, kw_only=True):
-    """The part of a response that is read; its `id` is not: answers belong to requests by their connection."""
+    """The part of a response that is read; its `id` is not:
+    answers belong to requests by their connection.
+    """
 
     choices: list[Choice]
     model: str = ""
     usage: Usage | None = None
 
 
-def body(request: Request, model: str, sampling: Sampling, fields: Fields, *, in_template: bool) -> dict[str, Any]:
-    """The fields of one request. A prefill is the beginning of a last assistant message, which the server is to continue.
+def body(
+    request: Request, model: str, sampling: Sampling, fields: Fields, *, in_template: bool
+) -> dict[str, Any]:
+    """The fields of one request. A prefill is the beginning of a last assistant message, which the
+    server is to continue.
 
-    `in_template`: the ratio is taken out of the text and given to the served template as `compression_ratio`, always, so
-    that the server's own default cannot add one. Otherwise the text has the tag and the template is told nothing.
+    `in_template`: the ratio is taken out of the text and given to the served template as
+    `compression_ratio`, always, so that the server's own default cannot add one. Otherwise the text
+    has the tag and the template is told nothing.
     """
     messages, extra = list(request.messages), sampling_fields(sampling, fields)
     if in_template:
@@ -78,33 +90,58 @@ def body(request: Request, model: str, sampling: Sampling, fields: Fields, *, in
 
 
 def sampling_fields(sampling: Sampling, fields: Fields) -> dict[str, Any]:
-    """What decides the next token beside OpenAI's own fields: nothing that cuts or reshapes the distribution."""
+    """What decides the next token beside OpenAI's own fields:
+    nothing that cuts or reshapes the distribution.
+    """
     if fields == "openai":
         return {"presence_penalty": 0.0}
-    if fields == "transformers":  # it refuses fields it does not know, and takes `do_sample` and `top_k` from the model
+    if (
+        fields == "transformers"
+    ):  # it refuses fields it does not know, and takes `do_sample` and `top_k` from the model
         draws = sampling.temperature > 0
-        known = {"do_sample": draws, "top_k": 0, "repetition_penalty": 1.0, "max_new_tokens": sampling.max_tokens}
+        known = {
+            "do_sample": draws,
+            "top_k": 0,
+            "repetition_penalty": 1.0,
+            "max_new_tokens": sampling.max_tokens,
+        }
         return {"generation_config": json.dumps(known)}
-    no_limit = {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0, "repeat_penalty": 1.0, "presence_penalty": 0.0}
+    no_limit = {
+        "top_k": -1,
+        "min_p": 0.0,
+        "repetition_penalty": 1.0,
+        "repeat_penalty": 1.0,
+        "presence_penalty": 0.0,
+    }
     return {**no_limit, "skip_special_tokens": False}
 
 
 def seed_of(key: str, sampling: Sampling) -> int:
     """31 bits from the seed and the request's key, so that order and restarts change no draw."""
-    return int.from_bytes(hashlib.sha256(f"{sampling.seed}|{key}".encode()).digest()[:4], "big") >> 1
+    return (
+        int.from_bytes(hashlib.sha256(f"{sampling.seed}|{key}".encode()).digest()[:4], "big") >> 1
+    )
 
 
 def read(content: bytes, model: str) -> Response:
-    """The response in the server's bytes; `BadAnswer` if it is none, `CotpressError` if another model gave it."""
+    """The response in the server's bytes; `BadAnswer` if it is
+    none, `CotpressError` if another model gave it.
+    """
     try:
         response = msgspec.json.decode(content, type=Response)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadAnswer(f"no chat completion ({error}): {content.decode(errors='replace')}") from error
+        raise BadAnswer(
+            f"no chat completion ({error}): {content.decode(errors='replace')}"
+        ) from error
     if not response.choices:
-        raise BadAnswer("a chat completion without a choice", "see its log, the model or a filter has answered nothing")
+        raise BadAnswer(
+            "a chat completion without a choice",
+            "see its log, the model or a filter has answered nothing",
+        )
     if response.model and not is_same_model(model, response.model):
         raise CotpressError(
-            f"model {model} was asked, but the server answers as {response.model}: write model={response.model} if it is meant."
+            f"model {model} was asked, but the server answers as {response.model}: "
+            f"write model={response.model} if it is meant."
         )
     return response
 
@@ -117,13 +154,17 @@ def completion(
     token_ends: Callable[[Sequence[str]], list[list[int]]],
     echoes: bool,
 ) -> Completion:
-    """What the model said, as it is even where that is nothing. `echoes`: the server repeats a prefill before going on.
+    """What the model said, as it is even where that is nothing. `echoes`: the server repeats a
+    prefill before going on.
 
-    Servers count the end-of-turn token, which is taken off again (held against vLLM, llama.cpp and `transformers serve` in
-    tests/serving). Where a server counts nothing, the text's tokens are counted.
+    Servers count the end-of-turn token, which is taken off again (held against vLLM, llama.cpp and
+    `transformers serve` in tests/serving). Where a server counts nothing, the text's tokens are
+    counted.
     """
     choice, usage = response.choices[0], response.usage
-    text = text_of(choice.message, continued=bool(request.prefill)).removeprefix(request.prefill if echoes else "")
+    text = text_of(choice.message, continued=bool(request.prefill)).removeprefix(
+        request.prefill if echoes else ""
+    )
     finished = choice.finish_reason == "stop"
     n_tokens = max(0, usage.completion_tokens - finished) if usage else len(token_ends([text])[0])
     return Completion(text=text, n_tokens=n_tokens, finished=finished, seconds=seconds)

@@ -1,4 +1,6 @@
-"""Many requests at once for a caller that asks for one after the other: an event loop in a thread, and a clock they share."""
+"""Many requests at once for a caller that asks for one after the other: an
+event loop in a thread, and a clock they share.
+"""
 
 import asyncio
 import threading
@@ -8,13 +10,17 @@ from time import perf_counter
 
 
 class Clock:
-    """Time shared by the requests in flight: the shares of all requests add up to the time during which there were any."""
+    """Time shared by the requests in flight: the shares of all requests
+    add up to the time during which there were any.
+    """
 
     def __init__(self) -> None:
         self.shared, self.last, self.in_flight = 0.0, perf_counter(), 0
 
     def turn(self, change: int) -> float:
-        """One request more or less; how much a request in flight since the beginning would have had until now."""
+        """One request more or less; how much a request in flight
+        since the beginning would have had until now.
+        """
         now = perf_counter()
         self.shared += (now - self.last) / max(1, self.in_flight)
         self.last, self.in_flight = now, self.in_flight + change
@@ -23,7 +29,8 @@ class Clock:
 
 @contextmanager
 def running(close: Callable[[], Awaitable[None]]) -> Iterator[asyncio.AbstractEventLoop]:
-    """An event loop in a thread: it goes on while the caller works, and does not mind one that runs already (notebooks).
+    """An event loop in a thread: it goes on while the caller works, and does not mind one that runs
+    already (notebooks).
 
     Leaving it, finished or not, cancels what is still under way.
     """

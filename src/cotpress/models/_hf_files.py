@@ -1,4 +1,6 @@
-"""What lies in a model's folder or on the hub: configuration, tokenizer, and which weights these are."""
+"""What lies in a model's folder or on the hub: configuration,
+tokenizer, and which weights these are.
+"""
 
 import hashlib
 import json
@@ -16,10 +18,17 @@ def load_tokenizer(target: str, **where: str) -> PreTrainedTokenizerFast:
     try:
         tokenizer = AutoTokenizer.from_pretrained(target, trust_remote_code=False, **where)
     except (OSError, ValueError) as error:
-        raise CotpressError(f"cannot load the tokenizer of {target}: {first_line(error)}") from error
+        raise CotpressError(
+            f"cannot load the tokenizer of {target}: {first_line(error)}"
+        ) from error
     if not tokenizer.is_fast:
-        raise CotpressError(f"the tokenizer of {target} has no fast version, which knows where tokens end: convert it.")
-    tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True  # ours is to cut in chunks
+        raise CotpressError(
+            f"the tokenizer of {target} has no fast version, which "
+            "knows where tokens end: convert it."
+        )
+    tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = (
+        True  # ours is to cut in chunks
+    )
     return tokenizer
 
 
@@ -31,12 +40,20 @@ def tokenizer_hash(tokenizer: PreTrainedTokenizerFast, template: str | None) -> 
 
 
 def revision_of(target: str, config: Any) -> str:
-    """What tells the weights at `target` from later ones: a hash of a folder's, or the hub's commit in its `config`."""
-    return weights_hash(Path(target)) if Path(target).is_dir() else str(getattr(config, "_commit_hash", None) or "")
+    """What tells the weights at `target` from later ones: a hash of a
+    folder's, or the hub's commit in its `config`.
+    """
+    return (
+        weights_hash(Path(target))
+        if Path(target).is_dir()
+        else str(getattr(config, "_commit_hash", None) or "")
+    )
 
 
 def weights_hash(folder: Path) -> str:
-    """A short hash over the ends of each weight file: cheap for many gigabytes, and another model differs there."""
+    """A short hash over the ends of each weight file: cheap for
+    many gigabytes, and another model differs there.
+    """
     digest = hashlib.sha256()
     for path in sorted(folder.glob("*.safetensors")):
         with path.open("rb") as file:
@@ -47,7 +64,9 @@ def weights_hash(folder: Path) -> str:
 
 
 def _check_path(target: str) -> None:
-    """Complain of a path that leads nowhere, which transformers would take for a misspelt name of the Hub."""
+    """Complain of a path that leads nowhere, which
+    transformers would take for a misspelt name of the Hub.
+    """
     if target.startswith(("/", "./", "../", "~")) and not Path(target).exists():
         raise CotpressError(f"there is no folder {target}: check the path.")
 
@@ -56,7 +75,9 @@ def read_config(target: str) -> Any:
     """The configuration of a hub id or folder."""
     _check_path(target)
     if Path(target).is_dir() and not (Path(target) / "config.json").is_file():
-        raise CotpressError(f"{target} is not a model folder: it holds no config.json (and no adapter_config.json).")
+        raise CotpressError(
+            f"{target} is not a model folder: it holds no config.json (and no adapter_config.json)."
+        )
     try:
         return AutoConfig.from_pretrained(target, trust_remote_code=False)
     except (OSError, ValueError) as error:

@@ -1,4 +1,6 @@
-"""A causal language model of transformers with its tokenizer: prompts, token ids, token ends and batched answers."""
+"""A causal language model of transformers with its tokenizer:
+prompts, token ids, token ends and batched answers.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
@@ -16,7 +18,9 @@ from cotpress.models._hf_files import tokenizer_hash
 from cotpress.prompts import Message
 
 WINDOW = 4
-"""Batches of requests that are sorted by length together: more would save padding, and lose more work to a kill."""
+"""Batches of requests that are sorted by length together: more
+would save padding, and lose more work to a kill.
+"""
 
 ROWS = 128
 """Rows of a batch at most: the tiny model on a CPU is no faster with more."""
@@ -26,7 +30,9 @@ CACHE_BYTES = 2**30
 
 
 class HFModel:
-    """A causal language model and its tokenizer; `make` loads the weights when they are first asked for."""
+    """A causal language model and its tokenizer; `make` loads
+    the weights when they are first asked for.
+    """
 
     def __init__(
         self,
@@ -57,12 +63,22 @@ class HFModel:
     @property
     def stored_dtype(self) -> torch.dtype | None:
         """The precision that the weights are stored in; None where the folder does not say."""
-        return AutoConfig.from_pretrained(self.weights, trust_remote_code=False).dtype if self.weights else None
+        return (
+            AutoConfig.from_pretrained(self.weights, trust_remote_code=False).dtype
+            if self.weights
+            else None
+        )
 
     def stop_at_end_of_turn(self, net: PreTrainedModel) -> None:
-        """Write into the generation config that the chat template's end of a turn ends a completion, for every library."""
+        """Write into the generation config that the chat template's end
+        of a turn ends a completion, for every library.
+        """
         if (config := net.generation_config) is not None:
-            stops = config.eos_token_id if isinstance(config.eos_token_id, list) else [config.eos_token_id]
+            stops = (
+                config.eos_token_id
+                if isinstance(config.eos_token_id, list)
+                else [config.eos_token_id]
+            )
             config.eos_token_id = sorted({self.end_id, *(i for i in stops if i is not None)})
 
     @property
@@ -86,13 +102,21 @@ class HFModel:
 
     @cached_property
     def end_id(self) -> int:
-        """The token that ends the assistant's turn in the chat template: a training completion must end with it."""
+        """The token that ends the assistant's turn in the chat
+        template: a training completion must end with it.
+        """
         said = "answer"
-        turns: list[Message] = [{"role": "user", "content": "?"}, {"role": "assistant", "content": said}]
+        turns: list[Message] = [
+            {"role": "user", "content": "?"},
+            {"role": "assistant", "content": said},
+        ]
         after = self._render(turns, False).rpartition(said)[2]
         ends = [i for i in self.text_ids(after) if i in self.tokenizer.added_tokens_decoder]
         if not ends and self.tokenizer.eos_token_id is None:
-            raise CotpressError(f"model {self.name}: neither chat template nor tokenizer names an end token: set eos_token.")
+            raise CotpressError(
+                f"model {self.name}: neither chat template nor tokenizer "
+                "names an end token: set eos_token."
+            )
         return int(ends[0] if ends else self.tokenizer.eos_token_id)
 
     @property
@@ -110,37 +134,55 @@ class HFModel:
         return self._render(messages, True)
 
     def prompt_ids(self, messages: Sequence[Message], prefill: str = "") -> list[int]:
-        """Token ids of the chat up to where the assistant goes on; `prefill` is the beginning of its turn.
+        """Token ids of the chat up to where the assistant goes on; `prefill` is the beginning of
+        its turn.
 
         Special tokens spelled out in a message are text here, not control tokens.
         """
         text = self._render(messages, True)
         encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
         ids: list[int] = encoded["input_ids"]
-        special = {i: token.content for i, token in self.tokenizer.added_tokens_decoder.items() if token.special}
+        special = {
+            i: token.content
+            for i, token in self.tokenizer.added_tokens_decoder.items()
+            if token.special
+        }
         if any(token in message["content"] for message in messages for token in special.values()):
             said = _spans(text, [message["content"].strip() for message in messages])
             ids = []
-            for token, (start, end) in zip(encoded["input_ids"], encoded["offset_mapping"], strict=True):
+            for token, (start, end) in zip(
+                encoded["input_ids"], encoded["offset_mapping"], strict=True
+            ):
                 inside = token in special and any(a <= start and end <= b for a, b in said)
                 ids += self._plain_ids(text[start:end]) if inside else [token]
         return ids + (self.text_ids(prefill) if prefill else [])
 
     def text_ids(self, text: str) -> list[int]:
-        """Token ids of a piece of the assistant's turn; markup such as `<think>` becomes its token where there is one."""
+        """Token ids of a piece of the assistant's turn; markup such as
+        `<think>` becomes its token where there is one.
+        """
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def token_ends(self, texts: Sequence[str]) -> list[list[int]]:
-        """For each text the end offset of each token, as `text_ids` makes them; tokens of one character share its end."""
+        """For each text the end offset of each token, as `text_ids`
+        makes them; tokens of one character share its end.
+        """
         if not texts:
             return []
-        offsets = self.tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+        offsets = self.tokenizer(
+            list(texts), add_special_tokens=False, return_offsets_mapping=True
+        )["offset_mapping"]
         rising = ([*accumulate((end for _, end in spans), max)] for spans in offsets)
-        # some tokenizers have no token for a rare byte and leave it out: the last token then ends before the text does
-        return [ends[:-1] + [len(text)] * bool(ends) for ends, text in zip(rising, texts, strict=True)]
+        # some tokenizers have no token for a rare byte and leave it out: the last token then ends
+        # before the text does
+        return [
+            ends[:-1] + [len(text)] * bool(ends) for ends, text in zip(rising, texts, strict=True)
+        ]
 
     def generate(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
-        """One completion per request, in order; batches are made by prompt length inside windows of `WINDOW` batches."""
+        """One completion per request, in order; batches are made by
+        prompt length inside windows of `WINDOW` batches.
+        """
         requests = iter(requests)
         first = next(requests, None)
         if first is None:
@@ -161,16 +203,24 @@ class HFModel:
             began = perf_counter()
             keys = [requests[i].key for i in batch]
             rows, width = len(batch), self.torch_model.get_output_embeddings().weight.shape[0]
-            allowed = grammar(self.name, self.latent_ids, sampling, rows, width, self.torch_model.device)
-            answers = decode(self.torch_model, [prompts[i] for i in batch], keys, self._stops, sampling, allowed)
+            allowed = grammar(
+                self.name, self.latent_ids, sampling, rows, width, self.torch_model.device
+            )
+            answers = decode(
+                self.torch_model, [prompts[i] for i in batch], keys, self._stops, sampling, allowed
+            )
             seconds = (perf_counter() - began) / len(batch)
-            done |= {i: self._completion(ids, seconds) for i, ids in zip(batch, answers, strict=True)}
+            done |= {
+                i: self._completion(ids, seconds) for i, ids in zip(batch, answers, strict=True)
+            }
         return [done[i] for i in range(len(requests))]
 
     def _completion(self, ids: list[int], seconds: float) -> Completion:
         finished = bool(ids) and ids[-1] in self._stops
         said = ids[:-1] if finished else ids
-        text = self.tokenizer.decode(said, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        text = self.tokenizer.decode(
+            said, skip_special_tokens=False, clean_up_tokenization_spaces=False
+        )
         return Completion(text=text, n_tokens=len(said), finished=finished, seconds=seconds)
 
     def _n_rows(self, n_prompt: int, sampling: Sampling) -> int:
@@ -183,17 +233,27 @@ class HFModel:
         """How many tokens' keys and values fit in memory."""
         model, config = self.torch_model, self.torch_model.config.get_text_config()
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-        width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        width = (
+            getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        )
         on_gpu = model.device.type == "cuda"
         room = torch.cuda.mem_get_info(model.device)[0] // 2 if on_gpu else CACHE_BYTES
         return int(room // (2 * config.num_hidden_layers * heads * width * model.dtype.itemsize))
 
     @cached_property
     def _stops(self) -> frozenset[int]:
-        """Tokens that end a completion: the chat template's, the tokenizer's and the model's own."""
-        own = self.torch_model.generation_config.eos_token_id if self.torch_model.generation_config else None
+        """Tokens that end a completion: the chat template's, the tokenizer's and the model's
+        own.
+        """
+        own = (
+            self.torch_model.generation_config.eos_token_id
+            if self.torch_model.generation_config
+            else None
+        )
         listed = own if isinstance(own, list) else [own]
-        return frozenset({self.end_id, *(i for i in [*listed, self.tokenizer.eos_token_id] if i is not None)})
+        return frozenset(
+            {self.end_id, *(i for i in [*listed, self.tokenizer.eos_token_id] if i is not None)}
+        )
 
     def _render(self, messages: Sequence[Message], add_generation_prompt: bool) -> str:
         if not self.tokenizer.chat_template:
@@ -201,15 +261,21 @@ class HFModel:
                 f"model {self.name} has no chat template: take its instruct version, "
                 "or put a chat_template.jinja into the model's folder."
             )
-        text = self.tokenizer.apply_chat_template(list(messages), add_generation_prompt=add_generation_prompt, tokenize=False)
+        text = self.tokenizer.apply_chat_template(
+            list(messages), add_generation_prompt=add_generation_prompt, tokenize=False
+        )
         return str(text)
 
     def _plain_ids(self, text: str) -> list[int]:
-        return list(self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
+        return list(
+            self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        )
 
 
 def _spans(text: str, contents: Sequence[str]) -> list[tuple[int, int]]:
-    """Where each content stands in the rendered chat, one after the other; those a template changed are left out."""
+    """Where each content stands in the rendered chat, one after the
+    other; those a template changed are left out.
+    """
     spans, at = [], 0
     for content in contents:
         found = text.find(content, at)

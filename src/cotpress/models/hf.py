@@ -1,8 +1,10 @@
-"""A transformers causal language model: hub id or local folder, full model or LoRA adapter, or what `cotpress train` wrote.
+"""A transformers causal language model: hub id or local folder, full model or LoRA adapter, or what
+`cotpress train` wrote.
 
-The tokenizer is loaded at once, the weights only when they are needed: `score` counts a target model's tokens without them.
-Prompts are the chat template's text, tokenised once; everything of the assistant's turn (a prefill, a training completion)
-is tokenised on its own by `text_ids` and appended, so that training and generation see the same ids.
+The tokenizer is loaded at once, the weights only when they are needed: `score` counts a target
+model's tokens without them. Prompts are the chat template's text, tokenised once; everything of the
+assistant's turn (a prefill, a training completion) is tokenised on its own by `text_ids` and
+appended, so that training and generation see the same ids.
 """
 
 import json
@@ -34,13 +36,22 @@ if not sys.stderr.isatty():
     logging.disable_progress_bar()  # hundreds of half lines in a log
 
 
-def load(target: str, *, adapter: str = "", dtype: Dtype = "auto", device: str = "", batch_tokens: int = 0) -> HFModel:
+def load(
+    target: str,
+    *,
+    adapter: str = "",
+    dtype: Dtype = "auto",
+    device: str = "",
+    batch_tokens: int = 0,
+) -> HFModel:
     """The model at `target`, a hub id or folder; `adapter` is a PEFT adapter to merge into it.
 
     `batch_tokens` is how many tokens (prompts and answers) one batch may hold; 0: as many as fit.
     """
     if not target:
-        raise CotpressError("model hf needs a hub id or a folder: hf:Qwen/Qwen2.5-0.5B-Instruct, say.")
+        raise CotpressError(
+            "model hf needs a hub id or a folder: hf:Qwen/Qwen2.5-0.5B-Instruct, say."
+        )
     name = f"hf:{target},adapter={adapter}" if adapter else f"hf:{target}"
     folder = Path(target)
     if adapter or (folder / "adapter_config.json").is_file():
@@ -50,7 +61,10 @@ def load(target: str, *, adapter: str = "", dtype: Dtype = "auto", device: str =
         return _adapted(name, adapter or target, "".join([base, *placed]), batch_tokens)
     config = read_config(target)
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
-        raise CotpressError(f"model {target} is no causal language model but a {config.model_type}: choose one that writes.")
+        raise CotpressError(
+            f"model {target} is no causal language model but a "
+            f"{config.model_type}: choose one that writes."
+        )
     where = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if where.startswith("cuda") and not torch.cuda.is_available():
         raise CotpressError(f"model {target}: PyTorch finds no CUDA device here: write device=cpu.")
@@ -62,14 +76,25 @@ def load(target: str, *, adapter: str = "", dtype: Dtype = "auto", device: str =
                 target, dtype=getattr(torch, kind), trust_remote_code=False, use_safetensors=True
             )
         except OSError as error:
-            raise CotpressError(f"cannot load the weights of {target}: {first_line(error)}") from error
+            raise CotpressError(
+                f"cannot load the weights of {target}: {first_line(error)}"
+            ) from error
         return model.to(where)
 
-    return HFModel(name, target, load_tokenizer(target), make, revision=revision_of(target, config), batch_tokens=batch_tokens)
+    return HFModel(
+        name,
+        target,
+        load_tokenizer(target),
+        make,
+        revision=revision_of(target, config),
+        batch_tokens=batch_tokens,
+    )
 
 
 def tokenizer_only(target: str) -> HFModel:
-    """The half of a model that needs no weights: its token counts and prompts, for an engine that holds the weights itself."""
+    """The half of a model that needs no weights: its token counts and
+    prompts, for an engine that holds the weights itself.
+    """
 
     def no_weights() -> PreTrainedModel:
         raise AssertionError(f"the weights of {target} are elsewhere")
@@ -84,25 +109,44 @@ def _adapted(name: str, folder: str, base_spec: str, batch_tokens: int) -> HFMod
         base = models.load(base_spec)
     except CotpressError as error:
         cure = f"put it back, or name the base: hf:BASE,adapter={folder}"
-        raise CotpressError(f"the base of the adapter {folder} cannot be loaded, {base_spec}: {cure} ({error})") from error
+        raise CotpressError(
+            f"the base of the adapter {folder} cannot be loaded, {base_spec}: {cure} ({error})"
+        ) from error
     if not isinstance(base, HFModel):
-        raise CotpressError(f"the adapter {folder} cannot be put on {base_spec}, which is no transformers model.")
+        raise CotpressError(
+            f"the adapter {folder} cannot be put on {base_spec}, which is no transformers model."
+        )
 
     def make() -> PreTrainedModel:
         try:
             cached_file(folder, "adapter_model.safetensors")  # without it PEFT would take a pickle
             return peft.PeftModel.from_pretrained(base.torch_model, folder).merge_and_unload()
-        except (OSError, ValueError, RuntimeError) as error:  # torch reports shapes that do not fit as a RuntimeError
-            raise CotpressError(f"cannot put the adapter {folder} on {base_spec}: {first_line(error)}") from error
+        except (
+            OSError,
+            ValueError,
+            RuntimeError,
+        ) as error:  # torch reports shapes that do not fit as a RuntimeError
+            raise CotpressError(
+                f"cannot put the adapter {folder} on {base_spec}: {first_line(error)}"
+            ) from error
 
     own = (Path(folder) / "tokenizer_config.json").is_file()
     tokenizer = load_tokenizer(folder) if own else base.tokenizer
     revision = f"{base.revision}+{weights_hash(Path(folder))}"
-    return HFModel(name, folder, tokenizer, make, revision=revision, batch_tokens=batch_tokens, weights=base.weights)
+    return HFModel(
+        name,
+        folder,
+        tokenizer,
+        make,
+        revision=revision,
+        batch_tokens=batch_tokens,
+        weights=base.weights,
+    )
 
 
 def _base_of(folder: Path) -> str:
-    """The spec of the model that an adapter was trained on: from `cotpress.json`, else from PEFT's own file.
+    """The spec of the model that an adapter was trained on: from `cotpress.json`, else from PEFT's
+    own file.
 
     `CotpressError` where that is not a model which a file may name.
     """
@@ -111,10 +155,18 @@ def _base_of(folder: Path) -> str:
     try:
         found = json.loads(about.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise CotpressError(f"{about} is not JSON ({error}): train the adapter again, or copy it again.") from error
-    base = found.get("base" if about is ours else "base_model_name_or_path") if isinstance(found, dict) else None
+        raise CotpressError(
+            f"{about} is not JSON ({error}): train the adapter again, or copy it again."
+        ) from error
+    base = (
+        found.get("base" if about is ours else "base_model_name_or_path")
+        if isinstance(found, dict)
+        else None
+    )
     if not base or not isinstance(base, str):
-        raise CotpressError(f"{about} does not name the base model: load the adapter with hf:BASE,adapter={folder}.")
+        raise CotpressError(
+            f"{about} does not name the base model: load the adapter with hf:BASE,adapter={folder}."
+        )
     cure = f"name the base yourself, as hf:BASE,adapter={folder} with its folder or hub id as BASE"
     return models.check_recorded(base if about is ours else f"hf:{base}", about, cure)
 
@@ -125,7 +177,8 @@ def _refuse_circle(folder: Path) -> None:
     while (folder / "adapter_config.json").is_file():
         if folder.resolve() in seen:
             raise CotpressError(
-                f"the adapter {folder} leads back to itself by its base: load it with hf:BASE,adapter={folder}."
+                f"the adapter {folder} leads back to itself by its base: load "
+                f"it with hf:BASE,adapter={folder}."
             )
         seen.append(folder.resolve())
         spec = plugins.parse_spec(_base_of(folder))

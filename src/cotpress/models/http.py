@@ -1,15 +1,18 @@
-"""An OpenAI-compatible server: vLLM, SGLang, llama-server, `transformers serve`, Ollama, or a hosted service.
+"""An OpenAI-compatible server: vLLM, SGLang, llama-server, `transformers serve`, Ollama, or a
+hosted service.
 
     http:http://localhost:8000/v1,model=NAME,tokenizer=DIR
 
-`tokenizer` is the folder or hub id whose tokens lengths are counted in; `tokenizer=words` counts words and symbols where the
-model's own is not public, and every figure then carries that name. `key` names the environment variable that holds the API
-key: the key itself never stands in a spec, so it cannot reach a trace, a meta file or a message.
+`tokenizer` is the folder or hub id whose tokens lengths are counted in; `tokenizer=words` counts
+words and symbols where the model's own is not public, and every figure then carries that name.
+`key` names the environment variable that holds the API key: the key itself never stands in a spec,
+so it cannot reach a trace, a meta file or a message.
 
-The ratio is in the text of the user turn, as everywhere in cotpress, and the served chat template is told nothing. With
-`ratio=template` it is the other way round: the tag is taken out and sent as `chat_template_kwargs.compression_ratio`, as the
-users of an exported model send it. Never both. A server that drops the field, or that opens a new turn where a prefill was
-to be continued, is found by counting prompt tokens before the first such request, and refused.
+The ratio is in the text of the user turn, as everywhere in cotpress, and the served chat template
+is told nothing. With `ratio=template` it is the other way round: the tag is taken out and sent as
+`chat_template_kwargs.compression_ratio`, as the users of an exported model send it. Never both. A
+server that drops the field, or that opens a new turn where a prefill was to be continued, is found
+by counting prompt tokens before the first such request, and refused.
 """
 
 import asyncio
@@ -32,7 +35,9 @@ from cotpress.models.scripted import TOKEN
 from cotpress.prompts import untagged
 
 AHEAD = 4
-"""Requests that are read ahead, per connection: answers come back in order, and a slow one must not stop the others."""
+"""Requests that are read ahead, per connection: answers come back in
+order, and a slow one must not stop the others.
+"""
 
 NO_KEY = "none"
 """What servers without keys are sent; the client library insists on one."""
@@ -45,7 +50,8 @@ SHOWN = 300
 
 _NAME_THE_KEY = "write key=NAME, the environment variable that holds the API key"
 _FIELDS = (
-    "if it does not know a field, choose others: fields=openai for hosted services, fields=transformers for transformers serve"
+    "if it does not know a field, choose others: fields=openai for hosted "
+    "services, fields=transformers for transformers serve"
 )
 _IN_TEXT = "leave out ratio=template, so that the ratio stands in the text"
 CURES = {
@@ -78,7 +84,9 @@ class HTTPModel:
         retries: int = 5,
     ) -> None:
         self.name, self.url, self.model = name, url, model
-        self.identity = f"{name}+{tokenizer_hash}"  # which weights are behind it, a server does not say
+        self.identity = (
+            f"{name}+{tokenizer_hash}"  # which weights are behind it, a server does not say
+        )
         self.in_template, self.fields, self.concurrency = in_template, fields, concurrency
         self.timeout, self.retries = timeout, retries
         self.token_ends = token_ends
@@ -100,12 +108,17 @@ class HTTPModel:
         who = f"the server at {self.url}"
         if isinstance(error, openai.APITimeoutError):
             return CotpressError(
-                f"{who} did not answer request {request.key} within {self.timeout:g} s, {self.retries + 1} times: "
+                f"{who} did not answer request {request.key} within "
+                f"{self.timeout:g} s, {self.retries + 1} times: "
                 "see its log, or allow more with timeout=SECONDS."
             )
         if isinstance(error, openai.APIConnectionError):
-            return CotpressError(f"{who} cannot be reached, or hangs up: start it, or check the URL.")
-        said = self._safe(" ".join(str(error).split()))[:SHOWN]  # in this order: half a key would not be found
+            return CotpressError(
+                f"{who} cannot be reached, or hangs up: start it, or check the URL."
+            )
+        said = self._safe(" ".join(str(error).split()))[
+            :SHOWN
+        ]  # in this order: half a key would not be found
         if isinstance(error, BadAnswer):
             return CotpressError(f"{who} answered request {request.key} with {said}: {error.cure}.")
         status = error.status_code if isinstance(error, openai.APIStatusError) else 0
@@ -115,9 +128,14 @@ class HTTPModel:
         return CotpressError(f"{who} refused request {request.key} ({said}): {cure}.")
 
     def client(self) -> openai.AsyncOpenAI:
-        """Connections that try again after 408, 409, 429, 5xx, a hang-up or a timeout: after a while or as Retry-After says."""
+        """Connections that try again after 408, 409, 429, 5xx, a hang-up or a
+        timeout: after a while or as Retry-After says.
+        """
         return openai.AsyncOpenAI(
-            base_url=self.url, api_key=self._key or NO_KEY, timeout=self.timeout, max_retries=self.retries
+            base_url=self.url,
+            api_key=self._key or NO_KEY,
+            timeout=self.timeout,
+            max_retries=self.retries,
         )
 
     def _safe(self, text: str) -> str:
@@ -152,17 +170,23 @@ class _Session:
         except (openai.OpenAIError, BadAnswer) as error:
             raise self.model.explain(error, request) from None
         ends = self.model.token_ends
-        return _chat_fields.completion(response, request, ended - began, token_ends=ends, echoes=self.echoes)
+        return _chat_fields.completion(
+            response, request, ended - began, token_ends=ends, echoes=self.echoes
+        )
 
     async def close(self) -> None:
         """Close all connections."""
         await self.client.close()
 
     async def _ask(self, request: Request, sampling: Sampling) -> Response:
-        """The client library retries what fails on the way; an answer that is none is asked for again here."""
+        """The client library retries what fails on the way;
+        an answer that is none is asked for again here.
+        """
         model = self.model
         for attempt in range(model.retries + 1):
-            fields = _chat_fields.body(request, model.model, sampling, model.fields, in_template=model.in_template)
+            fields = _chat_fields.body(
+                request, model.model, sampling, model.fields, in_template=model.in_template
+            )
             raw = await self.client.chat.completions.with_raw_response.create(**fields)
             try:
                 return _chat_fields.read(raw.content, model.model)
@@ -171,30 +195,44 @@ class _Session:
                     raise
         raise AssertionError("unreachable")
 
-    async def _once(self, name: str, check: Callable[[Request], Awaitable[None]], request: Request) -> None:
+    async def _once(
+        self, name: str, check: Callable[[Request], Awaitable[None]], request: Request
+    ) -> None:
         async with self.known[name]:
             if name not in self.checked:
                 await check(request)
                 self.checked.add(name)
 
     async def _check_prefill(self, request: Request) -> None:
-        """A prefill of one letter makes a prompt one token longer; a turn that is closed and opened anew, several."""
+        """A prefill of one letter makes a prompt one token longer; a
+        turn that is closed and opened anew, several.
+        """
         asked = [msgspec.structs.replace(request, prefill=text) for text in ("", "A", LONG)]
-        if self.model.fields == "open" and await self._n_prompt(asked[1]) - await self._n_prompt(asked[0]) == 1:
+        if (
+            self.model.fields == "open"
+            and await self._n_prompt(asked[1]) - await self._n_prompt(asked[0]) == 1
+        ):
             said = await self._ask(asked[2], Sampling(max_tokens=1))
-            self.echoes = text_of(said.choices[0].message, continued=True).startswith(LONG)  # in one token
+            self.echoes = text_of(said.choices[0].message, continued=True).startswith(
+                LONG
+            )  # in one token
             return
         raise CotpressError(
-            f"the server at {self.model.url} does not continue an answer that was begun (continue_final_message), "
-            "which the controls `truncation` and `random` need: use vLLM, SGLang, llama-server or hf:, or leave them out."
+            f"the server at {self.model.url} does not continue an answer that "
+            "was begun (continue_final_message), "
+            "which the controls `truncation` and `random` need: use vLLM, "
+            "SGLang, llama-server or hf:, or leave them out."
         )
 
     async def _check_ratio(self, request: Request) -> None:
         """A ratio that reaches the template changes the prompt."""
         plain, _ = untagged(request.messages)
-        if await self._n_prompt(request) == await self._n_prompt(msgspec.structs.replace(request, messages=plain)):
+        if await self._n_prompt(request) == await self._n_prompt(
+            msgspec.structs.replace(request, messages=plain)
+        ):
             raise CotpressError(
-                f"the server at {self.model.url} drops compression_ratio: its chat template does not read it. "
+                f"the server at {self.model.url} drops compression_ratio: its "
+                "chat template does not read it. "
                 f"Serve what `cotpress export` wrote, or {_IN_TEXT}."
             )
 
@@ -202,7 +240,8 @@ class _Session:
         response = await self._ask(request, Sampling(max_tokens=1))
         if response.usage is None or not response.usage.prompt_tokens:
             raise CotpressError(
-                f"the server at {self.model.url} does not count prompt tokens, so that it cannot be told whether it "
+                f"the server at {self.model.url} does not count prompt tokens, "
+                "so that it cannot be told whether it "
                 "continues a prefill or reads a ratio: leave out what needs them."
             )
         return response.usage.prompt_tokens
@@ -220,23 +259,34 @@ def load(
     timeout: float = 600.0,
     retries: int = 5,
 ) -> HTTPModel:
-    """The model `model` of the server at the URL `target`; nothing is sent before the first request.
+    """The model `model` of the server at the URL `target`; nothing is sent before the first
+    request.
 
-    `timeout`: seconds one request may take. `retries`: how often one is sent again. `fields`: which sampling fields the server
-    knows: `open` (vLLM, SGLang, llama-server, Ollama), `openai` (hosted services) or `transformers` (`transformers serve`).
+    `timeout`: seconds one request may take. `retries`: how often one is sent again. `fields`: which
+    sampling fields the server knows: `open` (vLLM, SGLang, llama-server, Ollama), `openai` (hosted
+    services) or `transformers` (`transformers serve`).
     """
     url = checked_url(target)
     example = f"http:{url},model=NAME,tokenizer=DIR"
     if not model:
-        raise CotpressError(f"model http needs the name under which the server offers the model (see {url}/models): {example}")
+        raise CotpressError(
+            "model http needs the name under which the server offers the "
+            f"model (see {url}/models): {example}"
+        )
     if not tokenizer:
         raise CotpressError(
-            f"model http needs the tokenizer that lengths are counted with: {example}, a folder or hub id; "
+            "model http needs the tokenizer that lengths are counted "
+            f"with: {example}, a folder or hub id; "
             "tokenizer=words counts words and symbols where the model's own is not public."
         )
     if concurrency < 1 or retries < 0 or timeout <= 0:
-        raise CotpressError("model http: choose concurrency of at least 1, retries of at least 0 and a timeout above 0.")
-    name = f"http:{url},model={model},tokenizer={tokenizer}" + (",ratio=template" if ratio == "template" else "")
+        raise CotpressError(
+            "model http: choose concurrency of at least 1, retries of "
+            "at least 0 and a timeout above 0."
+        )
+    name = f"http:{url},model={model},tokenizer={tokenizer}" + (
+        ",ratio=template" if ratio == "template" else ""
+    )
     token_ends, tokenizer_hash = _counter(tokenizer)
     return HTTPModel(
         name,
@@ -261,30 +311,39 @@ def checked_url(target: str) -> str:
     except ValueError:
         bad = True
     if bad:
-        raise CotpressError("model http needs a server's URL: http:http://localhost:8000/v1,model=NAME,tokenizer=DIR")
+        raise CotpressError(
+            "model http needs a server's URL: "
+            "http:http://localhost:8000/v1,model=NAME,tokenizer=DIR"
+        )
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise CotpressError(
-            f"the URL of the server at {parts.hostname} holds a user, a password or a query: every trace would name it. "
+            f"the URL of the server at {parts.hostname} holds a user, a password "
+            "or a query: every trace would name it. "
             "Put the API key into an environment variable, and name that with key=NAME."
         )
     return target.rstrip("/")
 
 
 def key_in(variable: str) -> str:
-    """The API key in an environment variable. Its name is not repeated in errors: it may be the key, given by mistake."""
+    """The API key in an environment variable. Its name is not repeated
+    in errors: it may be the key, given by mistake.
+    """
     if not variable:
         return ""
     found = os.environ.get(variable, "").strip()
     if not found.isascii() or not found.isprintable() or not found:
         raise CotpressError(
-            "option key of model http names the environment variable that holds the API key, and there is none of that "
+            "option key of model http names the environment variable that holds "
+            "the API key, and there is none of that "
             "name with a key in it: export one, and write key=NAME."
         )
     return found
 
 
 def _counter(tokenizer: str) -> tuple[Callable[[Sequence[str]], list[list[int]]], str]:
-    """Where tokens end, in those of a tokenizer or in words and symbols; and the tokenizer's hash."""
+    """Where tokens end, in those of a tokenizer or in words and symbols; and the tokenizer's
+    hash.
+    """
     if tokenizer == "words":
         return lambda texts: [[match.end() for match in TOKEN.finditer(text)] for text in texts], ""
     from cotpress.models import hf  # torch is needed only here

@@ -1,7 +1,8 @@
 """A model that says what it is told: `scripted:FILE` for tests, documentation and demonstrations.
 
-A line of the file is `{"text": …}` with `"id"` (a problem's id), or `"prompt_contains"`, or neither, which fits every
-request; the first line that fits is said. Tokens are words and single symbols with the white space before them.
+A line of the file is `{"text": …}` with `"id"` (a problem's id), or `"prompt_contains"`, or
+neither, which fits every request; the first line that fits is said. Tokens are words and single
+symbols with the white space before them.
 """
 
 import re
@@ -26,14 +27,22 @@ class Line(Record, frozen=True, kw_only=True):
     def fits(self, request: Request) -> bool:
         """Whether this is the answer to `request`."""
         known = not self.id or request.key == self.id or request.key.startswith(f"{self.id}|")
-        return known and self.prompt_contains in "\n".join(message["content"] for message in request.messages)
+        return known and self.prompt_contains in "\n".join(
+            message["content"] for message in request.messages
+        )
 
 
 class Scripted:
-    """Answers by a function of the request, or by request key; a prefill that begins the answer is not said again."""
+    """Answers by a function of the request, or by request key; a
+    prefill that begins the answer is not said again.
+    """
 
     def __init__(
-        self, answers: Callable[[Request], str] | Mapping[str, str], name: str = "scripted", *, script: str = ""
+        self,
+        answers: Callable[[Request], str] | Mapping[str, str],
+        name: str = "scripted",
+        *,
+        script: str = "",
     ) -> None:
         self.name = name
         self.identity = f"{name}@{script}"
@@ -45,7 +54,9 @@ class Scripted:
             text = self._answer(request).removeprefix(request.prefill)
             tokens = TOKEN.findall(text)
             said = tokens[: sampling.max_tokens]
-            yield Completion(text="".join(said), n_tokens=len(said), finished=len(said) == len(tokens))
+            yield Completion(
+                text="".join(said), n_tokens=len(said), finished=len(said) == len(tokens)
+            )
 
     def token_ends(self, texts: Sequence[str]) -> list[list[int]]:
         """Where each token ends."""
@@ -55,13 +66,18 @@ class Scripted:
 def load(target: str) -> Scripted:
     """The model that says the lines of the file `target`."""
     if not target:
-        raise CotpressError('model scripted needs a file: scripted:answers.jsonl, with lines such as {"text": "4"}.')
+        raise CotpressError(
+            'model scripted needs a file: scripted:answers.jsonl, with lines such as {"text": "4"}.'
+        )
     script = list(storage.read(Path(target), Line))
 
     def say(request: Request) -> str:
         line = next((line for line in script if line.fits(request)), None)
         if line is None:
-            raise CotpressError(f"{target} has no line for the request {request.key}: add one, or one without conditions.")
+            raise CotpressError(
+                f"{target} has no line for the request {request.key}: add "
+                "one, or one without conditions."
+            )
         return line.text
 
     return Scripted(say, name=f"scripted:{target}", script=storage.hash_file(Path(target)))

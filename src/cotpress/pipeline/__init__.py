@@ -1,1 +1,3 @@
-"""The walk: one file per verb, each a function from an iterable of records to an iterator of records."""
+"""The walk: one file per verb, each a function from an
+iterable of records to an iterator of records.
+"""

@@ -1,13 +1,15 @@
-"""Other ways to spend the same budget, each a small change to what `compress` is handed. Pure; no model.
+"""Other ways to spend the same budget, each a small change to what `compress` is handed. Pure; no
+model.
 
-By default every trace keeps `round(ratio * total)` of its tokens, the most important ones wherever they stand (compress.py).
-CTS specification, section 17, row 6, lists what else one may want:
+By default every trace keeps `round(ratio * total)` of its tokens, the most important ones wherever
+they stand (compress.py). CTS specification, section 17, row 6, lists what else one may want:
 
-- `even`: the same share in every window of `WINDOW` tokens, so that no region is hollowed out. A segment's importance becomes
-  its place within its window;
-- `whole_data`: one threshold for the whole data set, so that padded traces are cut more and dense ones less. Scores must
-  mean the same in every trace, as log-likelihoods do;
-- `without_long_gaps`: no more than so many tokens dropped in a row. What has to stay for that is protected.
+- `even`: the same share in every window of `WINDOW` tokens, so that no region is hollowed out. A
+  segment's importance becomes its place within its window;
+- `whole_data`: one threshold for the whole data set, so that padded traces are cut more and dense
+  ones less. Scores must mean the same in every trace, as log-likelihoods do;
+- `without_long_gaps`: no more than so many tokens dropped in a row. What has to stay for that is
+  protected.
 
 Each leaves `compress` its promises: cuts are nested, budgets exact, protected segments first.
 """
@@ -27,13 +29,17 @@ WINDOW = 64
 
 
 def prepared(parts: Segments, budget: Budget = "trace", longest_run: int | None = None) -> Segments:
-    """The trace as `compress` cuts it under these choices; for `dataset` it also needs what `whole_data` allows."""
+    """The trace as `compress` cuts it under these choices; for
+    `dataset` it also needs what `whole_data` allows.
+    """
     held = parts if longest_run is None else without_long_gaps(parts, longest_run)
     return even(held) if budget == "window" else held
 
 
 def even(parts: Segments) -> Segments:
-    """The same trace with each segment's importance relative to its window: the share of the window kept along with it."""
+    """The same trace with each segment's importance relative to its
+    window: the share of the window kept along with it.
+    """
     _refuse_released(parts)
     ends = list(accumulate(parts.n_tokens))
     windows: dict[int, list[int]] = {}
@@ -48,12 +54,16 @@ def even(parts: Segments) -> Segments:
 
 
 def without_long_gaps(parts: Segments, longest: int) -> Segments:
-    """The same trace with as many more segments protected as keep any cut from dropping over `longest` tokens in a row.
+    """The same trace with as many more segments protected as keep any cut from dropping over
+    `longest` tokens in a row.
 
-    Segments are given up one by one, the least important first; one that would make a gap too long stays for good.
+    Segments are given up one by one, the least important first; one that would make a gap too long
+    stays for good.
     """
     if longest < 1:
-        raise CotpressError(f"a longest run of {longest} dropped tokens would drop nothing: choose 1 or more.")
+        raise CotpressError(
+            f"a longest run of {longest} dropped tokens would drop nothing: choose 1 or more."
+        )
     _refuse_released(parts)
     ends = [0, *accumulate(parts.n_tokens)]
     begins: dict[int, int] = {}  # where a gap begins, by the boundary it ends at
@@ -71,10 +81,12 @@ def without_long_gaps(parts: Segments, longest: int) -> Segments:
 
 
 def whole_data(traces: Iterable[Segments], ratios: Sequence[float]) -> list[list[int]]:
-    """For each trace, how many target-model tokens it keeps at each ratio when all traces share one threshold.
+    """For each trace, how many target-model tokens it keeps at each ratio when all traces share one
+    threshold.
 
-    Together they keep `round(ratio * total)`, short of it by less than the next segment. Where the protected tokens of all
-    traces exceed that, no trace is allowed anything, so that `compress` keeps the protected ones and counts them.
+    Together they keep `round(ratio * total)`, short of it by less than the next segment. Where the
+    protected tokens of all traces exceed that, no trace is allowed anything, so that `compress`
+    keeps the protected ones and counts them.
     """
     importance, tokens, owner, held = [], [], [], []
     for number, trace in enumerate(traces):
@@ -88,14 +100,19 @@ def whole_data(traces: Iterable[Segments], ratios: Sequence[float]) -> list[list
     if not held:
         return []
     n_tokens, owners = np.concatenate(tokens), np.concatenate(owner)
-    order = np.argsort(-np.concatenate(importance), kind="stable")  # ties by position, as within a trace
+    order = np.argsort(
+        -np.concatenate(importance), kind="stable"
+    )  # ties by position, as within a trace
     used = np.cumsum(n_tokens[order])
     total, n_held = int(n_tokens.sum()) + sum(held), sum(held)
     columns = []
     for ratio in ratios:
         left = round(ratio * total) - n_held
         fits = order[: np.searchsorted(used, left, side="right")] if left >= 0 else order[:0]
-        own = np.bincount(owners[fits], weights=n_tokens[fits], minlength=len(held)).astype(int) + held
+        own = (
+            np.bincount(owners[fits], weights=n_tokens[fits], minlength=len(held)).astype(int)
+            + held
+        )
         columns.append(own.tolist() if left >= 0 else [0] * len(held))
     return [list(row) for row in zip(*columns, strict=True)]
 

@@ -1,11 +1,13 @@
-"""`CompressedTrace -> TrainingExample`: (question, ratio) as the prompt, short reasoning and conclusion as the completion.
+"""`CompressedTrace -> TrainingExample`: (question, ratio) as the prompt, short reasoning and
+conclusion as the completion.
 
-TokenSkip draws ONE ratio per example out of 1.0 and the compressed ones (specification section 2.6). It draws in file order
-from one generator; here every trace has a generator of its own, from the seed and the trace's key, so that order, restarts
-and left-out traces change nothing. The release's own draw and rows are in released.py.
+TokenSkip draws ONE ratio per example out of 1.0 and the compressed ones (specification section
+2.6). It draws in file order from one generator; here every trace has a generator of its own, from
+the seed and the trace's key, so that order, restarts and left-out traces change nothing. The
+release's own draw and rows are in released.py.
 
-Token ids and labels are made by `tokenize_example` alone, for `cotpress train` and for `--format pretokenized`, with the
-model's own `prompt_ids`: what is trained on is what is served.
+Token ids and labels are made by `tokenize_example` alone, for `cotpress train` and for `--format
+pretokenized`, with the model's own `prompt_ids`: what is trained on is what is served.
 """
 
 import random
@@ -63,10 +65,14 @@ def build(
 ) -> Iterator[TrainingExample]:
     """Examples, trace by trace: at `one` ratio drawn for it, or at `all`.
 
-    `ratios` are those to choose from; None: those at hand for the trace, and 1.0. What is drawn for several epochs gives
-    examples for each. `dropped` counts the traces left out by reason, `noted` those that were kept ungraded.
+    `ratios` are those to choose from; None: those at hand for the trace, and 1.0. What is drawn for
+    several epochs gives examples for each. `dropped` counts the traces left out by reason, `noted`
+    those that were kept ungraded.
     """
-    dropped, noted = Counter() if dropped is None else dropped, Counter() if noted is None else noted
+    dropped, noted = (
+        Counter() if dropped is None else dropped,
+        Counter() if noted is None else noted,
+    )
     chosen = None if ratios is None else sorted({check_ratio(ratio) for ratio in ratios})
     for one in distinct(compressed):
         if reason := unfit(one.trace):
@@ -76,7 +82,9 @@ def build(
             noted["ungraded, kept"] += 1
         for cuts in by_ratio(one):
             offered = sorted({*cuts, 1.0}) if chosen is None else chosen
-            drawn = offered if draw == "all" else [random.Random(f"{seed}|{one.key}").choice(offered)]
+            drawn = (
+                offered if draw == "all" else [random.Random(f"{seed}|{one.key}").choice(offered)]
+            )
             for ratio in drawn:
                 yield example(one, cuts, ratio)
 
@@ -109,7 +117,9 @@ def _twice(one: CompressedTrace) -> CotpressError:
 
 
 def unfit(trace: Trace) -> str:
-    """Why a trace is no example to learn from; empty if it is one. An ungraded trace is taken to be right."""
+    """Why a trace is no example to learn from; empty if it is
+    one. An ungraded trace is taken to be right.
+    """
     if trace.grade is not None and trace.grade.fault:
         return trace.grade.fault
     if not trace.finished:
@@ -121,7 +131,8 @@ def example(one: CompressedTrace, cuts: Mapping[float, Cut], ratio: float) -> Tr
     """The trace at one ratio; the original, if 1.0 is not among the cuts."""
     if ratio not in cuts and ratio != 1.0:
         raise CotpressError(
-            f"trace {one.key} was not compressed at ratio {ratio:g}: compress at it too, or leave it out of --ratios."
+            f"trace {one.key} was not compressed at ratio {ratio:g}: compress "
+            "at it too, or leave it out of --ratios."
         )
     problem = one.trace.problem
     return TrainingExample(
@@ -140,7 +151,9 @@ def example(one: CompressedTrace, cuts: Mapping[float, Cut], ratio: float) -> Tr
 
 
 def trl_rows(examples: Iterable[TrainingExample]) -> Iterator[TrlRow]:
-    """Rows for `trl sft` and every trainer that reads messages; TRL adds the template's text after the end of the turn."""
+    """Rows for `trl sft` and every trainer that reads messages; TRL adds
+    the template's text after the end of the turn.
+    """
     for one in examples:
         said: list[Message] = [{"role": "assistant", "content": one.completion}]
         yield TrlRow(prompt=one.prompt, completion=said, id=one.problem.id, ratio=one.ratio)
@@ -157,18 +170,24 @@ def pretokenized_rows(
             if dropped is not None:
                 dropped["end-of-turn token inside the completion"] += 1
             continue
-        yield PretokenizedRow(input_ids=tokens.ids, attention_mask=[1] * len(tokens.ids), labels=tokens.labels)
+        yield PretokenizedRow(
+            input_ids=tokens.ids, attention_mask=[1] * len(tokens.ids), labels=tokens.labels
+        )
 
 
 def tokenize_example(one: TrainingExample, model: Tokenizing) -> Tokens:
-    """Prompt ids exactly as they are served, then the completion and the end of the turn, the only tokens with labels."""
+    """Prompt ids exactly as they are served, then the completion and the
+    end of the turn, the only tokens with labels.
+    """
     prompt = model.prompt_ids(one.prompt)
     said = [*model.text_ids(unopened(prompt, one.completion, model)), model.end_id]
     return Tokens(prompt + said, [IGNORED] * len(prompt) + said)
 
 
 def unopened(prompt: list[int], completion: str, model: Tokenizing) -> str:
-    """The completion without its `<think>` where the chat template's prompt ends with one (R1 and its kin)."""
+    """The completion without its `<think>` where the chat
+    template's prompt ends with one (R1 and its kin).
+    """
     if completion.startswith(THINK):
         for opening in (f"{THINK}\n", THINK):
             ids = model.text_ids(opening)

@@ -1,15 +1,17 @@
-"""`ScoredTrace -> CompressedTrace`: keep the most important segments within an exact token budget. Pure; no model.
+"""`ScoredTrace -> CompressedTrace`: keep the most important segments within an exact token budget.
+Pure; no model.
 
-TokenSkip (specification section 2.8) keeps the tokens above a quantile of the scores. We keep segments in order of
-importance while they fit in `round(ratio * total)` target-model tokens and stop at the first that does not: the budget is
-never exceeded, a smaller ratio keeps a subset of what a larger one keeps, and with single-token segments it is met
-exactly. Protected segments come first; where they alone exceed the budget they are all kept, and counted. Ties go to the
-earlier segment.
+TokenSkip (specification section 2.8) keeps the tokens above a quantile of the scores. We keep
+segments in order of importance while they fit in `round(ratio * total)` target-model tokens and
+stop at the first that does not: the budget is never exceeded, a smaller ratio keeps a subset of
+what a larger one keeps, and with single-token segments it is met exactly. Protected segments come
+first; where they alone exceed the budget they are all kept, and counted. Ties go to the earlier
+segment.
 
 Other budgets, such as one for the whole data set, are in budgets.py.
 
-A trace that carries a `Percentile` (from `llmlingua2:…,compat=released`) is cut by LLMLingua-2's released rule instead
-(section 3.2, step 6 and quirk Q2).
+A trace that carries a `Percentile` (from `llmlingua2:…,compat=released`) is cut by LLMLingua-2's
+released rule instead (section 3.2, step 6 and quirk Q2).
 """
 
 from collections import Counter
@@ -37,10 +39,11 @@ def compress(
     allowed: Iterable[Sequence[int]] | None = None,
     counts: Counter[str] | None = None,
 ) -> Iterator[CompressedTrace]:
-    """Cut every trace at every ratio. `counts` gets how often the protected tokens exceeded the budget.
+    """Cut every trace at every ratio. `counts` gets how often the protected tokens exceeded the
+    budget.
 
-    `allowed` is how many target-model tokens each trace may keep at each ratio: what `shared_rooms` says, for a budget of
-    the whole data set; None: `room`.
+    `allowed` is how many target-model tokens each trace may keep at each ratio: what `shared_rooms`
+    says, for a budget of the whole data set; None: `room`.
     """
     ratios = [check_ratio(ratio) for ratio in ratios]
     rooms = None if allowed is None else iter(allowed)
@@ -62,14 +65,24 @@ def compress(
 
 
 def shared_rooms(
-    scored: Iterable[ScoredTrace], ratios: Sequence[float], rules: Rules = USUAL, longest_run: int | None = None
+    scored: Iterable[ScoredTrace],
+    ratios: Sequence[float],
+    rules: Rules = USUAL,
+    longest_run: int | None = None,
 ) -> list[list[int]]:
-    """For each trace, how many tokens it keeps at each ratio when one threshold decides for all of them."""
-    return whole_data((prepared(segmented(one, rules), "dataset", longest_run) for one in scored), ratios)
+    """For each trace, how many tokens it keeps at each ratio
+    when one threshold decides for all of them.
+    """
+    return whole_data(
+        (prepared(segmented(one, rules), "dataset", longest_run) for one in scored), ratios
+    )
 
 
 def cuts_of(
-    parts: Segments, ratios: Sequence[float], allowed: Sequence[int] | None = None, counts: Counter[str] | None = None
+    parts: Segments,
+    ratios: Sequence[float],
+    allowed: Sequence[int] | None = None,
+    counts: Counter[str] | None = None,
 ) -> list[Cut]:
     """One reasoning at each ratio."""
     order = [] if parts.percentile else keeping_order(parts)
@@ -87,31 +100,52 @@ def room(parts: Segments, ratio: float) -> int:
     return round(ratio * sum(parts.n_tokens))
 
 
-def selected(parts: Segments, order: Sequence[int], ratio: float, allowed: int | None = None) -> list[int]:
-    """Which segments a cut at `ratio` keeps, by position: what a released rule says, else what fits in the budget."""
-    return above_percentile(parts, ratio) if parts.percentile else within_budget(parts, order, ratio, allowed)
+def selected(
+    parts: Segments, order: Sequence[int], ratio: float, allowed: int | None = None
+) -> list[int]:
+    """Which segments a cut at `ratio` keeps, by position: what a
+    released rule says, else what fits in the budget.
+    """
+    return (
+        above_percentile(parts, ratio)
+        if parts.percentile
+        else within_budget(parts, order, ratio, allowed)
+    )
 
 
-def within_budget(parts: Segments, order: Sequence[int], ratio: float, allowed: int | None = None) -> list[int]:
-    """The first segments of `order` that fit together in the budget (all protected ones in any case), by position."""
+def within_budget(
+    parts: Segments, order: Sequence[int], ratio: float, allowed: int | None = None
+) -> list[int]:
+    """The first segments of `order` that fit together in the budget
+    (all protected ones in any case), by position.
+    """
     if ratio == 1.0:
         return list(range(len(order)))
     allowed = room(parts, ratio) if allowed is None else allowed
     n_tokens, protected = parts.n_tokens, parts.protected
     used = accumulate(n_tokens[i] for i in order)
     fits = next(
-        (n for n, (i, total) in enumerate(zip(order, used, strict=True)) if total > allowed and not protected[i]), len(order)
+        (
+            n
+            for n, (i, total) in enumerate(zip(order, used, strict=True))
+            if total > allowed and not protected[i]
+        ),
+        len(order),
     )
     return sorted(order[:fits])
 
 
 def above_percentile(parts: Segments, ratio: float) -> list[int]:
-    """LLMLingua-2's released rule: per chunk, scores strictly above the percentile `int(100 * (1 - ratio) + 1)`."""
+    """LLMLingua-2's released rule: per chunk, scores strictly
+    above the percentile `int(100 * (1 - ratio) + 1)`.
+    """
     rule = parts.percentile
     assert rule is not None, "only a trace that carries its Percentile is cut by it"
     if ratio == 1.0:
         return list(range(len(parts.ends)))
-    importance = np.asarray(parts.importance, dtype=np.float32)  # as the release: a threshold between two scores rounds
+    importance = np.asarray(
+        parts.importance, dtype=np.float32
+    )  # as the release: a threshold between two scores rounds
     kept: list[int] = []
     for start, end in zip([0, *rule.chunk_ends], rule.chunk_ends, strict=False):
         spread = np.repeat(importance[start:end], rule.weights[start:end])

@@ -1,8 +1,8 @@
 """`Problem -> Trace`: ask a model, split what it says once, and count its tokens.
 
-Random draws belong to the problem and the number of the sample: batch, order and restarts change no trace. The reasoning's
-tokens are counted on its own text, all others are the rest of what was generated; where a token spans the border the two
-counts may be one off, their sum never.
+Random draws belong to the problem and the number of the sample: batch, order and restarts change no
+trace. The reasoning's tokens are counted on its own text, all others are the rest of what was
+generated; where a token spans the border the two counts may be one off, their sum never.
 """
 
 from collections import deque
@@ -22,8 +22,14 @@ def generate(
     samples: int = 1,
     marker: str = "",
 ) -> Iterator[Trace]:
-    """Traces in order, all samples of a problem together; `marker` begins the conclusions of the task, if it has one."""
-    traces = (unanswered(problem, model, asked, sample) for problem in problems for sample in range(samples))
+    """Traces in order, all samples of a problem together; `marker`
+    begins the conclusions of the task, if it has one.
+    """
+    traces = (
+        unanswered(problem, model, asked, sample)
+        for problem in problems
+        for sample in range(samples)
+    )
     return answer(traces, model, sampling, marker=marker)
 
 
@@ -42,14 +48,18 @@ def unanswered(problem: Problem, model: Model, asked: Asked = NOTHING, sample: i
     )
 
 
-def answer(unanswered: Iterable[Trace], model: Model, sampling: Sampling, *, marker: str = "") -> Iterator[Trace]:
+def answer(
+    unanswered: Iterable[Trace], model: Model, sampling: Sampling, *, marker: str = ""
+) -> Iterator[Trace]:
     """Fill in each unanswered trace, in order."""
     waiting: deque[Trace] = deque()  # a model may read many requests before it answers the first
 
     def requests() -> Iterator[Request]:
         for trace in unanswered:
             waiting.append(trace)
-            yield Request(key=f"{trace.problem.id}|{trace.sample}", messages=trace.problem.prompt(trace.ratio))
+            yield Request(
+                key=f"{trace.problem.id}|{trace.sample}", messages=trace.problem.prompt(trace.ratio)
+            )
 
     for completion in model.generate(requests(), sampling):
         yield split_answer(waiting.popleft(), completion, model, marker)

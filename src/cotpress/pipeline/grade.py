@@ -1,11 +1,14 @@
-"""`Trace -> Trace` with a grade: is the answer right? In order, and no formula can stop or crash the run.
+"""`Trace -> Trace` with a grade: is the answer right? In order, and no formula can stop or crash
+the run.
 
-Most answers are decided in this process by the quick part of a grader. The slow part, such as math-verify, works in
-processes that are killed when it takes too long: math-verify's own time limit is a signal, which works in the main thread
-only and cannot interrupt a long power. Workers are spawned, not forked (torch may hold threads here), import only the
-grader, and may not take more than `MEMORY` of address space. A killed or crashed worker is a status of that one grade.
+Most answers are decided in this process by the quick part of a grader. The slow part, such as
+math-verify, works in processes that are killed when it takes too long: math-verify's own time limit
+is a signal, which works in the main thread only and cannot interrupt a long power. Workers are
+spawned, not forked (torch may hold threads here), import only the grader, and may not take more
+than `MEMORY` of address space. A killed or crashed worker is a status of that one grade.
 
-TokenSkip's evaluator accepts an intermediate box of an output that was cut off; here that is `no_answer`.
+TokenSkip's evaluator accepts an intermediate box of an output that was cut off; here that is
+`no_answer`.
 """
 
 import importlib.util
@@ -45,7 +48,8 @@ def grade(
 
     `timeout`: seconds of algebra that an answer gets at most.
 
-    `workers`: how many processes do algebra (None: one per CPU, at most 8); none is started before one is needed.
+    `workers`: how many processes do algebra (None: one per CPU, at most 8); none is started before
+    one is needed.
     """
     waiting: deque[tuple[Trace, _Job | Grade]] = deque()
     with _Workers(workers or min(8, os.cpu_count() or 1), timeout) as pool:
@@ -58,7 +62,9 @@ def grade(
 
 
 def graded_text(trace: Trace) -> str:
-    """The part of a completion in which the answer stands; empty where the token limit came before a final answer."""
+    """The part of a completion in which the answer stands; empty
+    where the token limit came before a final answer.
+    """
     conclusion = trace.conclusion.strip()
     if trace.finished:
         return conclusion or trace.reasoning
@@ -112,8 +118,12 @@ class _Workers:
     def __exit__(self, *_: object) -> None:
         self._stop()
 
-    def schedule(self, slow: Callable[[str, str], Grade], said: str, answer: str) -> "Future[Grade]":
-        """Have an answer judged; one that was judged before is not judged again (the same problem at every ratio)."""
+    def schedule(
+        self, slow: Callable[[str, str], Grade], said: str, answer: str
+    ) -> "Future[Grade]":
+        """Have an answer judged; one that was judged before is not
+        judged again (the same problem at every ratio).
+        """
         if (slow, said, answer) not in self._known:
             self._known[slow, said, answer] = self._submit(slow, said, answer)
         return self._known[slow, said, answer]
@@ -121,12 +131,16 @@ class _Workers:
     def result(self, job: _Job) -> Grade:
         """The grade; `timeout` or `error` where the worker had to be killed or died."""
         future = job.future
-        if isinstance(future.exception(), BrokenProcessPool):  # perhaps through another answer: this one gets a second try
+        if isinstance(
+            future.exception(), BrokenProcessPool
+        ):  # perhaps through another answer: this one gets a second try
             future = self._submit(job.slow, job.said, job.answer)
         error = future.exception()
         if error is None:
             return future.result()
-        return grading.undecided(job.said, "timeout" if isinstance(error, TimeoutError) else "error")
+        return grading.undecided(
+            job.said, "timeout" if isinstance(error, TimeoutError) else "error"
+        )
 
     def _submit(self, slow: Callable[[str, str], Grade], said: str, answer: str) -> "Future[Grade]":
         if self._pool is None or not self._pool.active:
@@ -141,14 +155,19 @@ class _Workers:
             raise MissingExtra("grading of formulas", "math_verify", "math")
         context = multiprocessing.get_context("spawn")
         pool = pebble.ProcessPool(
-            max_workers=self.workers, max_tasks=TASKS, initializer=_prepare, initargs=(slow, MEMORY), context=context
+            max_workers=self.workers,
+            max_tasks=TASKS,
+            initializer=_prepare,
+            initargs=(slow, MEMORY),
+            context=context,
         )
         error = pool.schedule(_wake).exception()
         if error is not None:
             pool.stop()
             pool.join()
             raise CotpressError(
-                f"the processes that grade formulas cannot start ({error}): in a script, put the code that starts them "
+                f"the processes that grade formulas cannot start ({error}): in a "
+                "script, put the code that starts them "
                 "under `if __name__ == '__main__':`."
             ) from error
         return pool
@@ -160,7 +179,9 @@ class _Workers:
 
 
 def _prepare(slow: Callable[[str, str], Grade], memory: int) -> None:
-    """Make a worker ready: load what is loaded late, before a time limit runs, then cap the address space."""
+    """Make a worker ready: load what is loaded late, before a
+    time limit runs, then cap the address space.
+    """
     if slow is by_algebra:
         slow("x + 1", "y")
     if importlib.util.find_spec("resource"):  # POSIX only

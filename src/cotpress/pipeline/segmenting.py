@@ -1,6 +1,8 @@
-"""`ScoredTrace -> Segments`: which pieces of a reasoning are kept or dropped whole, and which are held. Pure; no model.
+"""`ScoredTrace -> Segments`: which pieces of a reasoning are kept or dropped whole, and which are
+held. Pure; no model.
 
-Scores know neither: they are per token of the target model, and every unit and protection is a cut of the same scores.
+Scores know neither: they are per token of the target model, and every unit and protection is a cut
+of the same scores.
 """
 
 import re
@@ -21,7 +23,9 @@ WORDS = "llmlingua2"
 
 
 class Rules(NamedTuple):
-    """In what units traces are cut and under which protection: a control beside a method is cut by the same."""
+    """In what units traces are cut and under which protection:
+    a control beside a method is cut by the same.
+    """
 
     unit: str = "number"
     protect: Protect = "symbols"
@@ -47,7 +51,9 @@ class Segments:
     percentile: Percentile | None = None
     """The rule of a released selection, in place of a budget."""
     given: Sequence[float] = field(default=())
-    """Log-likelihood with the condition of what decided each importance; empty where it is not known."""
+    """Log-likelihood with the condition of what decided each
+    importance; empty where it is not known.
+    """
     alone: Sequence[float] = field(default=())
 
     @property
@@ -57,16 +63,27 @@ class Segments:
 
 
 def usual_rules(scorer: str) -> Rules:
-    """Those of a scorer's own method, where nothing else is said: LLMLingua-2's release merges its tokens to words."""
+    """Those of a scorer's own method, where nothing else is said:
+    LLMLingua-2's release merges its tokens to words.
+    """
     return USUAL._replace(unit="word") if scorer.partition(":")[0] == WORDS else USUAL
 
 
 def segmented(scored: ScoredTrace, rules: Rules = USUAL) -> Segments:
-    """The segments of a scored trace; those of its release, unprotected, where it carries a released selection."""
+    """The segments of a scored trace; those of its release,
+    unprotected, where it carries a released selection.
+    """
     text = scored.trace.reasoning
     if scored.percentile:
         n = len(scored.ends)
-        return Segments(text, scored.ends, scored.importance, scored.percentile.n_tokens, [False] * n, scored.percentile)
+        return Segments(
+            text,
+            scored.ends,
+            scored.importance,
+            scored.percentile.n_tokens,
+            [False] * n,
+            scored.percentile,
+        )
     unit = units.load(rules.unit)
     ends = segments.segment_ends(text, scored.ends, unit.spans(text))
     parts = list(segments.overlapping(ends, scored.ends))
@@ -83,20 +100,28 @@ def segmented(scored: ScoredTrace, rules: Rules = USUAL) -> Segments:
 
 
 def keeping_order(parts: Segments) -> list[int]:
-    """Segment indices in the order they are kept: protected first, then by falling importance, ties by position."""
-    best = sorted(range(len(parts.ends)), key=parts.importance.__getitem__, reverse=True)  # keeps the order of ties
+    """Segment indices in the order they are kept: protected first,
+    then by falling importance, ties by position.
+    """
+    best = sorted(
+        range(len(parts.ends)), key=parts.importance.__getitem__, reverse=True
+    )  # keeps the order of ties
     return sorted(best, key=[not held for held in parts.protected].__getitem__)
 
 
 def held(ends: Sequence[int], text: str, rules: Rules) -> list[bool]:
-    """For each segment whether the rules protect it; `CotpressError` for what is no regular expression."""
+    """For each segment whether the rules protect it;
+    `CotpressError` for what is no regular expression.
+    """
     found = segments.protected(ends, text) if rules.protect == "symbols" else [False] * len(ends)
     if not rules.protect_regex:
         return found
     try:
         spans = [match.span() for match in re.finditer(rules.protect_regex, text)]
     except re.error as error:
-        raise CotpressError(f"--protect-regex {rules.protect_regex!r} is no regular expression: {error}.") from error
+        raise CotpressError(
+            f"--protect-regex {rules.protect_regex!r} is no regular expression: {error}."
+        ) from error
     return [a or b for a, b in zip(found, segments.touched(ends, spans), strict=True)]
 
 
@@ -111,7 +136,12 @@ def _beside(
     deciding: Sequence[int | None],
     pool: Callable[[Sequence[float]], float],
 ) -> Sequence[float]:
-    """What stands beside the scores, segment by segment: that of the deciding token, or pooled alike."""
+    """What stands beside the scores, segment by segment: that
+    of the deciding token, or pooled alike.
+    """
     if values is None:
         return ()
-    return [float(pool(values[part])) if at is None else values[part][at] for part, at in zip(parts, deciding, strict=True)]
+    return [
+        float(pool(values[part])) if at is None else values[part][at]
+        for part, at in zip(parts, deciding, strict=True)
+    ]

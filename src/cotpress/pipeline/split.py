@@ -1,23 +1,31 @@
-r"""Where the reasoning ends and the conclusion begins: a completion in four parts that join to exactly its text.
+r"""Where the reasoning ends and the conclusion begins: a completion in four parts that join to
+exactly its text.
 
-TokenSkip's release splits on one English phrase and so keeps 847 of about 6,800 correct LLaMA answers (specification section
-2.4, hemingkx/TokenSkip#6). Here the first of these that is found decides: think tags; the task's own marker; the last
-sentence that names the answer ("The final answer is: $\boxed{18}$", "**Answer:** 18", "#### 18"); the sentence with the last
-`\boxed{…}`. The last two must stand near the end and must not be taken back ("Wait, …"): a mention in the middle of the
-reasoning is none. What cannot be split is all reasoning, and counted.
+TokenSkip's release splits on one English phrase and so keeps 847 of about 6,800 correct LLaMA
+answers (specification section 2.4, hemingkx/TokenSkip#6). Here the first of these that is found
+decides: think tags; the task's own marker; the last sentence that names the answer ("The final
+answer is: $\boxed{18}$", "**Answer:** 18", "#### 18"); the sentence with the last `\boxed{…}`. The
+last two must stand near the end and must not be taken back ("Wait, …"): a mention in the middle of
+the reasoning is none. What cannot be split is all reasoning, and counted.
 """
 
 import re
 from typing import NamedTuple
 
 TAIL = 400
-"""Characters from the end within which a conclusion must begin; think tags and the task's marker may stand anywhere."""
+"""Characters from the end within which a conclusion must begin; think
+tags and the task's marker may stand anywhere.
+"""
 
 LEAD = 150
-"""Characters of its sentence that a conclusion may have before the words that announce the answer."""
+"""Characters of its sentence that a conclusion may have before the words that announce the
+answer.
+"""
 
 TAGS = "think|thinking|thought|reasoning"
-"""R1 and Qwen3 write `<think>`, Claude's and many a prompt for reinforcement learning the others."""
+"""R1 and Qwen3 write `<think>`, Claude's and many a prompt for reinforcement learning the
+others.
+"""
 
 OPENING = re.compile(rf"\s*(?:<(?P<tag>{TAGS})>\s*)?")
 
@@ -34,7 +42,9 @@ ANSWER = re.compile(
 
 BOX = re.compile(r"\\f?boxed\s*(?=[{\s\d])")
 
-TAKEN_BACK = re.compile(r"\b(?:wait|hmm|however|let me|let's|alternatively|but)\b|等等|不对", re.IGNORECASE)
+TAKEN_BACK = re.compile(
+    r"\b(?:wait|hmm|however|let me|let's|alternatively|but)\b|等等|不对", re.IGNORECASE
+)
 """After an answer these words say that the model is still thinking."""
 
 BREAK = re.compile(r"[.!?]['\")\]*_$]*\s+|[。！？]\s*|(?<![:,=\s])[ \t]*(?:\r?\n)\s*")
@@ -44,7 +54,9 @@ LIST_NUMBER = re.compile(r"\s*\d+[.)]\s+\Z")
 
 
 class Parts(NamedTuple):
-    """`opening + reasoning + closing + conclusion` is the text; the reasoning has no white space around it."""
+    """`opening + reasoning + closing + conclusion` is the
+    text; the reasoning has no white space around it.
+    """
 
     opening: str
     """Markup before the reasoning."""
@@ -56,10 +68,15 @@ class Parts(NamedTuple):
 
 
 def split(text: str, marker: str = "") -> Parts:
-    """Take a completion apart; `marker` is the text with which the task asks the conclusion to begin."""
-    opened: re.Match[str] = OPENING.match(text)  # type: ignore[assignment]  # matches the empty string
+    """Take a completion apart; `marker` is the text with
+    which the task asks the conclusion to begin.
+    """
+    # matches the empty string
+    opened: re.Match[str] = OPENING.match(text)  # type: ignore[assignment]
     opening, body = opened.group(), text[opened.end() :]
-    closed = re.search(f"</(?:{opened['tag'] or TAGS})>", body)  # R1's template writes the opening tag itself
+    closed = re.search(
+        f"</(?:{opened['tag'] or TAGS})>", body
+    )  # R1's template writes the opening tag itself
     thought, tag, rest = body.partition(closed.group()) if closed else (body, "", "")
     if thought.strip() and (closed or opened["tag"]):
         return _parts(opening, thought, tag, rest)
@@ -88,17 +105,23 @@ def _conclusion_start(text: str, marker: str) -> int:
         return len(text)
     if not answers:
         at = _math_start(text, boxes[-1].start())
-        return _sentence_start(text, at) if at >= tail else len(text)  # a long derivation around the box is reasoning
+        return (
+            _sentence_start(text, at) if at >= tail else len(text)
+        )  # a long derivation around the box is reasoning
     start = len(text)
     for match in reversed(answers):
         if start < len(text) and re.search(r"\w", text[match.end() : start]):
             break
-        start = _sentence_start(text, match.start() + _blank(match.group()))  # a heading, "**Final Answer**", goes along
+        start = _sentence_start(
+            text, match.start() + _blank(match.group())
+        )  # a heading, "**Final Answer**", goes along
     return start
 
 
 def _sentence_start(text: str, at: int) -> int:
-    """Where the sentence at offset `at` begins; `at` itself if that is far away or would leave no reasoning."""
+    """Where the sentence at offset `at` begins; `at` itself if
+    that is far away or would leave no reasoning.
+    """
     line = text[:at]
     ends = [match.end() for match in BREAK.finditer(line, max(0, at - TAIL)) if match.end() <= at]
     while ends and LIST_NUMBER.match(line[line.rfind("\n", 0, ends[-1] - 1) + 1 : ends[-1]]):

@@ -1,8 +1,9 @@
 """`CompressedTrace -> CompressedTrace`: does the shortened reasoning still lead to its conclusion?
 
-A selection looks at tokens one by one and cannot see what is lost together. So the whole conclusion is read by a reference
-model after the shortened reasoning, after the full one and after none: ln p(conclusion | question, reasoning). The first two
-say what shortening costs, the last what there was to lose. The CTS paper has no such check.
+A selection looks at tokens one by one and cannot see what is lost together. So the whole conclusion
+is read by a reference model after the shortened reasoning, after the full one and after none: ln
+p(conclusion | question, reasoning). The first two say what shortening costs, the last what there
+was to lose. The CTS paper has no such check.
 """
 
 from collections import Counter
@@ -36,13 +37,20 @@ class Likelihood(Protocol):
 
 
 Reader = Callable[[Sequence[tuple[Trace, str]]], Sequence[Likelihood | None]]
-"""For each (trace, reasoning) the likelihood of the trace's conclusion; None where it cannot be read."""
+"""For each (trace, reasoning) the likelihood of the trace's
+conclusion; None where it cannot be read.
+"""
 
 
 def verify(
-    compressed: Iterable[CompressedTrace], read: Reader, reference: str, *, noted: Counter[str] | None = None
+    compressed: Iterable[CompressedTrace],
+    read: Reader,
+    reference: str,
+    *,
+    noted: Counter[str] | None = None,
 ) -> Iterator[CompressedTrace]:
-    """Each trace with what `read`, the model named `reference`, finds; the same reasoning of a trace is read once per batch.
+    """Each trace with what `read`, the model named `reference`, finds; the same reasoning of a
+    trace is read once per batch.
 
     What cannot be read passes unverified, counted in `noted`.
     """

@@ -1,9 +1,11 @@
-"""Example problems for the page: which ones, and what the page needs to show them. Nothing here is HTML.
+"""Example problems for the page: which ones, and what the page needs to show them. Nothing here is
+HTML.
 
-The problems are chosen by a hash of their id, so that the choice neither depends on the order of the files nor flatters
-anyone; those with both token scores and answers come first. What each segment needs to be shown at any ratio is computed
-here with `compress` itself: `first[i]` is the smallest of `RATIOS` at which segment i is kept (a smaller ratio keeps a subset
-of what a larger one keeps), so the page compares two numbers and cannot disagree with the cut that a model is taught.
+The problems are chosen by a hash of their id, so that the choice neither depends on the order of
+the files nor flatters anyone; those with both token scores and answers come first. What each
+segment needs to be shown at any ratio is computed here with `compress` itself: `first[i]` is the
+smallest of `RATIOS` at which segment i is kept (a smaller ratio keeps a subset of what a larger one
+keeps), so the page compares two numbers and cannot disagree with the cut that a model is taught.
 """
 
 import hashlib
@@ -33,8 +35,12 @@ RATIOS = [round(0.05 * step, 2) for step in range(1, 21)]
 """Where the slider can stand: 0.05 to 1.0."""
 SHADES = 9
 
-UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
-"""Characters that act without being seen: controls, direction marks and overrides, lone surrogates."""
+UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+)
+"""Characters that act without being seen: controls, direction marks and overrides, lone
+surrogates.
+"""
 
 
 class Tokens(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,10 +58,14 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
     first: list[float]
     """The smallest of `RATIOS` at which the segment is kept."""
     budgets: list[int]
-    """Target-model tokens allowed at each of `RATIOS`; empty where the selection is a percentile and has none."""
+    """Target-model tokens allowed at each of `RATIOS`; empty
+    where the selection is a percentile and has none.
+    """
     conclusion: str
     given: list[float] = []
-    """Log-likelihood with the condition of what decided each importance, and without it; empty where it is not known."""
+    """Log-likelihood with the condition of what decided each
+    importance, and without it; empty where it is not known.
+    """
     alone: list[float] = []
     losses: list[tuple[float, float]] = []
     """(ratio, nats) that the conclusion lost, by `cotpress verify`."""
@@ -117,47 +127,74 @@ def examples(
     verified: Survival | None = None,
     limit: int = LIMIT,
 ) -> Examples:
-    """At most `limit` problems of those in `traces` and `scored`; each iterable is read once, memory stays bounded.
+    """At most `limit` problems of those in `traces` and `scored`; each iterable is read once,
+    memory stays bounded.
 
     `other` are scores of the same traces by a second scorer.
     """
     cuts, cut_keys = _lowest(((_key(item.trace.problem), item) for item in scored), limit)
-    answers, answer_keys = _lowest(((_key(trace.problem), trace) for trace in traces), limit, preferred=cuts)
+    answers, answer_keys = _lowest(
+        ((_key(trace.problem), trace) for trace in traces), limit, preferred=cuts
+    )
     both = [key for key in cuts if key in answers]
-    apart = zip_longest((key for key in cuts if key not in answers), (key for key in answers if key not in cuts))
+    apart = zip_longest(
+        (key for key in cuts if key not in answers), (key for key in answers if key not in cuts)
+    )
     wanted = {item.key for items in cuts.values() for item in items[:1]}
     second = {item.key: item for item in other if item.key in wanted}
     shown: list[Example] = []
     size = 0
     for key in [*both, *(key for key in chain.from_iterable(apart) if key)][:limit]:
-        shown.append(_example(cuts.get(key, []), answers.get(key, []), second, verified or Survival()))
+        shown.append(
+            _example(cuts.get(key, []), answers.get(key, []), second, verified or Survival())
+        )
         size += len(msgspec.json.encode(shown[-1]))
         if size > CHARACTERS:
             break
-    return Examples(sorted(shown, key=lambda one: (one.tokens is None, not one.answers, one.task)), len(cut_keys | answer_keys))
+    return Examples(
+        sorted(shown, key=lambda one: (one.tokens is None, not one.answers, one.task)),
+        len(cut_keys | answer_keys),
+    )
 
 
 def _key(problem: Problem) -> Key:
     return problem.task, problem.id
 
 
-def _lowest(items: Iterable[tuple[Key, T]], limit: int, preferred: Collection[Key] = ()) -> tuple[dict[Key, list[T]], set[Key]]:
-    """The items of the `limit` keys that are lowest by hash, preferred ones first; and all keys there are."""
+def _lowest(
+    items: Iterable[tuple[Key, T]], limit: int, preferred: Collection[Key] = ()
+) -> tuple[dict[Key, list[T]], set[Key]]:
+    """The items of the `limit` keys that are lowest by hash,
+    preferred ones first; and all keys there are.
+    """
     found: dict[Key, list[T]] = {}
     keys: set[Key] = set()
 
     def lowest() -> list[Key]:
-        return sorted(found, key=lambda key: (key not in preferred, hashlib.sha256("\n".join(key).encode()).digest()))[:limit]
+        return sorted(
+            found,
+            key=lambda key: (
+                key not in preferred,
+                hashlib.sha256("\n".join(key).encode()).digest(),
+            ),
+        )[:limit]
 
     for key, item in items:
         keys.add(key)
         found.setdefault(key, []).append(item)
-        if len(found) > 4 * limit:  # a key that is thrown out here stays out: `limit` lower ones are known and remain
+        if (
+            len(found) > 4 * limit
+        ):  # a key that is thrown out here stays out: `limit` lower ones are known and remain
             found = {kept: found[kept] for kept in lowest()}
     return {kept: found[kept] for kept in lowest()}, keys
 
 
-def _example(scored: list[ScoredTrace], traces: list[Trace], second: dict[str, ScoredTrace], verified: Survival) -> Example:
+def _example(
+    scored: list[ScoredTrace],
+    traces: list[Trace],
+    second: dict[str, ScoredTrace],
+    verified: Survival,
+) -> Example:
     problem = (scored[0].trace if scored else traces[0]).problem
     other = second.get(scored[0].key) if scored else None
     return Example(
@@ -172,7 +209,9 @@ def _example(scored: list[ScoredTrace], traces: list[Trace], second: dict[str, S
 
 
 def tokens(scored: ScoredTrace, verified: Survival | None = None) -> Tokens:
-    """What the page needs to show one scored reasoning at each of `RATIOS`, cut as `verified` says it was."""
+    """What the page needs to show one scored reasoning at
+    each of `RATIOS`, cut as `verified` says it was.
+    """
     cuts = (verified or Survival()).of(scored)
     parts = segmented(scored, cuts.rules or usual_rules(scored.scorer))
     held = parts if parts.percentile else prepared(parts, cuts.budget, cuts.longest_run)
@@ -214,7 +253,11 @@ def _how(scored: ScoredTrace, cuts: Cuts) -> str:
         "window": f"the same share of every window of {WINDOW} tokens (--budget window)",
         "dataset": "what lies above one threshold for all traces (--budget dataset)",
     }[cuts.budget]
-    gaps = "" if cuts.longest_run is None else f", and drops at most {cuts.longest_run} in a row (--longest-run)"
+    gaps = (
+        ""
+        if cuts.longest_run is None
+        else f", and drops at most {cuts.longest_run} in a row (--longest-run)"
+    )
     return spent + gaps
 
 
@@ -238,7 +281,11 @@ def _answers(traces: Iterable[Trace]) -> list[Answer]:
                 n_conclusion_tokens=trace.n_conclusion_tokens,
                 finished=trace.finished,
                 correct=grade.correct if grade else None,
-                read="not graded" if grade is None else grade.status if grade.answer is None else visible(grade.answer),
+                read="not graded"
+                if grade is None
+                else grade.status
+                if grade.answer is None
+                else visible(grade.answer),
                 samples=len({one.sample for one in settings[key]}),
                 latents=trace.latents,
             )

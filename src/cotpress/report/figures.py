@@ -7,18 +7,40 @@ from dataclasses import dataclass
 from cotpress.evaluation.baselines import CONTROLS
 from cotpress.evaluation.evaluate import TOLERANCE
 from cotpress.records import EvalRow
-from cotpress.report.plotting import BAND, COLOURS, HEIGHT, INK, MARGIN, SYMBOLS, TALL, Figure, axis, layout, line
+from cotpress.report.plotting import (
+    BAND,
+    COLOURS,
+    HEIGHT,
+    INK,
+    MARGIN,
+    SYMBOLS,
+    TALL,
+    Figure,
+    axis,
+    layout,
+    line,
+)
 from cotpress.report.rows import Series, is_reference, is_taught, original_of, short
 from cotpress.report.table import accuracy, p_value, ratio, setting
 
 WIDTH, LINE, LETTER, GAP = 560, 16, 7.5, 12
-"""Pixels: of the plot at full width, between two labels, of a letter in them, between a label and its point."""
+"""Pixels: of the plot at full width, between two labels, of a
+letter in them, between a label and its point.
+"""
 CROWD, LEGEND = 6, 70
-"""Curves from which on not every name fits beside its curve, and the height of the legend that then names them."""
+"""Curves from which on not every name fits beside its curve, and
+the height of the legend that then names them.
+"""
 LONGEST = 34
-"""Letters of a curve's name in a figure; of a longer one the middle is left out, and the table has all of it."""
+"""Letters of a curve's name in a figure; of a longer one the
+middle is left out, and the table has all of it.
+"""
+ASKED = "%{fullData.name}<br>asked for %{x:g}, kept %{y:.3f}<extra></extra>"
+"""What is said of a point of the second figure."""
 FLAT = 0.4
-"""A detail panel is added where the methods and the original span less than this share of all accuracies."""
+"""A detail panel is added where the methods and the original
+span less than this share of all accuracies.
+"""
 LOWER, UPPER = (0.0, 0.36), (0.42, 1.0)
 """Where the two panels stand, as fractions of the height."""
 
@@ -40,11 +62,13 @@ class _Panel:
 
 
 def accuracy_figure(curves: Sequence[Series]) -> Figure:
-    """Accuracy in percent, with 95 % intervals, against mean reasoning tokens: a curve for each of one task's series.
+    """Accuracy in percent, with 95 % intervals, against mean reasoning tokens: a curve for each of
+    one task's series.
 
-    Baselines that fail can press the rest into a line at the top; then an upper panel shows methods and original in detail.
-    Every curve is drawn in each panel and named once, in the most detailed panel that shows its end. Of more than `CROWD`
-    curves only the methods are named in place, and a legend names all.
+    Baselines that fail can press the rest into a line at the top; then an upper panel shows methods
+    and original in detail. Every curve is drawn in each panel and named once, in the most detailed
+    panel that shows its end. Of more than `CROWD` curves only the methods are named in place, and a
+    legend names all.
     """
     rows = [row for curve in curves for row in curve.rows]
     styled = list(zip(curves, styles(curves), strict=True))
@@ -56,18 +80,27 @@ def accuracy_figure(curves: Sequence[Series]) -> Figure:
     parts: Figure = {"shapes": [], "annotations": []}
     unnamed = [curve.label for curve in curves if not (crowded and curve.compared)]
     for panel in panels:
-        names = [(curve, style[0]) for curve, style in styled if panel.shows(curve) and curve.label in unnamed]
+        names = [
+            (curve, style[0])
+            for curve, style in styled
+            if panel.shows(curve) and curve.label in unnamed
+        ]
         unnamed = [label for label in unnamed if label not in [curve.label for curve, _ in names]]
         for curve, style in styled:
             drawn = _accuracy_trace(curve, *style, rows, ratios=panel is panels[0])
             data.append({**drawn, "yaxis": panel.axis, "showlegend": panel is panels[0]})
         pixels = (height - MARGIN["t"] - MARGIN["b"]) * (panel.domain[1] - panel.domain[0])
         parts[f"yaxis{panel.axis[1:]}"] = _percent_axis(panel)
-        parts["shapes"] += [shape for row in rows if is_reference(row) for shape in _reference(row, panel.axis)]
+        parts["shapes"] += [
+            shape for row in rows if is_reference(row) for shape in _reference(row, panel.axis)
+        ]
         parts["annotations"] += _labels(names, panel, x_max, pixels)
     parts["xaxis"] = axis("mean reasoning tokens per problem", [0, x_max], anchor="y")
     if crowded:
-        parts |= {"showlegend": True, "legend": {"orientation": "h", "x": 0, "y": -60 / height, "yanchor": "top"}}
+        parts |= {
+            "showlegend": True,
+            "legend": {"orientation": "h", "x": 0, "y": -60 / height, "yanchor": "top"},
+        }
     return {"data": data, "layout": layout(height=height + (LEGEND if crowded else 0), **parts)}
 
 
@@ -78,15 +111,22 @@ def _panels(rows: Sequence[EvalRow]) -> list[_Panel]:
     detail = _span([*methods, *filter(is_reference, rows)] if methods else rows)
     if detail[1] - detail[0] >= FLAT * (everything[1] - everything[0]):
         return [_Panel("y", "accuracy", everything)]
-    return [_Panel("y2", "accuracy: detail", detail, UPPER), _Panel("y", "accuracy: all", everything, LOWER)]
+    return [
+        _Panel("y2", "accuracy: detail", detail, UPPER),
+        _Panel("y", "accuracy: all", everything, LOWER),
+    ]
 
 
 def _span(rows: Sequence[EvalRow]) -> tuple[float, float]:
-    """From which to which percent an axis runs that shows the intervals of `rows`: at least ten points, with some air.
+    """From which to which percent an axis runs that shows the intervals of `rows`: at least ten
+    points, with some air.
 
     Beyond 0 and 100 there is nothing but the air that a mark at the edge and its label need.
     """
-    low, high = 100 * min(row.accuracy_low for row in rows), 100 * max(row.accuracy_high for row in rows)
+    low, high = (
+        100 * min(row.accuracy_low for row in rows),
+        100 * max(row.accuracy_high for row in rows),
+    )
     middle, half = (low + high) / 2, max(1.16 * (high - low) / 2, 5)
     air = 0.12 * half
     return max(middle - half, -air), min(middle + half, 100 + air)
@@ -95,9 +135,22 @@ def _span(rows: Sequence[EvalRow]) -> tuple[float, float]:
 def _percent_axis(panel: _Panel) -> Figure:
     """An axis of percentages whose ticks do not go beyond 0 and 100, as its range may."""
     low, high = panel.between
-    step = next((step for step in (1, 2, 5, 10) if (high - low) / step <= 12 * (panel.domain[1] - panel.domain[0])), 20)
+    step = next(
+        (
+            step
+            for step in (1, 2, 5, 10)
+            if (high - low) / step <= 12 * (panel.domain[1] - panel.domain[0])
+        ),
+        20,
+    )
     ticks = [value for value in range(0, 101, step) if low <= value <= high]
-    return axis(panel.title, panel.between, domain=panel.domain, tickvals=ticks, ticktext=[f"{value} %" for value in ticks])
+    return axis(
+        panel.title,
+        panel.between,
+        domain=panel.domain,
+        tickvals=ticks,
+        ticktext=[f"{value} %" for value in ticks],
+    )
 
 
 def _shortest(curve: Series) -> EvalRow:
@@ -105,13 +158,19 @@ def _shortest(curve: Series) -> EvalRow:
 
 
 def ratio_figure(curves: Sequence[Series]) -> Figure | None:
-    """Actual against requested ratio, with the diagonal and the band in which a request counts as met; None without any.
+    """Actual against requested ratio, with the diagonal and the band in which a request counts as
+    met; None without any.
 
-    At 1.0 nothing is asked for: a curve that has no other ratio, as those with latent tokens, is no request.
+    At 1.0 nothing is asked for: a curve that has no other ratio, as those with latent tokens, is no
+    request.
     """
     data = []
     for curve, (colour, symbol) in zip(curves, styles(curves), strict=True):
-        met = [row for row in curve.rows if row.ratio is not None and row.kept is not None and row.method not in CONTROLS]
+        met = [
+            row
+            for row in curve.rows
+            if row.ratio is not None and row.kept is not None and row.method not in CONTROLS
+        ]
         if any(row.ratio != 1.0 for row in met):
             data.append(
                 {
@@ -119,33 +178,29 @@ def ratio_figure(curves: Sequence[Series]) -> Figure | None:
                     "x": [row.ratio for row in met],
                     "y": [row.kept for row in met],
                     "error_y": _bars(
-                        [row.kept for row in met], [row.kept_low for row in met], [row.kept_high for row in met], colour
+                        [row.kept for row in met],
+                        [row.kept_low for row in met],
+                        [row.kept_high for row in met],
+                        colour,
                     ),
-                    "hovertemplate": "%{fullData.name}<br>asked for %{x:g}, kept %{y:.3f}<extra></extra>",
+                    "hovertemplate": ASKED,
                 }
             )
     if not data:
         return None
     top = max(1.05, *(1.05 * value for trace in data for value in trace["y"]))
     corner = [0, top]
+    band = f"M0,{-TOLERANCE} L{top},{top - TOLERANCE} L{top},{top + TOLERANCE} L0,{TOLERANCE} Z"
+    below = {"type": "path", "fillcolor": BAND, "line": {"width": 0}, "layer": "below"}
     return {
         "data": data,
         "layout": layout(
             xaxis=axis("ratio asked for", [0, 1.05], dtick=0.2, constrain="domain"),
             yaxis=axis("actual ratio", corner, dtick=0.2, scaleanchor="x", constrain="domain"),
-            shapes=[
-                {
-                    "type": "path",
-                    "path": f"M0,{-TOLERANCE} L{top},{top - TOLERANCE} L{top},{top + TOLERANCE} L0,{TOLERANCE} Z",
-                    "fillcolor": BAND,
-                    "line": {"width": 0},
-                    "layer": "below",
-                },
-                line(0, 0, top, top),
-            ],
+            shapes=[{"path": band, **below}, line(0, 0, top, top)],
             height=HEIGHT,
             showlegend=True,
-            legend={"x": 0.99, "y": 0.02, "xanchor": "right", "yanchor": "bottom", "bgcolor": "rgba(255,255,255,0.8)"},
+            legend={"x": 0.99, "y": 0.02, "xanchor": "right", "yanchor": "bottom"},
         ),
     }
 
@@ -162,8 +217,12 @@ def styles(curves: Sequence[Series]) -> list[tuple[str, str]]:
     return found
 
 
-def _accuracy_trace(curve: Series, colour: str, symbol: str, rows: Sequence[EvalRow], *, ratios: bool) -> Figure:
-    """One curve with its intervals; `ratios` writes the ratio asked for beside the points, of several methods the last."""
+def _accuracy_trace(
+    curve: Series, colour: str, symbol: str, rows: Sequence[EvalRow], *, ratios: bool
+) -> Figure:
+    """One curve with its intervals; `ratios` writes the ratio asked for
+    beside the points, of several methods the last.
+    """
     alone = len({(row.method, row.scorer, row.model) for row in rows if is_taught(row)}) == 1
     return {
         **_marks(curve, colour, symbol),
@@ -176,28 +235,47 @@ def _accuracy_trace(curve: Series, colour: str, symbol: str, rows: Sequence[Eval
             colour,
         ),
         "text": [
-            _point_name(row, curve) if ratios and (alone or row is _shortest(curve) or row.latents is not None) else ""
+            _point_name(row, curve)
+            if ratios and (alone or row is _shortest(curve) or row.latents is not None)
+            else ""
             for row in curve.rows
         ],
-        "textposition": ["bottom right" if row is _shortest(curve) else "top left" for row in curve.rows],
+        "textposition": [
+            "bottom right" if row is _shortest(curve) else "top left" for row in curve.rows
+        ],
         "textfont": {"size": 11, "color": colour},
         "customdata": [_hover(row, rows) for row in curve.rows],
         "hovertemplate": "%{customdata}<extra></extra>",
     }
 
 
-def _bars(values: Sequence[float | None], lows: Sequence[float | None], highs: Sequence[float | None], colour: str) -> Figure:
+def _bars(
+    values: Sequence[float | None],
+    lows: Sequence[float | None],
+    highs: Sequence[float | None],
+    colour: str,
+) -> Figure:
     """95 % intervals as error bars; none at a point whose interval is not known."""
     lengths = [
         (0.0, 0.0) if value is None or low is None or high is None else (high - value, value - low)
         for value, low, high in zip(values, lows, highs, strict=True)
     ]
     up, down = [up for up, _ in lengths], [down for _, down in lengths]
-    return {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "color": colour, "thickness": 1, "width": 3}
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": up,
+        "arrayminus": down,
+        "color": colour,
+        "thickness": 1,
+        "width": 3,
+    }
 
 
 def _point_name(row: EvalRow, curve: Series) -> str:
-    """The ratio beside a method's points, or the number of forced latent tokens; other baselines are told by hovering."""
+    """The ratio beside a method's points, or the number of forced latent
+    tokens; other baselines are told by hovering.
+    """
     if row.latents is not None:
         return str(row.latents)
     if row.ratio == 1.0 and len(curve.rows) == 1:  # nothing was asked for
@@ -211,8 +289,17 @@ def _marks(curve: Series, colour: str, symbol: str) -> Figure:
         "type": "scatter",
         "mode": "lines+markers+text" if len(curve.rows) > 1 else "markers+text",
         "name": html.escape(_abridged(curve.label)),
-        "line": {"color": colour, "width": 1.25 if baseline else 2, "dash": "dash" if baseline else "solid"},
-        "marker": {"color": colour, "symbol": symbol, "size": 8, "line": {"width": 2 if "open" in symbol else 0}},
+        "line": {
+            "color": colour,
+            "width": 1.25 if baseline else 2,
+            "dash": "dash" if baseline else "solid",
+        },
+        "marker": {
+            "color": colour,
+            "symbol": symbol,
+            "size": 8,
+            "line": {"width": 2 if "open" in symbol else 0},
+        },
     }
 
 
@@ -224,10 +311,15 @@ def _abridged(label: str) -> str:
 
 def _hover(row: EvalRow, rows: Sequence[EvalRow]) -> str:
     name = html.escape(row.method) + setting(row)
-    of = "" if row.kept is None or (original := original_of(row, rows)) is None else f" of {original.mean_tokens:.1f}"
+    of = (
+        ""
+        if row.kept is None or (original := original_of(row, rows)) is None
+        else f" of {original.mean_tokens:.1f}"
+    )
     lines = [
         f"<b>{name}</b> ({html.escape(short(row.model))})",
-        f"{row.mean_tokens:.1f}{of} reasoning tokens" + ("" if row.kept is None else f": {row.kept:.3f} kept"),
+        f"{row.mean_tokens:.1f}{of} reasoning tokens"
+        + ("" if row.kept is None else f": {row.kept:.3f} kept"),
         f"accuracy {accuracy(row)}, n = {row.n}, p {p_value(row)}",
     ]
     return "<br>".join(lines)
@@ -251,11 +343,14 @@ def _reference(original: EvalRow, axis: str) -> list[Figure]:
     return [band, {**line(0, at, 1, at), "xref": "paper", "yref": axis}]
 
 
-def _labels(curves: Sequence[tuple[Series, str]], panel: _Panel, x_max: float, height: float) -> list[Figure]:
-    """The name of each curve in its colour: left of its shortest point, an original's on its line; raised where two overlap.
+def _labels(
+    curves: Sequence[tuple[Series, str]], panel: _Panel, x_max: float, height: float
+) -> list[Figure]:
+    """The name of each curve in its colour: left of its shortest point, an original's on its line;
+    raised where two overlap.
 
-    A name that has no room to the left of its point stands above it, from the axis on. Overlap is judged in pixels at the
-    page's full width; narrow pages have a legend instead.
+    A name that has no room to the left of its point stands above it, from the axis on. Overlap is
+    judged in pixels at the page's full width; narrow pages have a legend instead.
     """
     per_token, per_point = WIDTH / x_max, height / (panel.between[1] - panel.between[0])
     labels: list[Figure] = []
@@ -268,8 +363,13 @@ def _labels(curves: Sequence[tuple[Series, str]], panel: _Panel, x_max: float, h
         left = end.mean_tokens * per_token - GAP - length
         at_axis = original or left < 0
         left = 6.0 if at_axis else left
-        bottom = per_point * 100 * end.accuracy + (0 if not at_axis else LINE / 2 if original else LINE)
-        while any(left < right and left + length > start and abs(bottom - level) < LINE for start, right, level in taken):
+        bottom = per_point * 100 * end.accuracy + (
+            0 if not at_axis else LINE / 2 if original else LINE
+        )
+        while any(
+            left < right and left + length > start and abs(bottom - level) < LINE
+            for start, right, level in taken
+        ):
             bottom += 1
         taken.append((left, left + length, bottom))
         labels.append(

@@ -1,4 +1,6 @@
-"""What latent tokens stand for, for the page: each code with the chunks it encodes, and answers with their codes decoded."""
+"""What latent tokens stand for, for the page: each code with the chunks it
+encodes, and answers with their codes decoded.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -60,10 +62,14 @@ class Worth:
     def sentence(self, total: int) -> str:
         """The same in words, for a codebook of `total` codes."""
         return (
-            f"From its own codes {percent(self.own)} of the tokens of a held-out reasoning come out right, from the codes of"
-            f" another one {percent(self.other)}: only the difference comes from the codes. Guessing the most frequent token of"
-            f" each position gets {percent(self.position)}, the most frequent of all {percent(self.unigram)}."
-            f" Used as they are, the {total} codes tell apart as much as {self.perplexity:.1f} evenly used ones would"
+            f"From its own codes {percent(self.own)} of the tokens of a held-out "
+            "reasoning come out right, from the codes of"
+            f" another one {percent(self.other)}: only the difference comes from the "
+            "codes. Guessing the most frequent token of"
+            f" each position gets {percent(self.position)}, the most "
+            f"frequent of all {percent(self.unigram)}."
+            f" Used as they are, the {total} codes tell apart as much as "
+            f"{self.perplexity:.1f} evenly used ones would"
             " (perplexity)."
         )
 
@@ -82,12 +88,20 @@ class Latents:
 
 def chosen(traces: Iterable[Trace]) -> Iterator[Trace]:
     """The first answers in which a model wrote latent tokens of its own accord."""
-    free = (t for t in traces if t.latents is None and t.method != CORRUPTED and latent_tokens.codes(t.completion()))
+    free = (
+        t
+        for t in traces
+        if t.latents is None and t.method != CORRUPTED and latent_tokens.codes(t.completion())
+    )
     return islice(free, ANSWERS)
 
 
-def section(codes: Sequence[Code], answers: Iterable[tuple[Trace, Sequence[str]]], worth: Worth) -> Latents:
-    """Put together what is shown; with each answer comes the text that each of its codes is decoded to."""
+def section(
+    codes: Sequence[Code], answers: Iterable[tuple[Trace, Sequence[str]]], worth: Worth
+) -> Latents:
+    """Put together what is shown; with each answer comes the
+    text that each of its codes is decoded to.
+    """
     used = sorted((code for code in codes if code.uses), key=lambda code: -code.uses)
     shown = [_visible(code) for code in used[:CODES]]
     return Latents(shown, len(codes), len(used), [_answer(*pair) for pair in answers], worth)

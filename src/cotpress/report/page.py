@@ -1,9 +1,11 @@
-"""`Report -> page`: what shorter reasoning costs, as one HTML page that works offline, as JSON and as Markdown.
+"""`Report -> page`: what shorter reasoning costs, as one HTML page that works offline, as JSON and
+as Markdown.
 
-The page is autoescaped Jinja2; data goes to its scripts as JSON in which `<`, `>` and `&` are escaped, and reaches the
-document as text only. A content security policy admits no network and only the page's own three scripts, by their hashes,
-so that a script in a model's answer would not run even where escaping failed. plotly.js is inlined (4.8 MB): the price of
-figures that can be zoomed and read point by point without a network.
+The page is autoescaped Jinja2; data goes to its scripts as JSON in which `<`, `>` and `&` are
+escaped, and reaches the document as text only. A content security policy admits no network and only
+the page's own three scripts, by their hashes, so that a script in a model's answer would not run
+even where escaping failed. plotly.js is inlined (4.8 MB): the price of figures that can be zoomed
+and read point by point without a network.
 """
 
 import base64
@@ -21,7 +23,7 @@ from cotpress.report.examples import RATIOS
 from cotpress.report.rows import tasks_of
 from cotpress.report.sections import Part, sections
 from cotpress.report.told import Origin as Origin
-from cotpress.report.told import Report
+from cotpress.report.told import Report as Report
 from cotpress.report.told import Source as Source
 from cotpress.report.told import make_report as make_report
 from cotpress.report.words import FOOTNOTES, headline, measured, warnings
@@ -77,11 +79,20 @@ def as_html(report: Report) -> str:
     plotly_js: str = require("plotly.offline", WHAT).get_plotlyjs()
     loader = jinja2.FileSystemLoader(PACKAGE / "assets")
     environment = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=loader,
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["hashed"] = _csp_hash
     rows, told = report.rows, list(sections(report))
-    figures = {drawn.id: drawn.figure for section in told for part in section.parts for drawn in part.figures}
+    figures = {
+        drawn.id: drawn.figure
+        for section in told
+        for part in section.parts
+        for drawn in part.figures
+    }
     page: str = environment.get_template("report.html.j2").render(
         title=_title(report),
         measured=_measured(report),
@@ -89,7 +100,11 @@ def as_html(report: Report) -> str:
         warnings=warnings(rows),
         sections=told,
         footnotes=FOOTNOTES if rows else (),
-        methods=[(name, METHODS[name].sentence) for name in dict.fromkeys(row.method for row in rows) if name in METHODS],
+        methods=[
+            (name, METHODS[name].sentence)
+            for name in dict.fromkeys(row.method for row in rows)
+            if name in METHODS
+        ],
         examples=report.examples,
         origin=report.origin,
         sources=_sources(report.origin),
@@ -112,11 +127,16 @@ def _measured(report: Report) -> str:
         return measured(report.rows)
     if report.comparison is None:
         return "No model was evaluated."
-    return f"{' and '.join(report.comparison.scorers)} on {report.comparison.n} traces; no model was evaluated."
+    return (
+        f"{' and '.join(report.comparison.scorers)} on "
+        f"{report.comparison.n} traces; no model was evaluated."
+    )
 
 
 def _sources(origin: Origin) -> list[tuple[str, str]]:
-    """Each file that was read, with how it was made and what was left out there, by its meta file."""
+    """Each file that was read, with how it was made and what was left out there, by its meta
+    file.
+    """
     return [(source.file, _made(source.meta)) for source in origin.sources]
 
 
@@ -124,18 +144,31 @@ def _made(meta: dict[str, Any]) -> str:
     """`eval --limit 500 --model tiny …; left out: 2 without an answer`, in one line."""
     parts = [str(meta.get("verb", "no meta file beside it"))]
     options = meta.get("options", {})
-    grouped = ChainMap(options, *(value for key, value in options.items() if isinstance(value, dict) and key != IDENTITY))
+    grouped = ChainMap(
+        options,
+        *(value for key, value in options.items() if isinstance(value, dict) and key != IDENTITY),
+    )
     for key, value in sorted(grouped.items(), key=itemgetter(0)):
         if value not in (None, False, [], "") and not isinstance(value, dict):
-            parts += [f"--{key.replace('_', '-')}", *map(str, value if isinstance(value, list) else [value])]
+            parts += [
+                f"--{key.replace('_', '-')}",
+                *map(str, value if isinstance(value, list) else [value]),
+            ]
     dropped = meta.get("counts", {}).get("dropped", {})
-    left_out = f"; left out: {', '.join(f'{count} {why}' for why, count in dropped.items())}" if dropped else ""
+    left_out = (
+        f"; left out: {', '.join(f'{count} {why}' for why, count in dropped.items())}"
+        if dropped
+        else ""
+    )
     return " ".join(parts) + left_out
 
 
 def _plain(text: str) -> str:
     """Text that Markdown and the HTML within it leave alone, on one line."""
-    escaped = "".join("\\" + c if c in "\\`*_|[]#" else "&lt;" if c == "<" else "&amp;" if c == "&" else c for c in text)
+    escaped = "".join(
+        "\\" + c if c in "\\`*_|[]#" else "&lt;" if c == "<" else "&amp;" if c == "&" else c
+        for c in text
+    )
     return " ".join(escaped.split("\n"))
 
 

@@ -1,8 +1,9 @@
 """What all figures have in common: colours, sizes, axes and layout, as plain data for plotly.js.
 
-Written as dictionaries rather than with plotly's Python classes: the page needs only JSON, its bytes then depend on nothing
-but the rows (no random element ids), and the import of plotly stays out of it. Colours are Okabe and Ito's, then Tol's,
-which colour-blind readers can tell apart; every series has a marker shape of its own as well.
+Written as dictionaries rather than with plotly's Python classes: the page needs only JSON, its
+bytes then depend on nothing but the rows (no random element ids), and the import of plotly stays
+out of it. Colours are Okabe and Ito's, then Tol's, which colour-blind readers can tell apart; every
+series has a marker shape of its own as well.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,18 @@ from typing import Any
 
 Figure = dict[str, Any]
 
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B8860B", "#56B4E9", "#332288", "#882255", "#44AA99", "#8C564B"]
+COLOURS = [
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#B8860B",
+    "#56B4E9",
+    "#332288",
+    "#882255",
+    "#44AA99",
+    "#8C564B",
+]
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star", "triangle-down", "pentagon")
 INK, MUTED, RULE, BAND = "#1b1b1b", "#5c5f62", "#e3e3e0", "#efefec"
 SANS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
@@ -21,8 +33,21 @@ MARGIN = {"l": 62, "r": 16, "t": 30, "b": 50}
 
 def axis(title: str, between: Sequence[float], **more: Any) -> Figure:
     """An axis from one value to another."""
-    plain = {"gridcolor": RULE, "linecolor": MUTED, "zeroline": False, "ticks": "outside", "tickcolor": MUTED, "ticklen": 4}
-    return {"title": {"text": title, "standoff": 8}, "range": list(between), "showline": True, **plain, **more}
+    plain = {
+        "gridcolor": RULE,
+        "linecolor": MUTED,
+        "zeroline": False,
+        "ticks": "outside",
+        "tickcolor": MUTED,
+        "ticklen": 4,
+    }
+    return {
+        "title": {"text": title, "standoff": 8},
+        "range": list(between),
+        "showline": True,
+        **plain,
+        **more,
+    }
 
 
 def layout(**more: Any) -> Figure:

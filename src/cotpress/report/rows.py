@@ -1,7 +1,7 @@
 """Rows in the order and under the names that every part of a report uses: one series is one curve.
 
-A series is what shares task, method, scorer and model. Labels are as short as they can be: the scorer and the model are
-named only where the method alone would mean two curves.
+A series is what shares task, method, scorer and model. Labels are as short as they can be: the
+scorer and the model are named only where the method alone would mean two curves.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,7 +28,9 @@ class Series:
 
     @property
     def compared(self) -> bool:
-        """Whether this is a baseline or a control rather than a method; also the untouched model asked for a ratio."""
+        """Whether this is a baseline or a control rather than a
+        method; also the untouched model asked for a ratio.
+        """
         return not self.reference and not is_taught(self.rows[0])
 
 
@@ -38,12 +40,16 @@ def is_reference(row: EvalRow) -> bool:
 
 
 def is_taught(row: EvalRow) -> bool:
-    """Whether a row is of a method that the report is about, rather than of what it is compared with."""
+    """Whether a row is of a method that the report is about,
+    rather than of what it is compared with.
+    """
     return method(row.method).kind == "taught"
 
 
 def in_order(rows: Iterable[EvalRow]) -> list[EvalRow]:
-    """Rows without repetitions: by task, the original first, then methods, then baselines, each by falling ratio."""
+    """Rows without repetitions: by task, the original first, then
+    methods, then baselines, each by falling ratio.
+    """
     distinct: list[EvalRow] = []
     for row in rows:
         if row not in distinct:
@@ -60,8 +66,13 @@ def series(rows: Sequence[EvalRow]) -> list[Series]:
     """The curves of rows that are in order."""
     curves: dict[Curve, list[EvalRow]] = {}
     for row in rows:
-        curves.setdefault((row.task, row.method, row.scorer, row.model, is_reference(row)), []).append(row)
-    return [Series(curve[0], _label(curve, list(curves)), tuple(found)) for curve, found in curves.items()]
+        curves.setdefault(
+            (row.task, row.method, row.scorer, row.model, is_reference(row)), []
+        ).append(row)
+    return [
+        Series(curve[0], _label(curve, list(curves)), tuple(found))
+        for curve, found in curves.items()
+    ]
 
 
 def _label(curve: Curve, curves: Sequence[Curve]) -> str:
@@ -82,13 +93,21 @@ def tasks_of(rows: Iterable[EvalRow]) -> list[str]:
 
 
 def short(model: str) -> str:
-    """The last part of a model's path or spec: `hf:org/name` -> `name`; of a folder called `model` two: `cts/model`."""
+    """The last part of a model's path or spec: `hf:org/name` ->
+    `name`; of a folder called `model` two: `cts/model`.
+    """
     path = PurePosixPath(model.removeprefix("hf:"))
-    return str(PurePosixPath(path.parent.name, path.name)) if path.name == "model" else path.name or model
+    return (
+        str(PurePosixPath(path.parent.name, path.name))
+        if path.name == "model"
+        else path.name or model
+    )
 
 
 def original_of(row: EvalRow, rows: Iterable[EvalRow]) -> EvalRow | None:
-    """The original that `row.kept` is a fraction of: of several on the same task, the one whose length fits."""
+    """The original that `row.kept` is a fraction of: of
+    several on the same task, the one whose length fits.
+    """
     originals = [other for other in rows if is_reference(other) and other.task == row.task]
     if not originals or row.kept is None:
         return originals[0] if len(originals) == 1 else None

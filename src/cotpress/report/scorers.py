@@ -1,7 +1,9 @@
-"""Two scorers on the same traces: how far their cuts agree at equal ratio, and what each keeps. Nothing here is HTML.
+"""Two scorers on the same traces: how far their cuts agree at equal ratio, and what each keeps.
+Nothing here is HTML.
 
-Kept sets are compared by characters, blanks aside, so that scorers may differ in their segments. `by chance` is the overlap
-of two independent cuts of these sizes. Kinds are told apart by what `--protect symbols` protects.
+Kept sets are compared by characters, blanks aside, so that scorers may differ in their segments.
+`by chance` is the overlap of two independent cuts of these sizes. Kinds are told apart by what
+`--protect symbols` protects.
 """
 
 from collections import Counter
@@ -48,7 +50,11 @@ def compare(one: Iterable[ScoredTrace], other: Iterable[ScoredTrace]) -> Compari
     pairs = [(first[scored.key], scored) for scored in other if scored.key in first]
     if not pairs:
         return None
-    return Comparison((pairs[0][0].scorer, pairs[0][1].scorer), len(pairs), [_agreement(pairs, ratio) for ratio in RATIOS])
+    return Comparison(
+        (pairs[0][0].scorer, pairs[0][1].scorer),
+        len(pairs),
+        [_agreement(pairs, ratio) for ratio in RATIOS],
+    )
 
 
 def _agreement(pairs: Sequence[tuple[ScoredTrace, ScoredTrace]], ratio: float) -> Agreement:
@@ -57,13 +63,28 @@ def _agreement(pairs: Sequence[tuple[ScoredTrace, ScoredTrace]], ratio: float) -
         left = [_kept(scored, ratio) for scored in pair]
         for a, b, kind in zip(*left, kinds(pair[0].trace.reasoning), strict=True):
             if kind:
-                counts.update(((kind, "all"), *[(kind, "first")] * a, *[(kind, "second")] * b, *[(kind, "both")] * (a and b)))
+                counts.update(
+                    (
+                        (kind, "all"),
+                        *[(kind, "first")] * a,
+                        *[(kind, "second")] * b,
+                        *[(kind, "both")] * (a and b),
+                    )
+                )
 
     def share(part: str, of: str, among: Sequence[str] = KINDS) -> float:
-        return sum(counts[kind, part] for kind in among) / max(1, sum(counts[kind, of] for kind in among))
+        return sum(counts[kind, part] for kind in among) / max(
+            1, sum(counts[kind, of] for kind in among)
+        )
 
-    of_kind = {kind: (share("first", "all", [kind]), share("second", "all", [kind])) for kind in KINDS if counts[kind, "all"]}
-    return Agreement(ratio, (share("first", "all"), share("second", "all")), share("both", "first"), of_kind)
+    of_kind = {
+        kind: (share("first", "all", [kind]), share("second", "all", [kind]))
+        for kind in KINDS
+        if counts[kind, "all"]
+    }
+    return Agreement(
+        ratio, (share("first", "all"), share("second", "all")), share("both", "first"), of_kind
+    )
 
 
 def _kept(scored: ScoredTrace, ratio: float) -> list[bool]:
@@ -78,9 +99,14 @@ def _kept(scored: ScoredTrace, ratio: float) -> list[bool]:
 
 def kinds(text: str) -> list[str]:
     """For each character one of `KINDS`; empty for a blank."""
-    found = ["" if c.isspace() else "numbers" if c.isdigit() else "words" if c.isalpha() else "other" for c in text]
+    found = [
+        "" if c.isspace() else "numbers" if c.isdigit() else "words" if c.isalpha() else "other"
+        for c in text
+    ]
     for match in SYMBOLS.finditer(text):
         for i in range(match.start(), match.end()):
-            if found[i] != "numbers" and not (found[i] == "words" and match.end() - match.start() > 1):
+            if found[i] != "numbers" and not (
+                found[i] == "words" and match.end() - match.start() > 1
+            ):
                 found[i] = "operators"
     return found

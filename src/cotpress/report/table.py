@@ -1,4 +1,6 @@
-"""The table of a report: every figure of a row in words, with its interval. Formatting happens here and nowhere else."""
+"""The table of a report: every figure of a row in words, with its
+interval. Formatting happens here and nowhere else.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,19 +20,28 @@ def percent(share: float) -> str:
 
 def accuracy(row: EvalRow) -> str:
     """Accuracy with its 95 % interval: `97.6 % [95.8, 98.6]`."""
-    return f"{percent(row.accuracy)}\u00a0[{100 * row.accuracy_low:.1f},\u00a0{100 * row.accuracy_high:.1f}]"
+    interval = f"[{100 * row.accuracy_low:.1f},\u00a0{100 * row.accuracy_high:.1f}]"
+    return f"{percent(row.accuracy)}\u00a0{interval}"
 
 
 def p_value(row: EvalRow) -> str:
     """`0.80`, `0.004`, `< 0.001`; a dash where there was nothing to compare with."""
     if row.p_value is None:
         return NOTHING
-    return "<\u00a00.001" if row.p_value < 0.001 else f"{row.p_value:.3f}" if row.p_value < 0.1 else f"{row.p_value:.2f}"
+    return (
+        "<\u00a00.001"
+        if row.p_value < 0.001
+        else f"{row.p_value:.3f}"
+        if row.p_value < 0.1
+        else f"{row.p_value:.2f}"
+    )
 
 
 def ratio(value: float | None) -> str:
     """A ratio as it was asked for; a dash where none was."""
-    return NOTHING if value is None else f"{value:.1f}" if round(value, 1) == value else f"{value:g}"
+    return (
+        NOTHING if value is None else f"{value:.1f}" if round(value, 1) == value else f"{value:g}"
+    )
 
 
 def setting(row: EvalRow) -> str:
@@ -50,7 +61,9 @@ def missed(row: EvalRow) -> bool:
 
 
 def kept(row: EvalRow) -> str:
-    """Actual ratio with its interval where there is one: `0.612 [0.601, 0.623]`, and a † where it misses."""
+    """Actual ratio with its interval where there is one:
+    `0.612 [0.601, 0.623]`, and a † where it misses.
+    """
     if row.kept is None:
         return NOTHING
     known = row.kept_low is not None and row.kept_high is not None and row.kept_low < row.kept_high
@@ -73,15 +86,30 @@ def table(rows: Sequence[EvalRow]) -> Table:
         ("method", True, [row.method for row in rows]),
         ("ratio asked", False, [ratio(row.ratio) for row in rows]),
         ("actual ratio [95\u00a0%]", False, [kept(row) for row in rows]),
-        ("of own 1.0", False, [NOTHING if row.kept_own is None or row.ratio == 1.0 else f"{row.kept_own:.3f}" for row in rows]),
+        (
+            "of own 1.0",
+            False,
+            [
+                NOTHING if row.kept_own is None or row.ratio == 1.0 else f"{row.kept_own:.3f}"
+                for row in rows
+            ],
+        ),
         ("n", False, [str(row.n) for row in rows]),
         ("accuracy [95\u00a0%]", False, [accuracy(row) for row in rows]),
         ("p", False, [p_value(row) for row in rows]),
         ("reasoning tokens", False, [f"{row.mean_tokens:.1f}" for row in rows]),
         ("all tokens", False, [f"{row.mean_total_tokens:.1f}" for row in rows]),
         ("latent + markers", False, [_latents(row) for row in rows]),
-        ("with latents", False, [percent(row.with_latents) if row.with_latents else NOTHING for row in rows]),
-        ("answers changed", False, [NOTHING if row.changed is None else percent(row.changed) for row in rows]),
+        (
+            "with latents",
+            False,
+            [percent(row.with_latents) if row.with_latents else NOTHING for row in rows],
+        ),
+        (
+            "answers changed",
+            False,
+            [NOTHING if row.changed is None else percent(row.changed) for row in rows],
+        ),
         ("cut off", False, [percent(row.truncated) for row in rows]),
         ("looping", False, [percent(row.looping) for row in rows]),
         ("unsplit", False, [percent(row.unsplit) for row in rows]),
@@ -91,17 +119,30 @@ def table(rows: Sequence[EvalRow]) -> Table:
         ("model", True, [row.model for row in rows]),
         ("note", True, [row.note or NOTHING for row in rows]),
     ]
-    titles, words, cells = zip(*(column for column in columns if {*column[2]} != {NOTHING}), strict=True)
+    titles, words, cells = zip(
+        *(column for column in columns if {*column[2]} != {NOTHING}), strict=True
+    )
     return Table(list(titles), list(words), [list(line) for line in zip(*cells, strict=True)])
 
 
 def _latents(row: EvalRow) -> str:
-    """Latent tokens and markers per problem, a part of the reasoning tokens; how many were forced, if they were."""
+    """Latent tokens and markers per problem, a part of the
+    reasoning tokens; how many were forced, if they were.
+    """
     forced = "" if row.latents is None else f" ({row.latents} forced)"
-    return f"{row.mean_latent:.1f} + {row.mean_markers:.1f}{forced}" if row.mean_latent or forced else NOTHING
+    return (
+        f"{row.mean_latent:.1f} + {row.mean_markers:.1f}{forced}"
+        if row.mean_latent or forced
+        else NOTHING
+    )
 
 
 def _no_grade(row: EvalRow) -> str:
     return (
-        ", ".join(f"{count} {status}" for status, count in sorted(row.statuses.items()) if status != "ok" and count) or NOTHING
+        ", ".join(
+            f"{count} {status}"
+            for status, count in sorted(row.statuses.items())
+            if status != "ok" and count
+        )
+        or NOTHING
     )

@@ -60,7 +60,15 @@ def make_report(
 ) -> Report:
     """Put rows in order and choose example problems; every iterable is read once and not kept.
 
-    `other` are scores of the same traces by a second scorer, and `comparison` what `compare` makes of the two.
+    `other` are scores of the same traces by a second scorer, and `comparison` what `compare` makes
+    of the two.
     """
     found = survival(verified)
-    return Report(in_order(rows), examples(traces, scored, other=other, verified=found), origin, found, comparison, latents)
+    return Report(
+        in_order(rows),
+        examples(traces, scored, other=other, verified=found),
+        origin,
+        found,
+        comparison,
+        latents,
+    )

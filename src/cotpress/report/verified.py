@@ -1,4 +1,6 @@
-"""How traces were cut and what `cotpress verify` found, for the page: likelihood that conclusions lose, ratios chosen by it."""
+"""How traces were cut and what `cotpress verify` found, for the page:
+likelihood that conclusions lose, ratios chosen by it.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

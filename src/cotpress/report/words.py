@@ -1,7 +1,9 @@
-"""The sentences of a report: what was measured, what was found, what to beware of, and how to read it.
+"""The sentences of a report: what was measured, what was found, what to beware of, and how to read
+it.
 
-The headline follows a rule that is stated on the page: of each method, the row with the fewest reasoning tokens whose
-accuracy is at most `TOLERATED` below the original's and not significantly different from it.
+The headline follows a rule that is stated on the page: of each method, the row with the fewest
+reasoning tokens whose accuracy is at most `TOLERATED` below the original's and not significantly
+different from it.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -22,16 +24,24 @@ WIDE = 0.05
 """Half width of an accuracy interval from which it is called wide."""
 
 FOOTNOTES = (
-    "Tokens are those of the evaluated model's own tokenizer. Reasoning tokens are the part before the conclusion; all tokens"
+    "Tokens are those of the evaluated model's own tokenizer. Reasoning tokens "
+    "are the part before the conclusion; all tokens"
     " add markup and conclusion. Every answer counts, wrong, cut-off and looping ones included.",
-    "The actual ratio is the mean of the reasoning tokens over that of the original model on the same problems."
-    f" {MISS} marks one that misses the ratio asked for by more than {TOLERANCE:g}. Of own 1.0: the same over the method's own"
+    "The actual ratio is the mean of the reasoning tokens over that of "
+    "the original model on the same problems."
+    f" {MISS} marks one that misses the ratio asked for by more than "
+    f"{TOLERANCE:g}. Of own 1.0: the same over the method's own"
     " reasoning at ratio 1.0.",
-    "Intervals are Wilson's at 95 %. p is the exact McNemar test against the original on the same problems, not corrected for"
-    " the number of rows. Cut off: the token limit ended the answer. Looping: it ends in a repetition. Unsplit: no conclusion"
-    " could be told from the reasoning. No grade: no answer was read, or the grader gave up; these count as wrong.",
-    "The headline names, for each method, the row with the fewest reasoning tokens whose accuracy is not below the original's,"
-    f" or by at most {100 * TOLERATED:.0f} points and not significantly (p ≥ {SIGNIFICANT:g}). Not significant is not the"
+    "Intervals are Wilson's at 95 %. p is the exact McNemar test against the "
+    "original on the same problems, not corrected for"
+    " the number of rows. Cut off: the token limit ended the answer. Looping: "
+    "it ends in a repetition. Unsplit: no conclusion"
+    " could be told from the reasoning. No grade: no answer was read, or "
+    "the grader gave up; these count as wrong.",
+    "The headline names, for each method, the row with the fewest reasoning "
+    "tokens whose accuracy is not below the original's,"
+    f" or by at most {100 * TOLERATED:.0f} points and not significantly (p ≥ "
+    f"{SIGNIFICANT:g}). Not significant is not the"
     " same as equal: look at the interval.",
 )
 """What the figures mean, and the rule of the headline."""
@@ -40,7 +50,10 @@ FOOTNOTES = (
 def measured(rows: Sequence[EvalRow]) -> str:
     """What was measured, in one sentence: models, tasks, number of problems and settings."""
     models = _list(dict.fromkeys(short(row.model) for row in rows))
-    tasks = _list(f"{task} (n = {_span([row.n for row in rows if row.task == task])})" for task in tasks_of(rows))
+    tasks = _list(
+        f"{task} (n = {_span([row.n for row in rows if row.task == task])})"
+        for task in tasks_of(rows)
+    )
     settings = "1 setting" if len(rows) == 1 else f"{len(rows)} settings"
     return f"{models} on {tasks}, {settings}."
 
@@ -50,26 +63,52 @@ def headline(rows: Sequence[EvalRow]) -> list[str]:
     curves = [curve for curve in series(rows) if not curve.reference]
     subjects = [curve for curve in curves if not curve.compared] or curves
     several_tasks = len(tasks_of(rows)) > 1
-    return [_finding(curve, rows, named=len(subjects) > 1, on_task=several_tasks) for curve in subjects]
+    return [
+        _finding(curve, rows, named=len(subjects) > 1, on_task=several_tasks) for curve in subjects
+    ]
 
 
 def _finding(curve: Series, rows: Sequence[EvalRow], *, named: bool, on_task: bool) -> str:
     """The best a method does, against its original."""
     shorter = [row for row in curve.rows if row.ratio != 1.0] or list(curve.rows)
     holding = [row for row in shorter if _holds(row, original_of(row, rows))]
-    best = min(holding, key=lambda row: row.mean_tokens) if holding else max(shorter, key=lambda row: row.accuracy)
+    best = (
+        min(holding, key=lambda row: row.mean_tokens)
+        if holding
+        else max(shorter, key=lambda row: row.accuracy)
+    )
     original = original_of(best, rows)
-    free = all(row.ratio == 1.0 for row in curve.rows)  # it was asked for nothing, as models with latent tokens are
-    at = "" if free else f"at ratio {ratio(best.ratio)} " if best.ratio is not None else "without a ratio in the prompt "
+    free = all(
+        row.ratio == 1.0 for row in curve.rows
+    )  # it was asked for nothing, as models with latent tokens are
+    at = (
+        ""
+        if free
+        else f"at ratio {ratio(best.ratio)} "
+        if best.ratio is not None
+        else "without a ratio in the prompt "
+    )
     who = curve.label if named or free or best.ratio is None else "the model"
     start = f"{at}{who} reasons in"
     if original is None or best.kept is None:
-        found = f"{start} {best.mean_tokens:.0f} tokens; accuracy {accuracy(best)}, with no original beside it."
+        found = (
+            f"{start} {best.mean_tokens:.0f} tokens; accuracy "
+            f"{accuracy(best)}, with no original beside it."
+        )
     else:
         if not holding:
-            start = f"no shorter reasoning{f' of {who}' if named else ''} keeps the accuracy. At its best, {start}"
-        tokens = f"{100 * best.kept:.0f}\u00a0% of the tokens ({best.mean_tokens:.0f} of {original.mean_tokens:.0f})"
-        found = f"{start} {tokens}; accuracy {accuracy(best)} against {accuracy(original)} ({_p(best)})."
+            start = (
+                f"no shorter reasoning{f' of {who}' if named else ''} keeps "
+                f"the accuracy. At its best, {start}"
+            )
+        tokens = (
+            f"{100 * best.kept:.0f}\u00a0% of the tokens "
+            f"({best.mean_tokens:.0f} of {original.mean_tokens:.0f})"
+        )
+        found = (
+            f"{start} {tokens}; accuracy {accuracy(best)} against "
+            f"{accuracy(original)} ({_p(best)})."
+        )
     if best.truncated >= NOTABLE:
         found += f" The token limit cut {percent(best.truncated)} of these answers off."
     return _sentence(f"on {curve.task}, {found}" if on_task else found)
@@ -80,7 +119,9 @@ def _holds(row: EvalRow, original: EvalRow | None) -> bool:
     if original is None:
         return False
     worse = original.accuracy - row.accuracy
-    return worse <= 0 or (worse <= TOLERATED and (row.p_value is None or row.p_value >= SIGNIFICANT))
+    return worse <= 0 or (
+        worse <= TOLERATED and (row.p_value is None or row.p_value >= SIGNIFICANT)
+    )
 
 
 def _p(row: EvalRow) -> str:
@@ -90,20 +131,43 @@ def _p(row: EvalRow) -> str:
 
 
 def warnings(rows: Sequence[EvalRow]) -> list[str]:
-    """What a reader must know before believing a row, in plain words; empty when there is nothing."""
+    """What a reader must know before believing a row, in plain words; empty when there is
+    nothing.
+    """
     named = _named(rows)
     found = [
-        _where("The token limit cut answers off; they count as they are, so their real length is greater",
-               named, lambda row: row.truncated >= NOTABLE, lambda row: percent(row.truncated)),
-        _where("Answers end in a repetition; their tokens count",
-               named, lambda row: row.looping >= NOTABLE, lambda row: percent(row.looping)),
-        _where("Reasoning and conclusion could not be told apart; all of it counts as reasoning",
-               named, lambda row: row.unsplit >= NOTABLE, lambda row: percent(row.unsplit)),
-        _where("The grader gave up (timeout or error); these answers count as wrong",
-               named, lambda row: _ungraded(row) > 0, lambda row: f"{_ungraded(row)} of {row.n}"),
-        _where("The ratio needs a second look", named,
-               lambda row: bool(row.note) or missed(row), lambda row: row.note or f"kept {row.kept:.2f}"),
-    ]  # fmt: skip
+        _where(
+            "The token limit cut answers off; they count as they are, so their real length is "
+            "greater",
+            named,
+            lambda row: row.truncated >= NOTABLE,
+            lambda row: percent(row.truncated),
+        ),
+        _where(
+            "Answers end in a repetition; their tokens count",
+            named,
+            lambda row: row.looping >= NOTABLE,
+            lambda row: percent(row.looping),
+        ),
+        _where(
+            "Reasoning and conclusion could not be told apart; all of it counts as reasoning",
+            named,
+            lambda row: row.unsplit >= NOTABLE,
+            lambda row: percent(row.unsplit),
+        ),
+        _where(
+            "The grader gave up (timeout or error); these answers count as wrong",
+            named,
+            lambda row: _ungraded(row) > 0,
+            lambda row: f"{_ungraded(row)} of {row.n}",
+        ),
+        _where(
+            "The ratio needs a second look",
+            named,
+            lambda row: bool(row.note) or missed(row),
+            lambda row: row.note or f"kept {row.kept:.2f}",
+        ),
+    ]
     for task in tasks_of(rows):
         found += _about_task(task, [row for row in rows if row.task == task])
     return [sentence for sentence in found if sentence]
@@ -113,37 +177,60 @@ def _about_task(task: str, rows: Sequence[EvalRow]) -> list[str]:
     """What makes the rows of one task hard to compare."""
     found = []
     if not any(map(is_reference, rows)):
-        found.append(f"No original was evaluated on {task}: the rows have nothing to be measured against.")
+        found.append(
+            f"No original was evaluated on {task}: the rows have nothing to be measured against."
+        )
     if len({row.n for row in rows}) > 1:
-        found.append(f"The settings on {task} were evaluated on different numbers of problems ({_span([r.n for r in rows])}).")
+        found.append(
+            f"The settings on {task} were evaluated on different numbers of "
+            f"problems ({_span([r.n for r in rows])})."
+        )
     if (half := max((row.accuracy_high - row.accuracy_low) / 2 for row in rows)) > WIDE:
         few = min(row.n for row in rows)
-        found.append(f"Few problems on {task}: with n = {few} an accuracy is known to about ±{100 * half:.0f} points only.")
+        found.append(
+            f"Few problems on {task}: with n = {few} an accuracy is known to "
+            f"about ±{100 * half:.0f} points only."
+        )
     uneven = {}
     for asked in sorted({row.ratio for row in rows if row.ratio is not None and row.ratio < 1}):
-        kept = {c.label: row.kept for c in series(rows) for row in c.rows if row.ratio == asked and row.kept is not None}
+        kept = {
+            c.label: row.kept
+            for c in series(rows)
+            for row in c.rows
+            if row.ratio == asked and row.kept is not None
+        }
         if len(kept) > 1 and max(kept.values()) - min(kept.values()) > TOLERANCE:
-            uneven[ratio(asked)] = ", ".join(f"{label} {share:.2f}" for label, share in kept.items())
+            uneven[ratio(asked)] = ", ".join(
+                f"{label} {share:.2f}" for label, share in kept.items()
+            )
     if uneven:
         (first, shares), *others = uneven.items()
         also = f"; also at {', '.join(asked for asked, _ in others)}" if others else ""
         found.append(
-            f"Asked for the same ratio on {task}, methods really keep different shares (at {first}: {shares}{also}):"
+            f"Asked for the same ratio on {task}, methods really keep "
+            f"different shares (at {first}: {shares}{also}):"
             " compare them at equal length in the figure, not row by row."
         )
     return found
 
 
 def _named(rows: Sequence[EvalRow]) -> list[tuple[str, EvalRow]]:
-    """Each row with what to call it in a sentence: `tokenskip at 0.5`, and on which task where there are several."""
+    """Each row with what to call it in a sentence: `tokenskip at
+    0.5`, and on which task where there are several.
+    """
     on = len(tasks_of(rows)) > 1
     return [
-        (curve.label + setting(row) + (f" on {row.task}" if on else ""), row) for curve in series(rows) for row in curve.rows
+        (curve.label + setting(row) + (f" on {row.task}" if on else ""), row)
+        for curve in series(rows)
+        for row in curve.rows
     ]
 
 
 def _where(
-    what: str, named: Iterable[tuple[str, EvalRow]], is_so: Callable[[EvalRow], bool], say: Callable[[EvalRow], str]
+    what: str,
+    named: Iterable[tuple[str, EvalRow]],
+    is_so: Callable[[EvalRow], bool],
+    say: Callable[[EvalRow], str],
 ) -> str:
     """`what: method at ratio (figure), …` for the rows where it is so; empty for none."""
     found = [f"{name} ({say(row)})" for name, row in named if is_so(row)]

@@ -1,8 +1,9 @@
 """What matters in a trace: one file per scorer, each with `load(target, **options) -> Scorer`.
 
-A scorer says how important which characters of the reasoning are, in whatever pieces it thinks in; the `score` stage turns
-that into importance of target-model tokens: of the pieces that overlap a token, the highest. In which units those are kept
-or dropped, and what is protected, is a matter of the cut (pipeline/units). A whole scorer::
+A scorer says how important which characters of the reasoning are, in whatever pieces it thinks in;
+the `score` stage turns that into importance of target-model tokens: of the pieces that overlap a
+token, the highest. In which units those are kept or dropped, and what is protected, is a matter of
+the cut (pipeline/units). A whole scorer::
 
     class LongWords:
         name, identity = "long-words", "long-words 1"
@@ -27,11 +28,15 @@ from cotpress.models import Model
 from cotpress.records import Percentile, ScoredTrace, Trace
 
 BATCH = 256
-"""Traces handed to a scorer at once: enough for it to sort by length, few enough to lose little when a run dies."""
+"""Traces handed to a scorer at once: enough for it to sort by
+length, few enough to lose little when a run dies.
+"""
 
 
 NO_TOKENS = "reasoning without a token of the target model"
-"""A ratio of nothing has no meaning: characters that a tokenizer has no bytes for are left out by it."""
+"""A ratio of nothing has no meaning: characters that a
+tokenizer has no bytes for are left out by it.
+"""
 
 
 class Likelihoods(NamedTuple):
@@ -48,12 +53,16 @@ class Importance(NamedTuple):
     """End offset of each piece in characters of the reasoning, never falling."""
     values: list[float]
     percentile: Percentile | None = None
-    """Only from a scorer that reproduces a released selection: the pieces are then the segments, empty ones included."""
+    """Only from a scorer that reproduces a released selection: the
+    pieces are then the segments, empty ones included.
+    """
     likelihoods: Likelihoods | None = None
 
 
 class Unscored(NamedTuple):
-    """In place of an `Importance`: this trace cannot be scored. It is left out, and counted under `reason`."""
+    """In place of an `Importance`: this trace cannot be
+    scored. It is left out, and counted under `reason`.
+    """
 
     reason: str
 
@@ -66,13 +75,15 @@ class Scorer(Protocol):
 
     @property
     def identity(self) -> str:
-        """Its name and whatever else decides its scores (its model, its file): with another identity it is another
-        scorer, and `score` does not go on with what the earlier one wrote.
+        """Its name and whatever else decides its scores (its model, its file): with another
+        identity it is another scorer, and `score` does not go on with what the earlier one wrote.
         """
         ...
 
     def score(self, traces: Iterable[Trace]) -> Iterator[Importance | Unscored]:
-        """One `Importance` (or `Unscored`) per trace, in order; scores do not depend on which traces share a batch."""
+        """One `Importance` (or `Unscored`) per trace, in order;
+        scores do not depend on which traces share a batch.
+        """
         ...
 
 
@@ -84,7 +95,9 @@ def load(spec: str) -> Scorer:
 def score(
     traces: Iterable[Trace], scorer: Scorer, target: Model, *, dropped: Counter[str] | None = None
 ) -> Iterator[ScoredTrace]:
-    """Score traces in order. Those without reasoning and those the scorer cannot score are left out, counted in `dropped`."""
+    """Score traces in order. Those without reasoning and those the scorer
+    cannot score are left out, counted in `dropped`.
+    """
     dropped = Counter() if dropped is None else dropped
     usable = _with_reasoning(traces, dropped)
     while batch := list(islice(usable, BATCH)):
@@ -98,16 +111,35 @@ def score(
                 yield score_trace(trace, ends, importance, scorer.name, target.name)
 
 
-def score_trace(trace: Trace, token_ends: Sequence[int], importance: Importance, scorer: str, target: str = "") -> ScoredTrace:
-    """One trace from the ends of its tokens, those of the model `target`, and a scorer's importance."""
-    text, pieces, values, rule = trace.reasoning, importance.ends, importance.values, importance.percentile
+def score_trace(
+    trace: Trace, token_ends: Sequence[int], importance: Importance, scorer: str, target: str = ""
+) -> ScoredTrace:
+    """One trace from the ends of its tokens, those of the
+    model `target`, and a scorer's importance.
+    """
+    text, pieces, values, rule = (
+        trace.reasoning,
+        importance.ends,
+        importance.values,
+        importance.percentile,
+    )
     if rule:
         counts = segments.count_starts(pieces, token_ends, len(text))
         rule = msgspec.structs.replace(rule, n_tokens=counts)
-        return ScoredTrace(trace=trace, scorer=scorer, target=target, ends=pieces, importance=values, percentile=rule)
+        return ScoredTrace(
+            trace=trace,
+            scorer=scorer,
+            target=target,
+            ends=pieces,
+            importance=values,
+            percentile=rule,
+        )
     ends = [*token_ends[:-1], len(text)]
     given, alone = (
-        [[round(v, 3) for v in segments.spread_beside(ends, pieces, values, o)] for o in importance.likelihoods]
+        [
+            [round(v, 3) for v in segments.spread_beside(ends, pieces, values, o)]
+            for o in importance.likelihoods
+        ]
         if importance.likelihoods
         else (None, None)
     )
@@ -131,7 +163,11 @@ def _with_reasoning(traces: Iterable[Trace], dropped: Counter[str]) -> Iterator[
 
 
 def load_reference(spec: str, scorer: str) -> CausalLM:
-    """The model that `spec` names, if it gives probabilities; `CotpressError` names the `scorer` that needs it."""
+    """The model that `spec` names, if it gives probabilities;
+    `CotpressError` names the `scorer` that needs it.
+    """
     if not spec:
-        raise CotpressError(f"scorer {scorer} needs a model: write {scorer}:smollm2, or {scorer}:FOLDER.")
+        raise CotpressError(
+            f"scorer {scorer} needs a model: write {scorer}:smollm2, or {scorer}:FOLDER."
+        )
     return able(models.load(spec), CausalLM, f"scorer {scorer}")

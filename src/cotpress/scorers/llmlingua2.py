@@ -1,11 +1,13 @@
 """Probability that a token classifier keeps a token (LLMLingua-2, TokenSkip's scorer).
 
-Pan et al. 2024 (arXiv 2403.12968); TokenSkip specification, section 3. Any two-label token classifier will do: the BERT,
-XLM-R or ModernBERT kind, label 1 (or the one called "keep" or "preserve") being keep. The PyPI package `llmlingua` feeds
-XLM-R the wrong special tokens, loses newlines and `10³`, cuts chunks at 512 without overlap and runs one text at a time
-(its quirks Q1-Q11). Here the tokenizer's own special tokens are used, scores are given to characters of the original text,
-chunks overlap by a quarter, and batches are filled by tokens. `compat=released` reproduces the package instead
-(_llmlingua2_released.py). float32 on a CPU and for `released`, bfloat16 on CUDA.
+Pan et al. 2024 (arXiv 2403.12968); TokenSkip specification, section 3. Any two-label token
+classifier will do: the BERT, XLM-R or ModernBERT kind, label 1 (or the one called "keep" or
+"preserve") being keep. The PyPI package `llmlingua` feeds XLM-R the wrong special tokens, loses
+newlines and `10³`, cuts chunks at 512 without overlap and runs one text at a time (its quirks
+Q1-Q11). Here the tokenizer's own special tokens are used, scores are given to characters of the
+original text, chunks overlap by a quarter, and batches are filled by tokens. `compat=released`
+reproduces the package instead (_llmlingua2_released.py). float32 on a CPU and for `released`,
+bfloat16 on CUDA.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +17,13 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import (
+    AutoConfig,
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 
 from cotpress.errors import CotpressError
 from cotpress.models import hf
@@ -30,20 +38,29 @@ KEEP_LABELS = ("keep", "preserve")
 """Names of the label that means keep; a checkpoint that names none uses label 1."""
 
 
-def load(target: str, *, compat: Literal["fixed", "released"] = "fixed", batch_tokens: int = 16384) -> Scorer:
-    """The scorer of the checkpoint `target`, a hub name or a folder; batches hold at most `batch_tokens`, padding included.
+def load(
+    target: str, *, compat: Literal["fixed", "released"] = "fixed", batch_tokens: int = 16384
+) -> Scorer:
+    """The scorer of the checkpoint `target`, a hub name or a folder; batches hold at most
+    `batch_tokens`, padding included.
 
     `compat=released` scores as `llmlingua` 0.2.2 does, in its own words.
     """
     if not target:
-        raise CotpressError(f"scorer llmlingua2 needs a checkpoint: write llmlingua2:{CHECKPOINT}, or llmlingua2:FOLDER.")
+        raise CotpressError(
+            "scorer llmlingua2 needs a checkpoint: write "
+            f"llmlingua2:{CHECKPOINT}, or llmlingua2:FOLDER."
+        )
     name = str(Spec("llmlingua2", target, {} if compat == "fixed" else {"compat": compat}))
     if compat == "fixed":
         return LLMLingua2(name, load_classifier(target, batch_tokens=batch_tokens))
     length = cl100k_length()
     classifier = load_classifier(target, batch_tokens=batch_tokens, dtype=torch.float32)
     if classifier.model.config.model_type != "xlm-roberta":
-        raise CotpressError(f"{name}: compat=released follows the XLM-R release only: leave it out, or use {CHECKPOINT}.")
+        raise CotpressError(
+            f"{name}: compat=released follows the XLM-R release only: "
+            f"leave it out, or use {CHECKPOINT}."
+        )
     return Released(name, classifier.tokenizer, classifier.keep, length, model=classifier.identity)
 
 
@@ -56,7 +73,9 @@ class LLMLingua2:
         self.classifier = classifier
 
     def score(self, traces: Iterable[Trace]) -> Iterator[Importance]:
-        """One `Importance` per trace, in order; all traces handed over are batched together, by length."""
+        """One `Importance` per trace, in order; all traces
+        handed over are batched together, by length.
+        """
         texts = [trace.reasoning for trace in traces]
         if not texts:
             return
@@ -71,7 +90,11 @@ class Classifier:
     """A two-label token classifier with its tokenizer."""
 
     def __init__(
-        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, batch_tokens: int, identity: str = ""
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerFast,
+        batch_tokens: int,
+        identity: str = "",
     ) -> None:
         self.model = model
         self.identity = identity
@@ -81,12 +104,16 @@ class Classifier:
         self.label = keep_label(model.config.label2id)
         self.window = window(model, tokenizer)
         self.overlap = self.window // 4
-        """Tokens that two neighbouring chunks share: a token has at least half of it around it, ends of the text apart."""
+        """Tokens that two neighbouring chunks share: a token has at least
+        half of it around it, ends of the text apart.
+        """
 
     def chunks(self, texts: Sequence[str]) -> list[list[Any]]:
-        """For each text its windows with special tokens, as `tokenizers.Encoding`s; neighbours share `overlap` tokens.
+        """For each text its windows with special tokens, as `tokenizers.Encoding`s; neighbours
+        share `overlap` tokens.
 
-        Special tokens spelled out in a text are text (but `</s>` is a word of XLM-R's own vocabulary).
+        Special tokens spelled out in a text are text (but `</s>` is a word of XLM-R's own
+        vocabulary).
         """
         encoded = self.tokenizer(
             list(texts),
@@ -97,22 +124,30 @@ class Classifier:
             split_special_tokens=True,
         )
         chunks: list[list[Any]] = [[] for _ in texts]
-        for sample, chunk in zip(encoded["overflow_to_sample_mapping"], encoded.encodings, strict=True):
+        for sample, chunk in zip(
+            encoded["overflow_to_sample_mapping"], encoded.encodings, strict=True
+        ):
             chunks[sample].append(chunk)
         return chunks
 
     @torch.inference_mode()
     def keep(self, rows: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
-        """p(keep) of every token of every row of ids, special tokens included, in the order of the rows."""
+        """p(keep) of every token of every row of ids, special
+        tokens included, in the order of the rows.
+        """
         result: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(rows)
         pad = self.tokenizer.pad_token_id or 0
         for batch in batches([len(row) for row in rows], self.batch_tokens):
             longest = len(rows[batch[0]])
-            ids = torch.tensor([[*rows[i], *[pad] * (longest - len(rows[i]))] for i in batch])  # (B, T)
+            ids = torch.tensor(
+                [[*rows[i], *[pad] * (longest - len(rows[i]))] for i in batch]
+            )  # (B, T)
             lengths = torch.tensor([len(rows[i]) for i in batch])
             mask = (torch.arange(longest) < lengths[:, None]).long()
             device = self.model.device
-            logits = self.model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits  # (B, T, 2)
+            logits = self.model(
+                input_ids=ids.to(device), attention_mask=mask.to(device)
+            ).logits  # (B, T, 2)
             values = logits.float().softmax(-1)[..., self.label].cpu().numpy()
             for i, row in zip(batch, values, strict=True):
                 result[i] = row[: len(rows[i])]
@@ -120,10 +155,12 @@ class Classifier:
 
 
 def merged(chunks: Sequence[tuple[Any, NDArray[np.float32]]], overlap: int) -> Importance:
-    """One text's importance from its chunks: in an overlap each token takes the chunk in which it is farther from an edge.
+    """One text's importance from its chunks: in an overlap each token takes the chunk in which it
+    is farther from an edge.
 
-    Tokens that end at the same character (the bytes of one emoji, the parts of ½) are one piece, at their mean. A lone `▁`
-    carries the offsets of the character after it, but is the space before it, where there is one.
+    Tokens that end at the same character (the bytes of one emoji, the parts of ½) are one piece, at
+    their mean. A lone `▁` carries the offsets of the character after it, but is the space before
+    it, where there is one.
     """
     ends: list[int] = []
     values: list[float] = []
@@ -131,7 +168,11 @@ def merged(chunks: Sequence[tuple[Any, NDArray[np.float32]]], overlap: int) -> I
         text = [i for i, special in enumerate(chunk.special_tokens_mask) if not special]
         first = overlap - overlap // 2 if n > 0 else 0
         last = len(text) - (overlap // 2 if n < len(chunks) - 1 else 0)
-        tokens, offsets, probabilities = chunk.tokens, chunk.offsets, keep.tolist()  # each access makes a new list
+        tokens, offsets, probabilities = (
+            chunk.tokens,
+            chunk.offsets,
+            keep.tolist(),
+        )  # each access makes a new list
         for i in text[first:last]:
             start, end = offsets[i]
             ends.append((start or end) if tokens[i] == "▁" else end)
@@ -143,7 +184,9 @@ def merged(chunks: Sequence[tuple[Any, NDArray[np.float32]]], overlap: int) -> I
 
 
 def batches(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
-    """Indices of rows to run together, the longest first, so that each batch holds at most `tokens` with its padding."""
+    """Indices of rows to run together, the longest first, so that each
+    batch holds at most `tokens` with its padding.
+    """
     batch: list[int] = []
     for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
         if batch and (len(batch) + 1) * lengths[batch[0]] > tokens:
@@ -154,8 +197,12 @@ def batches(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
         yield batch
 
 
-def load_classifier(target: str, *, batch_tokens: int, dtype: torch.dtype | None = None) -> Classifier:
-    """The checkpoint, on the GPU if there is one; `CotpressError` where it is no trained classifier with two labels."""
+def load_classifier(
+    target: str, *, batch_tokens: int, dtype: torch.dtype | None = None
+) -> Classifier:
+    """The checkpoint, on the GPU if there is one; `CotpressError`
+    where it is no trained classifier with two labels.
+    """
     cuda = torch.cuda.is_available()
     dtype = dtype or (torch.bfloat16 if cuda else torch.float32)
     try:
@@ -172,23 +219,32 @@ def load_classifier(target: str, *, batch_tokens: int, dtype: torch.dtype | None
         )
     except (OSError, ValueError) as error:
         why = str(error).partition("\n")[0].rstrip(".")
-        raise CotpressError(f"scorer llmlingua2: cannot load {target!r}: {why}; try {CHECKPOINT}, or a folder.") from error
+        raise CotpressError(
+            f"scorer llmlingua2: cannot load {target!r}: {why}; try {CHECKPOINT}, or a folder."
+        ) from error
     if missing := sorted({*loading["missing_keys"], *map(str, loading["mismatched_keys"])}):
         raise CotpressError(
-            f"scorer llmlingua2: {target} lacks the weights of {missing[0]}, which would be random: save the whole classifier."
+            f"scorer llmlingua2: {target} lacks the weights of {missing[0]}, which "
+            "would be random: save the whole classifier."
         )
     if not tokenizer.is_fast:
-        raise CotpressError(f"scorer llmlingua2: {target} has no fast tokenizer, which gives offsets: save its tokenizer.json.")
+        raise CotpressError(
+            f"scorer llmlingua2: {target} has no fast tokenizer, which "
+            "gives offsets: save its tokenizer.json."
+        )
     identity = f"{hf.revision_of(target, config)}+{hf.tokenizer_hash(tokenizer, None)}"
     return Classifier(model.eval().to("cuda" if cuda else "cpu"), tokenizer, batch_tokens, identity)
 
 
 def check_labels(target: str, config: Any) -> None:
-    """Refuse what transformers would load with a random head: anything but a token classifier with two labels."""
+    """Refuse what transformers would load with a random head:
+    anything but a token classifier with two labels.
+    """
     kinds = config.architectures or ["no architecture"]
     if not any("ForTokenClassification" in kind for kind in kinds) or config.num_labels != 2:
         raise CotpressError(
-            f"scorer llmlingua2: {target} is {kinds[0]} with {config.num_labels} labels, not a token classifier with two: "
+            f"scorer llmlingua2: {target} is {kinds[0]} with {config.num_labels} "
+            "labels, not a token classifier with two: "
             f"use {CHECKPOINT}, or one you trained so."
         )
 
@@ -199,7 +255,23 @@ def keep_label(label2id: dict[str, int]) -> int:
 
 
 def window(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> int:
-    """How many tokens the model takes, special ones included; RoBERTa's position table spends `padding_idx + 1` rows."""
-    tables = (module for name, module in model.named_modules() if name.endswith("position_embeddings"))
-    spent = next((table.padding_idx + 1 for table in tables if getattr(table, "padding_idx", None) is not None), 0)
-    return int(min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", 512) - spent))
+    """How many tokens the model takes, special ones included; RoBERTa's
+    position table spends `padding_idx + 1` rows.
+    """
+    tables = (
+        module for name, module in model.named_modules() if name.endswith("position_embeddings")
+    )
+    spent = next(
+        (
+            table.padding_idx + 1
+            for table in tables
+            if getattr(table, "padding_idx", None) is not None
+        ),
+        0,
+    )
+    return int(
+        min(
+            tokenizer.model_max_length,
+            getattr(model.config, "max_position_embeddings", 512) - spent,
+        )
+    )

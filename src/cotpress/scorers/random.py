@@ -1,10 +1,13 @@
-"""Chance: every piece gets a value of its own from (seed, trace), the floor that a scorer has to beat.
+"""Chance: every piece gets a value of its own from (seed, trace), the floor that a scorer has to
+beat.
 
-Deleting at random is the control of CTS and TokenSkip (CTS specification, section 17, row 14). The value of a segment must
-not depend on its length. A token takes the highest value that it overlaps, so a value per character would favour long ones.
-Values are therefore given to what no token or number reaches across: a word, number, LaTeX command or run of punctuation
-with the white space before it. The tokens of one word share its value and are kept or dropped together. In larger units the
-mean of several draws is compared: a word that is several pieces is then rarely the first to go, and rarely the last.
+Deleting at random is the control of CTS and TokenSkip (CTS specification, section 17, row 14). The
+value of a segment must not depend on its length. A token takes the highest value that it overlaps,
+so a value per character would favour long ones. Values are therefore given to what no token or
+number reaches across: a word, number, LaTeX command or run of punctuation with the white space
+before it. The tokens of one word share its value and are kept or dropped together. In larger units
+the mean of several draws is compared: a word that is several pieces is then rarely the first to go,
+and rarely the last.
 """
 
 import random
@@ -23,7 +26,9 @@ PIECE = re.compile(rf"\s*(?:{WHOLE.pattern}|[^\W\d_]+|[^\w\s\\]+|\w|\\)|\s+")
 def load(target: str = "", *, seed: int = 0) -> Scorer:
     """The scorer of one seed; it takes no target."""
     if target:
-        raise CotpressError(f"scorer random takes no target: write random,seed={target}, or random.")
+        raise CotpressError(
+            f"scorer random takes no target: write random,seed={target}, or random."
+        )
     return Random(str(Spec("random", "", {"seed": str(seed)} if seed else {})), seed=seed)
 
 
@@ -35,7 +40,9 @@ class Random:
         self.seed = seed
 
     def score(self, traces: Iterable[Trace]) -> Iterator[Importance]:
-        """One `Importance` per trace, in order; the draws depend on the seed and the trace's key alone."""
+        """One `Importance` per trace, in order; the draws
+        depend on the seed and the trace's key alone.
+        """
         for trace in traces:
             draw = random.Random(f"{self.seed}|{trace.key}").random
             ends = [match.end() for match in PIECE.finditer(trace.reasoning)]

@@ -1,10 +1,12 @@
-"""Surprisal of each token under a causal language model: what the model does not expect is important.
+"""Surprisal of each token under a causal language model: what the model does not expect is
+important.
 
-`-ln p(x_i | context, x_<i)`, as in Selective Context (Li et al. 2023) and LLMLingua; TokenSkip compares against it, and its
-specification (section 4.3) says why it is a poor metric for reasoning: numbers that are repeated are expected.
-`context=question` (default) reads the reasoning after the question, in the model's chat template and with the opening of
-the trace; `context=none` reads it alone after BOS. Selective Context scores sentence by sentence and loses white space;
-here all of the text before a token counts, and offsets carry the scores to the original characters.
+`-ln p(x_i | context, x_<i)`, as in Selective Context (Li et al. 2023) and LLMLingua; TokenSkip
+compares against it, and its specification (section 4.3) says why it is a poor metric for reasoning:
+numbers that are repeated are expected. `context=question` (default) reads the reasoning after the
+question, in the model's chat template and with the opening of the trace; `context=none` reads it
+alone after BOS. Selective Context scores sentence by sentence and loses white space; here all of
+the text before a token counts, and offsets carry the scores to the original characters.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,7 +26,9 @@ ENDLESS = f"reasoning more than {logprobs.LONGEST} times as long as the scorer's
 
 
 def load(target: str, *, context: Context = "question") -> Scorer:
-    """The scorer over the model that `target` names, such as `smollm2` or `hf:Qwen/Qwen2.5-0.5B`."""
+    """The scorer over the model that `target` names, such as `smollm2` or
+    `hf:Qwen/Qwen2.5-0.5B`.
+    """
     name = str(Spec("surprisal", target, {} if context == "question" else {"context": context}))
     return Surprisal(name, load_reference(target, "surprisal"), context=context)
 
@@ -43,7 +47,9 @@ class Surprisal:
         return f"{self.name}@{self.lm.identity}"
 
     def score(self, traces: Iterable[Trace]) -> Iterator[Importance | Unscored]:
-        """One `Importance` per trace, in order; all traces handed over are batched together, by length."""
+        """One `Importance` per trace, in order; all traces
+        handed over are batched together, by length.
+        """
         traces = list(traces)
         texts = logprobs.encode(self.lm, [trace.reasoning for trace in traces])
         contexts = [self._context(trace) for trace in traces]
@@ -53,12 +59,17 @@ class Surprisal:
             for before, text, never in zip(contexts, texts, endless, strict=True)
         ]
         spans = [
-            Span(before, text.ids if room else [], room) for before, text, room in zip(contexts, texts, rooms, strict=True)
+            Span(before, text.ids if room else [], room)
+            for before, text, room in zip(contexts, texts, rooms, strict=True)
         ]
         found = zip(texts, spans, endless, logprobs.log_probs(self.lm, spans), strict=True)
         for text, span, never, values in found:
             left_out = len(span.tokens) < len(text.ids)
-            yield Unscored(ENDLESS if never else TOO_LONG) if left_out else Importance(text.ends, (-values).tolist())
+            yield (
+                Unscored(ENDLESS if never else TOO_LONG)
+                if left_out
+                else Importance(text.ends, (-values).tolist())
+            )
 
     def _context(self, trace: Trace) -> list[int]:
         if self.context == "none":

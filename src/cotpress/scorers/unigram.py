@@ -1,8 +1,10 @@
-"""Rarity of each word among traces, `unigram:TRACES.jsonl`: what a scorer with a model has to beat, at no cost.
+"""Rarity of each word among traces, `unigram:TRACES.jsonl`: what a scorer with a model has to beat,
+at no cost.
 
-Self-information under a unigram model, `-ln((n(w) + 1) / (N + V + 1))` with the counts of a file of traces, case ignored:
-Selective Context (Li et al. 2023, arXiv 2310.06201) with the simplest language model there is. The same word is equally
-important everywhere, so that what is cut is regular, and a small model learns it quickly; it knows nothing of meaning.
+Self-information under a unigram model, `-ln((n(w) + 1) / (N + V + 1))` with the counts of a file of
+traces, case ignored: Selective Context (Li et al. 2023, arXiv 2310.06201) with the simplest
+language model there is. The same word is equally important everywhere, so that what is cut is
+regular, and a small model learns it quickly; it knows nothing of meaning.
 """
 
 import math
@@ -21,8 +23,12 @@ from cotpress.scorers.random import PIECE
 def load(target: str) -> Scorer:
     """The scorer with the counts of the traces in `target`."""
     if not target:
-        raise CotpressError("scorer unigram needs the traces to count words in: unigram:graded.jsonl, say.")
-    counts = Counter(word for trace in storage.read(Path(target), Trace) for word, _ in words(trace.reasoning))
+        raise CotpressError(
+            "scorer unigram needs the traces to count words in: unigram:graded.jsonl, say."
+        )
+    counts = Counter(
+        word for trace in storage.read(Path(target), Trace) for word, _ in words(trace.reasoning)
+    )
     return Unigram(str(Spec("unigram", target)), counts, source=storage.hash_file(Path(target)))
 
 

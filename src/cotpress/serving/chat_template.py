@@ -1,9 +1,10 @@
 """A model's own chat template, wrapped so that it takes `compression_ratio` and `reasoning_effort`.
 
-The wrapper stands before the model's own template, which stays as it is, byte for byte. It puts the text of `ratio_tag` at
-the end of the last user turn and hands the messages on: what is served is what `Problem.prompt` wrote in training. It uses
-only what every engine's Jinja knows: minja prints 0.6 as 0.600000, so the digits are looked up; llama.cpp has no `round`;
-no sandbox lets a template append to a list; vLLM takes a loop over `content` for a template of images.
+The wrapper stands before the model's own template, which stays as it is, byte for byte. It puts the
+text of `ratio_tag` at the end of the last user turn and hands the messages on: what is served is
+what `Problem.prompt` wrote in training. It uses only what every engine's Jinja knows: minja prints
+0.6 as 0.600000, so the digits are looked up; llama.cpp has no `round`; no sandbox lets a template
+append to a list; vLLM takes a loop over `content` for a template of images.
 """
 
 import json
@@ -21,7 +22,10 @@ UNTRAINED = (0.5, 0.7, 1.0)
 
 TAKES = "compression_ratio"
 
-BEGIN = "{#- cotpress: compression_ratio or reasoning_effort writes how much reasoning to keep into the last user turn -#}\n"
+BEGIN = (
+    "{#- cotpress: compression_ratio or reasoning_effort writes how much "
+    "reasoning to keep into the last user turn -#}\n"
+)
 END = "{#- cotpress: from here on it is the model's own template #}\n"
 
 RATIO = """\
@@ -79,7 +83,8 @@ TAG = """\
 def wrap(own: str, efforts: Sequence[float]) -> str:
     """The template that takes the ratio; `efforts` are the ratios of low, medium and high.
 
-    A wrapped template is wrapped anew. One that reads `reasoning_effort` itself keeps it for itself.
+    A wrapped template is wrapped anew. One that reads `reasoning_effort` itself keeps it for
+    itself.
     """
     own = unwrap(own)
     if reads(own, TAKES):

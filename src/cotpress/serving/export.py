@@ -1,7 +1,9 @@
-"""`checkpoint -> model folder`: merged weights, tokenizer and a chat template that takes the ratio; nobody needs our code.
+"""`checkpoint -> model folder`: merged weights, tokenizer and a chat template that takes the ratio;
+nobody needs our code.
 
-The folder is made beside its place and renamed when it is whole. Before that, prompts rendered by the exported template are
-compared with those of training, token by token: a template whose turns cannot be rewritten is refused, not shipped.
+The folder is made beside its place and renamed when it is whole. Before that, prompts rendered by
+the exported template are compared with those of training, token by token: a template whose turns
+cannot be rewritten is refused, not shipped.
 """
 
 import copy
@@ -28,9 +30,14 @@ if TYPE_CHECKING:
 ABOUT = "cotpress_export.json"
 """Says what a folder was exported from and which ratios the efforts stand for; written last."""
 
-KIND = folders.Kind(ABOUT, "an export", "was exported from another model or under other options", whole=True)
+KIND = folders.Kind(
+    ABOUT, "an export", "was exported from another model or under other options", whole=True
+)
 
-HISTORY: list[Message] = [{"role": "user", "content": "What is 1 + 1?"}, {"role": "assistant", "content": "It is 2."}]
+HISTORY: list[Message] = [
+    {"role": "user", "content": "What is 1 + 1?"},
+    {"role": "assistant", "content": "It is 2."},
+]
 SYSTEM: list[Message] = [{"role": "system", "content": "You are a calculator."}]
 ASKED: Message = {"role": "user", "content": "Add.\nWhat is 2 + 3?"}
 PROBES = ([ASKED], [*HISTORY, ASKED], [*SYSTEM, ASKED], [*SYSTEM, *HISTORY, ASKED])
@@ -62,14 +69,23 @@ def export(
     rows: Sequence[EvalRow] = (),
     say: Callable[[str], None] = print,
 ) -> Exported:
-    """Write the model to the folder `out`; a folder that was finished under the same options is left as it is.
+    """Write the model to the folder `out`; a folder that was finished under the same options is
+    left as it is.
 
-    `efforts` are the ratios of low, medium and high (as recorded before, else from those trained); `trained` is what the
-    model's `cotpress.json` says; `rows` are its evaluation, for the model card.
+    `efforts` are the ratios of low, medium and high (as recorded before, else from those trained);
+    `trained` is what the model's `cotpress.json` says; `rows` are its evaluation, for the model
+    card.
     """
     ratios = trained.ratios if trained else []
-    levels = tuple(efforts or recorded_efforts(Path(model.path)) or chat_template.efforts_for(ratios))
-    options = {"model": model.name, "revision": model.revision, "tokenizer": model.tokenizer_hash, "efforts": levels}
+    levels = tuple(
+        efforts or recorded_efforts(Path(model.path)) or chat_template.efforts_for(ratios)
+    )
+    options = {
+        "model": model.name,
+        "revision": model.revision,
+        "tokenizer": model.tokenizer_hash,
+        "efforts": levels,
+    }
     options |= {"trained": msgspec.to_builtins(trained), "rows": msgspec.to_builtins(rows)}
     exported = Exported(
         source=model.name,
@@ -86,34 +102,46 @@ def export(
             return read_about(out) or exported
         save(model, part, levels)
         check(model, part, [*ratios, *levels])
-        storage.write_atomic(part / "README.md", model_card(out.name, exported.efforts, trained, rows).encode())
+        storage.write_atomic(
+            part / "README.md", model_card(out.name, exported.efforts, trained, rows).encode()
+        )
         if trained:  # goes along, so that `cotpress eval` knows the folder
-            storage.write_atomic(part / FINISHED, msgspec.json.format(msgspec.json.encode(trained), indent=2) + b"\n")
+            storage.write_atomic(
+                part / FINISHED, msgspec.json.format(msgspec.json.encode(trained), indent=2) + b"\n"
+            )
         folders.finish(part, KIND, exported)
     return exported
 
 
 def save(model: "HFModel", folder: Path, efforts: Sequence[float]) -> None:
-    """Weights in the precision their base is stored in, generation config, tokenizer and wrapped chat template."""
+    """Weights in the precision their base is stored in,
+    generation config, tokenizer and wrapped chat template.
+    """
     if not model.tokenizer.chat_template:
         raise CotpressError(
             f"model {model.name} has no chat template to wrap: take its instruct version, "
             "or put a chat_template.jinja into its folder."
         )
     tokenizer = copy.deepcopy(model.tokenizer)
-    tokenizer.chat_template = _each(tokenizer.chat_template, lambda own: chat_template.wrap(own, efforts))
+    tokenizer.chat_template = _each(
+        tokenizer.chat_template, lambda own: chat_template.wrap(own, efforts)
+    )
     net = model.torch_model
     if str(net.dtype) == "torch.float32" and (stored := model.stored_dtype) is not None:
         net = net.to(stored)
     model.stop_at_end_of_turn(net)
     net.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    for weights in folder.glob("*.safetensors"):  # written for their owner alone, and a server may be another user
+    for weights in folder.glob(
+        "*.safetensors"
+    ):  # written for their owner alone, and a server may be another user
         weights.chmod((folder / "config.json").stat().st_mode)
 
 
 def check(model: "HFModel", folder: Path, ratios: Sequence[float]) -> None:
-    """Compare token ids of the exported template's prompts with those of training at every ratio; `CotpressError` if unlike."""
+    """Compare token ids of the exported template's prompts with those of
+    training at every ratio; `CotpressError` if unlike.
+    """
     from jinja2.exceptions import TemplateError
 
     from cotpress.models.hf import load_tokenizer
@@ -121,21 +149,30 @@ def check(model: "HFModel", folder: Path, ratios: Sequence[float]) -> None:
     tokenizer = load_tokenizer(str(folder))
     for ratio in sorted({1.0, 0.05, 0.6, *ratios}):
         for messages in PROBES:
-            asked: list[Message] = [*messages[:-1], {"role": "user", "content": ASKED["content"] + ratio_tag(ratio)}]
+            asked: list[Message] = [
+                *messages[:-1],
+                {"role": "user", "content": ASKED["content"] + ratio_tag(ratio)},
+            ]
             try:
                 expected = model.prompt_ids(asked)
             except TemplateError:
                 continue  # some templates know no system turn: then nobody can send one
             if served_ids(tokenizer, messages, compression_ratio=ratio) != expected:
                 raise CotpressError(
-                    f"the folder would not serve ratio {ratio:g} as it was trained, because the tokenizer of {model.name} "
-                    "does not come back from disk as it was: save it with this version of transformers, and export again."
+                    f"the folder would not serve ratio {ratio:g} as it was trained, "
+                    f"because the tokenizer of {model.name} "
+                    "does not come back from disk as it was: save it with this "
+                    "version of transformers, and export again."
                 )
 
 
-def served_ids(tokenizer: "PreTrainedTokenizerFast", messages: Sequence[Message], **asked: Any) -> list[int]:
+def served_ids(
+    tokenizer: "PreTrainedTokenizerFast", messages: Sequence[Message], **asked: Any
+) -> list[int]:
     """Token ids of a chat as servers render it with these template arguments."""
-    ids = tokenizer.apply_chat_template(list(messages), add_generation_prompt=True, tokenize=True, return_dict=False, **asked)
+    ids = tokenizer.apply_chat_template(
+        list(messages), add_generation_prompt=True, tokenize=True, return_dict=False, **asked
+    )
     return [int(i) for i in ids]
 
 
@@ -147,7 +184,9 @@ def read_about(folder: Path) -> Exported | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Exported)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CotpressError(f"{path} does not describe an export ({error}): export the model again.") from error
+        raise CotpressError(
+            f"{path} does not describe an export ({error}): export the model again."
+        ) from error
 
 
 def recorded_efforts(folder: Path) -> tuple[float, ...]:
@@ -158,4 +197,8 @@ def recorded_efforts(folder: Path) -> tuple[float, ...]:
 
 def _each(template: Any, change: Callable[[str], str]) -> Any:
     """Some tokenizers have several templates by name."""
-    return {name: change(one) for name, one in template.items()} if isinstance(template, dict) else change(template)
+    return (
+        {name: change(one) for name, one in template.items()}
+        if isinstance(template, dict)
+        else change(template)
+    )

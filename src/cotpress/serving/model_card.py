@@ -1,4 +1,6 @@
-"""The README.md of an exported model: what it is, what shorter reasoning costs, how it is served."""
+"""The README.md of an exported model: what it is, what shorter reasoning costs, how it is
+served.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -75,10 +77,17 @@ ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True, compre
 """
 
 
-def model_card(name: str, efforts: Mapping[str, float], trained: TrainSummary | None, rows: Sequence[EvalRow] = ()) -> str:
+def model_card(
+    name: str,
+    efforts: Mapping[str, float],
+    trained: TrainSummary | None,
+    rows: Sequence[EvalRow] = (),
+) -> str:
     """Markdown with the Hub's metadata; figures only from `rows`."""
     base = trained.base.removeprefix("hf:") if trained else ""
-    on_hub = base.count("/") == 1 and not Path(base).exists() and not base.startswith((".", "/", "~"))
+    on_hub = (
+        base.count("/") == 1 and not Path(base).exists() and not base.startswith((".", "/", "~"))
+    )
     head = HEAD.format(
         name=name,
         base_model=f"base_model: {base}\n" if on_hub else "",
@@ -86,45 +95,67 @@ def model_card(name: str, efforts: Mapping[str, float], trained: TrainSummary | 
     )
     ratio = efforts["medium"] if efforts["medium"] < 1 else 0.6
     serve = SERVE.format(
-        name=name, asked=_asked(trained), ratio=f"{ratio:g}", tag=f"`{ratio_tag(ratio).strip()}` on a line of its own"
+        name=name,
+        asked=_asked(trained),
+        ratio=f"{ratio:g}",
+        tag=f"`{ratio_tag(ratio).strip()}` on a line of its own",
     )
     about = _about(trained, base if on_hub else Path(base).name) if trained else [UNTRAINED]
     return head + "\n".join([*about, *_table(rows)]) + "\n" + serve
 
 
-UNTRAINED = "It was exported as it is: it was not trained with cotpress, so nothing says that it obeys the ratio."
+UNTRAINED = (
+    "It was exported as it is: it was not trained with cotpress, so "
+    "nothing says that it obeys the ratio."
+)
 
 
 def _what(efforts: Mapping[str, float], trained: TrainSummary | None) -> str:
     """What the model does, as far as its training says."""
     if trained and not any(ratio < 1 for ratio in trained.ratios):
         return LATENT.format(codebook=trained.codebook) if trained.codebook else FULL
-    return SHORTER.format(efforts=", ".join(f"`{effort}` {ratio:g}" for effort, ratio in efforts.items()))
+    return SHORTER.format(
+        efforts=", ".join(f"`{effort}` {ratio:g}" for effort, ratio in efforts.items())
+    )
 
 
 def _about(trained: TrainSummary, base: str) -> Iterator[str]:
     yield f"- base model: {base}"
     scorer = f", tokens scored by {trained.scorer.partition(':')[0]}" if trained.scorer else ""
-    tuned = f"{trained.kind} fine-tuning on {trained.examples} examples, with cotpress {trained.version}"
+    tuned = (
+        f"{trained.kind} fine-tuning on {trained.examples} examples, "
+        f"with cotpress {trained.version}"
+    )
     yield f"- method: {trained.method}{scorer}; {tuned}"
-    ratios = ", ".join(f"{ratio:g}" for ratio in trained.ratios) or "none, so nothing says that it obeys one"
+    ratios = (
+        ", ".join(f"{ratio:g}" for ratio in trained.ratios)
+        or "none, so nothing says that it obeys one"
+    )
     yield f"- ratios trained: {ratios}"
     for task in trained.tasks:
         name = re.split("[:,]", task)[0]
         read = LICENCES.get(f"{name}:") if task.startswith(f"{name}:") else None
         licence = read or LICENCES.get(name, "not known to cotpress; say it here")
         yield f"- data: {task} (problems: {licence})"
-    yield "- reasoning: under the licence of the model that wrote it, which is the base model unless traces were imported"
+    yield (
+        "- reasoning: under the licence of the model that wrote it, which is "
+        "the base model unless traces were imported"
+    )
 
 
 def _asked(trained: TrainSummary | None) -> str:
-    """What must stand before every question, as a paragraph with the very text; empty where nothing does."""
+    """What must stand before every question, as a paragraph
+    with the very text; empty where nothing does.
+    """
     texts = [text for text in (trained and trained.instructions) or () if text]
     if not texts:
         return ""
     which = "this instruction" if len(texts) == 1 else "the instruction of its task, one of these"
     blocks = "\n\n".join(indent(text, "    ") for text in texts)
-    return f"Ask as in training: {which}, a newline, the question. The chat template does not write it.\n\n{blocks}\n\n"
+    return (
+        f"Ask as in training: {which}, a newline, the question. The chat "
+        f"template does not write it.\n\n{blocks}\n\n"
+    )
 
 
 def _table(rows: Iterable[EvalRow]) -> Iterator[str]:
@@ -136,8 +167,22 @@ def _table(rows: Iterable[EvalRow]) -> Iterator[str]:
     yield "\n| task | method | ratio | n | accuracy [95 %] | reasoning tokens | kept | cut off |"
     yield "|---|---|---|---|---|---|---|---|"
     for row in rows:
-        interval = f"{row.accuracy:.1%} [{100 * row.accuracy_low:.1f}, {100 * row.accuracy_high:.1f}]"
+        interval = (
+            f"{row.accuracy:.1%} [{100 * row.accuracy_low:.1f}, {100 * row.accuracy_high:.1f}]"
+        )
         ratio, kept = ("" if value is None else f"{value:.2f}" for value in (row.ratio, row.kept))
-        cells = (row.task, row.method, ratio, row.n, interval, f"{row.mean_tokens:.1f}", kept, f"{row.truncated:.1%}")
+        cells = (
+            row.task,
+            row.method,
+            ratio,
+            row.n,
+            interval,
+            f"{row.mean_tokens:.1f}",
+            kept,
+            f"{row.truncated:.1%}",
+        )
         yield f"| {' | '.join(map(str, cells))} |"
-    yield "\nWrong and cut-off answers are in every mean; *kept* is against the base model on the same problems."
+    yield (
+        "\nWrong and cut-off answers are in every mean; *kept* is against "
+        "the base model on the same problems."
+    )

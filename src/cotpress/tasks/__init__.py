@@ -4,11 +4,13 @@ A whole task::
 
     def load(target: str = "") -> Task:
         def problems(split: str) -> Iterator[Problem]:
-            yield Problem(id=f"twice/{split}/0", question="What is 2 + 2?", answer="4", task="twice", instruction=BOXED)
+            about = {"task": "twice", "instruction": BOXED}
+            yield Problem(id=f"twice/{split}/0", question="What is 2 + 2?", answer="4", **about)
 
         return Task("twice", problems, splits=("train", "test"))
 
-A task whose source has worked reasoning also says how to read it (`Task.gold`), problem by problem as traces.
+A task whose source has worked reasoning also says how to read it (`Task.gold`), problem by problem
+as traces.
 """
 
 from collections.abc import Callable, Iterator
@@ -34,19 +36,31 @@ class Task:
 
     name: str
     read: Callable[[str], Iterator[Problem]]
-    """Split name -> its problems, the same ones in the same order every time; endless for a procedural task."""
+    """Split name -> its problems, the same ones in the same
+    order every time; endless for a procedural task.
+    """
     splits: tuple[str, ...]
     grader: str | Check = "math"
-    """Which grader of `cotpress.grading` says whether an answer is right; or a check that needs the whole problem."""
+    """Which grader of `cotpress.grading` says whether an answer is
+    right; or a check that needs the whole problem.
+    """
     marker: str = ""
-    """Text with which the conclusion begins, where the task asks for one; empty: found by the general rules."""
+    """Text with which the conclusion begins, where the task
+    asks for one; empty: found by the general rules.
+    """
     file: Callable[[str], Path] | None = None
-    """Split name -> the file that its problems are read from; None: they are made here, or come from the hub."""
+    """Split name -> the file that its problems are read from;
+    None: they are made here, or come from the hub.
+    """
     gold: Callable[[str], Iterator[Trace]] | None = None
-    """Split name -> the problems of `read`, in the same order, each with its worked reasoning; None: there is none."""
+    """Split name -> the problems of `read`, in the same order, each
+    with its worked reasoning; None: there is none.
+    """
 
     def identity(self, split: str) -> str:
-        """Its name, and a hash of the file that the split is read from: with another identity these are other problems."""
+        """Its name, and a hash of the file that the split is read from:
+        with another identity these are other problems.
+        """
         self._check(split)
         return f"{self.name}@{storage.hash_file(self.file(split))}" if self.file else self.name
 
@@ -56,11 +70,14 @@ class Task:
         return self.read(split)
 
     def worked(self, split: str) -> Iterator[Trace]:
-        """The problems of a split with their worked reasoning; `CotpressError` where the task has none."""
+        """The problems of a split with their worked
+        reasoning; `CotpressError` where the task has none.
+        """
         self._check(split)
         if self.gold is None:
             raise CotpressError(
-                f"task {self.name} has no worked reasoning of its own: ask a model, or bring traces with cotpress import."
+                f"task {self.name} has no worked reasoning of its own: ask a model, "
+                "or bring traces with cotpress import."
             )
         return self.gold(split)
 
@@ -74,8 +91,12 @@ def load(spec: str) -> Task:
     return cast(Task, plugins.load("tasks", spec))
 
 
-def worked_trace(problem: Problem, reasoning: str, conclusion: str, opening: str = "", closing: str = "\n") -> Trace:
-    """A problem with its worked reasoning, in its markup; lengths are in words and symbols, for a task knows no tokenizer."""
+def worked_trace(
+    problem: Problem, reasoning: str, conclusion: str, opening: str = "", closing: str = "\n"
+) -> Trace:
+    """A problem with its worked reasoning, in its markup; lengths are in
+    words and symbols, for a task knows no tokenizer.
+    """
     return Trace(
         problem=problem,
         model="gold",
@@ -99,8 +120,13 @@ def take(task: Task, split: str, limit: int | None, skip: int = 0) -> list[Probl
     if not problems:
         part = task.name.startswith("jsonl:") and "split=" not in task.name
         whole = f", or --task {task.name},split={split} for the whole file" if part else ""
-        less = f" after the first {skip}: skip fewer." if skip else f": choose another --split{whole}."
+        less = (
+            f" after the first {skip}: skip fewer." if skip else f": choose another --split{whole}."
+        )
         raise CotpressError(f"task {task.name} has no problems in split {split}{less}")
     if limit is None and len(problems) > ENDLESS:
-        raise CotpressError(f"task {task.name} has more than {ENDLESS} problems in split {split}: say how many with --limit.")
+        raise CotpressError(
+            f"task {task.name} has more than {ENDLESS} problems in split "
+            f"{split}: say how many with --limit."
+        )
     return problems

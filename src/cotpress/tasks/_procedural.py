@@ -1,8 +1,10 @@
-"""Problems without end from a seed, in splits that never overlap: what every procedural task shares.
+"""Problems without end from a seed, in splits that never overlap: what every procedural task
+shares.
 
-Problem `index` of a split comes from `Random(seed/split/index)` alone. What it is known by (its question, or the world that
-the question is about) belongs to one split only, the one its hash says, and each index draws until it has one of its own
-split: two splits share nothing, whatever their seeds.
+Problem `index` of a split comes from `Random(seed/split/index)` alone. What it is known by (its
+question, or the world that the question is about) belongs to one split only, the one its hash says,
+and each index draws until it has one of its own split: two splits share nothing, whatever their
+seeds.
 """
 
 import hashlib
@@ -28,7 +30,9 @@ def split_of(known_by: str) -> str:
     return next(split for split, share in SHARES.items() if hundredth in share)
 
 
-def draw(split: str, seed: int, make: Callable[[Random], T], known_by: Callable[[T], str]) -> Iterator[tuple[int, T]]:
+def draw(
+    split: str, seed: int, make: Callable[[Random], T], known_by: Callable[[T], str]
+) -> Iterator[tuple[int, T]]:
     """(index, what `make` drew for it), without end."""
     for index in count():
         random = Random(f"{seed}/{split}/{index}")
@@ -39,9 +43,25 @@ def draw(split: str, seed: int, make: Callable[[Random], T], known_by: Callable[
 
 
 def task(
-    name: str, worked: Callable[[str], Iterator[Trace]], *, grader: str | Check = "math", marker: str = "", target: str = ""
+    name: str,
+    worked: Callable[[str], Iterator[Trace]],
+    *,
+    grader: str | Check = "math",
+    marker: str = "",
+    target: str = "",
 ) -> Task:
-    """The task whose problems are those of `worked`; `CotpressError` for a target, since there is nothing to name."""
+    """The task whose problems are those of `worked`; `CotpressError`
+    for a target, since there is nothing to name.
+    """
     if target:
-        raise CotpressError(f"task {name} takes no target, but got {target!r}: write {name} alone, or with options.")
-    return Task(name, lambda split: (trace.problem for trace in worked(split)), tuple(SHARES), grader, marker, gold=worked)
+        raise CotpressError(
+            f"task {name} takes no target, but got {target!r}: write {name} alone, or with options."
+        )
+    return Task(
+        name,
+        lambda split: (trace.problem for trace in worked(split)),
+        tuple(SHARES),
+        grader,
+        marker,
+        gold=worked,
+    )

@@ -1,11 +1,13 @@
-"""Where questions come from: a data set of the Hugging Face hub, or the user's own JSON Lines; and how a file is split.
+"""Where questions come from: a data set of the Hugging Face hub, or the user's own JSON Lines; and
+how a file is split.
 
 One rule for every task that reads files, so that splits never overlap:
 
-- a folder holds one file per split, whose name has the split's name in it (`train.jsonl`, `gsm8k_test.jsonl`);
+- a folder holds one file per split, whose name has the split's name in it (`train.jsonl`,
+  `gsm8k_test.jsonl`);
 - a file with the option `split=NAME` is that split, whole, and there is no other;
-- a file alone is divided by a hash of each question: four fifths are `train`, one fifth `test`. The same question is
-  always in the same split, wherever it stands.
+- a file alone is divided by a hash of each question: four fifths are `train`, one fifth `test`. The
+  same question is always in the same split, wherever it stands.
 """
 
 import hashlib
@@ -33,12 +35,19 @@ class Row:
     where: str
 
     def text(self, field: str) -> str:
-        """A field as text; `BadRecord` names place and field, and lists the fields that there are."""
+        """A field as text; `BadRecord` names place and field, and lists the fields that there
+        are.
+        """
         if field not in self.values:
-            raise BadRecord(f"{self.where}: no field {field!r}; fields there: {', '.join(sorted(self.values)) or 'none'}.")
+            raise BadRecord(
+                f"{self.where}: no field {field!r}; fields there: "
+                f"{', '.join(sorted(self.values)) or 'none'}."
+            )
         value = self.values[field]
         if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise BadRecord(f"{self.where}: expected text or a number, got {type(value).__name__} at {field}.")
+            raise BadRecord(
+                f"{self.where}: expected text or a number, got {type(value).__name__} at {field}."
+            )
         return str(value)
 
 
@@ -77,7 +86,9 @@ def hub_rows(dataset: str, config: str | None, split: str, *, instead: str) -> I
         rows = datasets.load_dataset(dataset, config, split=split)
     except (ConnectionError, FileNotFoundError) as error:
         first = str(error).partition("\n")[0]
-        raise CotpressError(f"cannot get the data set {dataset} ({first}): go online, or read files with {instead}.") from error
+        raise CotpressError(
+            f"cannot get the data set {dataset} ({first}): go online, or read files with {instead}."
+        ) from error
     for number, values in enumerate(rows):
         yield Row(values, f"{dataset}, {split} row {number}")
 
@@ -88,11 +99,15 @@ def unique(problems: Iterable[Problem]) -> Iterator[Problem]:
     for problem in problems:
         seen[problem.id] += 1
         again = seen[problem.id]
-        yield problem if again == 1 else msgspec.structs.replace(problem, id=f"{problem.id}/{again}")
+        yield (
+            problem if again == 1 else msgspec.structs.replace(problem, id=f"{problem.id}/{again}")
+        )
 
 
 def split_of(question: str) -> str:
-    """`train` or `test`: the split of a question that no file name decides; one fifth of all questions are `test`."""
+    """`train` or `test`: the split of a question that no file name
+    decides; one fifth of all questions are `test`.
+    """
     return "test" if int(digest(question), 16) % 5 == 0 else "train"
 
 
@@ -105,5 +120,7 @@ def _file_of(folder: Path, split: str) -> Path:
     found = sorted(path for path in folder.glob("*.jsonl") if split in path.stem)
     if len(found) != 1:
         names = ", ".join(path.name for path in found) or "none"
-        raise CotpressError(f"{folder}: expected one .jsonl file with {split!r} in its name, found {names}.")
+        raise CotpressError(
+            f"{folder}: expected one .jsonl file with {split!r} in its name, found {names}."
+        )
     return found[0]

@@ -2,13 +2,15 @@
 
 One problem, as the default knobs make it::
 
-    Mia has 9 apples. Then Mia finds 8 more apples. Then Mia gives 5 apples to Tom. How many apples does Mia have now?
+    Mia has 9 apples. Then Mia finds 8 more apples. Then Mia gives 5 apples to Tom. How many apples
+    does Mia have now?
 
 and its worked reasoning, wordy on purpose, so that there is something to leave out::
 
-    Let us go through this step by step. At the start, Mia has 9 apples. Next, Mia finds 8 more apples, so we need to add 8
-    to 9, and this gives 9 + 8 = 17 apples. Next, Mia gives 5 apples to Tom, so we need to take 5 away from 17, and this
-    leaves 17 - 5 = 12 apples. So in the end, Mia has 12 apples.
+    Let us go through this step by step. At the start, Mia has 9 apples. Next, Mia finds 8 more
+    apples, so we need to add 8 to 9, and this gives 9 + 8 = 17 apples. Next, Mia gives 5 apples to
+    Tom, so we need to take 5 away from 17, and this leaves 17 - 5 = 12 apples. So in the end, Mia
+    has 12 apples.
 """
 
 from collections.abc import Iterator
@@ -21,17 +23,31 @@ from cotpress.tasks import Task, _procedural, worked_trace
 
 INSTRUCTION = r"Reason step by step. End with: The final answer is \boxed{}."
 
-NAMES = ("Mia", "Tom", "Ada", "Ben", "Eva", "Leo", "Zoe", "Sam", "Ivy", "Max", "Amy", "Dan", "Kim", "Jon", "Liv", "Ray")
+NAMES = (
+    *("Mia", "Tom", "Ada", "Ben", "Eva", "Leo", "Zoe", "Sam"),
+    *("Ivy", "Max", "Amy", "Dan", "Kim", "Jon", "Liv", "Ray"),
+)
 THINGS = (
     *("apples", "books", "coins", "cards", "pens", "shells", "stamps", "eggs"),
     *("cups", "balls", "keys", "hats", "stones", "plums", "nuts", "boxes"),
 )
-MORE = ("finds {k} more {things}", "buys {k} more {things}", "gets {k} {things} from {other}", "collects {k} new {things}")
-LESS = ("gives {k} {things} to {other}", "loses {k} {things}", "sells {k} {things}", "puts {k} {things} away")
+MORE = (
+    "finds {k} more {things}",
+    "buys {k} more {things}",
+    "gets {k} {things} from {other}",
+    "collects {k} new {things}",
+)
+LESS = (
+    "gives {k} {things} to {other}",
+    "loses {k} {things}",
+    "sells {k} {things}",
+    "puts {k} {things} away",
+)
 TIMES = {2: "doubles the number of {things}", 3: "triples the number of {things}"}
 BECAUSE = {
     "+": "so we need to add {k} to {total}, and this gives {total} + {k} = {result} {things}",
-    "-": "so we need to take {k} away from {total}, and this leaves {total} - {k} = {result} {things}",
+    "-": "so we need to take {k} away from {total}, and this leaves "
+    "{total} - {k} = {result} {things}",
     "*": "so we need to multiply {total} by {k}, and this gives {total} * {k} = {result} {things}",
 }
 
@@ -39,14 +55,20 @@ BECAUSE = {
 def load(target: str = "", *, steps: int = 4, largest: int = 50, seed: int = 0) -> Task:
     """Problems of 2 to `steps` operations on whole numbers of at most `largest`; no target."""
     if steps < 2 or largest < 20:
-        raise CotpressError("task arithmetic needs steps of at least 2 and a largest number of at least 20.")
-    return _procedural.task("arithmetic", partial(worked, steps=steps, largest=largest, seed=seed), target=target)
+        raise CotpressError(
+            "task arithmetic needs steps of at least 2 and a largest number of at least 20."
+        )
+    return _procedural.task(
+        "arithmetic", partial(worked, steps=steps, largest=largest, seed=seed), target=target
+    )
 
 
 def worked(split: str, *, steps: int = 4, largest: int = 50, seed: int = 0) -> Iterator[Trace]:
     """The problems of a split, without end, each with its worked reasoning and conclusion."""
     make = partial(_draw, steps=steps, largest=largest)
-    for index, (question, reasoning, answer) in _procedural.draw(split, seed, make, lambda made: made[0]):
+    for index, (question, reasoning, answer) in _procedural.draw(
+        split, seed, make, lambda made: made[0]
+    ):
         problem = Problem(
             id=f"arithmetic/{seed}/{steps}/{largest}/{split}/{index}",
             question=question,
@@ -79,7 +101,15 @@ def _draw(random: Random, *, steps: int, largest: int) -> tuple[str, str, int]:
 
 def _operation(random: Random, total: int, largest: int) -> tuple[str, int, int]:
     """A sign, a number and the result, which stays between 1 and `largest`."""
-    signs = [sign for sign, possible in (("+", total < largest), ("-", total > 1), ("*", 2 * total <= largest)) if possible]
+    signs = [
+        sign
+        for sign, possible in (
+            ("+", total < largest),
+            ("-", total > 1),
+            ("*", 2 * total <= largest),
+        )
+        if possible
+    ]
     sign = random.choice(signs)
     if sign == "+":
         k = random.randint(1, min(largest - total, largest // 3))

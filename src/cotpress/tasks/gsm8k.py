@@ -1,9 +1,11 @@
-"""GSM8K: grade-school word problems with whole-number answers (Cobbe et al. 2021, arXiv 2110.14168).
+"""GSM8K: grade-school word problems with whole-number answers (Cobbe et al. 2021, arXiv
+2110.14168).
 
-`gsm8k` downloads the release; `gsm8k:FOLDER` and `gsm8k:FILE` read JSON Lines with `question` and `answer`, split as
-`tasks/_sources.py` says. The release writes the worked solution and the answer in one field, with `####` between them;
-files with the bare answer, and the worked solution in `cot` or nowhere, are read too. Problems are known by a hash of the
-question, so they are the same ones wherever they come from. Calculator marks (`<<48/2=24>>`) are no part of the reasoning.
+`gsm8k` downloads the release; `gsm8k:FOLDER` and `gsm8k:FILE` read JSON Lines with `question` and
+`answer`, split as `tasks/_sources.py` says. The release writes the worked solution and the answer
+in one field, with `####` between them; files with the bare answer, and the worked solution in `cot`
+or nowhere, are read too. Problems are known by a hash of the question, so they are the same ones
+wherever they come from. Calculator marks (`<<48/2=24>>`) are no part of the reasoning.
 """
 
 from collections.abc import Iterator
@@ -20,7 +22,9 @@ def load(target: str = "", *, split: str = "") -> Task:
 
     def rows(wanted: str) -> Iterator[_sources.Row]:
         if target:
-            return _sources.local(target, wanted, split=split, question=lambda row: row.text("question"))
+            return _sources.local(
+                target, wanted, split=split, question=lambda row: row.text("question")
+            )
         return _sources.hub_rows("openai/gsm8k", "main", wanted, instead="gsm8k:FOLDER")
 
     def read(wanted: str) -> Iterator[Problem]:
@@ -36,11 +40,24 @@ def load(target: str = "", *, split: str = "") -> Task:
 def _problem(row: _sources.Row) -> Problem:
     question = row.text("question")
     answer = row.text("answer").rpartition("####")[2].strip().replace(",", "")
-    return Problem(id=f"gsm8k/{_sources.digest(question)}", question=question, answer=answer, task="gsm8k", instruction=BOXED)
+    return Problem(
+        id=f"gsm8k/{_sources.digest(question)}",
+        question=question,
+        answer=answer,
+        task="gsm8k",
+        instruction=BOXED,
+    )
 
 
 def _worked(row: _sources.Row, problem: Problem) -> Trace:
     solution = row.text("cot") if "cot" in row.values else row.text("answer").rpartition("####")[0]
     if not solution.strip():
-        raise BadRecord(f"{row.where}: no worked solution, neither in the field 'cot' nor before #### in 'answer'.")
-    return worked_trace(problem, CALCULATOR.sub("", solution.strip()), rf"The final answer is \boxed{{{problem.answer}}}.")
+        raise BadRecord(
+            f"{row.where}: no worked solution, neither in the field "
+            "'cot' nor before #### in 'answer'."
+        )
+    return worked_trace(
+        problem,
+        CALCULATOR.sub("", solution.strip()),
+        rf"The final answer is \boxed{{{problem.answer}}}.",
+    )

@@ -1,8 +1,10 @@
-"""Word problems like GSM8K's from 85 templates, without end or download: `gsm_symbolic` of the package reasoning-gym.
+"""Word problems like GSM8K's from 85 templates, without end or download: `gsm_symbolic` of the
+package reasoning-gym.
 
-The templates are GSM-Symbolic's (Mirzadeh et al. 2024, arXiv 2410.05229). Problem `n` is made from the seed `n` alone. A
-template with few values makes a question more than once: the second time it is passed over, and the split of a question
-is decided by its hash (`tasks/_sources.py`), so that no question is in two splits, whatever its seed.
+The templates are GSM-Symbolic's (Mirzadeh et al. 2024, arXiv 2410.05229). Problem `n` is made from
+the seed `n` alone. A template with few values makes a question more than once: the second time it
+is passed over, and the split of a question is decided by its hash (`tasks/_sources.py`), so that no
+question is in two splits, whatever its seed.
 """
 
 from collections.abc import Iterator
@@ -14,14 +16,23 @@ from cotpress.records import Problem, Trace
 from cotpress.tasks import BOXED, Task, _sources, worked_trace
 
 BLOCK = 1000
-"""Seeds per generator. The library draws a block's templates from its first seed, so this number is part of the data."""
+"""Seeds per generator. The library draws a block's templates from its
+first seed, so this number is part of the data.
+"""
 
 
 def load(target: str = "") -> Task:
     """All templates; takes no target."""
     if target:
-        raise CotpressError(f"task gsm-symbolic takes no target, but got {target!r}: write gsm-symbolic alone.")
-    return Task("gsm-symbolic", lambda split: (trace.problem for trace in worked(split)), _sources.TRAIN_AND_TEST, gold=worked)
+        raise CotpressError(
+            f"task gsm-symbolic takes no target, but got {target!r}: write gsm-symbolic alone."
+        )
+    return Task(
+        "gsm-symbolic",
+        lambda split: (trace.problem for trace in worked(split)),
+        _sources.TRAIN_AND_TEST,
+        gold=worked,
+    )
 
 
 def worked(split: str) -> Iterator[Trace]:
@@ -38,5 +49,15 @@ def worked(split: str) -> Iterator[Trace]:
 
 
 def _trace(known: str, question: str, answer: str, solution: str) -> Trace:
-    problem = Problem(id=f"gsm-symbolic/{known}", question=question, answer=answer, task="gsm-symbolic", instruction=BOXED)
-    return worked_trace(problem, solution.rpartition("####")[0].rstrip(), rf"The final answer is \boxed{{{answer}}}.")
+    problem = Problem(
+        id=f"gsm-symbolic/{known}",
+        question=question,
+        answer=answer,
+        task="gsm-symbolic",
+        instruction=BOXED,
+    )
+    return worked_trace(
+        problem,
+        solution.rpartition("####")[0].rstrip(),
+        rf"The final answer is \boxed{{{answer}}}.",
+    )

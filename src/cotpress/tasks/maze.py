@@ -1,8 +1,10 @@
-"""Keys-Finding Maze: reach the goal through closed doors, with at most one key in the hand (Su et al. 2025, arXiv 2502.03275).
+"""Keys-Finding Maze: reach the goal through closed doors, with at most one key in the hand (Su et
+al. 2025, arXiv 2502.03275).
 
-The paper's generator is not released; this is one of our own (specification section 7.6). `rooms` x `rooms` rooms of `size` x
-`size` cells, with walls one cell thick between them. A random tree of passages joins all rooms; three of them (or all, where
-there are fewer) are doors, closed, one red, one green, one blue, each with a key of its colour somewhere. The question::
+The paper's generator is not released; this is one of our own (specification section 7.6). `rooms` x
+`rooms` rooms of `size` x `size` cells, with walls one cell thick between them. A random tree of
+passages joins all rooms; three of them (or all, where there are fewer) are doors, closed, one red,
+one green, one blue, each with a key of its colour somewhere. The question::
 
     maze_size 7 7
     agent 2 2
@@ -11,15 +13,19 @@ there are fewer) are doors, closed, one red, one green, one blue, each with a ke
     keys red 4 1, green 4 6, blue 2 0
     doors red 5 3, green 3 4, blue 3 2
 
-and its answer: to the blue key, through its door to the red key, through that one's to the green key, and to the objective::
+and its answer: to the blue key, through its door to the red key, through that one's to the green
+key, and to the objective::
 
-    agent 2 2, 2 1, 2 0, 2 1, 2 2, 3 2, 4 2, 4 1, 4 2, 5 2, 5 3, 5 4, 4 4, 4 5, 4 6, 4 5, 4 4, 3 4, 2 4, 1 4
+    agent 2 2, 2 1, 2 0, 2 1, 2 2, 3 2, 4 2, 4 1, 4 2, 5 2, 5 3, 5 4, 4 4, 4 5, 4 6, 4 5, 4 4, 3 4,
+    2 4, 1 4
 
-One step is one cell up, down, left or right. Stepping on a key with empty hands takes it; a door opens to its key, which is
-used up; there is no dropping. The worked reasoning is the trace of an A* search over such states, with ties broken at random
-(`create x y f h`: cell, cost so far plus estimate, estimate), with one token per word and coordinate; its plan is optimal.
-A plan is right if it is legal and ends at the objective, however long. The paper's 1-feasible-10 is the share of problems
-with a right plan among ten: `cotpress generate --samples 10 --temperature 1`, and `cotpress grade` counts them.
+One step is one cell up, down, left or right. Stepping on a key with empty hands takes it; a door
+opens to its key, which is used up; there is no dropping. The worked reasoning is the trace of an A*
+search over such states, with ties broken at random (`create x y f h`: cell, cost so far plus
+estimate, estimate), with one token per word and coordinate; its plan is optimal. A plan is right if
+it is legal and ends at the objective, however long. The paper's 1-feasible-10 is the share of
+problems with a right plan among ten: `cotpress generate --samples 10 --temperature 1`, and
+`cotpress grade` counts them.
 """
 
 import heapq
@@ -37,7 +43,8 @@ from cotpress.records import Grade, Problem, Trace
 from cotpress.tasks import Task, _procedural, worked_trace
 
 INSTRUCTION = (
-    "Lead the agent to the objective, cell by cell. A door needs the key of its colour; only one key can be carried. "
+    "Lead the agent to the objective, cell by cell. A door needs the key "
+    "of its colour; only one key can be carried. "
     "End with: agent x y, x y, and so on."
 )
 MARKER = "agent "
@@ -70,7 +77,9 @@ class Search(NamedTuple):
 
 
 def load(target: str = "", *, rooms: int = 2, size: int = 3, seed: int = 0) -> Task:
-    """Mazes without end; no target. `rooms`: along each side; `size`: cells along each side of a room."""
+    """Mazes without end; no target. `rooms`: along each side;
+    `size`: cells along each side of a room.
+    """
     if not 2 <= rooms <= 5 or not 2 <= size <= 9:
         raise CotpressError("task maze needs rooms from 2 to 5 and a size from 2 to 9.")
     make = partial(worked, rooms=rooms, size=size, seed=seed)
@@ -79,7 +88,9 @@ def load(target: str = "", *, rooms: int = 2, size: int = 3, seed: int = 0) -> T
 
 def worked(split: str, *, rooms: int = 2, size: int = 3, seed: int = 0) -> Iterator[Trace]:
     """The mazes of a split, without end, with the trace of a search and an optimal plan."""
-    drawn = _procedural.draw(split, seed, partial(make_maze, rooms=rooms, size=size), lambda made: told(made[0]))
+    drawn = _procedural.draw(
+        split, seed, partial(make_maze, rooms=rooms, size=size), lambda made: told(made[0])
+    )
     for index, (maze, search) in drawn:
         problem = Problem(
             id=f"maze/{seed}/{rooms}/{size}/{split}/{index}",
@@ -92,7 +103,9 @@ def worked(split: str, *, rooms: int = 2, size: int = 3, seed: int = 0) -> Itera
 
 
 def check(text: str, problem: Problem) -> Grade:
-    """Is the last plan in the text legal in the problem's maze, and does it end at the objective?"""
+    """Is the last plan in the text legal in the problem's maze, and does it end at the
+    objective?
+    """
     plan = _cells(text.rpartition(MARKER)[2]) if MARKER in text else []
     if not plan:
         return grading.NO_ANSWER
@@ -118,7 +131,11 @@ def walk(maze: Maze, plan: list[Cell]) -> bool:
 def step(maze: Maze, state: State, cell: Cell) -> State | None:
     """The state after a step onto `cell`; None where there is no such step."""
     (x, y), keys = state
-    if abs(cell[0] - x) + abs(cell[1] - y) != 1 or not all(0 <= at < maze.side for at in cell) or cell in maze.walls:
+    if (
+        abs(cell[0] - x) + abs(cell[1] - y) != 1
+        or not all(0 <= at < maze.side for at in cell)
+        or cell in maze.walls
+    ):
         return None
     for number, door in enumerate(maze.doors):
         if door == cell and keys[number] != USED:
@@ -129,7 +146,9 @@ def step(maze: Maze, state: State, cell: Cell) -> State | None:
 
 
 def search(maze: Maze, random: Random) -> Search:
-    """A* with the distance in steps as its estimate; what is equally good is tried in random order."""
+    """A* with the distance in steps as its estimate; what is equally good is tried in random
+    order.
+    """
     start: State = (maze.agent, maze.keys)
     came: dict[State, State | None] = {start: None}
     cost = {start: 0}
@@ -137,7 +156,10 @@ def search(maze: Maze, random: Random) -> Search:
     queue: list[tuple[int, float, State]] = []
 
     def create(state: State) -> None:
-        (x, y), estimate = state[0], abs(state[0][0] - maze.objective[0]) + abs(state[0][1] - maze.objective[1])
+        (x, y), estimate = (
+            state[0],
+            abs(state[0][0] - maze.objective[0]) + abs(state[0][1] - maze.objective[1]),
+        )
         events.append(f"create {x} {y} {cost[state] + estimate} {estimate}")
         heapq.heappush(queue, (cost[state] + estimate, random.random(), state))
 
@@ -170,18 +192,25 @@ def told(maze: Maze) -> str:
     """The question."""
     things = {"keys": maze.keys, "doors": maze.doors}
     coloured = [
-        f"{name} " + ", ".join(f"{colour} {x} {y}" for colour, (x, y) in zip(COLOURS, cells, strict=False))
+        f"{name} "
+        + ", ".join(f"{colour} {x} {y}" for colour, (x, y) in zip(COLOURS, cells, strict=False))
         for name, cells in things.items()
     ]
     walls = ", ".join(f"{x} {y}" for x, y in sorted(maze.walls))
-    head = [f"maze_size {maze.side} {maze.side}", f"agent {maze.agent[0]} {maze.agent[1]}", f"walls {walls}"]
+    head = [
+        f"maze_size {maze.side} {maze.side}",
+        f"agent {maze.agent[0]} {maze.agent[1]}",
+        f"walls {walls}",
+    ]
     return "\n".join([*head, f"objective {maze.objective[0]} {maze.objective[1]}", *coloured])
 
 
 def read(question: str) -> Maze | None:
     """The maze of a question; None if it tells none."""
     lines = dict(line.split(" ", 1) for line in question.strip().split("\n") if " " in line)
-    size, agent, objective = (_cells(lines.get(name, "")) for name in ("maze_size", "agent", "objective"))
+    size, agent, objective = (
+        _cells(lines.get(name, "")) for name in ("maze_size", "agent", "objective")
+    )
     keys, doors = (_coloured(lines.get(name, "")) for name in ("keys", "doors"))
     if not len(size) == len(agent) == len(objective) == 1 or keys.keys() != doors.keys():
         return None
@@ -199,7 +228,9 @@ def said(plan: list[Cell]) -> str:
 def _draw(random: Random, rooms: int, size: int) -> Maze:
     """Rooms, a tree of passages, doors, keys, agent and objective, solvable or not."""
     side, pitch = rooms * (size + 1) - 1, size + 1
-    free = [(x, y) for x in range(side) for y in range(side) if x % pitch != size and y % pitch != size]
+    free = [
+        (x, y) for x in range(side) for y in range(side) if x % pitch != size and y % pitch != size
+    ]
     passages = _passages(random, rooms, size)
     walls = {(x, y) for x in range(side) for y in range(side)} - set(free) - set(passages)
     doors = tuple(passages[: len(COLOURS)])
@@ -224,7 +255,9 @@ def _passages(random: Random, rooms: int, size: int) -> list[Cell]:
         joined |= dict.fromkeys(both, both)
         at = random.randrange(size)
         (i, j), across = left, left[0] != right[0]
-        passages.append((i * pitch + size, j * pitch + at) if across else (i * pitch + at, j * pitch + size))
+        passages.append(
+            (i * pitch + size, j * pitch + at) if across else (i * pitch + at, j * pitch + size)
+        )
     return passages
 
 
@@ -251,9 +284,19 @@ def _cells(text: str) -> list[Cell]:
 
 
 def _coloured(text: str) -> dict[str, Cell]:
-    return {colour: (int(x), int(y)) for colour, x, y in re.findall(rf"({'|'.join(COLOURS)}) (\d{{1,4}}) (\d{{1,4}})", text)}
+    return {
+        colour: (int(x), int(y))
+        for colour, x, y in re.findall(rf"({'|'.join(COLOURS)}) (\d{{1,4}}) (\d{{1,4}})", text)
+    }
 
 
 def _name(rooms: int, size: int) -> str:
     options = {"rooms": (rooms, 2), "size": (size, 3)}
-    return str(Spec("maze", options={name: str(value) for name, (value, usual) in options.items() if value != usual}))
+    return str(
+        Spec(
+            "maze",
+            options={
+                name: str(value) for name, (value, usual) in options.items() if value != usual
+            },
+        )
+    )

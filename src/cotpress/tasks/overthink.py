@@ -1,17 +1,18 @@
-"""Procedural word problems whose worked reasoning thinks too long, with a known label on every part of it.
+"""Procedural word problems whose worked reasoning thinks too long, every part of it labelled.
 
 One problem::
 
-    On Monday Mia has 12 coins. On Tuesday Mia finds 6 more coins. On Wednesday Mia gives 4 coins to Tom. How many coins
-    does Mia have in the end?
+    On Monday Mia has 12 coins. On Tuesday Mia finds 6 more coins. On Wednesday Mia gives 4 coins
+    to Tom. How many coins does Mia have in the end?
 
-All that it needs is ``Monday: 12. Tuesday: 12 + 6 = 18. Wednesday: 18 - 4 = 14. So Mia has 14 coins in the end.`` The
-worked reasoning says this, and around it what reasoning models say: facts again, wrong turns taken back, days left out and
-returned to, sums checked at once, and everything checked again once the answer is known. One verbosity per trace drives
-all of it, so that two traces of one problem differ in length by a factor of two and more.
+All that it needs is ``Monday: 12. Tuesday: 12 + 6 = 18. Wednesday: 18 - 4 = 14. So Mia has 14 coins
+in the end.`` The worked reasoning says this, and around it what reasoning models say: facts again,
+wrong turns taken back, days left out and returned to, sums checked at once, and everything checked
+again once the answer is known. One verbosity per trace drives all of it, so that two traces of one
+problem differ in length by a factor of two and more.
 
-The reasoning is written from `GRAMMAR`, and `label` reads it back: any trace that keeps to the grammar, a model's own too,
-can be labelled, so that a scorer can be judged against the truth.
+The reasoning is written from `GRAMMAR`, and `label` reads it back: any trace that keeps to the
+grammar, a model's own too, can be labelled, so that a scorer can be judged against the truth.
 """
 
 import re
@@ -28,65 +29,51 @@ from cotpress.tasks.arithmetic import INSTRUCTION, LESS, MORE, NAMES, THINGS, TI
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
-NEEDED, DEAD_END, CHECK, RESTATEMENT, FILLER, OUTSIDE = "needed", "dead end", "check", "restatement", "filler", "outside"
-LABELS = (NEEDED, DEAD_END, CHECK, RESTATEMENT, FILLER, OUTSIDE)
+LABELS = ("needed", "dead end", "check", "restatement", "filler", "outside")
 """What a part of the reasoning is for; `outside` is text that is not of the grammar."""
+NEEDED, DEAD_END, CHECK, RESTATEMENT, FILLER, OUTSIDE = LABELS
+
+_SAID = """
+filler opening: Okay, let me think. / Hmm, let me see. / Let me go through this day by day.
+  / Let me work it out.
+restatement question: The question says: {told} / So we are told: {told}
+restatement aim: I need to find how many {things} {name} has in the end.
+dead end backwards: Maybe I can start at the end. Wait, no, I do not know the end,
+  so back to the start.
+needed start: {day}: {a}.
+restatement start fact: {name} has {a} {things} at first. / We begin with {a} {things}.
+filler lead: Next, / Now / Okay, now / So, on to
+dead end left out: {day} now: {a} {sign} {k} = {b}. Wait, I left out {other_day}, so back to {a}.
+  / On {day} we get {a} {sign} {k} = {b}. No, {other_day} comes first, so back to {a}.
+needed day: {day}:
+restatement fact: {name} {fact}, / we know that {name} {fact},
+dead end wrong way: maybe {a} {sign} {k} = {b}? No, wait, it goes {way}.
+  / perhaps {a} {sign} {k} = {b}. Hmm, no, that is the wrong way, it goes {way}.
+dead end slip: roughly {a} {sign} {k} = {b}. Wait, that is not right, let me do it again.
+  / quickly, {a} {sign} {k} = {b}? No, that is wrong.
+filler because: so we {do} and get / which means that we {do}, and this gives / so
+needed sum: {a} {sign} {k} = {b}.
+restatement so far: So {name} has {b} {things} now. / That is {b} so far.
+  / So it is {b} {things} on {day}.
+check check: Check: {b} {back} {k} = {a}, yes. / Is that right? {a} {sign} {k} = {b}, yes.
+  / Let me check: {b} {back} {k} is {a}, good.
+needed answer: So {name} has {b} {things} in the end.
+check first look: Wait, let me double check. / But wait, let me make sure.
+check second look: Hmm, let me check it in another way, from the end. / Let me also go backwards.
+check third look: One last time, to be safe. / Okay, one more time from the start.
+check start again: {day} again: {a}.
+check sum again: {day} again: {a} {sign} {k} = {b}.
+  / {day} again: {name} {fact}, {a} {sign} {k} = {b}.
+check sum back: Before {day}: {b} {back} {k} = {a}.
+check looked: That gives {b} again. / So {b} is right. / Yes, it is {b}.
+check looked back: That is the start, so {b} is right.
+restatement sure: Okay, I am sure that it is {b} {things}. / So the answer must be {b}.
+"""
+_RULE = re.compile(rf"({'|'.join(LABELS)}) ([a-z ]+): (.*)")
 
 GRAMMAR: dict[str, tuple[str, tuple[str, ...]]] = {
-    "opening": (
-        FILLER,
-        ("Okay, let me think.", "Hmm, let me see.", "Let me go through this day by day.", "Let me work it out."),
-    ),
-    "question": (RESTATEMENT, ("The question says: {told}", "So we are told: {told}")),
-    "aim": (RESTATEMENT, ("I need to find how many {things} {name} has in the end.",)),
-    "backwards": (DEAD_END, ("Maybe I can start at the end. Wait, no, I do not know the end, so back to the start.",)),
-    "start": (NEEDED, ("{day}: {a}.",)),
-    "start fact": (RESTATEMENT, ("{name} has {a} {things} at first.", "We begin with {a} {things}.")),
-    "lead": (FILLER, ("Next,", "Now", "Okay, now", "So, on to")),
-    "left out": (
-        DEAD_END,
-        (
-            "{day} now: {a} {sign} {k} = {b}. Wait, I left out {other_day}, so back to {a}.",
-            "On {day} we get {a} {sign} {k} = {b}. No, {other_day} comes first, so back to {a}.",
-        ),
-    ),
-    "day": (NEEDED, ("{day}:",)),
-    "fact": (RESTATEMENT, ("{name} {fact},", "we know that {name} {fact},")),
-    "wrong way": (
-        DEAD_END,
-        (
-            "maybe {a} {sign} {k} = {b}? No, wait, it goes {way}.",
-            "perhaps {a} {sign} {k} = {b}. Hmm, no, that is the wrong way, it goes {way}.",
-        ),
-    ),
-    "slip": (
-        DEAD_END,
-        (
-            "roughly {a} {sign} {k} = {b}. Wait, that is not right, let me do it again.",
-            "quickly, {a} {sign} {k} = {b}? No, that is wrong.",
-        ),
-    ),
-    "because": (FILLER, ("so we {do} and get", "which means that we {do}, and this gives", "so")),
-    "sum": (NEEDED, ("{a} {sign} {k} = {b}.",)),
-    "so far": (RESTATEMENT, ("So {name} has {b} {things} now.", "That is {b} so far.", "So it is {b} {things} on {day}.")),
-    "check": (
-        CHECK,
-        (
-            "Check: {b} {back} {k} = {a}, yes.",
-            "Is that right? {a} {sign} {k} = {b}, yes.",
-            "Let me check: {b} {back} {k} is {a}, good.",
-        ),
-    ),
-    "answer": (NEEDED, ("So {name} has {b} {things} in the end.",)),
-    "first look": (CHECK, ("Wait, let me double check.", "But wait, let me make sure.")),
-    "second look": (CHECK, ("Hmm, let me check it in another way, from the end.", "Let me also go backwards.")),
-    "third look": (CHECK, ("One last time, to be safe.", "Okay, one more time from the start.")),
-    "start again": (CHECK, ("{day} again: {a}.",)),
-    "sum again": (CHECK, ("{day} again: {a} {sign} {k} = {b}.", "{day} again: {name} {fact}, {a} {sign} {k} = {b}.")),
-    "sum back": (CHECK, ("Before {day}: {b} {back} {k} = {a}.",)),
-    "looked": (CHECK, ("That gives {b} again.", "So {b} is right.", "Yes, it is {b}.")),
-    "looked back": (CHECK, ("That is the start, so {b} is right.",)),
-    "sure": (RESTATEMENT, ("Okay, I am sure that it is {b} {things}.", "So the answer must be {b}.")),
+    rule[2]: (rule[1], tuple(rule[3].split(" / ")))
+    for rule in _RULE.finditer(_SAID.replace("\n  ", " "))
 }
 """Part of the reasoning -> its label and the ways to say it."""
 
@@ -145,25 +132,36 @@ class Story:
         return self.steps[-1].b
 
 
-def load(target: str = "", *, steps: int = 5, largest: int = 40, wordy: float = 1.0, seed: int = 0) -> Task:
+def load(
+    target: str = "", *, steps: int = 5, largest: int = 40, wordy: float = 1.0, seed: int = 0
+) -> Task:
     """Problems of `steps` changes or up to two fewer, on numbers of at most `largest`; no target.
 
     `wordy`, from 0 to 1, is the verbosity of the wordiest trace.
     """
     if not (2 <= steps < len(DAYS) and largest >= 20 and 0 <= wordy <= 1):
-        raise CotpressError("task overthink needs steps of 2 to 6, a largest number of at least 20, and wordy from 0 to 1.")
+        raise CotpressError(
+            "task overthink needs steps of 2 to 6, a largest number of at "
+            "least 20, and wordy from 0 to 1."
+        )
     make = partial(worked, steps=steps, largest=largest, wordy=wordy, seed=seed)
     return _procedural.task("overthink", make, marker="The final answer is", target=target)
 
 
-def worked(split: str, *, steps: int = 5, largest: int = 40, wordy: float = 1.0, seed: int = 0) -> Iterator[Trace]:
-    """The problems of a split, without end, each with its worked reasoning inside think tags and a conclusion."""
+def worked(
+    split: str, *, steps: int = 5, largest: int = 40, wordy: float = 1.0, seed: int = 0
+) -> Iterator[Trace]:
+    """The problems of a split, without end, each with its worked
+    reasoning inside think tags and a conclusion.
+    """
 
     def make(random: Random) -> tuple[Story, str]:
         story = _story(random, steps, largest)
         return story, _sentences(_think(random, story, wordy * random.uniform(0.3, 1)))
 
-    for index, (story, reasoning) in _procedural.draw(split, seed, make, lambda made: made[0].question):
+    for index, (story, reasoning) in _procedural.draw(
+        split, seed, make, lambda made: made[0].question
+    ):
         problem = Problem(
             id=f"overthink/{seed}/{steps}/{largest}/{split}/{index}",
             question=story.question,
@@ -172,13 +170,17 @@ def worked(split: str, *, steps: int = 5, largest: int = 40, wordy: float = 1.0,
             instruction=INSTRUCTION,
         )
         conclusion = rf"The final answer is \boxed{{{story.answer}}}."
-        yield worked_trace(problem, reasoning, conclusion, opening="<think>\n", closing="\n</think>\n\n")
+        yield worked_trace(
+            problem, reasoning, conclusion, opening="<think>\n", closing="\n</think>\n\n"
+        )
 
 
 def label(reasoning: str) -> list[Span]:
-    """The parts of a reasoning in order; they join to all of it, and what is not of the grammar is `outside`.
+    """The parts of a reasoning in order; they join to all of it, and what is not of the grammar is
+    `outside`.
 
-    The space before a part belongs to it. Where nothing of the grammar begins, text is outside up to the end of its sentence.
+    The space before a part belongs to it. Where nothing of the grammar begins, text is outside up
+    to the end of its sentence.
     """
     spans: list[Span] = []
     at = 0
@@ -192,7 +194,9 @@ def label(reasoning: str) -> list[Span]:
 
 
 def label_tokens(reasoning: str, ends: Sequence[int]) -> list[str]:
-    """The label of every token, given where each ends in the reasoning: that of its last character."""
+    """The label of every token, given where each ends in the reasoning: that of its last
+    character.
+    """
     spans = iter(label(reasoning))
     span = Span(0, 0, OUTSIDE)
     labels = []
@@ -227,7 +231,9 @@ def _sentences(parts: Iterable[str]) -> str:
     """The parts in a row, with a capital letter where a sentence begins."""
     text = ""
     for part in parts:
-        text += (" " if text else "") + (part[0].upper() + part[1:] if text.endswith((".", "?")) else part)
+        text += (" " if text else "") + (
+            part[0].upper() + part[1:] if text.endswith((".", "?")) else part
+        )
     return text
 
 
@@ -239,7 +245,9 @@ def _think(random: Random, story: Story, verbosity: float) -> Iterator[str]:
     """The worked reasoning, part by part."""
 
     def say(part: str, **what: object) -> str:
-        return random.choice(GRAMMAR[part][1]).format(**{"name": story.name, "things": story.things, **what})
+        return random.choice(GRAMMAR[part][1]).format(
+            **{"name": story.name, "things": story.things, **what}
+        )
 
     def likely(odds: float) -> bool:
         """Whether to say what the wordiest trace says with these odds."""
@@ -268,18 +276,42 @@ def _think(random: Random, story: Story, verbosity: float) -> Iterator[str]:
         yield say("sure", b=story.answer)
 
 
-def _day(random: Random, step: Step, after: Step | None, say: Say, likely: Callable[[float], bool]) -> Iterator[str]:
+def _day(
+    random: Random, step: Step, after: Step | None, say: Say, likely: Callable[[float], bool]
+) -> Iterator[str]:
     """What is thought about one day; `after` is the day after it."""
-    what = {"day": step.day, "fact": step.fact, "sign": step.sign, "k": step.k, "a": step.a, "b": step.b}
-    if after and after.sign != "*" and likely(0.3) and (too_early := _result(step.a, after.sign, after.k)) > 0:
-        yield say("left out", day=after.day, other_day=step.day, sign=after.sign, k=after.k, a=step.a, b=too_early)
+    what = {
+        "day": step.day,
+        "fact": step.fact,
+        "sign": step.sign,
+        "k": step.k,
+        "a": step.a,
+        "b": step.b,
+    }
+    if (
+        after
+        and after.sign != "*"
+        and likely(0.3)
+        and (too_early := _result(step.a, after.sign, after.k)) > 0
+    ):
+        yield say(
+            "left out",
+            day=after.day,
+            other_day=step.day,
+            sign=after.sign,
+            k=after.k,
+            a=step.a,
+            b=too_early,
+        )
     if likely(0.6):
         yield say("lead")
     yield say("day", **what)
     if likely(0.9):
         yield say("fact", **what)
     if step.sign != "*" and likely(0.4) and (wrong := _result(step.a, BACK[step.sign], step.k)) > 0:
-        yield say("wrong way", sign=BACK[step.sign], k=step.k, a=step.a, b=wrong, way=WAY[step.sign])
+        yield say(
+            "wrong way", sign=BACK[step.sign], k=step.k, a=step.a, b=wrong, way=WAY[step.sign]
+        )
     if likely(0.2):
         off = random.choice([off for off in (-2, -1, 1, 2) if step.b + off > 0])
         yield say("slip", **{**what, "b": step.b + off})
@@ -303,7 +335,15 @@ def _look(random: Random, look: str, story: Story, say: Say) -> Iterator[str]:
     wording = random.randrange(2)
     for step in story.steps:
         again = GRAMMAR["sum again"][1][wording]
-        yield again.format(name=story.name, day=step.day, fact=step.fact, sign=step.sign, k=step.k, a=step.a, b=step.b)
+        yield again.format(
+            name=story.name,
+            day=step.day,
+            fact=step.fact,
+            sign=step.sign,
+            k=step.k,
+            a=step.a,
+            b=step.b,
+        )
     yield say("looked", b=story.answer)
 
 
@@ -328,8 +368,16 @@ _SLOTS = dict.fromkeys(("a", "b", "k"), r"\d+") | {
 }
 _SLOTS["fact"] = _one_of([*MORE, *LESS, *TIMES.values()])
 _SLOTS["do"] = _one_of(list(DO.values()))
-_SLOTS["told"] = _pattern("On {day} {name} has {a} {things}.") + f"(?: {_pattern('On {day} {name} {fact}.')})*"
-_PARTS = sorted(((text, part) for part, (_, texts) in GRAMMAR.items() for text in texts), key=lambda said: -len(said[0]))
+_SLOTS["told"] = (
+    _pattern("On {day} {name} has {a} {things}.") + f"(?: {_pattern('On {day} {name} {fact}.')})*"
+)
+_PARTS = sorted(
+    ((text, part) for part, (_, texts) in GRAMMAR.items() for text in texts),
+    key=lambda said: -len(said[0]),
+)
 """The longest first: of two that begin alike it is the longer that was said."""
-_PART = re.compile("|".join(rf"(?P<said{n}>\s*{_pattern(text)})" for n, (text, _) in enumerate(_PARTS)), re.IGNORECASE)
+_PART = re.compile(
+    "|".join(rf"(?P<said{n}>\s*{_pattern(text)})" for n, (text, _) in enumerate(_PARTS)),
+    re.IGNORECASE,
+)
 _SENTENCE = re.compile(r"\s*[^.?!\n]*(?:[.?!\n]+|\Z)")

@@ -1,11 +1,15 @@
-"""ProntoQA: is a statement true in a small made-up world? Five deductions in a row (Saparov and He 2023, arXiv 2210.01240).
+"""ProntoQA: is a statement true in a small made-up world? Five deductions in a row (Saparov and He
+2023, arXiv 2210.01240).
 
-    … Each yumpus is a lorpus. Every lorpus is floral. … Stella is a zumpus. True or false: Stella is not floral.
+    … Each yumpus is a lorpus. Every lorpus is floral. … Stella is a zumpus. True or false: Stella
+    is not floral.
 
-A generator of our own, in the form of the 5-hop set with distractors, fictional kinds and random order that Coconut
-evaluates on (arXiv 2412.06769, appendix); that set itself comes from the generator of the paper and is not released. Every
-kind on the chain has a second parent and a property, the person belongs to a second kind, and an unrelated kind has the
-opposite of the property that is asked about. As in the source, all chains are equally long and look alike: a weak target.
+A generator of our own, in the form of the 5-hop set with distractors, fictional kinds and random
+order that Coconut evaluates on (arXiv 2412.06769, appendix); that set itself comes from the
+generator of the paper and is not released. Every kind on the chain has a second parent and a
+property, the person belongs to a second kind, and an unrelated kind has the opposite of the
+property that is asked about. As in the source, all chains are equally long and look alike: a weak
+target.
 """
 
 from collections.abc import Iterator
@@ -23,17 +27,47 @@ HOPS = 5
 
 PERSONS = ("Alex", "Fae", "Max", "Polly", "Rex", "Sally", "Sam", "Stella", "Wren")
 KINDS = (
-    *("brimpus", "dumpus", "gorpus", "grimpus", "impus", "jompus", "lempus", "lorpus", "numpus", "rompus", "shumpus"),
+    *(
+        "brimpus",
+        "dumpus",
+        "gorpus",
+        "grimpus",
+        "impus",
+        "jompus",
+        "lempus",
+        "lorpus",
+        "numpus",
+        "rompus",
+        "shumpus",
+    ),
     *("sterpus", "tumpus", "vumpus", "wumpus", "yumpus", "zumpus"),
 )
 FAMILIES = (
-    *(("blue", "red", "brown", "orange"), ("small", "large"), ("metallic", "wooden", "luminous", "liquid")),
-    *(("transparent", "opaque"), ("nervous", "happy", "feisty", "shy"), ("bright", "dull"), ("floral", "fruity", "earthy")),
-    *(("sweet", "sour", "spicy", "bitter"), ("hot", "cold", "temperate"), ("slow", "moderate", "fast")),
-    *(("kind", "mean", "angry", "amenable", "aggressive"), ("melodic", "muffled", "discordant", "loud")),
+    *(
+        ("blue", "red", "brown", "orange"),
+        ("small", "large"),
+        ("metallic", "wooden", "luminous", "liquid"),
+    ),
+    *(
+        ("transparent", "opaque"),
+        ("nervous", "happy", "feisty", "shy"),
+        ("bright", "dull"),
+        ("floral", "fruity", "earthy"),
+    ),
+    *(
+        ("sweet", "sour", "spicy", "bitter"),
+        ("hot", "cold", "temperate"),
+        ("slow", "moderate", "fast"),
+    ),
+    *(
+        ("kind", "mean", "angry", "amenable", "aggressive"),
+        ("melodic", "muffled", "discordant", "loud"),
+    ),
     *(("windy", "sunny", "overcast", "rainy", "snowy"),),
 )
-"""Properties; no two kinds of one world have properties of the same family, so that nothing contradicts by accident."""
+"""Properties; no two kinds of one world have properties of the same
+family, so that nothing contradicts by accident.
+"""
 NEGATED = 1 / 3
 """Share of properties that a kind does not have: "Every wumpus is not shy."."""
 
@@ -50,12 +84,18 @@ class Item(NamedTuple):
 
 def load(target: str = "", *, seed: int = 0) -> Task:
     """Problems of five deductions without end; no target."""
-    return _procedural.task("prontoqa", partial(worked, seed=seed), grader="exact", marker=MARKER, target=target)
+    return _procedural.task(
+        "prontoqa", partial(worked, seed=seed), grader="exact", marker=MARKER, target=target
+    )
 
 
 def worked(split: str, *, seed: int = 0) -> Iterator[Trace]:
-    """The problems of a split, without end, with their proofs: a rule per line, beside what it is applied to."""
-    for index, item in _procedural.draw(split, seed, make_item, lambda item: " ".join(sorted(item.statements))):
+    """The problems of a split, without end, with their proofs:
+    a rule per line, beside what it is applied to.
+    """
+    for index, item in _procedural.draw(
+        split, seed, make_item, lambda item: " ".join(sorted(item.statements))
+    ):
         problem = Problem(
             id=f"prontoqa/{seed}/{split}/{index}",
             question=f"{' '.join(item.statements)} True or false: {item.query}",
@@ -69,12 +109,21 @@ def worked(split: str, *, seed: int = 0) -> Iterator[Trace]:
 
 def make_item(random: Random) -> Item:
     """A chain of kinds with its distractors, and a question about the property of the last."""
-    kinds, families = iter(random.sample(KINDS, 2 * HOPS + 4)), iter(random.sample(FAMILIES, 2 * HOPS + 1))
+    kinds, families = (
+        iter(random.sample(KINDS, 2 * HOPS + 4)),
+        iter(random.sample(FAMILIES, 2 * HOPS + 1)),
+    )
     person = random.choice(PERSONS)
 
     def rule(kind: str, what: str, *, noun: bool) -> str:
-        said = random.choice((f"Each {kind} is", f"Every {kind} is", f"{_plural(kind).capitalize()} are"))
-        return f"{said} {_plural(what) if said.endswith('are') else _article(what)}." if noun else f"{said} {what}."
+        said = random.choice(
+            (f"Each {kind} is", f"Every {kind} is", f"{_plural(kind).capitalize()} are")
+        )
+        return (
+            f"{said} {_plural(what) if said.endswith('are') else _article(what)}."
+            if noun
+            else f"{said} {what}."
+        )
 
     def property_of(kind: str) -> tuple[str, str]:
         """A property from a family of its own, as a rule and in words."""

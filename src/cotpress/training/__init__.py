@@ -1,1 +1,3 @@
-"""How a model is taught: options, the folder of a run, fine-tuning, and the settings of other trainers."""
+"""How a model is taught: options, the folder of a run,
+fine-tuning, and the settings of other trainers.
+"""

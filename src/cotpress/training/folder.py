@@ -1,4 +1,6 @@
-"""The folder of a training run: its checkpoints while it lasts, and what `cotpress.json` says when it is finished."""
+"""The folder of a training run: its checkpoints while it lasts, and
+what `cotpress.json` says when it is finished.
+"""
 
 import json
 import shutil
@@ -10,7 +12,9 @@ from cotpress import folders
 from cotpress.lm.checkpoint import FINISHED, read
 from cotpress.training.options import TrainSummary
 
-KIND = folders.Kind(FINISHED, "a training run", "was trained with other examples, another model or other options")
+KIND = folders.Kind(
+    FINISHED, "a training run", "was trained with other examples, another model or other options"
+)
 
 CHECKPOINTS = "checkpoints"
 """What a rerun goes on from."""
@@ -26,7 +30,9 @@ def finished(out: Path, mark: str) -> TrainSummary | None:
 
 @contextmanager
 def training(out: Path, mark: str) -> Iterator[None]:
-    """Lock the folder while it is trained in; `CotpressError` where something else or another run has it."""
+    """Lock the folder while it is trained in; `CotpressError`
+    where something else or another run has it.
+    """
     with folders.making(out, KIND, mark):
         yield
 
@@ -38,7 +44,9 @@ def finish(out: Path, summary: TrainSummary) -> None:
 
 
 def last_checkpoint(out: Path) -> Path | None:
-    """The latest whole checkpoint; one that was being written when the run was killed is passed over."""
+    """The latest whole checkpoint; one that was being written
+    when the run was killed is passed over.
+    """
     found = [path for path in (out / CHECKPOINTS).glob("checkpoint-*") if _is_whole(path)]
     return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 

@@ -1,4 +1,6 @@
-"""How `cotpress train` trains, and what it writes down; light, so that the command line can show the options without torch."""
+"""How `cotpress train` trains, and what it writes down; light, so that the
+command line can show the options without torch.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -21,7 +23,9 @@ class TrainOptions:
     batch: int = 8
     """Examples per optimiser step, over all processes."""
     micro_batch: int = 0
-    """Examples that one process holds at once; 0: up to 8. Smaller needs less memory and gives the same gradient."""
+    """Examples that one process holds at once; 0: up to 8. Smaller
+    needs less memory and gives the same gradient.
+    """
     max_length: int = 0
     """Longer examples, in tokens, are left out, never cut; 0: the model's context."""
     max_left_out: float = 0.05
@@ -37,7 +41,9 @@ class TrainOptions:
     save_every: int = 0
     """Steps between two points that an interrupted run can go on from; 0: one epoch."""
     gradient_checkpointing: bool = True
-    """Compute activations twice instead of keeping them: less memory, about a third slower. Never on a CPU."""
+    """Compute activations twice instead of keeping them: less
+    memory, about a third slower. Never on a CPU.
+    """
     report_to: tuple[str, ...] = ()
     """Trackers to report to: tensorboard, wandb, mlflow, trackio …"""
 
@@ -45,26 +51,37 @@ class TrainOptions:
         """Refuse what cannot be trained with."""
         for name in ("epochs", "lr", "batch", "lora_rank", "lora_alpha"):
             if not getattr(self, name) > 0:
-                raise CotpressError(f"--{name.replace('_', '-')} {getattr(self, name):g} must be above 0.")
+                raise CotpressError(
+                    f"--{name.replace('_', '-')} {getattr(self, name):g} must be above 0."
+                )
         for name in ("micro_batch", "max_length", "save_every"):
             if getattr(self, name) < 0:
-                raise CotpressError(f"--{name.replace('_', '-')} {getattr(self, name)} must not be below 0.")
+                raise CotpressError(
+                    f"--{name.replace('_', '-')} {getattr(self, name)} must not be below 0."
+                )
         for name in ("max_left_out", "warmup"):
             if not 0 <= getattr(self, name) < 1:
                 raise CotpressError(
-                    f"--{name.replace('_', '-')} {getattr(self, name):g} must be a share, at least 0 and below 1."
+                    f"--{name.replace('_', '-')} {getattr(self, name):g} must be "
+                    "a share, at least 0 and below 1."
                 )
 
     def per_process(self, n_processes: int) -> tuple[int, int]:
         """(examples held at once, how many such make a step's share) for each of the processes."""
         share, rest = divmod(self.batch, n_processes)
         if rest:
-            raise CotpressError(f"--batch {self.batch} cannot be shared by {n_processes} processes: choose a multiple.")
+            raise CotpressError(
+                f"--batch {self.batch} cannot be shared by {n_processes} "
+                "processes: choose a multiple."
+            )
         if self.micro_batch and share % self.micro_batch:
             raise CotpressError(
-                f"--micro-batch {self.micro_batch} does not divide the {share} examples per step and process: choose a divisor."
+                f"--micro-batch {self.micro_batch} does not divide the {share} "
+                "examples per step and process: choose a divisor."
             )
-        micro = self.micro_batch or max(size for size in range(1, min(8, share) + 1) if share % size == 0)
+        micro = self.micro_batch or max(
+            size for size in range(1, min(8, share) + 1) if share % size == 0
+        )
         return micro, share // micro
 
 
@@ -81,13 +98,17 @@ class TrainSummary(Record, frozen=True, kw_only=True):
     """Of the examples; several are joined by `+`."""
     scorer: str
     unit: str = ""
-    """How the examples were cut, and what was protected: the control `random` of `eval` is cut alike."""
+    """How the examples were cut, and what was protected: the
+    control `random` of `eval` is cut alike.
+    """
     protect: str = ""
     protect_regex: str = ""
     ratios: list[float]
     tasks: list[str]
     instructions: list[str] | None = None
-    """What stood before the questions, each different one once; None: trained before this was recorded."""
+    """What stood before the questions, each different one
+    once; None: trained before this was recorded.
+    """
     codebook: int = 0
     """Latent tokens that were added to the vocabulary; 0: none."""
     examples: int
@@ -104,10 +125,14 @@ class TrainSummary(Record, frozen=True, kw_only=True):
 
 
 def check_trackers(options: TrainOptions | None) -> None:
-    """`CotpressError` for a tracker that transformers does not know, or whose package is not installed."""
+    """`CotpressError` for a tracker that transformers does
+    not know, or whose package is not installed.
+    """
     if not options or not options.report_to:
         return
-    trackers = plugins.require("transformers", "cotpress train").integrations.integration_utils.INTEGRATION_TO_CALLBACK
+    trackers = plugins.require(
+        "transformers", "cotpress train"
+    ).integrations.integration_utils.INTEGRATION_TO_CALLBACK
     for name in options.report_to:
         if name not in trackers:
             raise UnknownName("tracker", name, trackers)

@@ -1,13 +1,17 @@
 """`TrainingExample -> checkpoint`: LoRA or full fine-tuning with the loss on completions only.
 
-TokenSkip's settings are the defaults (specification section 2.7). TRL's `SFTTrainer` and PEFT do the work, on rows that are
-already token ids, so that no chat template can render them again. Three things of theirs are changed:
+TokenSkip's settings are the defaults (specification section 2.7). TRL's `SFTTrainer` and PEFT do
+the work, on rows that are already token ids, so that no chat template can render them again. Three
+things of theirs are changed:
 
-- On a CPU TRL's fused language-model head scores every position again for entropy and accuracy: 1.4 steps/s against 2.0
-  for a plain loop (0.8 M parameters, 24 x 110 tokens a step, one core). There the model's own loss is used.
-- The examples of one step are sorted by length before they are split into micro-batches: the same gradient with less
-  padding, 2.45 steps/s. Grouping by length across steps gains no more (2.49) and would fill a step with one ratio.
-- Rows are never cut: those that are too long are left out and counted, and more than a few are refused.
+- On a CPU TRL's fused language-model head scores every position again for entropy and accuracy: 1.4
+  steps/s against 2.0 for a plain loop (0.8 M parameters, 24 x 110 tokens a step, one core). There
+  the model's own loss is used.
+- The examples of one step are sorted by length before they are split into micro-batches: the same
+  gradient with less padding, 2.45 steps/s. Grouping by length across steps gains no more (2.49) and
+  would fill a step with one ratio.
+- Rows are never cut: those that are too long are left out and counted, and more than a few are
+  refused.
 """
 
 import math
@@ -39,7 +43,13 @@ from cotpress.training.options import TrainOptions, TrainSummary
 from cotpress.training.trainer import CompletionTrainer, Progress, SortedSteps
 from cotpress.training.vocabulary import is_tied, latent_rows, with_latents
 
-NOT_THE_WEIGHTS = ("micro_batch", "max_left_out", "save_every", "gradient_checkpointing", "report_to")
+NOT_THE_WEIGHTS = (
+    "micro_batch",
+    "max_left_out",
+    "save_every",
+    "gradient_checkpointing",
+    "report_to",
+)
 """Options that decide memory, speed or messages: a run goes on under others."""
 
 
@@ -51,10 +61,12 @@ def train(
     *,
     say: Callable[[str], None] = print,
 ) -> TrainSummary:
-    """Teach `model` the completions, in the folder `out`; goes on where an interrupted run of the same kind stopped.
+    """Teach `model` the completions, in the folder `out`; goes on where an interrupted run of the
+    same kind stopped.
 
-    A finished folder is left as it is. The weights of `model` are changed in place. Under a launcher (`accelerate launch`,
-    `torchrun`) every process calls this and the first one writes. `say` gets a line of progress now and then.
+    A finished folder is left as it is. The weights of `model` are changed in place. Under a
+    launcher (`accelerate launch`, `torchrun`) every process calls this and the first one writes.
+    `say` gets a line of progress now and then.
     """
     options, examples = options or TrainOptions(), list(examples)
     model = with_latents(model, max((one.codebook for one in examples), default=0), options.seed)
@@ -63,49 +75,79 @@ def train(
         say(f"train: {out} was finished before under the same options; nothing to do")
         return found
     if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))  # before the weights are loaded
+        # before the weights are loaded
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     if (draws := len({one.epoch for one in examples})) > 1:
-        say(f"train: the examples are drawn for {draws} epochs; each of --epochs {options.epochs:g} goes through all of them")
+        say(
+            f"train: the examples are drawn for {draws} epochs; each of --epochs "
+            f"{options.epochs:g} goes through all of them"
+        )
     left_out: Counter[str] = Counter()
     rows = trainable(examples, model, options, left_out)
     first = int(os.environ.get("RANK", "0")) == 0
     with folder.training(out, mark) if first else nullcontext():
         began = time.monotonic()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # TRL's own settings under their old names
+            # TRL's own settings under their old names
+            warnings.simplefilter("ignore", FutureWarning)
             fitted = fit(rows, model, out, options, say)
-        summary = TrainSummary(
-            base=model.name,
-            base_revision=model.revision,
-            tokenizer=model.tokenizer_hash,
-            kind=options.method,
-            method="+".join(sorted({one.method for one in examples if one.method})),
-            scorer="+".join(sorted({one.scorer for one in examples if one.scorer})),
-            unit="+".join(sorted({one.unit for one in examples if one.unit})),
-            protect="+".join(sorted({one.protect for one in examples if one.protect})),
-            protect_regex="+".join(sorted({one.protect_regex for one in examples if one.protect_regex})),
-            ratios=sorted({one.ratio for one in examples if one.ratio is not None}, reverse=True),
-            codebook=max(one.codebook for one in examples),
-            tasks=sorted({one.problem.task for one in examples}),
-            instructions=instruction.of(one.problem for one in examples),
-            examples=len(rows),
-            left_out=dict(left_out),
-            steps=fitted.steps,
-            loss=fitted.loss,
-            seconds=round(time.monotonic() - began, 3),
-            options=options,
-            version=__version__,
-            fingerprint=mark,
-        )
+        summary = summarised(examples, model, options, len(rows), left_out, fitted, mark)
+        summary = msgspec.structs.replace(summary, seconds=round(time.monotonic() - began, 3))
         if first:
             folder.finish(out, summary)
     return summary
 
 
+def summarised(
+    examples: Sequence[TrainingExample],
+    model: HFModel,
+    options: TrainOptions,
+    n_rows: int,
+    left_out: Counter[str],
+    fitted: "Fitted",
+    mark: str,
+) -> TrainSummary:
+    """What `cotpress.json` says of a training."""
+
+    def joined(field: str) -> str:
+        return "+".join(sorted({str(getattr(one, field)) for one in examples} - {""}))
+
+    return TrainSummary(
+        base=model.name,
+        base_revision=model.revision,
+        tokenizer=model.tokenizer_hash,
+        kind=options.method,
+        method=joined("method"),
+        scorer=joined("scorer"),
+        unit=joined("unit"),
+        protect=joined("protect"),
+        protect_regex=joined("protect_regex"),
+        ratios=sorted({one.ratio for one in examples if one.ratio is not None}, reverse=True),
+        codebook=max(one.codebook for one in examples),
+        tasks=sorted({one.problem.task for one in examples}),
+        instructions=instruction.of(one.problem for one in examples),
+        examples=n_rows,
+        left_out=dict(left_out),
+        steps=fitted.steps,
+        loss=fitted.loss,
+        seconds=0.0,
+        options=options,
+        version=__version__,
+        fingerprint=mark,
+    )
+
+
 def fingerprint(examples: Sequence[TrainingExample], model: HFModel, options: TrainOptions) -> str:
     """Of everything that decides the weights."""
-    deciding = {name: value for name, value in asdict(options).items() if name not in NOT_THE_WEIGHTS}
-    about = {"model": model.name, "revision": model.revision, "tokenizer": model.tokenizer_hash, "options": deciding}
+    deciding = {
+        name: value for name, value in asdict(options).items() if name not in NOT_THE_WEIGHTS
+    }
+    about = {
+        "model": model.name,
+        "revision": model.revision,
+        "tokenizer": model.tokenizer_hash,
+        "options": deciding,
+    }
     return storage.fingerprint({"examples": msgspec.to_builtins(examples), **about})
 
 
@@ -115,7 +157,12 @@ class Row(PretokenizedRow, frozen=True, kw_only=True):
     epoch: int = 0
 
 
-def trainable(examples: Iterable[TrainingExample], model: HFModel, options: TrainOptions, left_out: Counter[str]) -> list[Row]:
+def trainable(
+    examples: Iterable[TrainingExample],
+    model: HFModel,
+    options: TrainOptions,
+    left_out: Counter[str],
+) -> list[Row]:
     """The examples as token ids, without those that are too long; `left_out` counts them by reason.
 
     `CotpressError` if more than `options.max_left_out` of them, or all, would be left out.
@@ -135,8 +182,10 @@ def trainable(examples: Iterable[TrainingExample], model: HFModel, options: Trai
         raise CotpressError(f"nothing to train on: {reasons or 'the file holds no examples'}.")
     if n_out > options.max_left_out * (n_out + len(rows)):
         raise CotpressError(
-            f"{n_out} of {n_out + len(rows)} examples would be left out ({reasons}), more than the share "
-            f"{options.max_left_out:g}: raise --max-length or --max-left-out, or build shorter examples."
+            f"{n_out} of {n_out + len(rows)} examples would be left out "
+            f"({reasons}), more than the share "
+            f"{options.max_left_out:g}: raise --max-length or "
+            "--max-left-out, or build shorter examples."
         )
     return rows
 
@@ -149,7 +198,13 @@ class Fitted(NamedTuple):
     """Mean of the last logged steps; None for a run too short to log."""
 
 
-def fit(rows: Sequence[Row], model: HFModel, out: Path, options: TrainOptions, say: Callable[[str], None]) -> Fitted:
+def fit(
+    rows: Sequence[Row],
+    model: HFModel,
+    out: Path,
+    options: TrainOptions,
+    say: Callable[[str], None],
+) -> Fitted:
     """Train and save weights (or adapter) and tokenizer in `out`."""
     dtype = model.torch_model.dtype
     trainer = make_trainer(rows, model, out, options, say)
@@ -161,7 +216,8 @@ def fit(rows: Sequence[Row], model: HFModel, out: Path, options: TrainOptions, s
     except torch.OutOfMemoryError as error:
         micro = trainer.args.per_device_train_batch_size
         raise CotpressError(
-            f"out of memory with {micro} examples at once: go on with --micro-batch {max(1, micro // 2)} or on a larger device."
+            f"out of memory with {micro} examples at once: go on with --micro-batch "
+            f"{max(1, micro // 2)} or on a larger device."
         ) from error
     save(trainer, model, out, dtype)
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
@@ -169,44 +225,25 @@ def fit(rows: Sequence[Row], model: HFModel, out: Path, options: TrainOptions, s
 
 
 def make_trainer(
-    rows: Sequence[Row], model: HFModel, out: Path, options: TrainOptions, say: Callable[[str], None]
+    rows: Sequence[Row],
+    model: HFModel,
+    out: Path,
+    options: TrainOptions,
+    say: Callable[[str], None],
 ) -> CompletionTrainer:
     """The trainer for these rows: the loss counts what their labels name."""
     net = model.torch_model
     cuda, n_processes = net.device.type == "cuda", int(os.environ.get("WORLD_SIZE", "1"))
     if cuda and n_processes == 1 and torch.cuda.device_count() > 1:
         raise CotpressError(
-            f"{torch.cuda.device_count()} GPUs are visible: start with `accelerate launch $(which cotpress) train …`, "
+            f"{torch.cuda.device_count()} GPUs are visible: start with "
+            "`accelerate launch $(which cotpress) train …`, "
             "or show one with CUDA_VISIBLE_DEVICES=0."
         )
     if options.method == "full":
-        net.float()  # half precision would round small updates away; computing is in bfloat16 all the same
-    micro, accumulation = options.per_process(n_processes)
-    draws = len({row.epoch for row in rows})
-    save_every = options.save_every or (-(-len(rows) // (draws * options.batch)) if draws > 1 else 0)
-    args = SFTConfig(
-        output_dir=str(out / folder.CHECKPOINTS),
-        num_train_epochs=options.epochs,
-        per_device_train_batch_size=micro,
-        gradient_accumulation_steps=accumulation,
-        learning_rate=options.lr,
-        lr_scheduler_type="cosine",
-        warmup_steps=options.warmup,
-        max_length=None,
-        dataset_kwargs={"skip_prepare_dataset": True},
-        use_cpu=net.device.type == "cpu",
-        bf16=cuda and torch.cuda.is_bf16_supported(),
-        gradient_checkpointing=options.gradient_checkpointing and cuda,
-        dataloader_pin_memory=cuda,
-        save_strategy="steps" if save_every else "epoch",
-        save_steps=save_every or 500,
-        save_total_limit=1,
-        seed=options.seed,
-        logging_steps=10,
-        logging_nan_inf_filter=False,
-        report_to=list(options.report_to) or "none",
-        disable_tqdm=True,
-    )
+        # half precision would round small updates away; computing is in bfloat16 all the same
+        net.float()
+    args = settings(rows, options, out, net.device.type, n_processes)
     columns = {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
     trainer = CompletionTrainer(
         net,
@@ -221,21 +258,65 @@ def make_trainer(
     trainer.plain_loss = not cuda or (options.method == "lora" and bool(latent_rows(model)))
     trainer.remove_callback(PrinterCallback)
     if isinstance(trainer.model, PeftModel):
-        # Named, the base would be looked up, on the hub if need be, each time a checkpoint is saved.
+        # Named, the base would be looked up, on the hub if need be, each time a checkpoint is
+        # saved.
         trainer.model.active_peft_config.base_model_name_or_path = ""
     return trainer
 
 
-def _lora(options: TrainOptions, model: HFModel) -> LoraConfig:
-    """`all-linear` leaves out the output head: an adapter there would not be trained by the fused loss.
+def settings(
+    rows: Sequence[Row], options: TrainOptions, out: Path, device: str, n_processes: int
+) -> SFTConfig:
+    """TRL's settings: TokenSkip's, a checkpoint for each epoch, no row cut and no loss hidden."""
+    cuda = device == "cuda"
+    micro, accumulation = options.per_process(n_processes)
+    draws = len({row.epoch for row in rows})
+    save_every = options.save_every or (
+        -(-len(rows) // (draws * options.batch)) if draws > 1 else 0
+    )
+    return SFTConfig(
+        output_dir=str(out / folder.CHECKPOINTS),
+        num_train_epochs=options.epochs,
+        per_device_train_batch_size=micro,
+        gradient_accumulation_steps=accumulation,
+        learning_rate=options.lr,
+        lr_scheduler_type="cosine",
+        warmup_steps=options.warmup,
+        max_length=None,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        use_cpu=device == "cpu",
+        bf16=cuda and torch.cuda.is_bf16_supported(),
+        gradient_checkpointing=options.gradient_checkpointing and cuda,
+        dataloader_pin_memory=cuda,
+        save_strategy="steps" if save_every else "epoch",
+        save_steps=save_every or 500,
+        save_total_limit=1,
+        seed=options.seed,
+        logging_steps=10,
+        logging_nan_inf_filter=False,
+        report_to=list(options.report_to) or "none",
+        disable_tqdm=True,
+    )
 
-    The embeddings of latent tokens are trained whole, on both sides, and stay tied where the model's are.
+
+def _lora(options: TrainOptions, model: HFModel) -> LoraConfig:
+    """`all-linear` leaves out the output head: an adapter there would not be trained by the fused
+    loss.
+
+    The embeddings of latent tokens are trained whole, on both sides, and stay tied where the
+    model's are.
     """
     rows = {}
     if ids := latent_rows(model):
         net = model.torch_model
-        ends = [net.get_input_embeddings()] + ([] if is_tied(net) else [net.get_output_embeddings()])
-        rows = {name.rpartition(".")[2]: ids for name, module in net.named_modules() if any(module is one for one in ends)}
+        ends = [net.get_input_embeddings()] + (
+            [] if is_tied(net) else [net.get_output_embeddings()]
+        )
+        rows = {
+            name.rpartition(".")[2]: ids
+            for name, module in net.named_modules()
+            if any(module is one for one in ends)
+        }
     return LoraConfig(
         task_type="CAUSAL_LM",
         r=options.lora_rank,
@@ -248,9 +329,11 @@ def _lora(options: TrainOptions, model: HFModel) -> LoraConfig:
 
 
 def save(trainer: CompletionTrainer, model: HFModel, out: Path, dtype: torch.dtype) -> None:
-    """Weights or adapter as safetensors, in the precision the model came in, and the tokenizer with its chat template.
+    """Weights or adapter as safetensors, in the precision the model came in, and the tokenizer with
+    its chat template.
 
-    An adapter with latent tokens is merged: no base has the rows it needs, and servers refuse such adapters.
+    An adapter with latent tokens is merged: no base has the rows it needs, and servers refuse such
+    adapters.
     """
     net: PreTrainedModel | PeftModel = trainer.accelerator.unwrap_model(trainer.model_wrapped)
     options: dict[str, Any] = {"is_main_process": trainer.args.should_save}

@@ -1,7 +1,8 @@
-"""What cotpress changes in TRL's `SFTTrainer` and transformers' `Trainer`: all that it knows of their inside.
+"""What cotpress changes in TRL's `SFTTrainer` and transformers' `Trainer`: all that it knows of
+their inside.
 
-The methods that are overridden here are no public interface: `tests/test_upstream.py` names the versions they were seen in,
-and fails where a newer one differs.
+The methods that are overridden here are no public interface: `tests/test_upstream.py` names the
+versions they were seen in, and fails where a newer one differs.
 """
 
 import math
@@ -22,19 +23,29 @@ SECONDS = 10.0
 
 
 class CompletionTrainer(SFTTrainer):  # type: ignore[misc]
-    """`SFTTrainer` with steps sorted inside, a plain loss on CPUs, and checkpoints without model cards."""
+    """`SFTTrainer` with steps sorted inside, a plain loss on
+    CPUs, and checkpoints without model cards.
+    """
 
     sampler: "SortedSteps"
     plain_loss: bool
-    """Whether the model's own loss is used: on a CPU, and where rows of the output matrix are trained apart from it."""
+    """Whether the model's own loss is used: on a CPU, and where rows
+    of the output matrix are trained apart from it.
+    """
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> "SortedSteps":
         return self.sampler
 
     def compute_loss(
-        self, model: torch.nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
     ) -> Any:
-        """TRL's fused loss on accelerators, where it saves the memory of the logits; otherwise the model's own."""
+        """TRL's fused loss on accelerators, where it saves the
+        memory of the logits; otherwise the model's own.
+        """
         if not self.plain_loss:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         plain = super(SFTTrainer, self).compute_loss
@@ -50,7 +61,9 @@ class SortedSteps(Sampler[int]):
     Rows that belong to epochs of their own (`epochs`) come epoch by epoch within each pass.
     """
 
-    def __init__(self, lengths: Sequence[int], batch: int, seed: int, epochs: Sequence[int] = ()) -> None:
+    def __init__(
+        self, lengths: Sequence[int], batch: int, seed: int, epochs: Sequence[int] = ()
+    ) -> None:
         self.lengths, self.batch, self.seed, self.epoch = lengths, batch, seed, 0
         self.epochs = epochs or [0] * len(lengths)
 
@@ -70,30 +83,47 @@ class SortedSteps(Sampler[int]):
 
 
 class Progress(TrainerCallback):  # type: ignore[misc]
-    """A line with step, loss, rate and time left now and then; stops a training that has diverged."""
+    """A line with step, loss, rate and time left now and then; stops a training that has
+    diverged.
+    """
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self.say = say
         self.loss = math.nan
 
-    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
         """Start the clock."""
         self.began = self.last = time.monotonic()
         self.first = state.global_step
 
     def on_log(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, float], **_: Any
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float],
+        **_: Any,
     ) -> None:
         """Take up the loss."""
         self.loss = logs.get("loss", self.loss)
         if "loss" in logs and not math.isfinite(self.loss):
-            raise CotpressError(f"the loss is no number any more at step {state.global_step}: train with a smaller --lr.")
+            raise CotpressError(
+                "the loss is no number any more at step "
+                f"{state.global_step}: train with a smaller --lr."
+            )
 
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
         """Say how far it is."""
         now = time.monotonic()
         if now - self.last >= SECONDS and state.is_world_process_zero:
             self.last, rate = now, (state.global_step - self.first) / (now - self.began)
             left = (state.max_steps - state.global_step) / rate
             loss = "" if math.isnan(self.loss) else f"loss {self.loss:.3f}, "
-            self.say(f"train: step {state.global_step}/{state.max_steps} ({loss}{rate:.2f} steps/s, {left:.0f} s left)")
+            self.say(
+                f"train: step {state.global_step}/{state.max_steps} "
+                f"({loss}{rate:.2f} steps/s, {left:.0f} s left)"
+            )

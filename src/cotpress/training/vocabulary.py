@@ -1,7 +1,8 @@
-"""A model whose vocabulary also holds latent tokens: more rows in the embeddings, more tokens in the tokenizer.
+"""A model whose vocabulary also holds latent tokens: more rows in the embeddings, more tokens in
+the tokenizer.
 
-The new rows begin at the mean of the others plus noise: rows that begin alike would stay alike wherever the loss treats them
-alike (specification section 12, A8). Tied embeddings stay tied.
+The new rows begin at the mean of the others plus noise: rows that begin alike would stay alike
+wherever the loss treats them alike (specification section 12, A8). Tied embeddings stay tied.
 """
 
 import copy
@@ -18,7 +19,8 @@ NOISE = 0.02
 
 
 def with_latents(model: HFModel, codebook: int, seed: int = 0) -> HFModel:
-    """The model with two markers and `codebook` codes in its vocabulary; the weights of `model` are changed in place.
+    """The model with two markers and `codebook` codes in its vocabulary; the weights of `model` are
+    changed in place.
 
     A model that has them already is returned as it is, with rows for those that are missing.
     """
@@ -42,21 +44,33 @@ def latent_rows(model: HFModel) -> list[int]:
 
 
 def extended(tokenizer: PreTrainedTokenizerFast, new: list[str]) -> PreTrainedTokenizerFast:
-    """A copy of the tokenizer that also knows the tokens `new`, each one whole wherever it stands."""
+    """A copy of the tokenizer that also knows the tokens `new`, each one whole wherever it
+    stands.
+    """
     result = copy.deepcopy(tokenizer)
-    result.add_tokens([AddedToken(token, normalized=False, special=True) for token in new], special_tokens=True)
+    result.add_tokens(
+        [AddedToken(token, normalized=False, special=True) for token in new], special_tokens=True
+    )
     return result
 
 
 @torch.no_grad()
-def enlarged(net: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, new: list[str], seed: int) -> PreTrainedModel:
-    """The network with a row for each of `new`: the mean of the old rows plus noise, on the input and the output side."""
+def enlarged(
+    net: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, new: list[str], seed: int
+) -> PreTrainedModel:
+    """The network with a row for each of `new`: the mean of the old rows
+    plus noise, on the input and the output side.
+    """
     ids = tokenizer.convert_tokens_to_ids(new)
     old = min(ids)
     if max(ids) >= net.get_input_embeddings().weight.shape[0]:
         net.resize_token_embeddings(max(ids) + 1, mean_resizing=False)
     noise = torch.Generator().manual_seed(seed)
-    for layer in [net.get_input_embeddings()] if is_tied(net) else [net.get_input_embeddings(), net.get_output_embeddings()]:
+    for layer in (
+        [net.get_input_embeddings()]
+        if is_tied(net)
+        else [net.get_input_embeddings(), net.get_output_embeddings()]
+    ):
         weight = layer.weight
         rows = torch.randn(len(ids), weight.shape[1], generator=noise) * NOISE
         weight[ids] = (weight[:old].float().mean(0) + rows.to(weight.device)).to(weight.dtype)

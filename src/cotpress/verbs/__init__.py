@@ -1,1 +1,3 @@
-"""The command line, one file per verb: open files, load plug-ins, call one stage, print a summary."""
+"""The command line, one file per verb: open files, load plug-ins, call one stage, print a
+summary.
+"""

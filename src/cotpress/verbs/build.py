@@ -27,7 +27,7 @@ def build(
     family: Literal["qwen", "llama3"] = "qwen",
     seed: int = 42,
 ) -> None:
-    """Make training examples: (question, ratio) as the prompt, shortened reasoning and conclusion as the completion.
+    """Make training examples: (question, ratio) as the prompt, a shorter answer as the completion.
 
     Example: cotpress build compressed.jsonl --out train.jsonl
 
@@ -42,11 +42,10 @@ def build(
     ratios
         Ratios to draw from; without it those of the file, and 1.0 (the original).
     format
-        Without it the file that `cotpress train` reads. trl: messages; llamafactory, axolotl: finished text; each with the
-        trainer's settings beside it; pretokenized: input_ids, attention_mask and labels for any trainer; released: the
-        alpaca rows of TokenSkip's release.
+        Without it what `cotpress train` reads. trl: messages; llamafactory, axolotl: finished text;
+        each with settings beside it; pretokenized: ids and labels; released: TokenSkip's rows.
     target
-        The model to be taught, whose tokens and chat template pretokenized, llamafactory and axolotl write.
+        The model to be taught, for formats that write its tokens or its template.
     family
         Whose delimiters `--format released` writes.
     seed
@@ -56,13 +55,14 @@ def build(
     how, noted, about = formats.Drawing(draw, ratios, seed), Counter[str](), {"n_tokens": 0}
 
     def rows(cuts: Iterator[CompressedTrace], dropped: Counter[str]) -> Iterator[msgspec.Struct]:
-        if not chosen:
+        if chosen:
+            yield from chosen.rows(_without_latents(cuts, format), how, dropped, noted)
+            about["n_tokens"] = chosen.longest
+        else:
             yield from formats.examples(cuts, how, dropped, noted)
-            return
-        yield from chosen.rows(_without_latents(cuts, format), how, dropped, noted)
-        about["n_tokens"] = chosen.longest
 
-    options: dict[str, Any] = {"compressed": storage.hash_file(compressed), "draw": draw, "ratios": ratios}
+    content = storage.hash_file(compressed)
+    options: dict[str, Any] = {"compressed": content, "draw": draw, "ratios": ratios}
     options |= {"format": format or None, "target": target, "family": family, "seed": seed}
     make(
         out,
@@ -74,6 +74,11 @@ def build(
         identity={"target": chosen.model.identity} if chosen and chosen.model else {},
         extra={"noted": noted, "longest": about},
     )
+    _told(out, noted, chosen)
+
+
+def _told(out: Path, noted: Counter[str], chosen: formats.Format | None) -> None:
+    """Say what is worth saying, and write the settings that belong to the rows."""
     for what, count in noted.items():
         say(f"build: {count} traces {what}")
     if chosen:
@@ -83,31 +88,53 @@ def build(
 def _chosen(format: str, target: str, family: str, *, alone: bool) -> formats.Format | None:
     """The format, loaded; None for our own. `CotpressError` for options that do not go with it."""
     if family != "qwen" and format != "released":
-        raise CotpressError("--family is for --format released: the other formats use the model's own chat template.")
+        raise CotpressError(
+            "--family is for --format released: the other formats use "
+            "the model's own chat template."
+        )
     if target and not format:
-        raise CotpressError("--target is for --format, whose rows are written for one model: without it they fit any.")
-    chosen = formats.load(format, target, **({"family": family} if format == "released" else {})) if format else None
+        raise CotpressError(
+            "--target is for --format, whose rows are written for one "
+            "model: without it they fit any."
+        )
+    chosen = (
+        formats.load(format, target, **({"family": family} if format == "released" else {}))
+        if format
+        else None
+    )
     if chosen and chosen.draws_alone and not alone:
-        raise CotpressError(f"--format {format} draws as the release does, from 1.0 to 0.5: leave out --draw and --ratios.")
+        raise CotpressError(
+            f"--format {format} draws as the release does, from 1.0 to "
+            "0.5: leave out --draw and --ratios."
+        )
     return chosen
 
 
 def _write_settings(out: Path, chosen: formats.Format) -> None:
-    """The trainer's settings beside the rows, from what the meta file says of them: also of a file finished before."""
+    """The trainer's settings beside the rows, from what the meta file
+    says of them: also of a file finished before.
+    """
     about = msgspec.json.decode(storage.meta_path(out).read_bytes())
-    for name, content in chosen.settings(out, about["counts"]["out"], about["longest"]["n_tokens"]).items():
+    for name, content in chosen.settings(
+        out, about["counts"]["out"], about["longest"]["n_tokens"]
+    ).items():
         storage.write_atomic(out.with_name(name), content)
         if name.endswith(".yaml"):
             trainer = name.removesuffix(".yaml").rpartition(".")[2]
-            say(f"build: {out.with_name(name)} holds the settings of `cotpress train` for {trainer}")
+            say(
+                f"build: {out.with_name(name)} holds the settings of `cotpress train` for {trainer}"
+            )
 
 
 def _without_latents(cuts: Iterator[CompressedTrace], format: str) -> Iterator[CompressedTrace]:
-    """Pass cuts on; another trainer's model has no rows for latent tokens and would read their names as text."""
+    """Pass cuts on; another trainer's model has no rows for
+    latent tokens and would read their names as text.
+    """
     for cut in cuts:
         if cut.codebook:
             raise CotpressError(
-                f"--format {format} cannot hold latent tokens, which need rows in the model's vocabulary: "
+                f"--format {format} cannot hold latent tokens, which need "
+                "rows in the model's vocabulary: "
                 "build without --format, for `cotpress train`."
             )
         yield cut

@@ -1,4 +1,6 @@
-"""What every verb shares: one output file made by one stage, with resume, progress and a summary line."""
+"""What every verb shares: one output file made by one stage,
+with resume, progress and a summary line.
+"""
 
 import sys
 import time
@@ -9,7 +11,14 @@ from typing import Any, TypeVar
 
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from cotpress import __version__, storage
 from cotpress.errors import CotpressError
@@ -24,7 +33,9 @@ PLAIN_WIDTH = 140
 """Columns of a table where it is not printed on a terminal."""
 
 GAP_SECONDS = 1.0
-"""Records that come closer together than this are of one batch, if they last no longer than this."""
+"""Records that come closer together than this are of one batch, if they last no longer than
+this.
+"""
 
 
 def make(
@@ -41,12 +52,15 @@ def make(
     identity: dict[str, str] | None = None,
     extra: dict[str, Any] | None = None,
 ) -> None:
-    """Run `stage(items, dropped)` into `out`: locked, resumed by `key`, finished atomically, counted in the meta file.
+    """Run `stage(items, dropped)` into `out`: locked, resumed by `key`, finished atomically,
+    counted in the meta file.
 
-    `identity`: what the tasks, models and scorers of the run call themselves; with another one it is another run.
+    `identity`: what the tasks, models and scorers of the run call themselves; with another one it
+    is another run.
 
-    `skip` gives the key of the record an item will become, so that finished ones are not done again; `key` that of a
-    record. Without them an interrupted output is begun again. The stage counts what it leaves out in `dropped`.
+    `skip` gives the key of the record an item will become, so that finished ones are not done
+    again; `key` that of a record. Without them an interrupted output is begun again. The stage
+    counts what it leaves out in `dropped`.
     """
     deciding = options | ({storage.IDENTITY: identity} if identity else {})
     with storage.run(out, record, verb, deciding, version=__version__, key=key) as this:
@@ -63,20 +77,34 @@ def make(
             pass
         written = this.n_out + before
         if not written:
-            reasons = ", ".join(f"{count} {why}" for why, count in this.dropped.items()) or "the input is empty"
+            reasons = (
+                ", ".join(f"{count} {why}" for why, count in this.dropped.items())
+                or "the input is empty"
+            )
             raise CotpressError(f"{verb}: nothing to write to {out}: {reasons}.")
     left_out = "".join(f", {count} left out ({why})" for why, count in sorted(this.dropped.items()))
     say(f"{verb}: {written} records in {out}{left_out}")
 
 
-def progress(records: Iterable[R], verb: str, total: int | None = None, started_with: int = 0) -> Iterator[R]:
-    """Pass records through, showing count, rate and time left: a bar on a terminal, a plain line now and then elsewhere.
+def progress(
+    records: Iterable[R], verb: str, total: int | None = None, started_with: int = 0
+) -> Iterator[R]:
+    """Pass records through, showing count, rate and time left: a bar on a terminal, a plain line
+    now and then elsewhere.
 
-    Models answer in batches, all of one at once: the line waits for the end of a batch, so that its rate is right.
+    Models answer in batches, all of one at once: the line waits for the end of a batch, so that its
+    rate is right.
     """
     if Console(stderr=True).is_terminal:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TaskProgressColumn(show_speed=True))
-        with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TaskProgressColumn(show_speed=True),
+        )
+        with Progress(
+            *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
+        ) as bar:
             task = bar.add_task(verb, total=total, completed=started_with)
             for record in records:
                 yield record

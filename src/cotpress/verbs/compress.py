@@ -45,7 +45,7 @@ def compress(
     method: str = "tokenskip",
     json: bool = False,
 ) -> None:
-    """Keep the most important tokens: every trace at every ratio, or each at the smallest that keeps its answer likely.
+    """Keep the most important tokens: at every ratio, or at the smallest that keeps the answer.
 
     Example: cotpress compress scored.jsonl --ratios 0.5 0.7 0.9 --out compressed.jsonl
 
@@ -58,35 +58,33 @@ def compress(
     ratios
         Fractions of the reasoning's tokens to keep, such as 0.5 0.7 0.9.
     unit
-        What is kept or dropped whole: token, number (a token, but numbers and LaTeX commands in one piece) or word; without
-        it word for scores of llmlingua2, as in its release, else number.
+        What is kept or dropped whole: token, number (a token, but numbers and LaTeX commands in one
+        piece) or word; without it word for scores of llmlingua2, as in its release, else number.
     protect
-        symbols (default): digits, operators, LaTeX commands and \\boxed{…} are never dropped; none: the papers' setting.
+        symbols (default): numbers, operators, LaTeX commands and boxes are never dropped; none.
     protect_regex
         A regular expression: what it matches in a reasoning is protected, too.
     budget
-        What a ratio holds for. trace: each trace; window: each window of 64 tokens of it; dataset: all traces together, by
-        one threshold on their scores.
+        What a ratio holds for. trace: each trace; window: each window of 64 tokens of it; dataset:
+        all traces together, by one threshold on their scores.
     longest_run
         Never drop more than this many tokens in a row.
     keep_answer
-        For each trace the smallest of its ratios at which the conclusion loses at most this many nats of log-likelihood.
+        For each trace the smallest ratio at which its conclusion loses at most so many nats.
     method
         What the report calls it: tokenskip, cts, random … (--keep-answer leaves it as it is).
     json
         Print the summary as JSON on standard output.
     """
     if keep_answer is not None:
-        if ratios or unit or protect or protect_regex or longest_run or budget != "trace":
-            raise CotpressError(
-                "--keep-answer chooses among the cuts in its file: leave out --ratios, and how they are to be cut."
-            )
-        _choose(scored, keep_answer, out)
+        how = ratios or unit or protect or protect_regex or longest_run or budget != "trace"
+        _choose(scored, keep_answer, out, alone=not how)
     elif not ratios:
         raise CotpressError("name the fractions of tokens to keep: --ratios 0.5 0.7 0.9, say.")
     else:
         ratios = list(dict.fromkeys(check_ratio(ratio) for ratio in ratios))
-        _cut(scored, ratios, _rules(scored, unit, protect, protect_regex), budget, longest_run, method, out)
+        rules = _rules(scored, unit, protect, protect_regex)
+        _cut(scored, ratios, rules, budget, longest_run, method, out)
     report(storage.meta_path(out), json)
 
 
@@ -104,7 +102,13 @@ def _rules(scored: Path, unit: str, protect: Protect | None, protect_regex: str)
 
 
 def _cut(
-    scored: Path, ratios: list[float], rules: Rules, budget: Budget, longest_run: int | None, method: str, out: Path
+    scored: Path,
+    ratios: list[float],
+    rules: Rules,
+    budget: Budget,
+    longest_run: int | None,
+    method: str,
+    out: Path,
 ) -> None:
     """Every trace at every ratio."""
     over: Counter[str] = Counter()
@@ -112,7 +116,11 @@ def _cut(
 
     def cuts(items: Iterable[ScoredTrace], _: Counter[str]) -> Iterator[CompressedTrace]:
         whole = budget == "dataset"
-        allowed = stage.shared_rooms(storage.read(scored, ScoredTrace), ratios, rules, longest_run) if whole else None
+        allowed = (
+            stage.shared_rooms(storage.read(scored, ScoredTrace), ratios, rules, longest_run)
+            if whole
+            else None
+        )
         made = stage.compress(
             items,
             ratios,
@@ -128,19 +136,39 @@ def _cut(
                 summary.n_over_budget = over[f"{stage.OVER_BUDGET} at {summary.ratio:g}"]
             yield one
 
-    options: dict[str, Any] = {"scored": storage.hash_file(scored), "ratios": ratios, "method": method, **rules._asdict()}
+    options: dict[str, Any] = {
+        "scored": storage.hash_file(scored),
+        "ratios": ratios,
+        "method": method,
+        **rules._asdict(),
+    }
     options |= {"budget": budget, "longest_run": longest_run}
     total = sum(1 for _ in storage.lines(scored))
     items = storage.read(scored, ScoredTrace)
-    make(out, CompressedTrace, cuts, items, verb="compress", options=options, total=total, extra={"ratios": summaries})
+    make(
+        out,
+        CompressedTrace,
+        cuts,
+        items,
+        verb="compress",
+        options=options,
+        total=total,
+        extra={"ratios": summaries},
+    )
 
 
-def _choose(verified: Path, threshold: float, out: Path) -> None:
-    """Each trace at a ratio of its own."""
+def _choose(verified: Path, threshold: float, out: Path, *, alone: bool) -> None:
+    """Each trace at a ratio of its own; `CotpressError` for an option that goes with ratios."""
+    if not alone:
+        raise CotpressError(
+            "--keep-answer chooses among the cuts in its file: leave out --ratios, and how they "
+            "are to be cut."
+        )
     if not any(cut.verified for one in storage.read(verified, CompressedTrace) for cut in one.cuts):
         raise CotpressError(
             f"no trace in {verified} is verified, so all would be kept whole: "
-            "give --keep-answer what `cotpress verify` wrote, with a reference model that can read them."
+            "give --keep-answer what `cotpress verify` wrote, with a "
+            "reference model that can read them."
         )
     summaries: list[RatioSummary] = []
     noted: Counter[str] = Counter()
@@ -157,8 +185,12 @@ def _choose(verified: Path, threshold: float, out: Path) -> None:
         say(f"compress: {count} traces {what}")
 
 
-def summarised(compressed: Iterable[CompressedTrace], summaries: list[RatioSummary]) -> Iterator[CompressedTrace]:
-    """Pass traces on and keep one summary per ratio up to date; ratios that come up later are added in order."""
+def summarised(
+    compressed: Iterable[CompressedTrace], summaries: list[RatioSummary]
+) -> Iterator[CompressedTrace]:
+    """Pass traces on and keep one summary per ratio up to date;
+    ratios that come up later are added in order.
+    """
     for one in compressed:
         for cut in one.cuts:
             summary = next((known for known in summaries if known.ratio == cut.ratio), None)
@@ -172,14 +204,25 @@ def summarised(compressed: Iterable[CompressedTrace], summaries: list[RatioSumma
 
 
 def report(meta: Path, json: bool) -> None:
-    """Print one line per ratio, or the same as JSON; from the meta file, so that a finished output is summed up too."""
-    summaries = msgspec.convert(msgspec.json.decode(meta.read_bytes())["ratios"], list[RatioSummary])
+    """Print one line per ratio, or the same as JSON; from the meta
+    file, so that a finished output is summed up too.
+    """
+    summaries = msgspec.convert(
+        msgspec.json.decode(meta.read_bytes())["ratios"], list[RatioSummary]
+    )
     if json:
         print(msgspec.json.encode(summaries).decode())
         return
     for summary in summaries:
-        over = f", {summary.n_over_budget} over budget (protected tokens alone exceed it)" if summary.n_over_budget else ""
-        say(f"ratio {summary.ratio:g}: {summary.kept:.3f} kept on average of {summary.n} traces{over}")
+        over = (
+            f", {summary.n_over_budget} over budget (protected tokens alone exceed it)"
+            if summary.n_over_budget
+            else ""
+        )
+        say(
+            f"ratio {summary.ratio:g}: {summary.kept:.3f} kept on "
+            f"average of {summary.n} traces{over}"
+        )
     if len(summaries) > 1 and (n := sum(summary.n for summary in summaries)):
         mean = sum(summary.kept * summary.n for summary in summaries) / n
         if len({summary.n for summary in summaries}) > 1:  # each trace at a ratio of its own

@@ -37,19 +37,22 @@ def doctor(
     key: str = "",
     json: bool = False,
 ) -> None:
-    """Examine a model, a data file or a running server: findings, each with its cure. Exit code 1 where there is a problem.
+    """Examine a model, a data file or a running server: findings, each with its cure. Exit code 1
+    where there is a problem.
 
     Example: cotpress doctor server http://localhost:8000/v1
 
     Parameters
     ----------
     what
-        model: template, vocabulary, tied weights, end of turn; data: prompts, masks, lengths, markup inside traces; server:
-        does the ratio reach the template, measured by counting prompt tokens.
+        model: template, vocabulary, tied weights, end of turn; data: prompts, masks, lengths,
+        markup inside traces; server: does the ratio reach the template, measured by counting prompt
+        tokens.
     target
         A model folder, a file of traces or training data, or a server's URL.
     model
-        data: whose tokens and chat template are meant; server: which of its models, needed only where it offers several.
+        data: whose tokens and chat template are meant; server: which of its models, needed only
+        where it offers several.
     key
         The name of the environment variable that holds the server's API key.
     json
@@ -66,7 +69,10 @@ def doctor(
 
 def _model(target: str, model: str, key: str) -> Iterable[Finding]:
     if model or key:
-        raise CotpressError("--model and --key are for doctor data and doctor server: doctor model examines its target.")
+        raise CotpressError(
+            "--model and --key are for doctor data and doctor server: "
+            "doctor model examines its target."
+        )
     try:
         loaded = _hf(target)
         about = trained(Path(loaded.path))
@@ -85,14 +91,20 @@ def _data(target: str, model: str, key: str) -> Iterable[Finding]:
     try:
         fields = msgspec.json.decode(first, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CotpressError(f"{path}:1 is no row of JSON Lines ({error}): name a file that cotpress wrote.") from error
+        raise CotpressError(
+            f"{path}:1 is no row of JSON Lines ({error}): name a file that cotpress wrote."
+        ) from error
     record = kind_of(fields)
     if record is None:
         known = "; ".join(needed.replace(" ", ", ") for needed in KINDS)
-        raise CotpressError(f"{path} holds rows with {', '.join(fields)}: doctor knows rows with {known}.")
+        raise CotpressError(
+            f"{path} holds rows with {', '.join(fields)}: doctor knows rows with {known}."
+        )
     loaded = _hf(model) if model else None
     about = trained(Path(loaded.path)) if loaded else None
-    return examine_data(list(storage.read(path, record)), loaded, about.instructions if about else None)
+    return examine_data(
+        list(storage.read(path, record)), loaded, about.instructions if about else None
+    )
 
 
 def _server(target: str, model: str, key: str) -> Iterable[Finding]:
@@ -122,7 +134,9 @@ class OpenAIServer:
         self.url = http.checked_url(url)
         self.url += "" if urlsplit(self.url).path else "/v1"
         self._key = http.key_in(key)
-        self._client = openai.OpenAI(base_url=self.url, api_key=self._key or http.NO_KEY, timeout=SECONDS, max_retries=0)
+        self._client = openai.OpenAI(
+            base_url=self.url, api_key=self._key or http.NO_KEY, timeout=SECONDS, max_retries=0
+        )
         self.model = model
         if not model and isinstance(names := self.names(), list) and len(names) == 1:
             self.model = names[0]

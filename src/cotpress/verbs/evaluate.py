@@ -1,4 +1,6 @@
-"""`cotpress eval`: what a ratio costs. Graded traces in one file, rows with intervals in another, a table on the screen."""
+"""`cotpress eval`: what a ratio costs. Graded traces in one file, rows
+with intervals in another, a table on the screen.
+"""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -47,9 +49,11 @@ def evaluate(
     seed: int = 0,
     json: bool = False,
 ) -> None:
-    """Say what each ratio costs: accuracy, length, truncation and loops against the untouched model and baselines.
+    """Say what each ratio costs: accuracy, length, truncation and loops against the untouched model
+    and baselines.
 
-    Example: cotpress eval --task gsm8k --model runs/x --ratios 1.0 0.7 0.5 --baseline truncation random --out eval.jsonl
+    Example: cotpress eval --task gsm8k --model runs/x --ratios 1.0 0.7 0.5 --baseline truncation
+    random --out eval.jsonl
 
     Parameters
     ----------
@@ -62,15 +66,19 @@ def evaluate(
     ratios
         Fractions of reasoning tokens to ask for; as trained where none is named.
     baseline
-        be-concise, only-numbers, abbre-words, lc-prompt (prompts); truncation, random (controls at the ratio really reached).
+        be-concise, only-numbers, abbre-words, lc-prompt (prompts); truncation, random (controls at
+        the ratio really reached).
     latents
-        Also make the model write so many latent tokens, each number in turn, such as 0 1 2 4: its accuracy-length curve.
+        Also make the model write so many latent tokens, each number in turn, such as 0 1 2 4: its
+        accuracy-length curve.
     legal_latents
         Admit latent tokens only in runs between their markers.
     corrupt_codes
-        Also go on from the model's own latent tokens with other codes in their place: how many answers change?
+        Also go on from the model's own latent tokens with other codes in their place: how many
+        answers change?
     original
-        The untouched model that the others are compared with: as recorded by `cotpress train`; none leaves it out.
+        The untouched model that the others are compared with: as recorded by `cotpress train`; none
+        leaves it out.
     instruction_mismatch
         Whether a task may be asked with another instruction than the model was trained with.
     split
@@ -102,7 +110,9 @@ def evaluate(
     untouched = None if named == "none" else judged if named == model else models.load(named)
     codebook, forced = trained.codebook if trained else 0, list(dict.fromkeys(latents or ()))
     if not codebook and (forced or corrupt_codes):
-        raise CotpressError(f"model {model} was taught no latent tokens: leave out --latents and --corrupt-codes.")
+        raise CotpressError(
+            f"model {model} was taught no latent tokens: leave out --latents and --corrupt-codes."
+        )
     if any(k < 0 for k in forced):
         raise CotpressError("--latents are numbers of latent tokens, at least 0.")
     plan = stage.Plan(
@@ -111,7 +121,9 @@ def evaluate(
         ratios=ratios or sorted(trained.ratios if trained else (), reverse=True) or [1.0],
         original=untouched,
         baselines=baseline or [],
-        sampling=Sampling(max_tokens=max_tokens, temperature=temperature, seed=seed, legal_latents=legal_latents),
+        sampling=Sampling(
+            max_tokens=max_tokens, temperature=temperature, seed=seed, legal_latents=legal_latents
+        ),
         rules=rules_of(trained) if trained else USUAL,
         marker=asked.marker,
         forced=forced,
@@ -120,7 +132,10 @@ def evaluate(
     known = trained.ratios if trained else None
     for ratio in plan.ratios:
         if known and ratio not in known:
-            say(f"eval: {model} was never trained on ratio {ratio:g} (but on {', '.join(f'{r:g}' for r in known)})")
+            say(
+                f"eval: {model} was never trained on ratio {ratio:g} (but on "
+                f"{', '.join(f'{r:g}' for r in known)})"
+            )
     options = {
         "task": task,
         "split": split,
@@ -140,7 +155,9 @@ def evaluate(
         },
     }
     _write_traces(out, problems, plan, asked.grader, options)
-    found = stage.rows(storage.read(out, Trace), scorer=trained.scorer if trained else "", trained=known)
+    found = stage.rows(
+        storage.read(out, Trace), scorer=trained.scorer if trained else "", trained=known
+    )
     storage.write(rows_path(out), found)
     for row in found:
         if row.note:
@@ -153,7 +170,9 @@ def evaluate(
 
 
 def rules_of(trained: Checkpoint) -> Rules:
-    """By which rules its examples were cut; the usual ones where it does not say, or says several."""
+    """By which rules its examples were cut; the usual ones where it does not say, or says
+    several.
+    """
     return Rules(
         trained.unit if trained.unit in plugins.available("pipeline/units") else USUAL.unit,
         cast(Protect, trained.protect) if trained.protect in get_args(Protect) else USUAL.protect,
@@ -165,8 +184,22 @@ def table(rows: Sequence[EvalRow], title: str) -> Table:
     """The rows for a person: shares in percent, lengths in tokens per problem."""
     result = Table(title=Text(title), box=None, pad_edge=False, title_justify="left")
     latent = ("latent", "with any", "changed") if any(row.mean_latent for row in rows) else ()
-    for name in ("method", "ratio", "n", "accuracy [95 %]", "tokens", "kept", "truncated", "looping", "p", *latent, "note"):
-        result.add_column(name, justify="left" if name in ("method", "note") else "right", no_wrap=name != "note")
+    for name in (
+        "method",
+        "ratio",
+        "n",
+        "accuracy [95 %]",
+        "tokens",
+        "kept",
+        "truncated",
+        "looping",
+        "p",
+        *latent,
+        "note",
+    ):
+        result.add_column(
+            name, justify="left" if name in ("method", "note") else "right", no_wrap=name != "note"
+        )
     for row in rows:
         changed = "" if row.changed is None else f"{row.changed:.1%}"
         cells = (
@@ -187,9 +220,15 @@ def table(rows: Sequence[EvalRow], title: str) -> Table:
 
 
 def _write_traces(
-    out: Path, problems: Iterable[Problem], plan: stage.Plan, grader: str | Check, options: dict[str, object]
+    out: Path,
+    problems: Iterable[Problem],
+    plan: stage.Plan,
+    grader: str | Check,
+    options: dict[str, object],
 ) -> None:
-    with storage.run(out, Trace, "eval", options, version=__version__, key=lambda trace: trace.key) as this:
+    with storage.run(
+        out, Trace, "eval", options, version=__version__, key=lambda trace: trace.key
+    ) as this:
         if this.complete:
             say(f"eval: {out} was finished before under the same options; no model was asked")
             return
@@ -203,4 +242,7 @@ def _write_traces(
         for _ in progress(this.write(new), "eval", plan.n_arms * len(asked), before):
             pass
         for why, count in this.dropped.items():
-            say(f"eval: left out {why}" + (f" ({count} answers)" if why == stage.NOTHING_TO_CORRUPT else ""))
+            say(
+                f"eval: left out {why}"
+                + (f" ({count} answers)" if why == stage.NOTHING_TO_CORRUPT else "")
+            )

@@ -25,7 +25,8 @@ def export(
     evaluated: Path | None = None,
     json: bool = False,
 ) -> None:
-    """Write a model folder for vLLM, SGLang, llama.cpp and transformers: merged weights, and a template that takes the ratio.
+    """Write a model folder for vLLM, SGLang, llama.cpp and transformers: merged weights, and a
+    template that takes the ratio.
 
     Example: cotpress export runs/q --out qwen-short
 
@@ -36,7 +37,8 @@ def export(
     out
         The folder to make.
     efforts
-        Ratios that reasoning_effort low, medium and high stand for; the smallest, middle and largest trained if not given.
+        Ratios that reasoning_effort low, medium and high stand for; the smallest, middle and
+        largest trained if not given.
     evaluated
         What `cotpress eval` wrote about this model (eval.jsonl), for the table in the model card.
     json
@@ -53,7 +55,11 @@ def export(
         spec = str(Path(model) / "model")
         found = evaluated or Path(model) / "eval.jsonl"
     loaded = able(models.load(spec), HFModel, "export")
-    rows = list(storage.read(rows_path(found), EvalRow)) if found and (evaluated or rows_path(found).is_file()) else []
+    rows = (
+        list(storage.read(rows_path(found), EvalRow))
+        if found and (evaluated or rows_path(found).is_file())
+        else []
+    )
     about = trained(Path(loaded.path))
     done = stage.export(loaded, out, efforts=efforts, trained=about, rows=rows, say=say)
     if must := instruction.to_send(about.instructions if about else None):
@@ -62,4 +68,7 @@ def export(
         print(msgspec.json.format(msgspec.json.encode(done), indent=2).decode())
         return
     says = ", ".join(f"{effort} {ratio:g}" for effort, ratio in done.efforts.items())
-    say(f"export: {out} takes {chat_template.TAKES}, and reasoning_effort ({says}); its README.md says how to serve it")
+    say(
+        f"export: {out} takes {chat_template.TAKES}, and reasoning_effort "
+        f"({says}); its README.md says how to serve it"
+    )

@@ -1,4 +1,6 @@
-"""`cotpress generate`: let a model answer the problems of a task, or write down the task's own worked reasoning."""
+"""`cotpress generate`: let a model answer the problems of a task,
+or write down the task's own worked reasoning.
+"""
 
 from itertools import islice
 from pathlib import Path
@@ -30,12 +32,13 @@ def generate(
     top_p: float = 1.0,
     seed: int = 0,
 ) -> None:
-    """Let a model answer the problems of a task; each answer is split into reasoning and conclusion.
+    """Let a model answer the problems of a task; each answer is split into reasoning and
+    conclusion.
 
-    Example: cotpress generate --task gsm8k --model smollm2 --split train --limit 1000 --out traces.jsonl
+    Example: cotpress generate --task gsm8k --model smollm2 --limit 1000 --out traces.jsonl
 
-    `--model gold` asks no model: it writes the worked reasoning that the task itself has (gsm8k, gsm-symbolic and the
-    procedural tasks), one trace per problem, ready for `grade`.
+    `--model gold` asks no model: it writes the worked reasoning that the task itself has (gsm8k,
+    gsm-symbolic and the procedural tasks), one trace per problem, ready for `grade`.
 
     Parameters
     ----------
@@ -48,7 +51,8 @@ def generate(
     split
         Part of the task.
     ratio
-        Fraction of reasoning tokens to ask for in the prompt; nothing is asked where it is not given.
+        Fraction of reasoning tokens to ask for in the prompt; nothing is asked where it is not
+        given.
     samples
         Answers per problem; more than one needs a temperature.
     limit
@@ -68,15 +72,18 @@ def generate(
         check_ratio(ratio)
     if max_tokens < 1 or samples < 1 or temperature < 0 or not 0 < top_p <= 1:
         raise CotpressError(
-            "choose --max-tokens and --samples of at least 1, --temperature of at least 0 and 0 < --top-p <= 1."
+            "choose --max-tokens and --samples of at least 1, --temperature "
+            "of at least 0 and 0 < --top-p <= 1."
         )
     if samples > 1 and temperature == 0:
         raise CotpressError(
-            f"--samples {samples} would be {samples} times the same answer: choose a --temperature, such as 0.8."
+            f"--samples {samples} would be {samples} times the same answer: "
+            "choose a --temperature, such as 0.8."
         )
     if model == GOLD and (ratio is not None or samples > 1):
         raise CotpressError(
-            "--model gold has one worked reasoning per problem, at its full length: leave out --ratio and --samples."
+            "--model gold has one worked reasoning per problem, at its full "
+            "length: leave out --ratio and --samples."
         )
     asked = tasks.load(task)
     problems = tasks.take(asked, split, limit, skip)
@@ -85,7 +92,16 @@ def generate(
     if model == GOLD:
         worked = islice(asked.worked(split), skip, skip + len(problems))
         same = {"task": asked.identity(split)}
-        make(out, Trace, lambda items, _: items, worked, verb="generate", options=options, identity=same, total=len(problems))
+        make(
+            out,
+            Trace,
+            lambda items, _: items,
+            worked,
+            verb="generate",
+            options=options,
+            identity=same,
+            total=len(problems),
+        )
         return
     answerer = models.load(model)
     sampling = Sampling(max_tokens=max_tokens, temperature=temperature, top_p=top_p, seed=seed)
@@ -93,7 +109,11 @@ def generate(
         out,
         Trace,
         lambda items, dropped: stage.answer(items, answerer, sampling, marker=asked.marker),
-        (stage.unanswered(problem, answerer, Asked(ratio=ratio), sample) for problem in problems for sample in range(samples)),
+        (
+            stage.unanswered(problem, answerer, Asked(ratio=ratio), sample)
+            for problem in problems
+            for sample in range(samples)
+        ),
         verb="generate",
         options=options | {"ratio": ratio, "samples": samples, "sampling": sampling},
         identity={"task": asked.identity(split), "model": answerer.identity},
@@ -104,4 +124,7 @@ def generate(
     traces = list(storage.read(out, Trace))
     finished = sum(trace.finished for trace in traces)
     unsplit = sum(not trace.conclusion for trace in traces)
-    say(f"generate: {len(traces)} traces, {finished / len(traces):.1%} finished, {unsplit} without a conclusion")
+    say(
+        f"generate: {len(traces)} traces, {finished / len(traces):.1%} "
+        f"finished, {unsplit} without a conclusion"
+    )

@@ -11,7 +11,9 @@ from cotpress.records import Trace
 from cotpress.verbs.common import make, say
 
 
-def grade(traces: Path, /, *, out: Path, grader: str | None = None, task: str = "", json: bool = False) -> None:
+def grade(
+    traces: Path, /, *, out: Path, grader: str | None = None, task: str = "", json: bool = False
+) -> None:
     """Compare every trace's answer with the reference answer of its problem.
 
     Example: cotpress grade traces.jsonl --out graded.jsonl
@@ -23,10 +25,11 @@ def grade(traces: Path, /, *, out: Path, grader: str | None = None, task: str = 
     out
         Where the graded traces go.
     grader
-        math, choice, exact, or one of your own by its dotted name; without it each trace is graded as its task says, and by
-        math where the task is unknown.
+        math, choice, exact, or one of your own by its dotted name; without it each trace is graded
+        as its task says, and by math where the task is unknown.
     task
-        Grade all traces as this task says; needed where it is a plug-in of your own, which no file can name.
+        Grade all traces as this task says; needed where it is a plug-in of your own, which no file
+        can name.
     json
         Print the counts as JSON on standard output.
     """
@@ -40,55 +43,82 @@ def grade(traces: Path, /, *, out: Path, grader: str | None = None, task: str = 
     make(
         out,
         Trace,
-        lambda items, dropped: stage.grade(items, lambda trace: named or of_task[trace.problem.task]),
+        lambda items, dropped: stage.grade(
+            items, lambda trace: named or of_task[trace.problem.task]
+        ),
         storage.read(traces, Trace),
         verb="grade",
-        options={"traces": storage.hash_file(traces), "grader": grader} | ({"task": task} if task else {}),
+        options={"traces": storage.hash_file(traces), "grader": grader}
+        | ({"task": task} if task else {}),
         total=found.total(),
         skip=lambda trace: trace.key,
         key=lambda trace: trace.key,
     )
+    _told(out, json=json)
+
+
+def _told(out: Path, *, json: bool) -> None:
+    """Say, or print, what the grades came to."""
     counts = counted(out)
     if json:
         print(json_text.dumps(counts))
     else:
-        rest = ", ".join(f"{counts[status]} {status}" for status in ("no_answer", "timeout", "error"))
+        rest = ", ".join(
+            f"{counts[status]} {status}" for status in ("no_answer", "timeout", "error")
+        )
         say(f"grade: {counts['correct']} of {counts['n']} correct; {rest}")
         if counts["no_reference"]:
-            what = "have no reference answer, so none can be right: score and build also take traces that were never graded"
+            what = (
+                "have no reference answer, so none can be right: score and build "
+                "also take traces that were never graded"
+            )
             say(f"grade: {counts['no_reference']} of {counts['n']} {what}")
         if counts["problems"] < counts["n"]:
-            say(f"grade: {counts['solved']} of {counts['problems']} problems have a correct answer among theirs")
+            say(
+                f"grade: {counts['solved']} of {counts['problems']} problems "
+                "have a correct answer among theirs"
+            )
 
 
 def refuse_own(task: str, traces: Path) -> None:
-    """`CotpressError` where a trace names a plug-in: a file may come from a stranger, and never says what is imported."""
+    """`CotpressError` where a trace names a plug-in: a file may come
+    from a stranger, and never says what is imported.
+    """
     try:
         spec = plugins.parse_spec(task)
     except CotpressError:
         return
-    if plugins.is_own("tasks", spec.name) or plugins.is_own("grading", spec.options.get("grader", "")):
+    if plugins.is_own("tasks", spec.name) or plugins.is_own(
+        "grading", spec.options.get("grader", "")
+    ):
         raise CotpressError(
-            f"{traces} names the task {task!r}, and a file may not name a plug-in: write --task {task} if it is your own, "
+            f"{traces} names the task {task!r}, and a file may not name a "
+            f"plug-in: write --task {task} if it is your own, "
             "or choose --grader."
         )
 
 
 def grader_of_task(task: str, traces: Path) -> str | grading.Check:
-    """The grader of a task that is named in `traces`; math, with a line that says so, where it is unknown (imported traces)."""
+    """The grader of a task that is named in `traces`; math, with a line that
+    says so, where it is unknown (imported traces).
+    """
     refuse_own(task, traces)
     try:
         return tasks.load(task).grader
     except CotpressError:
-        say(f"grade: no task {task!r} here that says how to grade, so its answers are graded as math (or choose --grader)")
+        say(
+            f"grade: no task {task!r} here that says how to grade, so its answers "
+            "are graded as math (or choose --grader)"
+        )
         return "math"
 
 
 def counted(graded: Path) -> dict[str, int]:
-    """How many traces there are, how many are correct or have which grading status, and how many problems were solved.
+    """How many traces there are, how many are correct or have which grading status, and how many
+    problems were solved.
 
-    `no_reference`: traces that nothing could be compared with. `solved`: problems with at least one correct answer; with k
-    samples each this is pass@k (the maze's 1-feasible-10).
+    `no_reference`: traces that nothing could be compared with. `solved`: problems with at least one
+    correct answer; with k samples each this is pass@k (the maze's 1-feasible-10).
     """
     solved: dict[str, bool] = {}
     grades = []
@@ -100,5 +130,13 @@ def counted(graded: Path) -> dict[str, int]:
             solved[trace.problem.id] = solved.get(trace.problem.id, False) or trace.grade.correct
     statuses: Counter[str] = Counter(grade.status for grade in grades)
     names = ("ok", "no_answer", "timeout", "error")
-    counts = {"n": len(grades), "correct": sum(grade.correct for grade in grades), "no_reference": no_reference}
-    return counts | {"problems": len(solved), "solved": sum(solved.values())} | {name: statuses[name] for name in names}
+    counts = {
+        "n": len(grades),
+        "correct": sum(grade.correct for grade in grades),
+        "no_reference": no_reference,
+    }
+    return (
+        counts
+        | {"problems": len(solved), "solved": sum(solved.values())}
+        | {name: statuses[name] for name in names}
+    )

@@ -15,7 +15,9 @@ from cotpress.records import Trace
 from cotpress.verbs.common import make, say
 
 HEAD = 100
-"""Rows that are looked at before the columns are settled: an optional column may be missing from the first ones."""
+"""Rows that are looked at before the columns are settled: an
+optional column may be missing from the first ones.
+"""
 
 
 def import_(
@@ -37,10 +39,10 @@ def import_(
 ) -> None:
     """Read your own traces: JSON Lines or Parquet, in columns or chats, with or without think tags.
 
-    Example: cotpress import mine.jsonl --question problem --completion generations --answer answer --out traces.jsonl
+    Example: cotpress import mine.jsonl --question problem --answer answer --out traces.jsonl
 
-    Columns that are not named are guessed by well-known names, and the guess is said. A column may be a dotted path, such
-    as extra.cot or choices.0.message.content.
+    Columns that are not named are guessed by well-known names, and the guess is said. A column may
+    be a dotted path, such as extra.cot or choices.0.message.content.
 
     Parameters
     ----------
@@ -51,9 +53,11 @@ def import_(
     question
         Column of the question.
     reasoning
-        Column of the reasoning alone, taken as it is; its conclusion is another column, or is made from the answer.
+        Column of the reasoning alone, taken as it is; its conclusion is another column, or is made
+        from the answer.
     completion
-        Column of whole completions, or of lists of them (one trace each); <think> and OpenThoughts tags are known.
+        Column of whole completions, or of lists of them (one trace each); <think> and OpenThoughts
+        tags are known.
     messages
         Column of chats of one question and one reply: OpenAI messages or ShareGPT conversations.
     answer
@@ -65,9 +69,11 @@ def import_(
     task
         What the traces' task is called.
     instruction
-        What to ask of the model before every question, in training and ever after; the default is that of the task jsonl.
+        What to ask of the model before every question, in training and ever after; the default is
+        that of the task jsonl.
     model
-        In whose tokens to count lengths (see `cotpress ls`); without it they are counted in words and symbols.
+        In whose tokens to count lengths (see `cotpress ls`); without it they are counted in words
+        and symbols.
     model_name
         Who wrote the traces.
     """
@@ -80,17 +86,30 @@ def import_(
     columns = find_columns(head, named)
     guessed = {name: path for name, path in asdict(columns).items() if path != getattr(named, name)}
     if guessed:
-        say("import: guessed " + ", ".join(f"--{name} {path}" for name, path in guessed.items() if path))
+        say(
+            "import: guessed "
+            + ", ".join(f"--{name} {path}" for name, path in guessed.items() if path)
+        )
     counter = models.load(model) if model else None
     count = _counting(counter)
     if not model:
-        say("import: lengths are counted in words and symbols, for want of --model; score counts the target's tokens anyway")
+        say(
+            "import: lengths are counted in words and symbols, for want of "
+            "--model; score counts the target's tokens anyway"
+        )
     notes: Counter[str] = Counter()
     make(
         out,
         Trace,
         lambda items, dropped: import_traces(
-            items, columns, count=count, task=task, model=model_name, instruction=instruction, dropped=dropped, notes=notes
+            items,
+            columns,
+            count=count,
+            task=task,
+            model=model_name,
+            instruction=instruction,
+            dropped=dropped,
+            notes=notes,
         ),
         chain(head, rows),
         verb="import",
@@ -103,7 +122,10 @@ def import_(
             "model_name": model_name,
         },
         identity={"model": counter.identity} if counter else {},
-        extra={"lengths_in": f"tokens of {model}" if model else "words and symbols", "notes": notes},
+        extra={
+            "lengths_in": f"tokens of {model}" if model else "words and symbols",
+            "notes": notes,
+        },
     )
     for note, times in notes.items():
         say(f"import: {times} traces: {note}")
@@ -128,24 +150,31 @@ def rows_of(path: Path) -> Iterator[Row]:
 def json_rows(path: Path) -> Iterator[Row]:
     """The objects of a JSON Lines file; `BadRecord` names the line that is none.
 
-    Python's parser reads what users have and JSON forbids: NaN in a column nobody asked for, half a character.
+    Python's parser reads what users have and JSON forbids: NaN in a column nobody asked for, half a
+    character.
     """
     for number, line in storage.lines(path):
         if number == 1 and line.lstrip().startswith(b"["):
-            raise CotpressError(f"{path} is one JSON array: write one object per line, as jq -c '.[]' {path} does.")
+            raise CotpressError(
+                f"{path} is one JSON array: write one object per line, as jq -c '.[]' {path} does."
+            )
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
             cure = " (one JSON object per line was expected, or Parquet)." if number == 1 else ""
             raise BadRecord(f"{path}:{number}: not JSON: {error}{cure}") from error
         if not isinstance(row, dict):
-            raise BadRecord(f"{path}:{number}: not a row: an object was expected, not {type(row).__name__}.")
+            raise BadRecord(
+                f"{path}:{number}: not a row: an object was expected, not {type(row).__name__}."
+            )
         yield row
 
 
 def parquet_rows(path: Path) -> Iterator[Row]:
     """The rows of a Parquet file, a batch in memory at a time."""
-    arrow, parquet = (plugins.require(name, "reading Parquet") for name in ("pyarrow", "pyarrow.parquet"))
+    arrow, parquet = (
+        plugins.require(name, "reading Parquet") for name in ("pyarrow", "pyarrow.parquet")
+    )
     try:
         for batch in parquet.ParquetFile(path).iter_batches(batch_size=HEAD):
             yield from batch.to_pylist()

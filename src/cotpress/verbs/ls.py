@@ -6,7 +6,8 @@ from cotpress import plugins
 
 
 def ls(*, json: bool = False) -> None:
-    """List the tasks, models, scorers, graders, units, formats and methods there are, with one line each.
+    """List the tasks, models, scorers, graders, units, formats and methods there are, with one line
+    each.
 
     Example: cotpress ls
 

@@ -27,7 +27,8 @@ def mix(
     target: str = "",
     seed: int = 42,
 ) -> None:
-    """Replace the first part of each reasoning by latent tokens, a random number of them, drawn anew for every epoch.
+    """Replace the first part of each reasoning by latent tokens, a random number of them, drawn
+    anew for every epoch.
 
     Example: cotpress mix graded.jsonl --vqvae runs/vq --epochs 3 --out compressed.jsonl
 
@@ -40,17 +41,21 @@ def mix(
     out
         Where the mixed traces go.
     replace
-        ar: the first chunks, a random number of them (the method); all, curriculum, poisson: the paper's ablations; none.
+        ar: the first chunks, a random number of them (the method); all, curriculum, poisson: the
+        paper's ablations; none.
     codes
-        vq: the VQ-VAE's (the method); random, constant: controls that carry nothing; none: the chunks are dropped.
+        vq: the VQ-VAE's (the method); random, constant: controls that carry nothing; none: the
+        chunks are dropped.
     longest
-        Most reasoning tokens that are replaced; the mean length of the reasonings where it is not given. 256: the paper's set.
+        Most reasoning tokens that are replaced; the mean length of the reasonings where it is not
+        given. 256: the paper's set.
     epochs
         How often each trace is drawn; `cotpress train` then sees every draw once with --epochs 1.
     pauses
         This many constant codes in front, whatever is replaced: the pause-token baseline.
     target
-        The model to be taught, if it has moved; its tokenizer must be the one the VQ-VAE was made for.
+        The model to be taught, if it has moved; its tokenizer must be the one the VQ-VAE was made
+        for.
     seed
         Of the draws.
     """
@@ -61,16 +66,25 @@ def mix(
 
     known = about(vqvae)
     cure = "name the model yourself, with --target"
-    model = able(models.load(target) if target else models.load_recorded(known.target, vqvae / ABOUT, cure), HFModel, "mix")
+    model = able(
+        models.load(target) if target else models.load_recorded(known.target, vqvae / ABOUT, cure),
+        HFModel,
+        "mix",
+    )
     coder = folder.load(vqvae, model)
     total = storage.count(graded, Trace)
     if longest is None:
-        lengths = [len(ends) for ends in model.token_ends([t.reasoning for t in storage.read(graded, Trace)])]
+        lengths = [
+            len(ends)
+            for ends in model.token_ends([t.reasoning for t in storage.read(graded, Trace)])
+        ]
         longest = round(sum(lengths) / max(1, len(lengths)))
         if replace == "ar" and codes != "none" and longest < known.shape.chunk:
             raise CotpressError(
-                f"the {total} reasonings in {graded} have {longest} tokens on average, less than one chunk of "
-                f"{known.shape.chunk}: say with --longest how many may be replaced, or take longer ones."
+                f"the {total} reasonings in {graded} have {longest} tokens on "
+                "average, less than one chunk of "
+                f"{known.shape.chunk}: say with --longest how many may be "
+                "replaced, or take longer ones."
             )
     plan = stage.Plan(
         longest=longest,
@@ -88,14 +102,22 @@ def mix(
     def mixed(traces: Iterator[Trace], dropped: Counter[str]) -> Iterator[CompressedTrace]:
         return mixing.mix(traces, coder, model, plan, dropped=dropped, noted=short)
 
-    options = {name: value for name, value in vars(plan).items() if name not in ("chunk", "rate", "codebook")}
+    options = {
+        name: value
+        for name, value in vars(plan).items()
+        if name not in ("chunk", "rate", "codebook")
+    }
     make(
         out,
         CompressedTrace,
         mixed,
         storage.read(graded, Trace),
         verb="mix",
-        options={"graded": storage.hash_file(graded), "vqvae": storage.hash_file(vqvae / WEIGHTS), **options},
+        options={
+            "graded": storage.hash_file(graded),
+            "vqvae": storage.hash_file(vqvae / WEIGHTS),
+            **options,
+        },
         identity={"target": model.identity},
         total=total,
         extra={"tokenizer": model.tokenizer_hash, "method": plan.method, "noted": short},
@@ -107,13 +129,21 @@ def mix(
 
 
 def summary(out: Path, plan: stage.Plan) -> None:
-    """One line on what became of the reasonings; from the file, so that a finished output is summed up too."""
+    """One line on what became of the reasonings; from the
+    file, so that a finished output is summed up too.
+    """
     n = kept = latent = with_latents = 0.0
     for one in (cut for mixed in storage.read(out, CompressedTrace) for cut in mixed.cuts):
-        n, kept, latent, with_latents = n + 1, kept + one.kept, latent + one.n_latent, with_latents + (one.n_latent > 0)
+        n, kept, latent, with_latents = (
+            n + 1,
+            kept + one.kept,
+            latent + one.n_latent,
+            with_latents + (one.n_latent > 0),
+        )
     sizes = ", ".join(map(str, dict.fromkeys(stage.largest(plan))))
     how = f" (m_max one of {sizes})" if plan.replace == "ar" else ""
     say(
-        f"mix: {plan.method}{how}: {kept / n:.3f} of the tokens left on average of {n:.0f} mixed traces, "
+        f"mix: {plan.method}{how}: {kept / n:.3f} of the tokens left on "
+        f"average of {n:.0f} mixed traces, "
         f"{latent / n:.1f} latent tokens each, {with_latents / n:.0%} with any"
     )

@@ -23,7 +23,8 @@ def plan(
     price: float | None = None,
     json: bool = False,
 ) -> None:
-    """Say which ratio to serve, with intervals: the shortest that keeps an accuracy, or the most accurate within a length.
+    """Say which ratio to serve, with intervals: the shortest that keeps an accuracy, or the most
+    accurate within a length.
 
     Example: cotpress plan eval.jsonl --min-accuracy 0.9 --price 0.60
 
@@ -32,16 +33,20 @@ def plan(
     evaluation
         What `cotpress eval` wrote.
     min_accuracy
-        Share of right answers that is to be kept; a ratio is recommended only if its whole 95 % interval keeps it.
+        Share of right answers that is to be kept; a ratio is recommended only if its whole 95 %
+        interval keeps it.
     max_tokens
         Generated tokens per request, in the mean, that are not to be exceeded; likewise.
     price
-        Of a million generated tokens, in any currency: the money saved per million requests is then said, too.
+        Of a million generated tokens, in any currency: the money saved per million requests is then
+        said, too.
     json
         Print the plan as JSON.
     """
     if price is not None and price < 0:
-        raise CotpressError(f"--price {price:g} is below 0: write what a million generated tokens cost.")
+        raise CotpressError(
+            f"--price {price:g} is below 0: write what a million generated tokens cost."
+        )
     wish = stage.Wish(min_accuracy, max_tokens)
     found = stage.plan(storage.read(evaluation, Trace), wish, price)
     if json:
@@ -59,10 +64,24 @@ def plan(
 def table(found: stage.Plan) -> Table:
     """Every ratio that could be served, with whether it keeps to the wish."""
     result = Table(box=None, pad_edge=False)
-    for name in ("ratio", "method", "n", "accuracy [95 %]", "tokens [95 %]", "saved [95 %]", "truncated", "p", "keeps to it"):
-        result.add_column(name, justify="left" if name in ("method", "keeps to it") else "right", no_wrap=True)
+    for name in (
+        "ratio",
+        "method",
+        "n",
+        "accuracy [95 %]",
+        "tokens [95 %]",
+        "saved [95 %]",
+        "truncated",
+        "p",
+        "keeps to it",
+    ):
+        result.add_column(
+            name, justify="left" if name in ("method", "keeps to it") else "right", no_wrap=True
+        )
     for offer in found.offers:
-        accuracy = [100 * share for share in (offer.accuracy.mean, offer.accuracy.low, offer.accuracy.high)]
+        accuracy = [
+            100 * share for share in (offer.accuracy.mean, offer.accuracy.low, offer.accuracy.high)
+        ]
         cells = (
             f"{offer.ratio:g}",
             offer.method,

@@ -27,7 +27,8 @@ def report(
     vqvae: Path | None = None,
     out: Path,
 ) -> None:
-    """Show what shorter reasoning costs: figures, table and traces in one HTML page, with report.json and report.md beside it.
+    """Show what shorter reasoning costs: figures, table and traces in one HTML page, with
+    report.json and report.md beside it.
 
     Example: cotpress report eval.jsonl --scored scored.jsonl --out report.html
 
@@ -36,15 +37,17 @@ def report(
     evals
         What `cotpress eval` wrote; the rows are read from eval.rows.jsonl beside each.
     scored
-        What `cotpress score` wrote: the page then shows, token by token, what each ratio drops. Of two files on the same
-        traces it compares the scorers, with or without anything evaluated.
+        What `cotpress score` wrote: the page then shows, token by token, what each ratio drops. Of
+        two files on the same traces it compares the scorers, with or without anything evaluated.
     verified
-        What `cotpress verify` or `compress` wrote of those traces: the page then shows what the conclusions lose, and cuts as
-        it was cut there (--budget, --longest-run, --keep-answer).
+        What `cotpress verify` or `compress` wrote of those traces: the page then shows what the
+        conclusions lose, and cuts as it was cut there (--budget, --longest-run, --keep-answer).
     vqvae
-        What `cotpress train-vqvae` wrote: the page then shows what each latent token stands for, and decodes those of answers.
+        What `cotpress train-vqvae` wrote: the page then shows what each latent token stands for,
+        and decodes those of answers.
     out
-        Where the page goes. Without jinja2 and plotly, only the JSON and the Markdown beside it are written.
+        Where the page goes. Without jinja2 and plotly, only the JSON and the Markdown beside it are
+        written.
     """
     scored = scored or []
     _refuse(evals, scored, out)
@@ -52,12 +55,11 @@ def report(
     sources = tuple(pages.Source(str(path), storage.hash_file(path), _meta(path)) for path in files)
     rows = [row for path in evals for row in storage.read(rows_path(path), EvalRow)]
     if evals and not rows:
-        raise CotpressError(f"no rows in {', '.join(str(rows_path(path)) for path in evals)}: run `cotpress eval` again.")
+        where = ", ".join(str(rows_path(path)) for path in evals)
+        raise CotpressError(f"no rows in {where}: run `cotpress eval` again.")
     traces = chain.from_iterable(storage.read(path, Trace) for path in evals)
-    named = [*(["--scored", *scored] if scored else []), *(["--verified", verified] if verified else [])]
-    named += [*(["--vqvae", vqvae] if vqvae else []), "--out", out]
-    words = ["cotpress", "report", *map(str, [*evals, *named])]
-    origin = pages.Origin(shlex.join(words), __version__, date.today().isoformat(), sources)
+    command = _command(evals, scored, verified, vqvae, out)
+    origin = pages.Origin(command, __version__, date.today().isoformat(), sources)
     told = pages.make_report(
         rows,
         traces,
@@ -68,33 +70,70 @@ def report(
         origin=origin,
         latents=_latents(vqvae, evals) if vqvae else None,
     )
+    _write(told, out)
+
+
+def _write(told: pages.Report, out: Path) -> None:
+    """The JSON and the Markdown, and the page where its libraries are there."""
     storage.write_atomic(out.with_suffix(".json"), pages.as_json(told).encode())
     storage.write_atomic(out.with_suffix(".md"), pages.as_markdown(told).encode())
     shown = f"{len(told.rows)} rows, {len(told.examples.shown)} of {told.examples.total} problems"
     try:
         page = pages.as_html(told)
     except MissingExtra as missing:
-        say(f"report: {shown} in {out.with_suffix('.json')} and {out.with_suffix('.md')}; {missing}")
+        say(
+            f"report: {shown} in {out.with_suffix('.json')} and {out.with_suffix('.md')}; {missing}"
+        )
         return
     storage.write_atomic(out, page.encode())
-    say(f"report: {shown} in {out}, {out.with_suffix('.json').name} and {out.with_suffix('.md').name}")
+    say(
+        f"report: {shown} in {out}, {out.with_suffix('.json').name} "
+        f"and {out.with_suffix('.md').name}"
+    )
+
+
+def _command(
+    evals: Sequence[Path],
+    scored: Sequence[Path],
+    verified: Path | None,
+    vqvae: Path | None,
+    out: Path,
+) -> str:
+    """The command that makes this report, to be pasted."""
+    named = [
+        *(["--scored", *scored] if scored else []),
+        *(["--verified", verified] if verified else []),
+        *(["--vqvae", vqvae] if vqvae else []),
+    ]
+    return shlex.join(["cotpress", "report", *map(str, [*evals, *named, "--out", out])])
 
 
 def _refuse(evals: Sequence[Path], scored: Sequence[Path], out: Path) -> None:
     """`CotpressError` for what no report can be made of."""
     if len(scored) > 2:
-        raise CotpressError("--scored takes one file, or two to be compared: make a report for each pair.")
+        raise CotpressError(
+            "--scored takes one file, or two to be compared: make a report for each pair."
+        )
     if not evals and len(scored) < 2:
-        raise CotpressError("report needs what `cotpress eval` wrote: cotpress report eval.jsonl --out report.html")
+        raise CotpressError(
+            "report needs what `cotpress eval` wrote: cotpress report eval.jsonl --out report.html"
+        )
     if out.suffix != ".html":
-        raise CotpressError(f"--out {out} names the HTML page: end it in .html, such as {out.with_suffix('.html')}.")
+        raise CotpressError(
+            f"--out {out} names the HTML page: end it in .html, such as {out.with_suffix('.html')}."
+        )
     for path in evals:
         if path.exists() and not rows_path(path).exists():
-            raise CotpressError(f"no {rows_path(path)} beside {path}: run `cotpress eval` until it ends, it writes both.")
+            raise CotpressError(
+                f"no {rows_path(path)} beside {path}: run `cotpress eval` "
+                "until it ends, it writes both."
+            )
 
 
 def _latents(vqvae: Path, evals: Sequence[Path]) -> Latents:
-    """What the codes stand for, and some answers decoded; needs torch only where an answer has codes."""
+    """What the codes stand for, and some answers decoded;
+    needs torch only where an answer has codes.
+    """
     last = about(vqvae).figures[-1]
     worth = Worth(last.reasoning, last.other_codes, last.position, last.unigram, last.perplexity)
     codes = [Code(use.code, use.uses, use.decoded, use.chunks) for use in code_uses(vqvae)]
@@ -112,7 +151,10 @@ def _comparison(scored: list[Path]) -> Comparison:
     """What the two scorers agree on."""
     found = compare(*(storage.read(path, ScoredTrace) for path in scored))
     if found is None:
-        raise CotpressError(f"{scored[0]} and {scored[1]} have no trace in common: score the same traces with both scorers.")
+        raise CotpressError(
+            f"{scored[0]} and {scored[1]} have no trace in common: score "
+            "the same traces with both scorers."
+        )
     return found
 
 

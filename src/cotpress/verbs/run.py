@@ -1,4 +1,6 @@
-"""`cotpress run METHOD`: the verbs of a walk, one after the other. Every verb resumes, so a run does."""
+"""`cotpress run METHOD`: the verbs of a walk, one after the
+other. Every verb resumes, so a run does.
+"""
 
 from collections.abc import Iterable
 from importlib import import_module
@@ -12,7 +14,9 @@ def run(steps: Iterable[Step]) -> None:
     """Run each step's verb, and say where the page is that the last one wrote."""
     page: Path | None = None
     for step in steps:
-        getattr(import_module(f"cotpress.verbs.{step.verb}"), step.verb)(*step.given, **step.options)
+        getattr(import_module(f"cotpress.verbs.{step.verb}"), step.verb)(
+            *step.given, **step.options
+        )
         page = step.options["out"] if step.verb == "report" else None
     if page:
         say(f"run: open {page}")

@@ -10,14 +10,15 @@ from cotpress.verbs.common import make
 def score(traces: Path, /, *, scorer: str, target: str, out: Path) -> None:
     """Say how important each token of the reasoning is: runs once, and every ratio is cut from it.
 
-    Example: cotpress score graded.jsonl --scorer surprisal:smollm2 --target smollm2 --out scored.jsonl
+    Example: cotpress score graded.jsonl --scorer surprisal:tiny --target tiny --out scored.jsonl
 
     Parameters
     ----------
     traces
         Traces, graded or not.
     scorer
-        What assigns importance: llmlingua2:CHECKPOINT, surprisal:MODEL, random … (see `cotpress ls`).
+        What assigns importance: llmlingua2:CHECKPOINT, surprisal:MODEL, random … (see `cotpress
+        ls`).
     target
         The model to be taught; the ratio is counted in its tokens.
     out

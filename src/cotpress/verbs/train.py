@@ -21,7 +21,8 @@ def train(
     out: Path,
     options: Annotated[TrainOptions | None, Parameter(name="*")] = None,
 ) -> None:
-    """Fine-tune a model: LoRA by default, at the paper's settings; the loss counts the completion only.
+    """Fine-tune a model: LoRA by default, at the paper's settings; the loss counts the completion
+    only.
 
     Example: cotpress train train.jsonl --model hf:Qwen/Qwen2.5-1.5B-Instruct --out runs/qwen
 
@@ -46,6 +47,8 @@ def train(
     done = stage.train(storage.read(examples, TrainingExample), taught, out, options, say=say)
     if int(os.environ.get("RANK", "0")):
         return
-    left_out = "".join(f", {count} left out ({why})" for why, count in sorted(done.left_out.items()))
+    left_out = "".join(
+        f", {count} left out ({why})" for why, count in sorted(done.left_out.items())
+    )
     loss = "" if done.loss is None else f", loss {done.loss:.3f}"
     say(f"train: {out} holds {done.steps} steps over {done.examples} examples{loss}{left_out}")

@@ -25,7 +25,7 @@ def train_vqvae(
     batch: int = 32,
     seed: int = 0,
 ) -> None:
-    """Train the VQ-VAE that turns chunks of reasoning into latent tokens (Token Assorted), and say what its codes are worth.
+    """Train the VQ-VAE that turns chunks of reasoning into latent tokens, and say what it is worth.
 
     Example: cotpress train-vqvae graded.jsonl --target tiny --out runs/vq
 
@@ -38,7 +38,7 @@ def train_vqvae(
     out
         Folder for the VQ-VAE: safetensors, JSON, and what each code stands for.
     preset
-        small: width 128, for CPUs; paper: width 512, 100,000 steps at a learning rate of 1e-5, for GPUs.
+        small: width 128, for CPUs; paper: width 512, 100,000 steps at a rate of 1e-5, for GPUs.
     codebook
         Number of codes; the paper has 64 for logic, 512 for mazes, 1024 for mathematics.
     chunk
@@ -61,9 +61,13 @@ def train_vqvae(
     from cotpress.latent import train as stage
     from cotpress.models.hf import HFModel
 
-    shape = given.Shape(chunk=chunk, rate=rate, codebook=codebook, width=given.WIDTHS[preset], length=length)
-    how = given.FitOptions(steps=steps or given.STEPS[preset], lr=lr or given.RATES[preset], batch=batch, seed=seed)
+    width, steps, lr = given.WIDTHS[preset], steps or given.STEPS[preset], lr or given.RATES[preset]
+    shape = given.Shape(chunk=chunk, rate=rate, codebook=codebook, width=width, length=length)
+    how = given.FitOptions(steps=steps, lr=lr, batch=batch, seed=seed)
     model = able(models.load(target), HFModel, "train-vqvae")
-    content = storage.hash_file(graded)
-    traces = storage.read(graded, Trace)
-    stage.train_vqvae(traces, model, out, shape, how, content=content, say=lambda line: say(f"train-vqvae: {line}"))
+    content, traces = storage.hash_file(graded), storage.read(graded, Trace)
+    stage.train_vqvae(traces, model, out, shape, how, content=content, say=_say)
+
+
+def _say(line: str) -> None:
+    say(f"train-vqvae: {line}")

@@ -26,7 +26,8 @@ class LossSummary(msgspec.Struct):
 
 
 def verify(compressed: Path, /, *, reference: str, out: Path, json: bool = False) -> None:
-    """Measure how likely a reference model finds each conclusion after the shortened reasoning, the full one and none.
+    """Measure how likely a reference model finds each conclusion after the shortened reasoning, the
+    full one and none.
 
     Example: cotpress verify compressed.jsonl --reference runs/reference --out verified.jsonl
 
@@ -52,7 +53,8 @@ def verify(compressed: Path, /, *, reference: str, out: Path, json: bool = False
         cut.n_latent for one in storage.read(compressed, CompressedTrace) for cut in one.cuts
     ):
         raise CotpressError(
-            f"{compressed} holds latent tokens, which {judge.name} does not know and would read as text: "
+            f"{compressed} holds latent tokens, which {judge.name} does "
+            "not know and would read as text: "
             "name a --reference that was taught them."
         )
     noted: Counter[str] = Counter()
@@ -76,8 +78,13 @@ def verify(compressed: Path, /, *, reference: str, out: Path, json: bool = False
         print(msgspec.json.encode(summaries).decode())
         return
     for one in summaries:
-        lost = f"conclusions lose {one.mean_loss:.2f} nats on average (median {one.median_loss:.2f})"
-        say(f"ratio {one.ratio:g}: {lost}, without any reasoning {one.mean_loss_without_reasoning:.2f}, n = {one.n}")
+        lost = (
+            f"conclusions lose {one.mean_loss:.2f} nats on average (median {one.median_loss:.2f})"
+        )
+        say(
+            f"ratio {one.ratio:g}: {lost}, without any reasoning "
+            f"{one.mean_loss_without_reasoning:.2f}, n = {one.n}"
+        )
 
 
 def summarise(path: Path) -> list[LossSummary]:

@@ -1,6 +1,7 @@
 """Whole methods: what `cotpress run` does, one file per walk.
 
-A walk yields the verbs to run, each with its arguments, in order; `verbs/run.py` runs them. Every verb resumes, so a walk does.
+A walk yields the verbs to run, each with its arguments, in order; `verbs/run.py` runs them. Every
+verb resumes, so a walk does.
 """
 
 from collections.abc import Iterator
@@ -38,7 +39,9 @@ class Run:
     out: Path
     """Folder for every intermediate file, the trained model and report.html."""
     source: str = ""
-    """Whose reasoning is shortened and taught: any model, or gold for the task's own; without it that of --model."""
+    """Whose reasoning is shortened and taught: any model, or gold
+    for the task's own; without it that of --model.
+    """
     limit: int | None = None
     """How many problems to take reasoning for."""
     eval_limit: int | None = None
@@ -55,7 +58,9 @@ def check(run: Run, options: TrainOptions | None, *scorers: str) -> None:
 
 
 def graded(run: Run, out: Path, *, limit: int | None, skip: int = 0) -> Iterator[Step]:
-    """The source's graded answers to `limit` problems of the split train, behind the first `skip`: graded.jsonl in `out`."""
+    """The source's graded answers to `limit` problems of the split train,
+    behind the first `skip`: graded.jsonl in `out`.
+    """
     name = plugins.parse_spec(run.task).name
     yield step(
         "generate",

@@ -1,4 +1,6 @@
-"""What TokenSkip and CTS share: graded traces, scored by something, cut at every ratio, taught and judged."""
+"""What TokenSkip and CTS share: graded traces, scored by
+something, cut at every ratio, taught and judged.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,19 +21,29 @@ class Cut:
     """How reasoning is cut, and what the result is held against."""
 
     unit: str = ""
-    """What is kept or dropped whole: token, number or word; without it word for llmlingua2, else number."""
+    """What is kept or dropped whole: token, number or word;
+    without it word for llmlingua2, else number.
+    """
     protect: Protect | None = None
-    """symbols (default): digits, operators, LaTeX commands and \\boxed{…} are never dropped; none: the paper's setting."""
+    """symbols (default): digits, operators, LaTeX commands and \\boxed{…}
+    are never dropped; none: the paper's setting.
+    """
     protect_regex: str = ""
     """A regular expression: what it matches in a reasoning is protected, too."""
     ratios: Annotated[tuple[float, ...], Many] = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
     """Fractions of reasoning tokens to train on and to judge at."""
     draw: Literal["one", "all"] = "one"
-    """one: each trace at one ratio drawn for it, as in the paper; all: each trace at every ratio."""
+    """one: each trace at one ratio drawn for it, as in the paper; all: each trace at every
+    ratio.
+    """
     keep_answer: float | None = None
-    """Teach each trace at the smallest ratio at which its conclusion loses at most this many nats of log-likelihood."""
+    """Teach each trace at the smallest ratio at which its conclusion
+    loses at most this many nats of log-likelihood.
+    """
     baseline: Annotated[tuple[str, ...], Many] = ("truncation", "random")
-    """be-concise, only-numbers, abbre-words, lc-prompt; truncation, random (controls at the ratio really reached)."""
+    """be-concise, only-numbers, abbre-words, lc-prompt; truncation,
+    random (controls at the ratio really reached).
+    """
 
     def __post_init__(self) -> None:
         """Refuse what is no ratio."""
@@ -39,10 +51,13 @@ class Cut:
             check_ratio(ratio)
 
 
-def prune(run: Run, cut: Cut, options: TrainOptions | None, *, method: str, scorer: str, judge: str) -> Iterator[Step]:
+def prune(
+    run: Run, cut: Cut, options: TrainOptions | None, *, method: str, scorer: str, judge: str
+) -> Iterator[Step]:
     """From graded.jsonl to the report; `judge` is the reference model that --keep-answer asks."""
     scored, compressed, examples, trained, judged = (
-        run.out / name for name in ("scored.jsonl", "compressed.jsonl", "train.jsonl", "model", "eval.jsonl")
+        run.out / name
+        for name in ("scored.jsonl", "compressed.jsonl", "train.jsonl", "model", "eval.jsonl")
     )
     ratios = sorted(set(cut.ratios), reverse=True)
     yield step("score", run.out / "graded.jsonl", scorer=scorer, target=run.model, out=scored)
@@ -51,7 +66,9 @@ def prune(run: Run, cut: Cut, options: TrainOptions | None, *, method: str, scor
     if cut.keep_answer is not None:
         yield step("verify", compressed, reference=judge, out=run.out / "verified.jsonl")
         compressed = run.out / "chosen.jsonl"
-        yield step("compress", run.out / "verified.jsonl", keep_answer=cut.keep_answer, out=compressed)
+        yield step(
+            "compress", run.out / "verified.jsonl", keep_answer=cut.keep_answer, out=compressed
+        )
     yield step("build", compressed, out=examples, draw=cut.draw)
     yield step("train", examples, model=run.model, out=trained, options=options)
     yield step(

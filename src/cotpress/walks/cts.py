@@ -21,7 +21,8 @@ def cts(
     cut: Annotated[Cut | None, Parameter(name="*")] = None,
     options: Annotated[TrainOptions | None, Parameter(name="*")] = None,
 ) -> Iterator[Step]:
-    """Walk CTS: train a reference model, then generate, grade, score, compress, build, train, eval, report.
+    """Walk CTS: train a reference model, then generate, grade, score, compress, build, train, eval,
+    report.
 
     Example: cotpress run cts --task gsm8k --model hf:Qwen/Qwen2.5-1.5B-Instruct --out runs/q
 
@@ -32,8 +33,9 @@ def cts(
     run
         What is walked.
     reference
-        The model that scores, and that --keep-answer asks. Without it one is trained from --model, on right and uncompressed
-        answers to the first problems, which are then left out of everything else.
+        The model that scores, and that --keep-answer asks. Without it one is trained from --model,
+        on right and uncompressed answers to the first problems, which are then left out of
+        everything else.
     reference_limit
         How many problems that training takes.
     scorer
@@ -49,7 +51,9 @@ def cts(
     scorer = scorer or f"cts:{judge}"
     check(run, options, scorer)
     if cut.keep_answer is not None and not judge:
-        raise CotpressError("--keep-answer asks a model how likely it finds the answers: name it with --reference.")
+        raise CotpressError(
+            "--keep-answer asks a model how likely it finds the answers: name it with --reference."
+        )
     if own:
         yield from train_reference(run, options, reference_limit)
     yield from graded(run, run.out, limit=run.limit, skip=reference_limit if own else 0)
@@ -57,9 +61,13 @@ def cts(
 
 
 def train_reference(run: Run, options: TrainOptions | None, limit: int) -> Iterator[Step]:
-    """CTS's reference model: the model, fine-tuned on right and uncompressed answers to the first `limit` problems."""
+    """CTS's reference model: the model, fine-tuned on right and
+    uncompressed answers to the first `limit` problems.
+    """
     out: Path = run.out / "reference"
-    scored, compressed, examples = (out / name for name in ("scored.jsonl", "compressed.jsonl", "train.jsonl"))
+    scored, compressed, examples = (
+        out / name for name in ("scored.jsonl", "compressed.jsonl", "train.jsonl")
+    )
     yield from graded(run, out, limit=limit)
     # At ratio 1.0 any score will do.
     yield step("score", out / "graded.jsonl", scorer="random", target=run.model, out=scored)

@@ -31,16 +31,18 @@ def token_assorted(
     vq_steps: int | None = None,
     options: Annotated[Whole | None, Parameter(name="*")] = None,
 ) -> Iterator[Step]:
-    """Walk Token Assorted: generate, grade, train-vqvae, mix, build, train, eval, report; started again, it goes on.
+    """Walk Token Assorted: generate, grade, train-vqvae, mix, build, train, eval, report; started
+    again, it goes on.
 
-    Example: cotpress run token-assorted --task prosqa --source gold --model hf:Qwen/Qwen2.5-0.5B --codebook 64 --out runs/q
+    Example: cotpress run token-assorted --task arithmetic --model tiny --codebook 64 --out runs/q
 
     Parameters
     ----------
     run
         What is walked.
     codebook
-        How many latent tokens there are; the paper has 64 for logic, 512 for mazes, 1024 for mathematics.
+        How many latent tokens there are; the paper has 64 for logic, 512 for mazes, 1024 for
+        mathematics.
     preset
         Of the VQ-VAE: small for CPUs, paper for GPUs.
     vq_steps
@@ -52,9 +54,18 @@ def token_assorted(
     check(run, options)
     yield from graded(run, run.out, limit=run.limit)
     traces, vqvae, mixed, examples, trained, judged = (
-        run.out / name for name in ("graded.jsonl", "vq", "mixed.jsonl", "train.jsonl", "model", "eval.jsonl")
+        run.out / name
+        for name in ("graded.jsonl", "vq", "mixed.jsonl", "train.jsonl", "model", "eval.jsonl")
     )
-    yield step("train_vqvae", traces, target=run.model, out=vqvae, codebook=codebook, preset=preset, steps=vq_steps)
+    yield step(
+        "train_vqvae",
+        traces,
+        target=run.model,
+        out=vqvae,
+        codebook=codebook,
+        preset=preset,
+        steps=vq_steps,
+    )
     yield step("mix", traces, vqvae=vqvae, out=mixed, epochs=math.ceil(options.epochs))
     yield step("build", mixed, out=examples)
     yield step("train", examples, model=run.model, out=trained, options=replace(options, epochs=1))

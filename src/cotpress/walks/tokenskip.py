@@ -19,7 +19,8 @@ def tokenskip(
     cut: Annotated[Cut | None, Parameter(name="*")] = None,
     options: Annotated[TrainOptions | None, Parameter(name="*")] = None,
 ) -> Iterator[Step]:
-    """Walk TokenSkip: generate, grade, score, compress, build, train, eval, report; started again, it goes on.
+    """Walk TokenSkip: generate, grade, score, compress, build, train, eval, report; started again,
+    it goes on.
 
     Example: cotpress run tokenskip --task gsm8k --model hf:Qwen/Qwen2.5-1.5B-Instruct --out runs/q
 
@@ -39,6 +40,8 @@ def tokenskip(
     cut = cut or Cut()
     check(run, options, scorer)
     if cut.keep_answer is not None and not reference:
-        raise CotpressError("--keep-answer asks a model how likely it finds the answers: name it with --reference.")
+        raise CotpressError(
+            "--keep-answer asks a model how likely it finds the answers: name it with --reference."
+        )
     yield from graded(run, run.out, limit=run.limit)
     yield from prune(run, cut, options, method="tokenskip", scorer=scorer, judge=reference)

@@ -3,11 +3,12 @@
 A whole unit::
 
     def load(target: str = "") -> Unit:
-        return Unit(spans=lambda text: (match.span() for match in re.finditer(r"[^.]+", text)), pool=max)
+        return Unit(lambda text: (match.span() for match in re.finditer(r"[^.]+", text)), max)
 
-Scores are per token of the target model, so one file of scores serves every unit. A segment takes the tokens that begin in
-it, and what `pool` makes of their scores: where one token says that a segment matters, as the digit of a number does, the
-highest; where many small ones share the say, as in a word or a sentence, the mean.
+Scores are per token of the target model, so one file of scores serves every unit. A segment takes
+the tokens that begin in it, and what `pool` makes of their scores: where one token says that a
+segment matters, as the digit of a number does, the highest; where many small ones share the say, as
+in a word or a sentence, the mean.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +21,9 @@ class Unit(NamedTuple):
     """How tokens are put together into segments."""
 
     spans: Callable[[str], Iterable[tuple[int, int]]]
-    """Text -> (start, end) in characters of each span that no cut may divide; what lies outside is cut token by token."""
+    """Text -> (start, end) in characters of each span that no cut may
+    divide; what lies outside is cut token by token.
+    """
     pool: Callable[[Sequence[float]], float]
     """The scores of a segment's tokens -> that of the segment."""
 

@@ -1,6 +1,8 @@
-"""A token, but those of one number, LaTeX command or character together, at the highest of their scores.
+"""A token, but those of one number, LaTeX command or character together, at the highest of their
+scores.
 
-Many tokenizers make each digit a token: cut one by one, "12 x 2 = 24" becomes "2 x 4". One digit that matters is enough.
+Many tokenizers make each digit a token: cut one by one, "12 x 2 = 24" becomes "2 x 4". One digit
+that matters is enough.
 """
 
 from cotpress.pipeline.units import Unit

@@ -1,7 +1,8 @@
-"""What a report tells, section by section: one file each, with `PLACE` and `section(told) -> Section | None`.
+"""What a report tells, section by section: one file each, with `PLACE` and `section(told) ->
+Section | None`.
 
-The page, `report.json` and `report.md` loop over the sections; none knows any of them by name. `PLACE` is where a section
-stands: those with lower numbers come first.
+The page, `report.json` and `report.md` loop over the sections; none knows any of them by name.
+`PLACE` is where a section stands: those with lower numbers come first.
 """
 
 import importlib
@@ -82,7 +83,9 @@ class Section:
 
 def sections(told: Report) -> Iterator[Section]:
     """The sections for which the report has something to tell, in order."""
-    modules = [importlib.import_module(f"{__name__}.{name}") for name in available("report/sections")]
+    modules = [
+        importlib.import_module(f"{__name__}.{name}") for name in available("report/sections")
+    ]
     for module in sorted(modules, key=lambda module: module.PLACE):
         if found := module.section(told):
             yield found

@@ -1,4 +1,6 @@
-"""What shorter reasoning costs on each task: accuracy against length, is a ratio obeyed, and every figure in a table."""
+"""What shorter reasoning costs on each task: accuracy against length,
+is a ratio obeyed, and every figure in a table.
+"""
 
 from cotpress.records import EvalRow
 from cotpress.report.figures import accuracy_figure, ratio_figure
@@ -17,22 +19,36 @@ def section(told: Report) -> Section | None:
     tasks = tasks_of(told.rows)
     if not tasks:
         return None
-    parts = tuple(_part(told.rows, task, number, alone=len(tasks) == 1) for number, task in enumerate(tasks))
-    return Section("accuracy", f"{tasks[0]}: accuracy and length" if len(tasks) == 1 else "Accuracy and length", parts)
+    parts = tuple(
+        _part(told.rows, task, number, alone=len(tasks) == 1) for number, task in enumerate(tasks)
+    )
+    return Section(
+        "accuracy",
+        f"{tasks[0]}: accuracy and length" if len(tasks) == 1 else "Accuracy and length",
+        parts,
+    )
 
 
 def _part(all_rows: list[EvalRow], task: str, number: int, *, alone: bool) -> Part:
     rows = [row for row in all_rows if row.task == task]
     curves = series(rows)
     drawn = accuracy_figure(curves)
-    forced = ", or how many latent tokens it was made to write" if any(row.latents is not None for row in rows) else ""
-    detailed = "The upper panel shows a part of the lower one. " if "yaxis2" in drawn["layout"] else ""
+    forced = (
+        ", or how many latent tokens it was made to write"
+        if any(row.latents is not None for row in rows)
+        else ""
+    )
+    detailed = (
+        "The upper panel shows a part of the lower one. " if "yaxis2" in drawn["layout"] else ""
+    )
     figures = [
         Drawn(
             f"accuracy-{number}",
             "Accuracy against mean reasoning tokens,",
-            "with 95 % intervals. Up and to the left is better. Numbers beside points are the ratios asked for, that is which "
-            f"share of its reasoning a model is told to keep{forced}; baselines are dashed; the dotted line is the original, "
+            "with 95 % intervals. Up and to the left is better. Numbers beside "
+            "points are the ratios asked for, that is which "
+            f"share of its reasoning a model is told to keep{forced}; baselines are "
+            "dashed; the dotted line is the original, "
             f"in the band of its interval. {detailed}The accuracy axis need not begin at zero.",
             f"Accuracy against mean reasoning tokens; {READ}",
             drawn,
@@ -43,10 +59,13 @@ def _part(all_rows: list[EvalRow], task: str, number: int, *, alone: bool) -> Pa
             Drawn(
                 f"ratio-{number}",
                 "Does it obey?",
-                "Actual ratio against the ratio asked for. On the dotted line the request is met; in the grey band it is met "
+                "Actual ratio against the ratio asked for. On the dotted line the "
+                "request is met; in the grey band it is met "
                 "within 0.03. Controls are not shown: they are cut to what the method kept.",
                 f"Actual ratio against the ratio asked for; {READ}",
                 asked,
             )
         )
-    return Part("" if alone else task, (), tuple(figures), Grid(f"Every setting on {task}.", table(rows)))
+    return Part(
+        "" if alone else task, (), tuple(figures), Grid(f"Every setting on {task}.", table(rows))
+    )

@@ -21,9 +21,17 @@ def section(told: Report) -> Section | None:
         for one in found.rows
     ]
     how = (
-        f"First: {found.scorers[0]}; second: {found.scorers[1]}, on {found.n} traces, in characters other than blanks. Kept by "
-        "both: of what the first keeps, the share that the second keeps too; by chance it would be the share that the second "
-        "keeps of everything. Then the share of numbers, operators, words and the rest that each keeps."
+        f"First: {found.scorers[0]}; second: {found.scorers[1]}, on {found.n} "
+        "traces, in characters other than blanks. Kept by "
+        "both: of what the first keeps, the share that the second keeps too; by "
+        "chance it would be the share that the second "
+        "keeps of everything. Then the share of numbers, operators, "
+        "words and the rest that each keeps."
     )
     table = Table(titles, [False] * len(titles), lines)
-    return Section("comparison", title, (Part("", (how,), (), Grid("What both keep, by ratio.", table)),), found)
+    return Section(
+        "comparison",
+        title,
+        (Part("", (how,), (), Grid("What both keep, by ratio.", table)),),
+        found,
+    )

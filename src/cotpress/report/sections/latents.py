@@ -1,4 +1,6 @@
-"""What the latent tokens stand for: what the codebook is worth, its most used codes, and answers decoded."""
+"""What the latent tokens stand for: what the codebook is
+worth, its most used codes, and answers decoded.
+"""
 
 from dataclasses import asdict
 
@@ -16,20 +18,36 @@ def section(told: Report) -> Section | None:
     found = told.latents
     if found is None:
         return None
-    none = () if found.answers else ("No answer here holds latent tokens that a model wrote of its own accord.",)
+    none = (
+        ()
+        if found.answers
+        else ("No answer here holds latent tokens that a model wrote of its own accord.",)
+    )
     how = (
-        f"{found.used} of {found.total} codes encode some chunk of the reasoning that the VQ-VAE was trained on; the "
-        f"{len(found.codes)} most used are shown. Decoded: the text that its decoder most often makes of the code, in its "
+        f"{found.used} of {found.total} codes encode some chunk of the "
+        "reasoning that the VQ-VAE was trained on; the "
+        f"{len(found.codes)} most used are shown. Decoded: the text that its "
+        "decoder most often makes of the code, in its "
         "place. Beside it the chunks that the code most often encodes, with their number."
     )
     lines = [
-        [str(code.number), str(code.uses), code.decoded, "; ".join(f"{text} ({count})" for text, count in code.chunks)]
+        [
+            str(code.number),
+            str(code.uses),
+            code.decoded,
+            "; ".join(f"{text} ({count})" for text, count in code.chunks),
+        ]
         for code in found.codes
     ]
     table = Table(["code", "chunks", "decoded", "encodes"], [False, False, True, True], lines)
     sentences = (found.worth.sentence(found.total), *none, how)
     asides = tuple(map(_aside, found.answers))
-    data = {"codebook": found.total, "used": found.used, **asdict(found.worth), "codes": found.codes}
+    data = {
+        "codebook": found.total,
+        "used": found.used,
+        **asdict(found.worth),
+        "codes": found.codes,
+    }
     return Section(
         "latents",
         "What the latent tokens stand for",

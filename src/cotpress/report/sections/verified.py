@@ -1,4 +1,6 @@
-"""Do the conclusions survive? How likely a model finds them after the shortened reasoning, as `cotpress verify` measured it."""
+"""Do the conclusions survive? How likely a model finds them after the
+shortened reasoning, as `cotpress verify` measured it.
+"""
 
 from statistics import mean, median, quantiles
 
@@ -21,13 +23,22 @@ def section(told: Report) -> Section | None:
         {"ratio": ratio, "n": len(lost), "median": median(lost), "mean": mean(lost)}
         for ratio, lost in sorted(found.by_ratio.items())
     ]
-    lines = [[f"{one['ratio']:g}", str(one["n"]), f"{one['median']:.2f}", f"{one['mean']:.2f}"] for one in losses]
+    lines = [
+        [f"{one['ratio']:g}", str(one["n"]), f"{one['median']:.2f}", f"{one['mean']:.2f}"]
+        for one in losses
+    ]
     table = Table(["ratio", "traces", "median loss (nats)", "mean loss"], [False] * 4, lines)
     how = (
-        f"How likely {found.reference} finds each conclusion after the shortened reasoning, against the full one. A loss of "
+        f"How likely {found.reference} finds each conclusion after the shortened "
+        "reasoning, against the full one. A loss of "
         "0.7 nats makes it half as likely; below 0 it became likelier."
     )
-    return Section("verified", title, (Part("", (how,), tuple(_figures(found)), Grid("Losses by ratio.", table)),), losses)
+    return Section(
+        "verified",
+        title,
+        (Part("", (how,), tuple(_figures(found)), Grid("Losses by ratio.", table)),),
+        losses,
+    )
 
 
 def _figures(found: Survival) -> list[Drawn]:
@@ -35,20 +46,33 @@ def _figures(found: Survival) -> list[Drawn]:
         "loss",
         "What the conclusions lose,",
         "in nats of log-likelihood: median and quartiles over the traces.",
-        "Likelihood that the conclusions lose at each ratio; the same figures stand in the table below.",
+        "Likelihood that the conclusions lose at each ratio; the same "
+        "figures stand in the table below.",
         loss_figure(found),
     )
     if (given := chosen_figure(found)) is None:
         return [lost]
     caption = (
-        f"Each trace at the smallest ratio at which its conclusion loses at most {found.threshold:g} nats; the others are "
+        "Each trace at the smallest ratio at which its conclusion loses at "
+        f"most {found.threshold:g} nats; the others are "
         "kept whole."
     )
-    return [lost, Drawn("chosen", "Ratios of their own.", caption, "How many traces were given which ratio.", given)]
+    return [
+        lost,
+        Drawn(
+            "chosen",
+            "Ratios of their own.",
+            caption,
+            "How many traces were given which ratio.",
+            given,
+        ),
+    ]
 
 
 def loss_figure(found: Survival) -> Figure:
-    """Median and quartiles of the loss against the ratio, with the loss without any reasoning as a line."""
+    """Median and quartiles of the loss against the ratio,
+    with the loss without any reasoning as a line.
+    """
     ratios = sorted(found.by_ratio)
     quartiles = [_quartiles(found.by_ratio[ratio]) for ratio in ratios]
     medians = [middle for _, middle, _ in quartiles]
@@ -94,7 +118,13 @@ def loss_figure(found: Survival) -> Figure:
             ),
             shapes=[{**line, "line": {"color": MUTED, "width": 1, "dash": "dot"}}],
             annotations=[
-                {**label, "showarrow": False, "xanchor": "left", "yanchor": "bottom", "font": {"color": MUTED, "size": 12}}
+                {
+                    **label,
+                    "showarrow": False,
+                    "xanchor": "left",
+                    "yanchor": "bottom",
+                    "font": {"color": MUTED, "size": 12},
+                }
             ],
         ),
     }
@@ -118,7 +148,10 @@ def chosen_figure(found: Survival) -> Figure | None:
         ],
         "layout": layout(
             height=HEIGHT,
-            xaxis={**axis("ratio chosen for the trace", [-0.5, len(ratios) - 0.5]), "type": "category"},
+            xaxis={
+                **axis("ratio chosen for the trace", [-0.5, len(ratios) - 0.5]),
+                "type": "category",
+            },
             yaxis=axis("traces", [0, 1.08 * max(found.chosen.values())]),
         ),
     }

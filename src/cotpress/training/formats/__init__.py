@@ -15,7 +15,8 @@ A whole format::
     def load(target: str = "") -> Format:
         return Plain()
 
-`target` is the spec of the model to be taught; a format that needs its tokens or its template refuses to do without.
+`target` is the spec of the model to be taught; a format that needs its tokens or its template
+refuses to do without.
 """
 
 from collections import Counter
@@ -46,44 +47,69 @@ class Format:
     record: ClassVar[type[msgspec.Struct]]
     """What a line of the file is."""
     draws_alone: ClassVar[bool] = False
-    """Whether the format draws ratios in a way of its own, and takes nothing of a `Drawing` but the seed."""
+    """Whether the format draws ratios in a way of its own,
+    and takes nothing of a `Drawing` but the seed.
+    """
     model: models.Model | None = None
     """The model to be taught, where the rows are written for one."""
     longest: int = 0
     """Tokens of the longest row made so far; 0 where nobody counts."""
 
     def rows(
-        self, cuts: Iterable[CompressedTrace], how: Drawing, dropped: Counter[str], noted: Counter[str]
+        self,
+        cuts: Iterable[CompressedTrace],
+        how: Drawing,
+        dropped: Counter[str],
+        noted: Counter[str],
     ) -> Iterator[msgspec.Struct]:
-        """The rows of the traces; what is left out is counted in `dropped`, what is worth saying in `noted`."""
+        """The rows of the traces; what is left out is counted
+        in `dropped`, what is worth saying in `noted`.
+        """
         raise NotImplementedError
 
     def settings(self, data: Path, n_rows: int, longest: int) -> dict[str, bytes]:
-        """Files that belong beside the rows in `data`, name and content: what starts the trainer. None by default."""
+        """Files that belong beside the rows in `data`, name and
+        content: what starts the trainer. None by default.
+        """
         return {}
 
 
 def load(name: str, target: str = "", **options: str) -> Format:
-    """The format of that name (a file of this folder, or a dotted name of the user's own) for a model to be taught."""
-    return cast(Format, plugins.load("training/formats", plugins.Spec(name, target, options), offers=("record", "rows")))
+    """The format of that name (a file of this folder, or a dotted
+    name of the user's own) for a model to be taught.
+    """
+    return cast(
+        Format,
+        plugins.load(
+            "training/formats", plugins.Spec(name, target, options), offers=("record", "rows")
+        ),
+    )
 
 
 def examples(
     cuts: Iterable[CompressedTrace], how: Drawing, dropped: Counter[str], noted: Counter[str]
 ) -> Iterator[TrainingExample]:
     """The training examples that the rows are made of."""
-    return build(cuts, draw=how.draw, seed=how.seed, ratios=how.ratios, dropped=dropped, noted=noted)
+    return build(
+        cuts, draw=how.draw, seed=how.seed, ratios=how.ratios, dropped=dropped, noted=noted
+    )
 
 
 def refuse_target(name: str, target: str) -> None:
     """`CotpressError` where a model is named for a format that fits any."""
     if target:
-        raise CotpressError(f"--target is for formats that are written for one model: --format {name} fits any.")
+        raise CotpressError(
+            f"--target is for formats that are written for one model: --format {name} fits any."
+        )
 
 
 def wanted(name: str, target: str, kind: type[T]) -> tuple[models.Model, T]:
-    """The model to be taught, loaded; `CotpressError` where none is named, or one that cannot do what the format needs."""
+    """The model to be taught, loaded; `CotpressError` where none is
+    named, or one that cannot do what the format needs.
+    """
     if not target:
-        raise CotpressError(f"--format {name} needs --target, the model to be taught: {WHAT[kind]} are written.")
+        raise CotpressError(
+            f"--format {name} needs --target, the model to be taught: {WHAT[kind]} are written."
+        )
     model = models.load(target)
     return model, able(model, kind, f"--format {name}")

@@ -1,7 +1,8 @@
 """Finished text for trainers that render chats with templates or options of their own.
 
-They may add a system turn, trim, or rewrite `<think>`. So they get the prompt as the model's chat template writes it, and the
-assistant's turn with its end. A row whose text would not become the ids of training in that trainer is left out and counted.
+They may add a system turn, trim, or rewrite `<think>`. So they get the prompt as the model's chat
+template writes it, and the assistant's turn with its end. A row whose text would not become the ids
+of training in that trainer is left out and counted.
 """
 
 from collections import Counter
@@ -34,10 +35,16 @@ def texts(one: TrainingExample, model: Rendering) -> tuple[str, str]:
     return model.prompt_text(one.prompt), said + model.end_text
 
 
-def alike(one: TrainingExample, model: Rendering, texts: Sequence[str], dropped: Counter[str] | None) -> bool:
-    """Whether the texts, tokenised one by one, are the ids of training, with one end of turn; counts those that are not."""
+def alike(
+    one: TrainingExample, model: Rendering, texts: Sequence[str], dropped: Counter[str] | None
+) -> bool:
+    """Whether the texts, tokenised one by one, are the ids of training,
+    with one end of turn; counts those that are not.
+    """
     tokens = tokenize_example(one, model)
-    alike = [i for text in texts for i in model.text_ids(text)] == tokens.ids and model.end_id not in tokens.labels[:-1]
+    alike = [
+        i for text in texts for i in model.text_ids(text)
+    ] == tokens.ids and model.end_id not in tokens.labels[:-1]
     if not alike and dropped is not None:
         dropped[UNLIKE] += 1
     return alike

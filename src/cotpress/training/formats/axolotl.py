@@ -1,4 +1,6 @@
-"""Axolotl's rows of segments (type `input_output`): finished text, each piece with whether the loss counts it."""
+"""Axolotl's rows of segments (type `input_output`): finished
+text, each piece with whether the loss counts it.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -33,10 +35,16 @@ class Axolotl(Finished):
     record = AxolotlRow
 
     def rows(
-        self, cuts: Iterable[CompressedTrace], how: Drawing, dropped: Counter[str], noted: Counter[str]
+        self,
+        cuts: Iterable[CompressedTrace],
+        how: Drawing,
+        dropped: Counter[str],
+        noted: Counter[str],
     ) -> Iterator[AxolotlRow]:
         """One row per example that it would read as training does."""
-        return axolotl_rows(self.measured(examples(cuts, how, dropped, noted)), self.rendering, dropped)
+        return axolotl_rows(
+            self.measured(examples(cuts, how, dropped, noted)), self.rendering, dropped
+        )
 
     def settings(self, data: Path, n_rows: int, longest: int) -> dict[str, bytes]:
         """`NAME.axolotl.yaml`."""
@@ -61,7 +69,9 @@ def axolotl_rows(
 
 
 def settings(model: str, data: str, folder: str, *, longest: int = 0) -> str:
-    """YAML that trains `model` on the rows of `folder/data` as `cotpress train` would; `longest`: tokens of the longest."""
+    """YAML that trains `model` on the rows of `folder/data` as `cotpress
+    train` would; `longest`: tokens of the longest.
+    """
     own: dict[str, Any] = {
         "base_model": model,
         "datasets": [{"path": f"{folder}/{data}", "ds_type": "json", "type": "input_output"}],

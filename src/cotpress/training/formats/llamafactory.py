@@ -1,4 +1,6 @@
-"""LLaMA-Factory's rows of finished text, for its template `empty`, which adds nothing but the beginning of the text."""
+"""LLaMA-Factory's rows of finished text, for its template `empty`,
+which adds nothing but the beginning of the text.
+"""
 
 import math
 from collections import Counter
@@ -12,7 +14,14 @@ from cotpress.errors import CotpressError
 from cotpress.lm.capabilities import Rendering
 from cotpress.records import CompressedTrace, Record, TrainingExample
 from cotpress.training.formats import Drawing, Format, examples
-from cotpress.training.formats._settings import OPTIONS, as_yaml, shared, stem, transformers_steps, weights_of
+from cotpress.training.formats._settings import (
+    OPTIONS,
+    as_yaml,
+    shared,
+    stem,
+    transformers_steps,
+    weights_of,
+)
 from cotpress.training.formats._text import Finished, alike, texts
 
 
@@ -31,17 +40,27 @@ class LlamaFactory(Finished):
     record = LlamaFactoryRow
 
     def rows(
-        self, cuts: Iterable[CompressedTrace], how: Drawing, dropped: Counter[str], noted: Counter[str]
+        self,
+        cuts: Iterable[CompressedTrace],
+        how: Drawing,
+        dropped: Counter[str],
+        noted: Counter[str],
     ) -> Iterator[LlamaFactoryRow]:
         """One row per example that it would read as training does."""
-        return llamafactory_rows(self.measured(examples(cuts, how, dropped, noted)), self.rendering, dropped)
+        return llamafactory_rows(
+            self.measured(examples(cuts, how, dropped, noted)), self.rendering, dropped
+        )
 
     def settings(self, data: Path, n_rows: int, longest: int) -> dict[str, bytes]:
         """`NAME.llamafactory.yaml`, and `dataset_info.json` with what it held before."""
         info = data.with_name("dataset_info.json")
-        known = msgspec.json.decode(info.read_bytes(), type=dict[str, Any]) if info.is_file() else {}
+        known = (
+            msgspec.json.decode(info.read_bytes(), type=dict[str, Any]) if info.is_file() else {}
+        )
         known |= {data.stem: dataset_info(data.name)}
-        text = settings(weights_of(self.model), data.name, str(data.parent), n_rows=n_rows, longest=longest)
+        text = settings(
+            weights_of(self.model), data.name, str(data.parent), n_rows=n_rows, longest=longest
+        )
         return {
             f"{data.stem}.llamafactory.yaml": text.encode(),
             info.name: msgspec.json.format(msgspec.json.encode(known), indent=2) + b"\n",
@@ -56,22 +75,34 @@ def load(target: str = "") -> Format:
 def llamafactory_rows(
     examples: Iterable[TrainingExample], model: Rendering, dropped: Counter[str] | None = None
 ) -> Iterator[LlamaFactoryRow]:
-    """Rows for LLaMA-Factory; `CotpressError` if it would begin prompts as the model's template does not."""
+    """Rows for LLaMA-Factory; `CotpressError` if it would
+    begin prompts as the model's template does not.
+    """
     bos = model.bos_text
     for one in examples:
         prompt, completion = texts(one, model)
         if not prompt.startswith(bos):
             raise CotpressError(
-                f"LLaMA-Factory begins every prompt with {bos}, and the chat template of this model does not: "
+                f"LLaMA-Factory begins every prompt with {bos}, and the chat "
+                "template of this model does not: "
                 "write build --format pretokenized, and give it to LLaMA-Factory as tokenized_path."
             )
         if alike(one, model, [prompt, completion], dropped):
-            yield LlamaFactoryRow(prompt=prompt.removeprefix(bos), completion=completion, id=one.problem.id, ratio=one.ratio)
+            yield LlamaFactoryRow(
+                prompt=prompt.removeprefix(bos),
+                completion=completion,
+                id=one.problem.id,
+                ratio=one.ratio,
+            )
 
 
 def settings(model: str, data: str, folder: str, *, n_rows: int, longest: int = 0) -> str:
-    """YAML that trains `model` on the rows of `folder/data` as `cotpress train` would; `longest`: tokens of the longest."""
-    n_steps = math.ceil(n_rows / OPTIONS.batch) * OPTIONS.epochs  # warmup_ratio is gone in later versions of transformers
+    """YAML that trains `model` on the rows of `folder/data` as `cotpress
+    train` would; `longest`: tokens of the longest.
+    """
+    n_steps = (
+        math.ceil(n_rows / OPTIONS.batch) * OPTIONS.epochs
+    )  # warmup_ratio is gone in later versions of transformers
     own: dict[str, Any] = {
         "model_name_or_path": model,
         "stage": "sft",
@@ -87,9 +118,16 @@ def settings(model: str, data: str, folder: str, *, n_rows: int, longest: int = 
         "lora_target": "all",
         "warmup_steps": math.ceil(OPTIONS.warmup * n_steps),
     }
-    return as_yaml(f"llamafactory-cli train {stem(data)}.llamafactory.yaml", own | transformers_steps() | shared(data))
+    return as_yaml(
+        f"llamafactory-cli train {stem(data)}.llamafactory.yaml",
+        own | transformers_steps() | shared(data),
+    )
 
 
 def dataset_info(data: str) -> dict[str, Any]:
     """The entry of LLaMA-Factory's `dataset_info.json` for a file of our rows."""
-    return {"file_name": data, "formatting": "alpaca", "columns": {"prompt": "prompt", "response": "completion"}}
+    return {
+        "file_name": data,
+        "formatting": "alpaca",
+        "columns": {"prompt": "prompt", "response": "completion"},
+    }

@@ -18,7 +18,11 @@ class Pretokenized(Format):
         self.model, self.tokenizing = wanted("pretokenized", target, Tokenizing)
 
     def rows(
-        self, cuts: Iterable[CompressedTrace], how: Drawing, dropped: Counter[str], noted: Counter[str]
+        self,
+        cuts: Iterable[CompressedTrace],
+        how: Drawing,
+        dropped: Counter[str],
+        noted: Counter[str],
     ) -> Iterator[PretokenizedRow]:
         """One row per example."""
         return pretokenized_rows(examples(cuts, how, dropped, noted), self.tokenizing, dropped)

@@ -1,17 +1,20 @@
-"""TokenSkip's released prompts and LLaMA-Factory rows, byte for byte, for who wants parity with the release.
+"""TokenSkip's released prompts and LLaMA-Factory rows, byte for byte, for who wants parity with the
+release.
 
-From the specification of the method, sections 2.2 (prompts), 2.4 (filter) and 2.6 (rows): alpaca rows, ONE ratio per example
-drawn in file order by one generator with seed 42, then all rows shuffled by it. Choices where the release disagrees with
-itself or says nothing (section 13):
+From the specification of the method, sections 2.2 (prompts), 2.4 (filter) and 2.6 (rows): alpaca
+rows, ONE ratio per example drawn in file order by one generator with seed 42, then all rows
+shuffled by it. Choices where the release disagrees with itself or says nothing (section 13):
 
-- A1: the answer is the single prediction of the grader, also for MATH (where the released code stops with a TypeError); the
-  reference answer for an ungraded trace.
-- A2: the rows have no system prompt. The prompts for Qwen set `You are a helpful assistant.`; the trainer must be told the
-  same (LLaMA-Factory's `default_system`), because its newer `qwen` template carries another one.
-- A3: the release has a newline before LLaMA's delimiter in evaluation and none in training; `released_input` makes both
-  here, with the newline, for `llama3`.
-- A8: originals repeat the whole output, so the answer comes twice in them, as released. Compressed rows hold what the trace
-  calls reasoning: for full parity on Qwen, whose whole output was compressed, import the outputs unsplit.
+- A1: the answer is the single prediction of the grader, also for MATH (where the released code
+  stops with a TypeError); the reference answer for an ungraded trace.
+- A2: the rows have no system prompt. The prompts for Qwen set `You are a helpful assistant.`; the
+  trainer must be told the same (LLaMA-Factory's `default_system`), because its newer `qwen`
+  template carries another one.
+- A3: the release has a newline before LLaMA's delimiter in evaluation and none in training;
+  `released_input` makes both here, with the newline, for `llama3`.
+- A8: originals repeat the whole output, so the answer comes twice in them, as released. Compressed
+  rows hold what the trace calls reasoning: for full parity on Qwen, whose whole output was
+  compressed, import the outputs unsplit.
 """
 
 import random
@@ -37,7 +40,9 @@ DELIMITER = "<|eot_id|>"
 
 
 class AlpacaRow(Record, frozen=True, kw_only=True):
-    """One row of the release's training file; LLaMA-Factory joins instruction and input with a newline."""
+    """One row of the release's training file; LLaMA-Factory
+    joins instruction and input with a newline.
+    """
 
     instruction: str
     input: str
@@ -54,7 +59,11 @@ class Released(Format):
         self.family: Family = family
 
     def rows(
-        self, cuts: Iterable[CompressedTrace], how: Drawing, dropped: Counter[str], noted: Counter[str]
+        self,
+        cuts: Iterable[CompressedTrace],
+        how: Drawing,
+        dropped: Counter[str],
+        noted: Counter[str],
     ) -> Iterator[AlpacaRow]:
         """One row per trace."""
         return released_rows(cuts, self.family, seed=how.seed, dropped=dropped)
@@ -87,10 +96,18 @@ def released_input(question: str, ratio: float, family: Family) -> str:
 
 
 def released_rows(
-    compressed: Iterable[CompressedTrace], family: Family = "qwen", *, seed: int = 42, dropped: Counter[str] | None = None
+    compressed: Iterable[CompressedTrace],
+    family: Family = "qwen",
+    *,
+    seed: int = 42,
+    dropped: Counter[str] | None = None,
 ) -> Iterator[AlpacaRow]:
-    """The release's training rows from traces compressed at 0.9, 0.8, 0.7, 0.6 and 0.5, in its order."""
-    chance = random.Random(seed)  # draws and shuffles as the module's own functions do after random.seed(seed)
+    """The release's training rows from traces compressed at
+    0.9, 0.8, 0.7, 0.6 and 0.5, in its order.
+    """
+    chance = random.Random(
+        seed
+    )  # draws and shuffles as the module's own functions do after random.seed(seed)
     rows = []
     for one in distinct(compressed):
         if reason := _unfit(one.trace):
@@ -119,7 +136,11 @@ def _row(trace: Trace, cuts: dict[float, Cut], ratio: float, family: Family) -> 
             "the released rows need compress --ratios 0.9 0.8 0.7 0.6 0.5."
         )
     cot = trace.completion() if ratio == 1.0 else cuts[ratio].reasoning
-    answer = trace.problem.answer if trace.grade is None or trace.grade.answer is None else trace.grade.answer
+    answer = (
+        trace.problem.answer
+        if trace.grade is None or trace.grade.answer is None
+        else trace.grade.answer
+    )
     return AlpacaRow(
         instruction=INSTRUCTION,
         input=released_input(trace.problem.question, ratio, family),

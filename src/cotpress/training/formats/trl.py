@@ -1,4 +1,6 @@
-"""TRL's conversational rows of prompt and completion: its trainer applies the model's own template."""
+"""TRL's conversational rows of prompt and completion: its trainer applies the model's own
+template.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -9,7 +11,14 @@ from cotpress import models
 from cotpress.pipeline.build import TrlRow, trl_rows
 from cotpress.records import CompressedTrace
 from cotpress.training.formats import Drawing, Format, examples
-from cotpress.training.formats._settings import OPTIONS, as_yaml, shared, stem, transformers_steps, weights_of
+from cotpress.training.formats._settings import (
+    OPTIONS,
+    as_yaml,
+    shared,
+    stem,
+    transformers_steps,
+    weights_of,
+)
 
 
 class Trl(Format):
@@ -21,7 +30,11 @@ class Trl(Format):
         self.model = model
 
     def rows(
-        self, cuts: Iterable[CompressedTrace], how: Drawing, dropped: Counter[str], noted: Counter[str]
+        self,
+        cuts: Iterable[CompressedTrace],
+        how: Drawing,
+        dropped: Counter[str],
+        noted: Counter[str],
     ) -> Iterator[TrlRow]:
         """One row per example."""
         return trl_rows(examples(cuts, how, dropped, noted))
@@ -38,7 +51,9 @@ def load(target: str = "") -> Format:
 
 
 def settings(model: str, data: str, folder: str) -> str:
-    """YAML with which `trl sft` trains `model` on the rows of `folder/data` as `cotpress train` would."""
+    """YAML with which `trl sft` trains `model` on the rows of
+    `folder/data` as `cotpress train` would.
+    """
     own: dict[str, Any] = {
         "model_name_or_path": model,
         "datasets": [{"path": "json", "data_files": f"{folder}/{data}", "split": "train"}],
@@ -52,4 +67,6 @@ def settings(model: str, data: str, folder: str) -> str:
         "lora_dropout": 0.0,
         "lora_target_modules": "all-linear",
     }
-    return as_yaml(f"trl sft --config {stem(data)}.trl.yaml", own | transformers_steps() | shared(data))
+    return as_yaml(
+        f"trl sft --config {stem(data)}.trl.yaml", own | transformers_steps() | shared(data)
+    )
