@@ -52,8 +52,7 @@ def evaluate(
     """Say what each ratio costs: accuracy, length, truncation and loops against the untouched model
     and baselines.
 
-    Example: cotpress eval --task gsm8k --model runs/x --ratios 1.0 0.7 0.5 --baseline truncation
-    random --out eval.jsonl
+    Example: cotpress eval --task gsm8k --model runs/x --ratios 1.0 0.7 0.5 --out eval.jsonl
 
     Parameters
     ----------
