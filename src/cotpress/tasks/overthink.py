@@ -157,7 +157,7 @@ def worked(
 
     def make(random: Random) -> tuple[Story, str]:
         story = _story(random, steps, largest)
-        return story, _sentences(_think(random, story, wordy * random.uniform(0.3, 1)))
+        return story, _sentences(_think(random, story, wordy * random.uniform(0.5, 1)))
 
     for index, (story, reasoning) in _procedural.draw(
         split, seed, make, lambda made: made[0].question
@@ -253,33 +253,37 @@ def _think(random: Random, story: Story, verbosity: float) -> Iterator[str]:
         """Whether to say what the wordiest trace says with these odds."""
         return random.random() < odds * verbosity
 
-    if likely(0.9):
+    if likely(0.95):
         yield say("opening")
-    if likely(0.7):
+    if likely(0.5):
         yield say("question", told=story.told)
-    if likely(0.6):
+    if likely(0.8):
         yield say("aim")
     if likely(0.3):
         yield say("backwards")
     yield say("start", day=DAYS[0], a=story.start)
-    if likely(0.6):
+    if likely(0.8):
         yield say("start fact", a=story.start)
     for step, after in zip(story.steps, [*story.steps[1:], None], strict=True):
         yield from _day(random, step, after, say, likely)
     yield say("answer", b=story.answer)
-    for look in ("first look", "second look", "third look"):
-        if not likely(0.9):
+    for look, odds in (("first look", 0.95), ("second look", 0.7), ("third look", 0.5)):
+        if not likely(odds):
             break
         yield say(look)
         yield from _look(random, look, story, say)
-    if likely(0.5):
+    if likely(0.7):
         yield say("sure", b=story.answer)
 
 
 def _day(
     random: Random, step: Step, after: Step | None, say: Say, likely: Callable[[float], bool]
 ) -> Iterator[str]:
-    """What is thought about one day; `after` is the day after it."""
+    """What is thought about one day; `after` is the day after it.
+
+    Some numbers are likelier to confuse than others, so that a greedy model errs, too.
+    """
+    hasty, doubtful, sloppy = step.a % 3 == 0, step.k % 3 == 1, step.b % 5 == 0
     what = {
         "day": step.day,
         "fact": step.fact,
@@ -291,7 +295,7 @@ def _day(
     if (
         after
         and after.sign != "*"
-        and likely(0.3)
+        and likely(0.95 if hasty else 0.1)
         and (too_early := _result(step.a, after.sign, after.k)) > 0
     ):
         yield say(
@@ -308,19 +312,20 @@ def _day(
     yield say("day", **what)
     if likely(0.9):
         yield say("fact", **what)
-    if step.sign != "*" and likely(0.4) and (wrong := _result(step.a, BACK[step.sign], step.k)) > 0:
+    wrong = _result(step.a, BACK[step.sign], step.k) if step.sign != "*" else 0
+    if likely(0.95 if doubtful else 0.15) and wrong > 0:
         yield say(
             "wrong way", sign=BACK[step.sign], k=step.k, a=step.a, b=wrong, way=WAY[step.sign]
         )
-    if likely(0.2):
+    if likely(0.9 if sloppy else 0.05):
         off = random.choice([off for off in (-2, -1, 1, 2) if step.b + off > 0])
         yield say("slip", **{**what, "b": step.b + off})
-    if likely(0.6):
+    if likely(0.8):
         yield say("because", do=DO[step.sign].format(**what))
     yield say("sum", **what)
-    if likely(0.7):
+    if likely(0.75):
         yield say("so far", **what)
-    if likely(0.6):
+    if likely(0.75):
         yield say("check", back=BACK[step.sign], **what)
 
 
