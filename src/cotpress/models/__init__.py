@@ -24,7 +24,7 @@ from cotpress.lm.contract import Model as Model
 from cotpress.lm.contract import Request as Request
 from cotpress.lm.contract import Sampling as Sampling
 
-RECORDED = ("hf", "smollm2", "tiny")
+RECORDED = ("hf", "overthink", "smollm2", "tiny")
 """The kinds of model that a file may name: a folder or hub
 id. The others import code or call a server.
 """

@@ -1,0 +1,156 @@
+"""Scorers against the truth, on reasoning of which every token's use is known.
+
+    python benchmarks/truth.py scorers RUN/scored/*.jsonl     average precision of "needed"
+    python benchmarks/truth.py cut RUN/graded.jsonl --out RUN the taught arms' cuts
+    python benchmarks/truth.py arms RUN                       what the taught arms came to
+
+Average precision is the area under the precision-recall curve of "this token is needed", tokens
+ranked by importance within a trace, ties at one threshold; the mean over traces, with a 95 %
+bootstrap interval over traces (2,000 draws). A scorer that knows nothing gets the base rate. The
+ratio of a taught arm is only its name in the prompt; its length is counted. recipes/truth.sh is the
+whole walk.
+"""
+
+import argparse
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from pathlib import Path
+from statistics import mean
+
+import numpy as np
+
+from cotpress import models, storage
+from cotpress.evaluation.statistics import wilson
+from cotpress.pipeline.compress import cut, within_budget
+from cotpress.pipeline.segmenting import Rules, Segments, keeping_order, segmented
+from cotpress.records import Asked, CompressedTrace, Cut, EvalRow, ScoredTrace, Trace
+from cotpress.scorers import score
+from cotpress.scorers.random import Random
+from cotpress.tasks.overthink import CHECK, NEEDED, OUTSIDE, label, label_tokens
+
+DRAWS = 2000
+ARMS = {"oracle": 0.2, "chance": 0.2, "no-checks": 0.7}
+"""Taught arm -> the ratio that its prompts name."""
+
+
+def average_precision(values: Sequence[float], wanted: Sequence[bool]) -> float:
+    """Area under the precision-recall curve, by steps; equal values are one threshold."""
+    ranked = sorted(zip(values, wanted, strict=True), key=lambda pair: -pair[0])
+    seen = found = 0
+    area = 0.0
+    for _, tied in groupby(ranked, key=lambda pair: pair[0]):
+        right = [is_wanted for _, is_wanted in tied]
+        seen, found = seen + len(right), found + sum(right)
+        area += sum(right) * found / seen
+    return area / found
+
+
+def interval(values: Sequence[float]) -> str:
+    """Mean and 95 % bootstrap interval."""
+    drawn = np.random.default_rng(0).choice(np.array(values), (DRAWS, len(values))).mean(axis=1)
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return f"{mean(values):.3f} [{low:.3f}, {high:.3f}]"
+
+
+def scorers(files: Iterable[Path]) -> None:
+    """One line for each file of scores, and one for the base rate and for position."""
+    base: dict[str, float] = {}
+    position: dict[str, float] = {}
+    print("| scorer | average precision of needed | traces |\n|---|---|---|")
+    for path in files:
+        found = []
+        for scored in storage.read(path, ScoredTrace):
+            labels = label_tokens(scored.trace.reasoning, scored.ends)
+            if OUTSIDE in labels or NEEDED not in labels:
+                continue
+            wanted = [one == NEEDED for one in labels]
+            found.append(average_precision(scored.importance, wanted))
+            base[scored.key] = mean(wanted)
+            position[scored.key] = average_precision([-i for i in range(len(wanted))], wanted)
+        print(f"| `{scored.scorer}` | {interval(found)} | {len(found)} |", flush=True)
+    print(f"| position (the earlier, the more important) | {interval(list(position.values()))} "
+          f"| {len(position)} |")  # fmt: skip
+    print(f"| base rate | {interval(list(base.values()))} | {len(base)} |")
+
+
+def cuts(graded: Path, out: Path, spec: str) -> None:
+    """Each right trace with what is needed alone, as many tokens by chance, and without checks."""
+    model = models.load(spec)
+    traces = [one for one in storage.read(graded, Trace) if one.grade and one.grade.correct]
+    made: dict[str, list[CompressedTrace]] = {name: [] for name in ARMS}
+    for scored in score(traces, Random(), model):
+        text = scored.trace.reasoning
+        spans = label(text)
+        if OUTSIDE in {span.label for span in spans}:
+            continue
+        total = len(scored.ends)
+        for name in ("oracle", "no-checks"):
+            left = [
+                s for s in spans if (s.label == NEEDED if name == "oracle" else s.label != CHECK)
+            ]
+            short = "".join(text[span.start : span.end] for span in left).strip()
+            n = len(model.token_ends([short])[0])
+            made[name].append(_compressed(scored.trace, name, short, n, total))
+        n_oracle = made["oracle"][-1].cuts[0].n_tokens
+        made["chance"].append(_by_chance(scored, n_oracle))
+    for name, compressed in made.items():
+        storage.write(out / name / "compressed.jsonl", compressed)
+        kept = [one.cuts[0].kept for one in compressed]
+        print(f"{name}: {len(compressed)} traces, {mean(kept):.3f} kept")
+
+
+def _by_chance(scored: ScoredTrace, n_tokens: int) -> CompressedTrace:
+    """As many tokens, numbers and operators first (the usual protection), each by chance."""
+    parts = segmented(scored, Rules())
+    free = [False] * len(parts.ends)
+    order = keeping_order(parts)  # protected ones first, then by the random importance
+    parts = Segments(parts.text, parts.ends, parts.importance, parts.n_tokens, free)
+    short = cut(parts, within_budget(parts, order, 0.2, n_tokens), ARMS["chance"])
+    return CompressedTrace(trace=scored.trace, method="chance", scorer="random", cuts=[short])
+
+
+def _compressed(trace: Trace, name: str, short: str, n: int, total: int) -> CompressedTrace:
+    made = Cut(asked=Asked(ratio=ARMS[name]), reasoning=short, kept=n / total, n_tokens=n)
+    return CompressedTrace(trace=trace, method=name, scorer="truth", cuts=[made])
+
+
+def arms(folder: Path) -> None:
+    """Accuracy and tokens of each taught arm, over seeds."""
+    print("| taught | seeds | n each | tokens | of original | accuracy, % (seeds) | pooled 95 % |")
+    print("|---|---|---|---|---|---|---|")
+    for name, asked in ARMS.items():
+        paths = sorted((folder / name).glob("eval-*.rows.jsonl"))
+        rows = [row for path in paths for row in storage.read(path, EvalRow)]
+        for ratio in (asked, 1.0):
+            mine = [row for row in rows if row.ratio == ratio and row.method == name]
+            if not mine:
+                continue
+            n = sum(row.n for row in mine)
+            low, high = wilson(sum(round(row.accuracy * row.n) for row in mine), n)
+            seeds = ", ".join(f"{100 * row.accuracy:.1f}" for row in mine)
+            kept = mean(row.kept for row in mine if row.kept is not None)
+            print(f"| {name} at {ratio:g} | {len(mine)} | {mine[0].n} "
+                  f"| {mean(row.mean_tokens for row in mine):.1f} | {kept:.3f} | {seeds} "
+                  f"| [{100 * low:.1f}, {100 * high:.1f}] |")  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parts = parser.add_subparsers(dest="part", required=True)
+    parts.add_parser("scorers").add_argument("files", type=Path, nargs="+")
+    cutting = parts.add_parser("cut")
+    cutting.add_argument("graded", type=Path)
+    cutting.add_argument("--out", type=Path, required=True)
+    cutting.add_argument("--model", default="overthink")
+    parts.add_parser("arms").add_argument("folder", type=Path)
+    given = parser.parse_args()
+    if given.part == "scorers":
+        scorers(given.files)
+    elif given.part == "cut":
+        cuts(given.graded, given.out, given.model)
+    else:
+        arms(given.folder)
+
+
+if __name__ == "__main__":
+    main()
