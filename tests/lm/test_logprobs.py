@@ -158,7 +158,8 @@ def test_a_long_text_runs_without_cache_or_mask(lm: Any, monkeypatch: pytest.Mon
     decoder = lm.torch_model.get_decoder()
     hook = decoder.layers[0].register_forward_pre_hook(
         lambda _module, _args, kwargs: seen.append(
-            (kwargs["attention_mask"], kwargs["past_key_values"])
+            # called `cache` from transformers 5.24 on
+            (kwargs["attention_mask"], kwargs.get("past_key_values", kwargs.get("cache")))
         ),
         with_kwargs=True,
     )
