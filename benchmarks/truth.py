@@ -1,6 +1,7 @@
 """Scorers against the truth, on reasoning of which every token's use is known.
 
     python benchmarks/truth.py scorers RUN/scored/*.jsonl     average precision of "needed"
+        --figure FILE.html                                    the same, drawn
     python benchmarks/truth.py cut RUN/graded.jsonl --out RUN the taught arms' cuts
     python benchmarks/truth.py arms RUN                       what the taught arms came to
 
@@ -16,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 from statistics import mean
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,6 +26,7 @@ from cotpress.evaluation.statistics import wilson
 from cotpress.pipeline.compress import cut, within_budget
 from cotpress.pipeline.segmenting import Rules, Segments, keeping_order, segmented
 from cotpress.records import Asked, CompressedTrace, Cut, EvalRow, ScoredTrace, Trace
+from cotpress.report.plotting import COLOURS, SANS
 from cotpress.scorers import score
 from cotpress.scorers.random import Random
 from cotpress.tasks.overthink import CHECK, NEEDED, OUTSIDE, label, label_tokens
@@ -45,18 +48,28 @@ def average_precision(values: Sequence[float], wanted: Sequence[bool]) -> float:
     return area / found
 
 
-def interval(values: Sequence[float]) -> str:
-    """Mean and 95 % bootstrap interval."""
+class Measured(NamedTuple):
+    """A mean over traces with its 95 % bootstrap interval."""
+
+    name: str
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+def measured(name: str, values: Sequence[float]) -> Measured:
+    """The mean of these values and its interval."""
     drawn = np.random.default_rng(0).choice(np.array(values), (DRAWS, len(values))).mean(axis=1)
     low, high = np.percentile(drawn, [2.5, 97.5])
-    return f"{mean(values):.3f} [{low:.3f}, {high:.3f}]"
+    return Measured(name, mean(values), float(low), float(high), len(values))
 
 
-def scorers(files: Iterable[Path]) -> None:
+def scorers(files: Iterable[Path], figure: Path | None) -> None:
     """One line for each file of scores, and one for the base rate and for position."""
     base: dict[str, float] = {}
     position: dict[str, float] = {}
-    print("| scorer | average precision of needed | traces |\n|---|---|---|")
+    lines = []
     for path in files:
         found = []
         for scored in storage.read(path, ScoredTrace):
@@ -67,10 +80,46 @@ def scorers(files: Iterable[Path]) -> None:
             found.append(average_precision(scored.importance, wanted))
             base[scored.key] = mean(wanted)
             position[scored.key] = average_precision([-i for i in range(len(wanted))], wanted)
-        print(f"| `{scored.scorer}` | {interval(found)} | {len(found)} |", flush=True)
-    print(f"| position (the earlier, the more important) | {interval(list(position.values()))} "
-          f"| {len(position)} |")  # fmt: skip
-    print(f"| base rate | {interval(list(base.values()))} | {len(base)} |")
+        lines.append(measured(scored.scorer, found))
+    lines.append(measured("position: the earlier, the more important", list(position.values())))
+    lines.sort(key=lambda line: line.mean, reverse=True)
+    lines.append(measured("base rate", list(base.values())))
+    print('| scorer | average precision of "needed" | traces |\n|---|---|---|')
+    for name, value, low, high, n in lines:
+        print(f"| {name} | {value:.3f} [{low:.3f}, {high:.3f}] | {n} |")
+    if figure:
+        _draw(lines[:-1], lines[-1].mean, figure)
+
+
+def _draw(lines: Sequence[Measured], base: float, path: Path) -> None:
+    """The scorers as points with their intervals, the base rate as a line."""
+    import plotly.graph_objects as go
+
+    points = go.Scatter(
+        x=[line.mean for line in lines],
+        y=[line.name for line in lines],
+        mode="markers",
+        marker={"size": 9, "color": COLOURS[0]},
+        error_x={
+            "array": [line.high - line.mean for line in lines],
+            "arrayminus": [line.mean - line.low for line in lines],
+        },
+    )
+    page = go.Figure(points)
+    page.add_vline(
+        x=base,
+        line_dash="dash",
+        annotation_text=f"base rate {base:.2f}",
+        annotation_position="bottom right",
+    )
+    page.update_xaxes(title='average precision of "needed"', range=[0, 1])
+    page.update_yaxes(autorange="reversed", automargin=True)
+    page.update_layout(
+        template="plotly_white",
+        font={"family": SANS, "size": 14},
+        margin={"t": 20, "r": 20, "b": 60},
+    )
+    page.write_html(path, config={"displayModeBar": False})
 
 
 def cuts(graded: Path, out: Path, spec: str) -> None:
@@ -137,7 +186,9 @@ def arms(folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parts = parser.add_subparsers(dest="part", required=True)
-    parts.add_parser("scorers").add_argument("files", type=Path, nargs="+")
+    judging = parts.add_parser("scorers")
+    judging.add_argument("files", type=Path, nargs="+")
+    judging.add_argument("--figure", type=Path)
     cutting = parts.add_parser("cut")
     cutting.add_argument("graded", type=Path)
     cutting.add_argument("--out", type=Path, required=True)
@@ -145,7 +196,7 @@ def main() -> None:
     parts.add_parser("arms").add_argument("folder", type=Path)
     given = parser.parse_args()
     if given.part == "scorers":
-        scorers(given.files)
+        scorers(given.files, given.figure)
     elif given.part == "cut":
         cuts(given.graded, given.out, given.model)
     else:

