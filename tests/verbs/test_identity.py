@@ -17,7 +17,6 @@ from token_classifiers import bert
 
 from cotpress import models, plugins, scorers, storage, tasks
 from cotpress.errors import CotpressError
-from cotpress.models.tiny import FOLDER
 from cotpress.verbs.build import build
 from cotpress.verbs.compress import compress
 from cotpress.verbs.evaluate import evaluate
@@ -55,7 +54,7 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     traces(Path("traces.jsonl"))
     traces(Path("counted.jsonl"))
     bert(Path("classifier"), TEXTS)
-    shutil.copytree(FOLDER, "model")
+    shutil.copytree(plugins.PACKAGE / "assets" / "tiny", "model")
     score(Path("traces.jsonl"), scorer="random", target="tiny", out=Path("scored.jsonl"))
     compress(Path("scored.jsonl"), ratios=[0.5], out=Path("compressed.jsonl"))
     return tmp_path
