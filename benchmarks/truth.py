@@ -80,7 +80,7 @@ def scorers(files: Iterable[Path], figure: Path | None) -> None:
             found.append(average_precision(scored.importance, wanted))
             base[scored.key] = mean(wanted)
             position[scored.key] = average_precision([-i for i in range(len(wanted))], wanted)
-        lines.append(measured(scored.scorer, found))
+        lines.append(measured(path.stem, found))
     lines.append(measured("position: the earlier, the more important", list(position.values())))
     lines.sort(key=lambda line: line.mean, reverse=True)
     lines.append(measured("base rate", list(base.values())))

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Scorers against the truth, and whether the ground can show a difference: on the bundled model that overthinks, which
 # writes reasoning of which every token is known to be needed, a dead end, a check, a restatement or filler.
-# About an hour on two CPU cores, most of it the reading by SmolLM2. Started again, it goes on.
+# About three quarters of an hour on two CPU cores. Started again, it goes on.
 set -euo pipefail
 OUT=${OUT:-runs/truth}
 MODEL=${MODEL:-overthink}
 LIMIT=${LIMIT:-1000}          # traces for the scorers
-LARGE=${LARGE:-100}           # traces that SmolLM2 reads, 177 times as large; 0: none
-TAUGHT=${TAUGHT:-1600}        # traces for the taught arms
+LARGE=${LARGE:-200}           # traces that SmolLM2 reads, 140 times as large; 0: none
+TAUGHT=${TAUGHT:-400}         # traces for the taught arms
 EVAL_LIMIT=${EVAL_LIMIT:-300}
 SEEDS=${SEEDS:-1 2 3}
 TRAIN=${TRAIN:---method full --epochs 2 --lr 1e-3 --batch 16 --micro-batch 16}
@@ -44,7 +44,7 @@ for seed in $SEEDS; do
     dir=$OUT/${arm%:*}
     cotpress build $dir/compressed.jsonl --draw all --seed $seed --out $dir/train-$seed.jsonl
     cotpress train $dir/train-$seed.jsonl --model $MODEL --out $dir/model-$seed --seed $seed $TRAIN
-    cotpress eval --task overthink --model $dir/model-$seed --ratios 1.0 ${arm#*:} --split test --limit $EVAL_LIMIT \
+    cotpress eval --task overthink --model $dir/model-$seed --ratios ${arm#*:} --split test --limit $EVAL_LIMIT \
       --max-tokens 800 --out $dir/eval-$seed.jsonl
   done
 done

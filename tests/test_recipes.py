@@ -74,6 +74,21 @@ def test_the_comparison_of_scorers_ends_with_a_table_of_every_arm(tmp_path: Path
         assert [f"| {arm}", arm] in table
 
 
+def test_the_truth_ends_with_a_table_of_scorers_and_one_of_taught_arms(tmp_path: Path) -> None:
+    few = {"LIMIT": "6", "LARGE": "0", "TAUGHT": "8", "EVAL_LIMIT": "2", "SEEDS": "1"}
+    found = _walked("truth", tmp_path, few)
+    assert found.returncode == 0, found.stderr
+    scorers, arms = (tmp_path / f"{name}.md" for name in ("scorers", "arms"))
+    for scorer in ("cts-boxed", "surprisal", "unigram", "random", "base rate"):
+        assert f"| {scorer} | 0." in scorers.read_text()
+    assert [line.split()[1] for line in arms.read_text().splitlines()[2:]] == [
+        "oracle",
+        "chance",
+        "no-checks",
+    ]
+    assert (tmp_path / "scorers.html").stat().st_size > 10_000
+
+
 def _walked(name: str, out: Path, settings: dict[str, str]) -> "subprocess.CompletedProcess[str]":
     """What a recipe says, with the `cotpress` and `python` of this interpreter."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
