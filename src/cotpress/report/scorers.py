@@ -91,7 +91,7 @@ def _kept(scored: ScoredTrace, ratio: float) -> list[bool]:
     """For each character of the reasoning, whether a cut at `ratio` keeps it."""
     parts = segmented(scored, usual_rules(scored.scorer))
     result = [False] * len(parts.text)
-    for i in selected(parts, [] if parts.percentile else keeping_order(parts), ratio):
+    for i in selected(parts, None if parts.percentile else keeping_order(parts), ratio):
         start = parts.ends[i - 1] if i else 0
         result[start : parts.ends[i]] = [True] * (parts.ends[i] - start)
     return result
