@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the bundled model `overthink` (src/cotpress/assets/overthink): 0.96 M parameters that think too long, on purpose.
 # Two stages: short problems about which less is said, so that copying from the question is learnt, then the problems of the
-# task `overthink` as they are. About 50 minutes on one CPU core. Run again after an interruption, it goes on.
+# task `overthink` as they are. About 45 minutes on one CPU core. Run again after an interruption, it goes on.
 set -euo pipefail
 OUT=${OUT:-src/cotpress/assets/overthink}
 STAGES=${STAGES:-runs/overthink}
