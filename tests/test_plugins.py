@@ -73,6 +73,15 @@ def test_every_file_of_a_folder_is_listed_with_one_line(kind: str) -> None:
         assert line.strip(), f"{kind}/{name} does not say what it is"
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_names_are_known_without_reading_a_file(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = list(plugins.available(kind))
+    monkeypatch.setattr(plugins, "first_line", None)
+    assert plugins.names(kind) == listed
+    with pytest.raises(UnknownName):
+        plugins.find(kind, "unheard-of")
+
+
 def test_listing_imports_nothing() -> None:
     script = "import sys; from cotpress import plugins; plugins.available('models'); print('cotpress.models' in sys.modules)"
     found = subprocess.run(

@@ -78,10 +78,20 @@ def available(kind: str) -> dict[str, str]:
     """Name and first docstring line of every plug-in in the folder
     `kind` (`tasks`, `models`, `scorers`), unimported.
     """
-    return {
-        path.stem.replace("_", "-"): first_line(path)
-        for path in sorted((PACKAGE / kind).glob("[a-z]*.py"))
-    }
+    return {_name(path): first_line(path) for path in _files(kind)}
+
+
+def names(kind: str) -> list[str]:
+    """The name of every plug-in in the folder `kind`; no file is read."""
+    return [_name(path) for path in _files(kind)]
+
+
+def _files(kind: str) -> list[Path]:
+    return sorted((PACKAGE / kind).glob("[a-z]*.py"))
+
+
+def _name(path: Path) -> str:
+    return path.stem.replace("_", "-")
 
 
 def first_line(path: Path) -> str:
@@ -111,9 +121,9 @@ def load(kind: str, spec: str | Spec, *, offers: Sequence[str] = ()) -> Any:
 
 def find(kind: str, name: str) -> ModuleType:
     """The module of a plug-in: a file of the folder `kind`, or a dotted name of the user's own."""
-    names, what, own = available(kind), f"{noun(kind)} {name}", is_own(kind, name)
-    if name not in names and not own:
-        raise UnknownName(noun(kind), name, names)
+    known, what, own = names(kind), f"{noun(kind)} {name}", is_own(kind, name)
+    if name not in known and not own:
+        raise UnknownName(noun(kind), name, known)
     dotted = name if own else f"cotpress.{kind.replace('/', '.')}.{name.replace('-', '_')}"
     try:
         module = importlib.import_module(dotted)
@@ -149,7 +159,7 @@ def is_own(kind: str, name: str) -> bool:
     user's own, so never loaded because a file says so.
     """
     return (
-        name not in available(kind)
+        name not in names(kind)
         and "." in name
         and all(part.isidentifier() for part in name.split("."))
     )

@@ -10,7 +10,7 @@ import pytest
 from test_report import ORIGIN, sample_report, sample_rows, scored_trace, verified_as
 
 from cotpress.pipeline.compress import compress
-from cotpress.plugins import PACKAGE, available
+from cotpress.plugins import PACKAGE, names
 from cotpress.records import Verified
 from cotpress.report import page as pages
 from cotpress.report import sections as rooms
@@ -18,7 +18,7 @@ from cotpress.report.scorers import compare
 from cotpress.report.sections import Aside, Grid, Part, Section, sections
 from cotpress.report.table import Table
 
-NAMES = list(available("report/sections"))
+NAMES = names("report/sections")
 
 
 def everything():
@@ -76,8 +76,8 @@ def test_a_new_section_is_told_by_page_json_and_markdown_alike(monkeypatch):
         15,
         lambda told: Section("new", "Something <new>", (part,), {"much": 1}),
     )
-    known = rooms.available
-    monkeypatch.setattr(rooms, "available", lambda kind: [*known(kind), "new"])
+    known = rooms.names
+    monkeypatch.setattr(rooms, "names", lambda kind: [*known(kind), "new"])
     real = importlib.import_module
     monkeypatch.setattr(
         importlib,

@@ -72,7 +72,7 @@ def check_recorded(spec: str, file: Path, cure: str) -> str:
 def _with_name(spec: str) -> str:
     """The spec, with `hf:` before the path of a folder."""
     head = spec.partition(",")[0]
-    if head.partition(":")[0] in plugins.available("models"):
+    if head.partition(":")[0] in plugins.names("models"):
         return spec
     if os.path.isdir(head):  # False where the text cannot be a path
         return f"hf:{spec}"

@@ -173,7 +173,7 @@ def rules_of(trained: Checkpoint) -> Rules:
     several.
     """
     return Rules(
-        trained.unit if trained.unit in plugins.available("pipeline/units") else USUAL.unit,
+        trained.unit if trained.unit in plugins.names("pipeline/units") else USUAL.unit,
         cast(Protect, trained.protect) if trained.protect in get_args(Protect) else USUAL.protect,
         trained.protect_regex,
     )

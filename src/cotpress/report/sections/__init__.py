@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cotpress.plugins import available
+from cotpress.plugins import names
 from cotpress.report.plotting import Figure
 from cotpress.report.table import MISS, Table
 from cotpress.report.told import Report
@@ -83,9 +83,7 @@ class Section:
 
 def sections(told: Report) -> Iterator[Section]:
     """The sections for which the report has something to tell, in order."""
-    modules = [
-        importlib.import_module(f"{__name__}.{name}") for name in available("report/sections")
-    ]
+    modules = [importlib.import_module(f"{__name__}.{name}") for name in names("report/sections")]
     for module in sorted(modules, key=lambda module: module.PLACE):
         if found := module.section(told):
             yield found
