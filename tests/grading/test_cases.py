@@ -1,5 +1,8 @@
 """Answers and the verdict each deserves, by kind: what may
 never be right, and what must be. Written by hand.
+
+Rows marked `open` are known to be graded wrongly: whoever mends
+the grader takes the mark away.
 """
 
 import json
@@ -19,8 +22,19 @@ ROWS = [
 ]
 
 
+OPEN = pytest.mark.xfail(strict=True, reason="known to be graded wrongly")
+
+
 @pytest.mark.parametrize(
-    "row", ROWS, ids=[f"{row['kind']}: {row['text']} for {row['reference']}" for row in ROWS]
+    "row",
+    [
+        pytest.param(
+            row,
+            id=f"{row['kind']}: {row['text']} for {row['reference']}",
+            marks=[OPEN] if row.get("open") else [],
+        )
+        for row in ROWS
+    ],
 )
 def test_the_verdict_is_the_one_that_the_answer_deserves(row: dict[str, Any]) -> None:
     assert load(row["grader"])(row["text"], row["reference"]).correct == row["right"]

@@ -15,7 +15,7 @@ pytest.importorskip("transformers")
 pytest.importorskip("peft")
 
 from command import cotpress
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from latent_fixtures import QUICK, SMALL
 from make import sum_cuts, sum_examples, sum_trace
@@ -303,6 +303,7 @@ def test_folders_and_hub_ids_may_be_named_in_files(there):
         assert models.check_recorded(spec, Path("cotpress.json"), "…") == spec
 
 
+@example("hf")
 @given(
     st.text()
     | st.sampled_from(NAMES).flatmap(lambda name: st.text(max_size=3).map(lambda more: more + name))
@@ -315,7 +316,9 @@ def test_a_name_that_is_let_through_is_of_a_kind_that_a_file_may_name(spec):
     asked = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            plugins, "load", lambda kind, spec: asked.append(plugins.parse_spec(spec).name)
+            plugins,
+            "load",
+            lambda kind, spec, **more: asked.append(plugins.parse_spec(spec).name),
         )
         models.load(spec)
     assert asked[0] in models.RECORDED
