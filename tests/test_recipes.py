@@ -15,10 +15,11 @@ from cotpress.records import EvalRow
 for _package in ("trl", "math_verify", "plotly"):
     pytest.importorskip(_package)
 
+# a dozen commands each, and a machine may be busy
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(1800),
-]  # a dozen commands each, and a machine may be busy
+]
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 

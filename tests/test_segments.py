@@ -222,11 +222,12 @@ def test_no_two_runs_of_digits_become_one(text: str) -> None:
 
 def test_the_token_that_keeps_two_numbers_apart_is_the_last_before_the_second() -> None:
     assert segments.protected([1, 4, 5, 6], "8 to 5") == [True, False, True, True]
+    # a token that begins with its blank needs none
     assert segments.protected([1, 4, 6], "8 to 5") == [
         True,
         False,
         True,
-    ]  # a token that begins with its blank needs none
+    ]
 
 
 def test_a_segment_is_protected_as_a_whole_if_a_symbol_touches_it() -> None:

@@ -164,9 +164,8 @@ def main() -> None:
     except KeyboardInterrupt:
         _stop(STOPPED, 130)
     except BrokenPipeError:
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # else the interpreter complains while it ends
+        # else the interpreter complains while it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(141) from None
     except OSError as error:
         if error.errno not in OUTPUT_TROUBLE:

@@ -4,8 +4,9 @@ beside each output.
 A run appends finished records to `<out>.part` and flushes each; `<out>.part.json` says under which
 options. When the stage ends the file is fsynced and renamed, and `<name>.meta.json` is written
 last: nothing half-written is taken for complete, and a kill between any two of these steps loses
-nothing. A rerun under the same options does only the rest; under other options it is refused. Lines
-end at `\\n` only: GSM8K holds a U+2028, which `str.splitlines` would take for a line end.
+nothing. A rerun under the same options does only the rest; under other options it is refused.
+
+How lines are read and files written whole is in jsonl.py.
 """
 
 import hashlib
@@ -154,9 +155,8 @@ def run(
             yield Run(path, Counter(), complete=True)
             return
         if path.exists():
-            os.replace(
-                path, part
-            )  # killed after the rename and before the meta file: its counts are still to be made
+            # killed after the rename and before the meta file: its counts are still to be made
+            os.replace(path, part)
         meta.unlink(missing_ok=True)  # of an output that was removed by hand
         write_atomic(
             note,
@@ -197,9 +197,8 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         with suppress(PermissionError):  # Windows keeps open files
-            Path(lock.lock_file).unlink(
-                missing_ok=True
-            )  # before the release: afterwards it may be another run's
+            # before the release: afterwards it may be another run's
+            Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()
 
 

@@ -162,10 +162,11 @@ def test_an_evaluation_forces_and_corrupts_and_tells_how_many_answers_change():
     )
     assert (none.mean_latent, none.with_latents, two.mean_latent) == (0.0, 0.0, 2.0)
     assert (other.accuracy, other.changed) == (0.0, 1.0)
+    # its beginning counts
     assert (other.mean_tokens, other.mean_total_tokens) == (
         free.mean_tokens,
         free.mean_total_tokens,
-    )  # its beginning counts
+    )
     assert {row.note for row in rows.values()} == {""}
     assert free.changed is None
 

@@ -76,10 +76,11 @@ def test_the_shortest_ratio_that_surely_keeps_the_accuracy_is_chosen():
     assert (found.choice.accuracy.low, found.choice.accuracy.high) == (low, high)
     assert found.base == "the untouched model"
     assert found.choice.saved.mean == 30
+    # the lengths differ by 30 on every problem
     assert (found.choice.saved.low, found.choice.saved.high) == (
         30,
         30,
-    )  # the lengths differ by 30 on every problem
+    )
     assert found.money_saved.mean == 60
     assert found.sentences == [
         f"Serve ratio 0.7: accuracy 97.0% [{100 * low:.1f}, "
@@ -101,9 +102,8 @@ def test_the_most_accurate_ratio_that_surely_fits_is_chosen_and_equals_are_named
         "problems do not tell its accuracy apart: "
         "accuracy 96.0% [90.2, 98.4], p = 1."
     )
-    assert not any(
-        sentence.startswith("Ratio 0.4") for sentence in found.sentences
-    )  # 27 problems fewer: told apart
+    # 27 problems fewer: told apart
+    assert not any(sentence.startswith("Ratio 0.4") for sentence in found.sentences)
     assert found.offers[3].p_value == pytest.approx(2 * 0.5**27)
 
 

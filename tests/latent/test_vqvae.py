@@ -66,9 +66,8 @@ def test_a_code_depends_on_what_stands_before_it_only():
 
 def test_codes_at_a_lower_rate_are_several_per_chunk():
     coder = untrained(Shape(chunk=8, rate=4, codebook=8, width=16, heads=2, layers=1, length=64))
-    assert (
-        len(encode.encode(coder, [Pieces([3], list(range(20, 43)), [])])[0]) == 4
-    )  # two whole chunks
+    # two whole chunks
+    assert len(encode.encode(coder, [Pieces([3], list(range(20, 43)), [])])[0]) == 4
 
 
 def test_the_decoder_never_sees_what_it_has_to_say():

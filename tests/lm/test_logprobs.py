@@ -148,9 +148,8 @@ def test_what_texts_begin_with_runs_once(lm: Any, monkeypatch: pytest.MonkeyPatc
             Span([*context, 8], tokens, 20),
         ],
     )
-    assert (
-        sum(ran) == 99 + 3 * 21
-    )  # the shared context short of its last token, and the rest of each
+    # the shared context short of its last token, and the rest of each
+    assert sum(ran) == 99 + 3 * 21
 
 
 def test_a_long_text_runs_without_cache_or_mask(lm: Any, monkeypatch: pytest.MonkeyPatch) -> None:

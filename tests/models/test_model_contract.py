@@ -50,9 +50,8 @@ def server_url() -> Iterator[str]:
 
 
 def vllm_tiny(name: str, folder: Path, causal_lm: Callable[..., Any]) -> str:
-    pytest.importorskip(
-        "vllm"
-    )  # its CPU kernels refuse heads as narrow as those of the other tests' models
+    # its CPU kernels refuse heads as narrow as those of the other tests' models
+    pytest.importorskip("vllm")
     return f"vllm:{PACKAGE / 'assets' / 'tiny'},dtype=float32,max_len=512,eager=true,memory=0.3"
 
 
@@ -130,6 +129,5 @@ def test_what_was_said_is_continued_from_a_prefill(model: Model) -> None:
 def test_token_ends_never_fall_and_stay_inside_the_text(model: Model, texts: list[str]) -> None:
     for text, ends in zip(texts, model.token_ends(texts), strict=True):
         assert all(a <= b for a, b in pairwise([0, *ends]))
-        assert not ends or ends[-1] == len(
-            text
-        )  # a text of bytes that the tokenizer does not know has no tokens at all
+        # a text of bytes that the tokenizer does not know has no tokens at all
+        assert not ends or ends[-1] == len(text)

@@ -196,9 +196,8 @@ def test_answers_come_in_the_order_of_the_questions_and_at_once(server: FakeServ
 
     server.say = say
     done = list(load(server, ",concurrency=8").generate(ask(16), Sampling()))
-    assert [one.text for one in done] == [
-        f"about question {i}" for i in range(16)
-    ]  # the ids of all answers are the same
+    # the ids of all answers are the same
+    assert [one.text for one in done] == [f"about question {i}" for i in range(16)]
     assert all(one.seconds > 0 for one in done)
 
 
@@ -347,9 +346,8 @@ def test_the_key_reaches_the_server_and_nothing_else(
     assert {trace.model for trace in storage.read(tmp_path / "traces.jsonl", Trace)} == {
         spec.removesuffix(",key=MY_KEY")
     }
-    server.say = lambda body: {
-        "choices": "x" * 150 + KEY + "x" * 300
-    }  # cut in the middle of the key
+    # cut in the middle of the key
+    server.say = lambda body: {"choices": "x" * 150 + KEY + "x" * 300}
     with pytest.raises(CotpressError, match="no chat completion") as stop:
         texts(models.load(f"{spec},retries=0"), ask())
     assert "sk-" not in str(stop.value)

@@ -81,9 +81,8 @@ def test_a_short_last_window_keeps_no_more_than_its_share() -> None:
 
 
 def test_within_a_window_the_most_important_stay() -> None:
-    importance = [
-        float(i) for i in range(2 * WINDOW)
-    ]  # the second window is more important throughout
+    # the second window is more important throughout
+    importance = [float(i) for i in range(2 * WINDOW)]
     scored = make_parts("x" * len(importance), importance)
     half = WINDOW // 2
     assert kept(scored, 0.5) == set(range(WINDOW, 2 * WINDOW))
@@ -102,9 +101,8 @@ def test_no_gap_is_longer_than_asked_for_and_nothing_is_held_without_need(
 
 def test_a_gap_is_bridged_by_the_segment_that_is_given_up_last() -> None:
     scored = make_parts("abcdefg", [7, 1, 2, 6, 3, 4, 0])
-    assert held(without_long_gaps(scored, 3)) == {
-        3
-    }  # g, b, c, e and f can go; d would join two gaps
+    # g, b, c, e and f can go; d would join two gaps
+    assert held(without_long_gaps(scored, 3)) == {3}
     assert held(without_long_gaps(scored, 7)) == set()
     long_number = make_parts(["a", "123456", "b"], [3, 1, 2], [1, 6, 1])
     assert held(without_long_gaps(long_number, 4)) == {1}
@@ -128,9 +126,8 @@ def test_one_threshold_for_all_keeps_what_one_long_trace_would(
         own = {i - first for i in expected if first <= i < first + len(one.ends)}
         first += len(one.ends)
         assert own <= found
-        assert tokens(one, found) == tokens(
-            one, own
-        )  # segments without a token of their own come free
+        # segments without a token of their own come free
+        assert tokens(one, found) == tokens(one, own)
         assert not over or room == 0 or ratio == 1.0
 
 

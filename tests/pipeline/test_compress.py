@@ -223,9 +223,8 @@ def test_ties_go_to_the_earlier_segment() -> None:
 
 def test_a_segment_that_does_not_fit_ends_the_cut_though_a_smaller_one_would() -> None:
     scored = make_parts(["aa", "bbb", "c", "dddd"], [4, 3, 2, 1], [2, 3, 1, 4])
-    assert (
-        cut(scored, 0.4).reasoning == "aa"
-    )  # a fill with "c" would not be nested in the cut at 0.5
+    # a fill with "c" would not be nested in the cut at 0.5
+    assert cut(scored, 0.4).reasoning == "aa"
     assert cut(scored, 0.5).reasoning == "aabbb"
 
 

@@ -118,9 +118,8 @@ def test_each_trace_comes_once_at_its_smallest_ratio_under_the_threshold_or_whol
         (cut,) = one.cuts
         assert cut.ratio == (min(holding) / 10 if holding else 1.0)
         assert cut.n_tokens == round(10 * cut.ratio) == len(cut.reasoning)
-        assert (cut.verified is None) == (
-            not holding
-        )  # what was found of a cut does not stand beside the whole
+        # what was found of a cut does not stand beside the whole
+        assert (cut.verified is None) == (not holding)
         assert one.keep_answer == threshold
     assert noted.total() == sum(one.cuts[0].ratio == 1.0 for one in chosen)
 

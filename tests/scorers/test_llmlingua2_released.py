@@ -50,9 +50,8 @@ TEXTS = {
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = (
-        tmp_path_factory.mktemp("release") / "xlm-roberta-large-x"
-    )  # the package tells the family by the path (Q15)
+    # the package tells the family by the path (Q15)
+    folder = tmp_path_factory.mktemp("release") / "xlm-roberta-large-x"
     return xlm_roberta(folder, list(TEXTS.values()))
 
 
@@ -195,9 +194,8 @@ def test_a_piece_begins_a_word_with_a_mark_or_as_a_substring_of_the_punctuation(
 def test_the_percentile_is_off_by_one_and_truncated_and_the_comparison_strict(
     rate: float, percentile: int
 ) -> None:
-    scores = with_scores(
-        [i / 1000 for i in range(101)], [1] * 101, [101]
-    )  # the q-th percentile is q / 1000
+    # the q-th percentile is q / 1000
+    scores = with_scores([i / 1000 for i in range(101)], [1] * 101, [101])
     assert above_percentile(scores, rate) == list(range(percentile + 1, 101))
 
 
@@ -228,10 +226,11 @@ def test_chunks_end_at_their_last_full_stop_and_else_one_token_late() -> None:
     assert list(released.chunk_bounds(["a"] * 512)) == [(0, 511), (511, 512)]
     early = ["a"] * 5 + ["."] + ["a"] * 600
     assert list(released.chunk_bounds(early)) == [(0, 6), (6, 517), (517, 606)]
+    # the first token is not looked at
     assert list(released.chunk_bounds([".", *["a"] * 600])) == [
         (0, 511),
         (511, 601),
-    ]  # the first token is not looked at
+    ]
     assert list(released.chunk_bounds([])) == []
 
 

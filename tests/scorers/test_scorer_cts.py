@@ -354,16 +354,14 @@ def test_r6_what_ties_with_the_threshold_is_dropped() -> None:
     kept = released([1.0] * 600, n_condition=20, size=600)
     assert kept == [False] * 599 + [True]
     scores = [float(i % 2) for i in range(600)]  # the threshold is 0 only beyond the 300 ones
-    assert (
-        released(scores, n_condition=0, size=600)[:599] == [False] * 599
-    )  # 299 of the 599 ranked: a 1, and ties with it go
+    # 299 of the 599 ranked: a 1, and ties with it go
+    assert released(scores, n_condition=0, size=600)[:599] == [False] * 599
 
 
 def test_r6_the_threshold_is_that_of_all_tokens_still_there() -> None:
     scores = [0.0] * 300 + [float(i) for i in range(900)]
-    assert not any(
-        released(scores, n_condition=0, size=300)[:298]
-    )  # lower than half of all, though not of their segment
+    # lower than half of all, though not of their segment
+    assert not any(released(scores, n_condition=0, size=300)[:298])
 
 
 def test_later_segments_are_scored_after_what_was_left_of_the_earlier_ones() -> None:
@@ -463,9 +461,8 @@ def test_the_released_path_forwards_as_many_tokens_as_measured_and_five_ratios_s
                 ratio,
                 lambda left, n=asked_for, s=draws: n.append(len(left)) or [s[i] for i in left],
             )
-            counts.append(
-                sum(2 * length + 100 for length in asked_for)
-            )  # without the condition and with it
+            # without the condition and with it
+            counts.append(sum(2 * length + 100 for length in asked_for))
         return float(np.mean(counts))
 
     assert sweep(0.5) == pytest.approx(forwarded, rel=0.01)
@@ -488,11 +485,12 @@ def test_each_token_of_a_trace_is_forwarded_twice_and_each_condition_once(
     )
     list(scorer.score([item]))
     hook.remove()
+    # of the head; last tokens are targets only; bare contexts hold the first token
     probe, last, bare = (
         8,
         2,
         2 * contrast.bare,
-    )  # of the head; last tokens are targets only; bare contexts hold the first token
+    )
     assert (
         sum(ran) <= probe + 2 * n + len(contrast.condition) + len(contrast.baseline) - last - bare
     )

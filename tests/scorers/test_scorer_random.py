@@ -43,9 +43,8 @@ def test_the_importance_of_a_segment_does_not_depend_on_its_length() -> None:
         for segment, value in zip(parts.texts, parts.importance, strict=True):
             drawn.setdefault(segment.strip(), []).append(value)
         for values in (values for values in drawn.values() if len(values) == 2000):
-            assert statistics.fmean(values) == pytest.approx(
-                0.5, abs=0.03
-            )  # 2,000 draws: 5 standard errors
+            # 2,000 draws: 5 standard errors
+            assert statistics.fmean(values) == pytest.approx(0.5, abs=0.03)
             assert statistics.pvariance(values) == pytest.approx(1 / 12, abs=0.01)
     assert len([values for values in drawn.values() if len(values) == 2000]) == 4
 

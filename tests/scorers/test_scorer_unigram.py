@@ -18,9 +18,8 @@ def counted(folder: Path, *texts: str) -> str:
 
 
 def test_self_information_has_the_counts_of_the_file_in_nats(tmp_path: Path) -> None:
-    scorer = scorers.load(
-        counted(tmp_path, "so we add, so We", "add 2")
-    )  # 8 words and marks, 5 of them different
+    # 8 words and marks, 5 of them different
+    scorer = scorers.load(counted(tmp_path, "so we add, so We", "add 2"))
     (found,) = scorer.score([make_trace("We unseen")])
     assert found.ends == [2, 9]
     assert found.values == pytest.approx([-math.log(3 / 14), -math.log(1 / 14)])

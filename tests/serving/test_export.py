@@ -148,11 +148,12 @@ def test_an_exported_folder_can_be_exported_with_other_efforts_and_trained_again
     assert (tmp_path / "other" / "chat_template.jinja").read_text().endswith(CHATML)
     assert read_about(tmp_path / "other").efforts == {"low": 0.2, "medium": 0.3, "high": 0.4}
     export(load(str(tmp_path / "other")), tmp_path / "kept", trained=trained(exported), say=silent)
+    # unasked, they stay
     assert read_about(tmp_path / "kept").efforts == {
         "low": 0.2,
         "medium": 0.3,
         "high": 0.4,
-    }  # unasked, they stay
+    }
     train(sum_examples(4), load(str(exported)), tmp_path / "again", LORA, say=silent)
     export(
         load(str(tmp_path / "again")),

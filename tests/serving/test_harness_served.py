@@ -49,9 +49,8 @@ def server() -> Iterator[FakeServer]:
         assert body["temperature"] == 0
         with running.lock:
             if question not in said:
-                plain, _ = untagged(
-                    [{"role": "user", "content": question}]
-                )  # the bundled model knows no ratios
+                # the bundled model knows no ratios
+                plain, _ = untagged([{"role": "user", "content": question}])
                 request = Request(key="", messages=plain)
                 (answer,) = tiny.generate([request], Sampling(max_tokens=body["max_tokens"]))
                 wrong = crc32(question.encode()) % 3 == 0

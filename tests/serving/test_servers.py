@@ -216,9 +216,8 @@ def test_the_openai_client_sets_the_ratio_per_request(
             one.text for one in expected
         ]
         totals[ratio] = sum(answer.usage.completion_tokens for answer in answers)
-        assert totals[ratio] == sum(
-            one.n_tokens + one.finished for one in expected
-        )  # the end of turn is counted
+        # the end of turn is counted
+        assert totals[ratio] == sum(one.n_tokens + one.finished for one in expected)
     assert totals[1.0] != totals[0.5]
 
 
@@ -246,9 +245,8 @@ def test_a_ratio_that_is_none_is_refused(served: Served, problems: list[Problem]
             "/v1/chat/completions",
             {"model": served.name, "messages": problems[0].prompt(), "max_tokens": 1} | wrong,
         )
-    assert stop.value.code in (
-        (400,) if served.kind == "vllm" else (400, 500)
-    )  # transformers calls it an error of its own
+    # transformers calls it an error of its own
+    assert stop.value.code in ((400,) if served.kind == "vllm" else (400, 500))
 
 
 def test_a_prefill_is_continued_or_refused(

@@ -95,9 +95,8 @@ def test_trl_with_our_settings_trains_on_our_ids_and_masks(family, tmp_path):
         n = len(ours.ids)
         assert row["input_ids"][:n] == ours.ids
         assert labels[:n] == ours.labels
-        assert (
-            base.tokenizer.decode(row["input_ids"][n:]).strip() == ""
-        )  # what the template writes after the end of a turn
+        # what the template writes after the end of a turn
+        assert base.tokenizer.decode(row["input_ids"][n:]).strip() == ""
 
 
 # --- finished text --------------------------------------------------------------------------------
@@ -191,9 +190,8 @@ def test_settings_are_yaml_with_the_types_and_values_of_cotpress_train(trainer):
         )
 
 
-@pytest.mark.parametrize(
-    ("n_rows", "steps"), [(1, 1), (81, 4), (1000, 38)]
-)  # 1, 11 and 125 batches of 8, three times
+# 1, 11 and 125 batches of 8, three times
+@pytest.mark.parametrize(("n_rows", "steps"), [(1, 1), (81, 4), (1000, 38)])
 def test_llamafactory_warms_up_over_a_tenth_of_all_steps_the_last_smaller_batch_of_an_epoch_included(
     n_rows, steps
 ):

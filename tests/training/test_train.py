@@ -203,9 +203,8 @@ def test_training_is_refused_where_more_than_the_threshold_would_be_left_out(bas
         completion="0 " * 400,
     )
     left_out = Counter()
-    assert (
-        len(trainable([*examples, long], load(base), TrainOptions(), left_out)) == 19
-    )  # 5 % of them, the model's context
+    # 5 % of them, the model's context
+    assert len(trainable([*examples, long], load(base), TrainOptions(), left_out)) == 19
     assert left_out == {"longer than 256 tokens": 1}
     with pytest.raises(
         CotpressError,

@@ -378,9 +378,8 @@ def server(folders):
 
 def test_a_server_of_an_exported_folder_is_healthy(server, found):
     said = found("server", server.url)
-    assert (
-        said.pop("effort")[0] == "warning"
-    )  # low and high stand for one ratio: only one was trained
+    # low and high stand for one ratio: only one was trained
+    assert said.pop("effort")[0] == "warning"
     assert {level for level, _ in said.values()} == {"ok"}
     assert said["ratio"][1].startswith("compression_ratio 0.5 writes the tag: ")
     assert said["bad ratio"] == ("ok", "a ratio of 2 is refused (status 400)")
@@ -430,9 +429,8 @@ def test_a_server_that_is_down_is_a_finding_without_secrets(found, monkeypatch):
     said = found("server", "http://127.0.0.1:9/v1", model="short", key="MY_KEY")
     assert said["answers"][0] == "problem"
     assert "secret" not in str(said)
-    assert (
-        found("server", "http://127.0.0.1:9/v1")["models"][0] == "problem"
-    )  # no model is named, and none to be found
+    # no model is named, and none to be found
+    assert found("server", "http://127.0.0.1:9/v1")["models"][0] == "problem"
     with pytest.raises(CotpressError, match="holds a user, a password or a query"):
         doctor("server", "http://me:secret@127.0.0.1:9/v1")
 

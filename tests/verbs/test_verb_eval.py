@@ -85,10 +85,11 @@ def run(tmp_path, fakes, monkeypatch):
     (tmp_path / "taught" / "cotpress.json").write_text(json.dumps(about), encoding="utf-8")
 
     def run(**others):
+        # plug-ins: no file may name them
         named = {
             "model": "fakes.short:taught",
             "original": "fakes.short:base",
-        }  # plug-ins: no file may name them
+        }
         evaluate(**{"task": "fakes.plus", "out": tmp_path / "eval.jsonl", **named, **others})
         return list(storage.read(tmp_path / "eval.rows.jsonl", EvalRow))
 
@@ -130,9 +131,8 @@ def test_chance_is_cut_by_the_rules_that_the_checkpoint_records(run, tmp_path, r
     path.write_text(json.dumps(json.loads(path.read_text()) | recorded), encoding="utf-8")
     found = {row.method: row for row in run(baseline=["random"], ratios=[0.6])}
     assert found["tokenskip"].kept == 0.6
-    assert (
-        found["random"].kept == kept
-    )  # every word of these models holds a digit, which the usual rules protect
+    # every word of these models holds a digit, which the usual rules protect
+    assert found["random"].kept == kept
 
 
 def test_a_ratio_that_was_never_trained_on_and_is_missed_is_said_twice(run, capsys):
@@ -170,9 +170,8 @@ def test_a_stopped_run_goes_on_where_it_stopped(run, fakes, tmp_path):
     kept = (tmp_path / "eval.jsonl.part").read_bytes().count(b"\n")
     assert kept >= 6 + 6
     assert run(baseline=["random"]) == whole
-    assert (
-        n_asked <= sum(model.n_asked for model in fakes.values()) <= n_asked + 2
-    )  # two answers had no grade yet
+    # two answers had no grade yet
+    assert n_asked <= sum(model.n_asked for model in fakes.values()) <= n_asked + 2
 
 
 def test_other_ratios_do_not_go_into_the_same_file(run):

@@ -100,9 +100,8 @@ def test_cts_trains_its_reference_model_on_other_problems_and_chooses_ratios_by_
     }
     capsys.readouterr()
     assert cotpress(monkeypatch, command) == 0
-    assert (
-        capsys.readouterr().err.count("was finished before under the same options") == 7 + 6 + 2
-    )  # walk, reference, verify
+    # walk, reference, verify
+    assert capsys.readouterr().err.count("was finished before under the same options") == 7 + 6 + 2
 
 
 def test_keep_answer_needs_somebody_to_ask(

@@ -47,10 +47,11 @@ _SPELLINGS = str.maketrans(
 _CLEANUPS = [
     (re.compile(r"(?<!\\)\\!\s*"), ""),
     (re.compile(r"\{,\}"), ","),
+    # but not after \\, which ends a row of a matrix
     (
         re.compile(r"(?<!\\)\\[,;:> ]|~|\\q?quad(?![a-zA-Z])"),
         " ",
-    ),  # but not after \\, which ends a row of a matrix
+    ),
     (re.compile(r"\\(?:left|right|displaystyle|textstyle|limits|[bB]igg?[lr]?)(?![a-zA-Z])"), ""),
     (re.compile(r"\\[dtc]frac(?![a-zA-Z])"), r"\\frac"),
     (re.compile(r"\\(?:mathrm|text|operatorname)\{(e|i)\}"), r"\1"),

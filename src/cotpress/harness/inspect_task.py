@@ -47,9 +47,8 @@ def graded(task: str) -> Scorer:
     """Is the answer right, as `cotpress grade` judges it; and how many
     tokens the provider counted for the whole answer.
     """
-    asked = tasks.load(
-        task
-    )  # here, not in the threads below: Python 3.11 cannot parse in several of them at once
+    # once, not for every answer
+    asked = tasks.load(task)
 
     async def score(state: TaskState, target: Target) -> Score:
         judge = partial(

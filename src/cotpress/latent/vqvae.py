@@ -83,9 +83,8 @@ class VQVAE(nn.Module):
         in_prompt = (places < self.shape.length) & (batch.ids != PAD)  # (B, T)
         total = torch.einsum("btd,bt->bd", states, in_prompt.to(states.dtype))
         condition = total / in_prompt.sum(1, keepdim=True).clamp(min=1)
-        pooled = states.reshape(len(states), -1, self.shape.rate, self.shape.width).amax(
-            2
-        )  # (B, T / r, d)
+        # (B, T / r, d)
+        pooled = states.reshape(len(states), -1, self.shape.rate, self.shape.width).amax(2)
         return Encoded(self.to_code(pooled), condition)
 
     def decode(self, vectors: Tensor, condition: Tensor, start: Tensor) -> Tensor:

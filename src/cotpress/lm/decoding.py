@@ -48,12 +48,12 @@ def decode(
     `stops`, which is included, or `sampling.max_tokens`.
     """
     device, width = model.device, max(map(len, prompts))
+    # (B, T)
     mask = torch.tensor(
         [[0] * (width - len(ids)) + [1] * len(ids) for ids in prompts], device=device
-    )  # (B, T)
-    tokens = torch.tensor(
-        [[0] * (width - len(ids)) + list(ids) for ids in prompts], device=device
-    )  # (B, T), left-padded
+    )
+    # (B, T), left-padded
+    tokens = torch.tensor([[0] * (width - len(ids)) + list(ids) for ids in prompts], device=device)
     positions = (mask.cumsum(1) - 1).clamp(min=0)
     draws = (
         torch.tensor(np.array([uniforms(key, sampling) for key in keys]), device=device)
@@ -64,9 +64,8 @@ def decode(
     takes_positions = "position_ids" in inspect.signature(model.forward).parameters
     cache = roomy_cache(model)
     results: list[list[int]] = [[] for _ in prompts]
-    rows = torch.arange(
-        len(prompts), device=device
-    )  # (B,) which prompt each row of the batch belongs to
+    # (B,) which prompt each row of the batch belongs to
+    rows = torch.arange(len(prompts), device=device)
     live = torch.ones(len(prompts), dtype=torch.bool, device=device)
     steps: list[torch.Tensor] = []
     for step in range(sampling.max_tokens):

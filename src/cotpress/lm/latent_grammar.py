@@ -50,16 +50,14 @@ class Grammar:
             _only([ids.end], width),
         )
         if forced is None:
-            self.allowed = torch.stack([text | begin, codes, codes | end]).to(
-                device
-            )  # (S, V): outside, just begun, inside
+            # (S, V): outside, just begun, inside
+            self.allowed = torch.stack([text | begin, codes, codes | end]).to(device)
         else:
             states = [begin, *[codes] * forced, end, text] if forced else [text]
             self.allowed = torch.stack(states).to(device)
         self.forced = forced is not None
-        self.after = torch.zeros(
-            width, dtype=torch.long, device=device
-        )  # (V,) state after a token, where none is forced
+        # (V,) state after a token, where none is forced
+        self.after = torch.zeros(width, dtype=torch.long, device=device)
         self.after[ids.begin] = 1
         self.after[torch.tensor(ids.codes, device=device)] = 2
         self.states = torch.zeros(rows, dtype=torch.long, device=device)  # (B,)

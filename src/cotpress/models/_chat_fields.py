@@ -95,9 +95,8 @@ def sampling_fields(sampling: Sampling, fields: Fields) -> dict[str, Any]:
     """
     if fields == "openai":
         return {"presence_penalty": 0.0}
-    if (
-        fields == "transformers"
-    ):  # it refuses fields it does not know, and takes `do_sample` and `top_k` from the model
+    # it refuses fields it does not know, and takes `do_sample` and `top_k` from the model
+    if fields == "transformers":
         draws = sampling.temperature > 0
         known = {
             "do_sample": draws,

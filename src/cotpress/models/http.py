@@ -116,9 +116,8 @@ class HTTPModel:
             return CotpressError(
                 f"{who} cannot be reached, or hangs up: start it, or check the URL."
             )
-        said = self._safe(" ".join(str(error).split()))[
-            :SHOWN
-        ]  # in this order: half a key would not be found
+        # in this order: half a key would not be found
+        said = self._safe(" ".join(str(error).split()))[:SHOWN]
         if isinstance(error, BadAnswer):
             return CotpressError(f"{who} answered request {request.key} with {said}: {error.cure}.")
         status = error.status_code if isinstance(error, openai.APIStatusError) else 0
@@ -213,9 +212,8 @@ class _Session:
             and await self._n_prompt(asked[1]) - await self._n_prompt(asked[0]) == 1
         ):
             said = await self._ask(asked[2], Sampling(max_tokens=1))
-            self.echoes = text_of(said.choices[0].message, continued=True).startswith(
-                LONG
-            )  # in one token
+            # in one token
+            self.echoes = text_of(said.choices[0].message, continued=True).startswith(LONG)
             return
         raise CotpressError(
             f"the server at {self.model.url} does not continue an answer that "

@@ -100,9 +100,8 @@ def whole_data(traces: Iterable[Segments], ratios: Sequence[float]) -> list[list
     if not held:
         return []
     n_tokens, owners = np.concatenate(tokens), np.concatenate(owner)
-    order = np.argsort(
-        -np.concatenate(importance), kind="stable"
-    )  # ties by position, as within a trace
+    # ties by position, as within a trace
+    order = np.argsort(-np.concatenate(importance), kind="stable")
     used = np.cumsum(n_tokens[order])
     total, n_held = int(n_tokens.sum()) + sum(held), sum(held)
     columns = []

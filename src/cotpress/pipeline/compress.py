@@ -143,9 +143,8 @@ def above_percentile(parts: Segments, ratio: float) -> list[int]:
     assert rule is not None, "only a trace that carries its Percentile is cut by it"
     if ratio == 1.0:
         return list(range(len(parts.ends)))
-    importance = np.asarray(
-        parts.importance, dtype=np.float32
-    )  # as the release: a threshold between two scores rounds
+    # as the release: a threshold between two scores rounds
+    importance = np.asarray(parts.importance, dtype=np.float32)
     kept: list[int] = []
     for start, end in zip([0, *rule.chunk_ends], rule.chunk_ends, strict=False):
         spread = np.repeat(importance[start:end], rule.weights[start:end])

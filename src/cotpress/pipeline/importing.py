@@ -127,9 +127,8 @@ def find_columns(rows: Sequence[Row], named: Columns) -> Columns:
             found = replace(found, completion=guess("completion"))
         elif guess("messages"):
             found = replace(found, messages=guess("messages"))
-        elif (
-            "solution" in present
-        ):  # after the others: beside generations or messages it is the reference, not a trace
+        # after the others: beside generations or messages it is the reference, not a trace
+        elif "solution" in present:
             found = replace(found, reasoning="solution")
         elif any(final_line(str(at(row, found.answer)))[1] for row in rows):
             found = replace(found, reasoning=found.answer)  # GSM8K as it is published
@@ -145,9 +144,8 @@ def find_columns(rows: Sequence[Row], named: Columns) -> Columns:
             "no column is known to hold the question among "
             f"{', '.join(present)}: name it with --question."
         )
-    if found.reasoning and not (
-        found.answer or found.conclusion
-    ):  # nothing to end with: the end must stand in it
+    # nothing to end with: the end must stand in it
+    if found.reasoning and not (found.answer or found.conclusion):
         found = replace(found, reasoning="", completion=found.reasoning)
     return found
 

@@ -103,9 +103,8 @@ def keeping_order(parts: Segments) -> list[int]:
     """Segment indices in the order they are kept: protected first,
     then by falling importance, ties by position.
     """
-    best = sorted(
-        range(len(parts.ends)), key=parts.importance.__getitem__, reverse=True
-    )  # keeps the order of ties
+    # keeps the order of ties
+    best = sorted(range(len(parts.ends)), key=parts.importance.__getitem__, reverse=True)
     return sorted(best, key=[not held for held in parts.protected].__getitem__)
 
 

@@ -74,9 +74,8 @@ def split(text: str, marker: str = "") -> Parts:
     # matches the empty string
     opened: re.Match[str] = OPENING.match(text)  # type: ignore[assignment]
     opening, body = opened.group(), text[opened.end() :]
-    closed = re.search(
-        f"</(?:{opened['tag'] or TAGS})>", body
-    )  # R1's template writes the opening tag itself
+    # R1's template writes the opening tag itself
+    closed = re.search(f"</(?:{opened['tag'] or TAGS})>", body)
     thought, tag, rest = body.partition(closed.group()) if closed else (body, "", "")
     if thought.strip() and (closed or opened["tag"]):
         return _parts(opening, thought, tag, rest)
@@ -105,16 +104,14 @@ def _conclusion_start(text: str, marker: str) -> int:
         return len(text)
     if not answers:
         at = _math_start(text, boxes[-1].start())
-        return (
-            _sentence_start(text, at) if at >= tail else len(text)
-        )  # a long derivation around the box is reasoning
+        # a long derivation around the box is reasoning
+        return _sentence_start(text, at) if at >= tail else len(text)
     start = len(text)
     for match in reversed(answers):
         if start < len(text) and re.search(r"\w", text[match.end() : start]):
             break
-        start = _sentence_start(
-            text, match.start() + _blank(match.group())
-        )  # a heading, "**Final Answer**", goes along
+        # a heading, "**Final Answer**", goes along
+        start = _sentence_start(text, match.start() + _blank(match.group()))
     return start
 
 

@@ -182,9 +182,8 @@ def _lowest(
     for key, item in items:
         keys.add(key)
         found.setdefault(key, []).append(item)
-        if (
-            len(found) > 4 * limit
-        ):  # a key that is thrown out here stays out: `limit` lower ones are known and remain
+        # a key that is thrown out here stays out: `limit` lower ones are known and remain
+        if len(found) > 4 * limit:
             found = {kept: found[kept] for kept in lowest()}
     return {kept: found[kept] for kept in lowest()}, keys
 

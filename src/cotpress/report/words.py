@@ -78,9 +78,8 @@ def _finding(curve: Series, rows: Sequence[EvalRow], *, named: bool, on_task: bo
         else max(shorter, key=lambda row: row.accuracy)
     )
     original = original_of(best, rows)
-    free = all(
-        row.ratio == 1.0 for row in curve.rows
-    )  # it was asked for nothing, as models with latent tokens are
+    # it was asked for nothing, as models with latent tokens are
+    free = all(row.ratio == 1.0 for row in curve.rows)
     at = (
         ""
         if free

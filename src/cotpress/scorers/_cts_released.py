@@ -44,9 +44,8 @@ def released_kept(
     begin, end = 0, _first_end(n, size)
     while end <= len(kept):
         bar = _threshold(own[1:], tau)
-        stays = [
-            i for i in range(begin, end) if i + 1 == len(kept) or own[i + 1] > bar
-        ]  # rule 4: the next token's score
+        # rule 4: the next token's score
+        stays = [i for i in range(begin, end) if i + 1 == len(kept) or own[i + 1] > bar]
         own = own[:begin] + [own[i] for i in stays] + own[end:]
         kept = kept[:begin] + [kept[i] for i in stays] + kept[end:]
         begin += len(stays)

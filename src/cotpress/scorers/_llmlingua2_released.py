@@ -77,9 +77,8 @@ class Released:
         """
         texts = [trace.reasoning for trace in traces]
         chunks = [self.chunks(text) for text in texts]
-        unknown = (
-            self.tokenizer.unk_token_id
-        )  # stands where [CLS] and [SEP] should: XLM-R does not know those (Q1)
+        # stands where [CLS] and [SEP] should: XLM-R does not know those (Q1)
+        unknown = self.tokenizer.unk_token_id
         rows = [[unknown, *chunk.ids, unknown][:WINDOW] for parts in chunks for chunk, _ in parts]
         values = iter(self.keep(rows))
         for text, parts in zip(texts, chunks, strict=True):

@@ -139,9 +139,8 @@ class Classifier:
         pad = self.tokenizer.pad_token_id or 0
         for batch in batches([len(row) for row in rows], self.batch_tokens):
             longest = len(rows[batch[0]])
-            ids = torch.tensor(
-                [[*rows[i], *[pad] * (longest - len(rows[i]))] for i in batch]
-            )  # (B, T)
+            # (B, T)
+            ids = torch.tensor([[*rows[i], *[pad] * (longest - len(rows[i]))] for i in batch])
             lengths = torch.tensor([len(rows[i]) for i in batch])
             mask = (torch.arange(longest) < lengths[:, None]).long()
             device = self.model.device
@@ -168,11 +167,12 @@ def merged(chunks: Sequence[tuple[Any, NDArray[np.float32]]], overlap: int) -> I
         text = [i for i, special in enumerate(chunk.special_tokens_mask) if not special]
         first = overlap - overlap // 2 if n > 0 else 0
         last = len(text) - (overlap // 2 if n < len(chunks) - 1 else 0)
+        # each access makes a new list
         tokens, offsets, probabilities = (
             chunk.tokens,
             chunk.offsets,
             keep.tolist(),
-        )  # each access makes a new list
+        )
         for i in text[first:last]:
             start, end = offsets[i]
             ends.append((start or end) if tokens[i] == "▁" else end)

@@ -132,9 +132,8 @@ def save(model: "HFModel", folder: Path, efforts: Sequence[float]) -> None:
     model.stop_at_end_of_turn(net)
     net.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    for weights in folder.glob(
-        "*.safetensors"
-    ):  # written for their owner alone, and a server may be another user
+    # written for their owner alone, and a server may be another user
+    for weights in folder.glob("*.safetensors"):
         weights.chmod((folder / "config.json").stat().st_mode)
 
 

@@ -100,9 +100,8 @@ def settings(model: str, data: str, folder: str, *, n_rows: int, longest: int = 
     """YAML that trains `model` on the rows of `folder/data` as `cotpress
     train` would; `longest`: tokens of the longest.
     """
-    n_steps = (
-        math.ceil(n_rows / OPTIONS.batch) * OPTIONS.epochs
-    )  # warmup_ratio is gone in later versions of transformers
+    # warmup_ratio is gone in later versions of transformers
+    n_steps = math.ceil(n_rows / OPTIONS.batch) * OPTIONS.epochs
     own: dict[str, Any] = {
         "model_name_or_path": model,
         "stage": "sft",

@@ -105,9 +105,8 @@ def released_rows(
     """The release's training rows from traces compressed at
     0.9, 0.8, 0.7, 0.6 and 0.5, in its order.
     """
-    chance = random.Random(
-        seed
-    )  # draws and shuffles as the module's own functions do after random.seed(seed)
+    # draws and shuffles as the module's own functions do after random.seed(seed)
+    chance = random.Random(seed)
     rows = []
     for one in distinct(compressed):
         if reason := _unfit(one.trace):
