@@ -52,6 +52,12 @@ def test_the_slow_part_can_be_sent_to_another_process(name: str) -> None:
     assert slow is None or "<" not in slow.__qualname__
 
 
+@every_grader
+def test_what_the_slow_part_needs_is_brought_by_an_extra(name: str) -> None:
+    needs = load(name).needs
+    assert not needs or any(needs in packages for packages in plugins.EXTRAS.values())
+
+
 OWN = """
 import time
 from cotpress.grading import NO_ANSWER, Grader, decided

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cotpress import grading
+from cotpress.errors import MissingExtra
 from cotpress.pipeline import grade as stage
 from cotpress.records import Grade, Problem, Trace
 
@@ -132,10 +133,15 @@ def test_no_worker_is_started_for_answers_that_are_numbers(monkeypatch):
 
 
 def test_without_the_math_extra_the_first_formula_says_what_to_install(monkeypatch):
-    from cotpress.errors import MissingExtra
-
     monkeypatch.setitem(__import__("sys").modules, "pebble", None)
     with pytest.raises(MissingExtra, match=r"cotpress\[math\]"):
+        one(trace(r"\boxed{x + 1}", "x + 2"))
+
+
+def test_a_grader_whose_package_is_missing_says_what_to_install(monkeypatch):
+    pytest.importorskip("pebble")
+    monkeypatch.setattr(stage.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtra, match=r"'math_verify': pip install 'cotpress\[math\]'"):
         one(trace(r"\boxed{x + 1}", "x + 2"))
 
 

@@ -42,6 +42,10 @@ class Grader(NamedTuple):
     """(that answer, reference answer) -> the grade: a function
     of a module, for it is run in another process.
     """
+    needs: str = ""
+    """The package that `slow` imports late: a worker has it before
+    the time of its first answer runs.
+    """
 
     def __call__(self, text: str, answer: str) -> Grade:
         """The grade of a text, however long it takes."""

@@ -39,7 +39,7 @@ from cotpress.records import Grade
 
 def load(target: str = "") -> Grader:
     """The grader of numbers and formulas."""
-    return Grader(quick, by_algebra)
+    return Grader(quick, by_algebra, needs="math_verify")
 
 
 _WITH_OPTION = re.compile(r"(?:\\text(?:bf)?\{\s*\(([A-Z])\)\s*\}|\(([A-Z])\)(?=\s*\S)|([A-J])$)")

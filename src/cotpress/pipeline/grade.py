@@ -25,14 +25,15 @@ import msgspec
 
 from cotpress import grading
 from cotpress.errors import CotpressError, MissingExtra
-from cotpress.grading.math import by_algebra
-from cotpress.plugins import require
+from cotpress.plugins import extra_of, require
 from cotpress.records import Grade, Trace
 
 WINDOW = 256
 """Traces that may wait for their turn behind one that is still being graded."""
 MEMORY = 4 << 30
 """Bytes of address space of a worker; sympy and its parser need about a tenth."""
+SLOW = "grading of formulas or code"
+"""What the workers do, in an error's sentence."""
 TASKS = 1000
 """Grades after which a worker is replaced: sympy's caches only grow."""
 
@@ -75,7 +76,7 @@ def graded_text(trace: Trace) -> str:
 class _Job(msgspec.Struct):
     """A grade that a worker is at."""
 
-    slow: Callable[[str, str], Grade]
+    grader: grading.Grader
     said: str
     answer: str
     future: "Future[Grade]"
@@ -90,7 +91,7 @@ def _begin(trace: Trace, grader: str | grading.Check, pool: "_Workers") -> _Job 
         return said
     if found.slow is None:
         return grading.undecided(said, "error")
-    return _Job(found.slow, said, answer, pool.schedule(found.slow, said, answer))
+    return _Job(found, said, answer, pool.schedule(found, said, answer))
 
 
 _loaded = cache(grading.load)
@@ -105,12 +106,12 @@ def _finish(trace: Trace, job: _Job | Grade, pool: "_Workers") -> Trace:
 
 
 class _Workers:
-    """Processes that do algebra, started when the first is needed."""
+    """Processes for the slow parts of graders, started when the first is needed."""
 
     def __init__(self, workers: int, timeout: float) -> None:
         self.workers, self.timeout = workers, timeout
         self._pool: Any = None
-        self._known: dict[tuple[Callable[[str, str], Grade], str, str], Future[Grade]] = {}
+        self._known: dict[tuple[grading.Grader, str, str], Future[Grade]] = {}
 
     def __enter__(self) -> "_Workers":
         return self
@@ -118,23 +119,20 @@ class _Workers:
     def __exit__(self, *_: object) -> None:
         self._stop()
 
-    def schedule(
-        self, slow: Callable[[str, str], Grade], said: str, answer: str
-    ) -> "Future[Grade]":
+    def schedule(self, grader: grading.Grader, said: str, answer: str) -> "Future[Grade]":
         """Have an answer judged; one that was judged before is not
         judged again (the same problem at every ratio).
         """
-        if (slow, said, answer) not in self._known:
-            self._known[slow, said, answer] = self._submit(slow, said, answer)
-        return self._known[slow, said, answer]
+        if (grader, said, answer) not in self._known:
+            self._known[grader, said, answer] = self._submit(grader, said, answer)
+        return self._known[grader, said, answer]
 
     def result(self, job: _Job) -> Grade:
         """The grade; `timeout` or `error` where the worker had to be killed or died."""
         future = job.future
-        if isinstance(
-            future.exception(), BrokenProcessPool
-        ):  # perhaps through another answer: this one gets a second try
-            future = self._submit(job.slow, job.said, job.answer)
+        # perhaps through another answer: this one gets a second try
+        if isinstance(future.exception(), BrokenProcessPool):
+            future = self._submit(job.grader, job.said, job.answer)
         error = future.exception()
         if error is None:
             return future.result()
@@ -142,23 +140,25 @@ class _Workers:
             job.said, "timeout" if isinstance(error, TimeoutError) else "error"
         )
 
-    def _submit(self, slow: Callable[[str, str], Grade], said: str, answer: str) -> "Future[Grade]":
+    def _submit(self, grader: grading.Grader, said: str, answer: str) -> "Future[Grade]":
         if self._pool is None or not self._pool.active:
             self._stop()
-            self._pool = self._start(slow)
-        future: Future[Grade] = self._pool.schedule(slow, args=(said, answer), timeout=self.timeout)
+            self._pool = self._start(grader.needs)
+        future: Future[Grade] = self._pool.schedule(
+            grader.slow, args=(said, answer), timeout=self.timeout
+        )
         return future
 
-    def _start(self, slow: Callable[[str, str], Grade]) -> Any:
-        pebble = require("pebble", "grading of formulas")
-        if slow is by_algebra and importlib.util.find_spec("math_verify") is None:
-            raise MissingExtra("grading of formulas", "math_verify", "math")
+    def _start(self, needs: str) -> Any:
+        pebble = require("pebble", SLOW)
+        if needs and importlib.util.find_spec(needs) is None:
+            raise MissingExtra(SLOW, needs, extra_of(needs))
         context = multiprocessing.get_context("spawn")
         pool = pebble.ProcessPool(
             max_workers=self.workers,
             max_tasks=TASKS,
             initializer=_prepare,
-            initargs=(slow, MEMORY),
+            initargs=(needs, MEMORY),
             context=context,
         )
         error = pool.schedule(_wake).exception()
@@ -166,9 +166,8 @@ class _Workers:
             pool.stop()
             pool.join()
             raise CotpressError(
-                f"the processes that grade formulas cannot start ({error}): in a "
-                "script, put the code that starts them "
-                "under `if __name__ == '__main__':`."
+                f"the processes that grade cannot start ({error}): in a script, put the code that "
+                "starts them under `if __name__ == '__main__':`."
             ) from error
         return pool
 
@@ -178,12 +177,12 @@ class _Workers:
             self._pool.join()
 
 
-def _prepare(slow: Callable[[str, str], Grade], memory: int) -> None:
+def _prepare(needs: str, memory: int) -> None:
     """Make a worker ready: load what is loaded late, before a
     time limit runs, then cap the address space.
     """
-    if slow is by_algebra:
-        slow("x + 1", "y")
+    if needs:
+        importlib.import_module(needs)
     if importlib.util.find_spec("resource"):  # POSIX only
         resource = importlib.import_module("resource")
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
