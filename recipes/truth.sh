@@ -40,7 +40,7 @@ python $HERE/../benchmarks/truth.py scorers $OUT/scored/*.jsonl --figure $OUT/sc
 sample taught $LIMIT $TAUGHT
 python $HERE/../benchmarks/truth.py cut $OUT/taught-graded.jsonl --model $MODEL --out $OUT
 for seed in $SEEDS; do
-  for arm in oracle:0.2 chance:0.2 no-checks:0.7; do
+  for arm in oracle:0.2 chance:0.2 chance-of-parts:0.2 no-checks:0.7; do
     dir=$OUT/${arm%:*}
     cotpress build $dir/compressed.jsonl --draw all --seed $seed --out $dir/train-$seed.jsonl
     cotpress train $dir/train-$seed.jsonl --model $MODEL --out $dir/model-$seed --seed $seed $TRAIN

@@ -85,6 +85,7 @@ def test_the_truth_ends_with_a_table_of_scorers_and_one_of_taught_arms(tmp_path:
     assert [line.split()[1] for line in arms.read_text().splitlines()[2:]] == [
         "oracle",
         "chance",
+        "chance-of-parts",
         "no-checks",
     ]
     assert (tmp_path / "scorers.html").stat().st_size > 10_000
