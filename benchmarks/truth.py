@@ -30,7 +30,8 @@ from cotpress import models, storage
 from cotpress.evaluation.statistics import wilson
 from cotpress.lm.capabilities import CausalLM
 from cotpress.pipeline.compress import cut, within_budget
-from cotpress.pipeline.segmenting import Rules, Segments, keeping_order, segmented
+from cotpress.pipeline.order import keeping_order
+from cotpress.pipeline.segmenting import Rules, Segments, segmented
 from cotpress.records import Asked, CompressedTrace, Cut, EvalRow, ScoredTrace, Trace
 from cotpress.report.plotting import COLOURS, SANS
 from cotpress.scorers import score

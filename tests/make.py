@@ -56,6 +56,8 @@ def make_parts(
     importance: Sequence[float],
     n_tokens: Sequence[int] | None = None,
     protected: Sequence[bool] | None = None,
+    *,
+    held: Sequence[bool] = (),
     percentile: Percentile | None = None,
 ) -> Segments:
     """Segments of these texts: one token each and nothing protected, unless it is said."""
@@ -66,7 +68,8 @@ def make_parts(
         list(importance),
         [1] * n if n_tokens is None else list(n_tokens),
         [False] * n if protected is None else list(protected),
-        percentile,
+        held,
+        percentile=percentile,
     )
 
 

@@ -16,7 +16,7 @@ PACKAGE = Path(cotpress.__file__).parent
 FLOORS = (
     {"__init__", "errors"},
     {"prompts", "jsonl"},
-    {"storage", "segments", "plugins", "records", "methods", "latent_tokens"},
+    {"atoms", "storage", "segments", "plugins", "records", "methods", "latent_tokens"},
     {"folders"},
     {"lm", "grading"},
     {"models"},

@@ -1,8 +1,9 @@
 """Where a reasoning may be cut: segments of target-model tokens, and which of them hold what must
 not be lost.
 
-Segments end at boundaries of the *target* model's tokens (the ratio is counted in them) and are
-slices of the original text: nothing is ever re-joined from decoded pieces, so `10³`, LaTeX and
+Segments end at boundaries of the *target* model's tokens (the ratio is counted in them; one that
+holds the end of a formula's piece and the beginning of the next is divided) and are slices of the
+original text: nothing is ever re-joined from decoded pieces, so `10³`, LaTeX and
 newlines survive (TokenSkip specification, section 12.1). What is kept whole and how scores are
 pooled is said by a unit (pipeline/units).
 """
@@ -11,6 +12,8 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
+
+import numpy as np
 
 WHOLE = re.compile(r"\d+(?:[.,]\d+)*|\\(?:[A-Za-z]+|.)")
 """What the unit `number` keeps together: a number with its
@@ -27,18 +30,21 @@ SYMBOLS = re.compile(
     r"|(?<![A-Za-z-])-(?!-)|(?<=\b[A-Za-z])-(?=\d|[A-Za-z]\b)"
     r"|(?<=\s)[xX](?=\s\d)"  # the x of "3 x 4"
 )
-"""What `--protect symbols` never drops, beside one token between two
+"""What `--protect symbols` drops last, beside one token between two
 numbers: digits, operators, LaTeX commands, boxes.
 """
 
 
 def segment_ends(
-    text: str, token_ends: Sequence[int], spans: Iterable[tuple[int, int]]
+    text: str,
+    token_ends: Sequence[int],
+    spans: Iterable[tuple[int, int]],
+    seams: Sequence[int] = (),
 ) -> list[int]:
-    """Where segments end: at target-token ends, except inside
-    of `spans`, which are kept whole. Tiles `text`.
+    """Where segments end: at target-token ends, except inside of `spans`, which are kept whole;
+    and at `seams`, where a token is divided. Tiles `text`.
     """
-    ends = tiling(token_ends, len(text))
+    ends = tiling([*token_ends, *seams], len(text))
     inside = [False] * (len(text) + 1)
     for start, end in spans:
         inside[start + 1 : end] = [True] * (end - start - 1)
@@ -81,14 +87,26 @@ def overlapping(ends: Sequence[int], pieces: Sequence[int]) -> Iterator[slice]:
         start = end
 
 
-def count_starts(ends: Sequence[int], token_ends: Sequence[int], length: int) -> list[int]:
+def count_starts(
+    ends: Sequence[int], token_ends: Sequence[int], length: int, closing: Sequence[int] = ()
+) -> list[int]:
     """How many target tokens begin in each segment; the sum is the number of
-    tokens. Tokens of one character count with it.
+    tokens. Tokens of one character count with it, and a token that is divided at one of `closing`
+    with what follows there: the part that is dropped last.
     """
-    counts = [0] * len(ends)
-    for before, end in zip([0, *token_ends], token_ends, strict=False):
-        begin = max(0, min(before, end - 1, length - 1))
-        counts[min(bisect_right(ends, begin), len(ends) - 1)] += 1
+    if not ends:
+        return []
+    stops = np.asarray(token_ends, dtype=np.int64)
+    before = np.concatenate([[0], stops[:-1]])
+    begins = np.minimum(np.minimum(before, stops - 1), length - 1).clip(min=0)
+    places = np.searchsorted(ends, begins, side="right").clip(max=len(ends) - 1)
+    counts: list[int] = np.bincount(places, minlength=len(ends)).tolist()
+    for at in closing:
+        after = int(np.searchsorted(stops, at, side="right"))
+        begin = int(stops[after - 1]) if after else 0
+        if begin < at and after < len(token_ends):
+            counts[bisect_right(ends, begin)] -= 1
+            counts[bisect_right(ends, at)] += 1
     return counts
 
 

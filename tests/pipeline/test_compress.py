@@ -14,7 +14,8 @@ from make import make_parts, make_scored
 
 from cotpress.errors import CotpressError
 from cotpress.pipeline.compress import OVER_BUDGET, compress, cuts_of, room, selected
-from cotpress.pipeline.segmenting import Rules, Segments, keeping_order
+from cotpress.pipeline.order import keeping_order
+from cotpress.pipeline.segmenting import Rules, Segments
 from cotpress.records import Cut, Percentile
 
 RATIOS = [n / 100 for n in range(1, 101)]
@@ -32,10 +33,9 @@ def traces(draw: st.DrawFn, *, released: bool = False, single: bool = False) -> 
     n = len(segments)
     if not released:
         counts = [1] * n if single else draw(st.lists(st.integers(0, 5), min_size=n, max_size=n))
-        protected = [False] * n if single else draw(st.lists(st.booleans(), min_size=n, max_size=n))
-        return make_parts(
-            segments, draw(st.lists(scores, min_size=n, max_size=n)), counts, protected
-        )
+        protected, held = (draw(st.lists(st.booleans(), min_size=n, max_size=n)) for _ in range(2))
+        values = draw(st.lists(scores, min_size=n, max_size=n))
+        return make_parts(segments, values, counts, protected, held=held)
     importance = draw(
         st.lists(st.floats(0, 1, width=32) | st.sampled_from([0.5, 1.0]), min_size=n, max_size=n)
     )
@@ -51,7 +51,7 @@ ratios = st.sampled_from(RATIOS)
 
 
 def kept(parts: Segments, ratio: float) -> list[int]:
-    return selected(parts, [] if parts.percentile else keeping_order(parts), ratio)
+    return selected(parts, None if parts.percentile else keeping_order(parts), ratio)
 
 
 def cut(parts: Segments, ratio: float) -> Cut:
@@ -64,13 +64,15 @@ def tokens(scored: Segments, indices: Sequence[int]) -> int:
 
 
 def naive(scored: Segments, ratio: float) -> list[int]:
-    """Take protected segments, then the best of the rest one by one, until one does not fit."""
+    """Take what is held, then the best of the protected, then of the rest, one by one, until one
+    does not fit.
+    """
     if ratio == 1.0:
         return list(range(len(scored.ends)))
-    chosen = {i for i, held in enumerate(scored.protected) if held}
+    chosen = {i for i, held in enumerate(scored.held) if held}
     left = round(ratio * sum(scored.n_tokens)) - tokens(scored, sorted(chosen))
     while rest := [i for i in range(len(scored.ends)) if i not in chosen]:
-        best = max(rest, key=lambda i: (scored.importance[i], -i))
+        best = max(rest, key=lambda i: (scored.protected[i], scored.importance[i], -i))
         left -= scored.n_tokens[best]
         if left < 0:
             break
@@ -105,10 +107,10 @@ def test_ratio_one_is_the_identity(scored: Segments) -> None:
 
 
 @given(traces(), ratios)
-def test_the_budget_is_never_exceeded_unless_protected_tokens_alone_exceed_it(
+def test_the_budget_is_never_exceeded_unless_what_is_held_alone_exceeds_it(
     scored: Segments, ratio: float
 ) -> None:
-    held = [i for i, protected in enumerate(scored.protected) if protected]
+    held = [i for i, is_held in enumerate(scored.held) if is_held]
     counts: Counter[str] = Counter()
     (compressed,) = cuts_of(scored, [ratio], counts=counts)
     assert set(held) <= set(kept(scored, ratio))
@@ -123,21 +125,22 @@ def test_the_budget_is_never_exceeded_unless_protected_tokens_alone_exceed_it(
 @given(traces(), ratios)
 def test_the_budget_is_missed_by_less_than_the_next_segment(scored: Segments, ratio: float) -> None:
     order, indices = keeping_order(scored), kept(scored, ratio)
-    assert sorted(order[: len(indices)]) == indices
-    if len(indices) < len(order):
+    assert sorted(order.segments[: len(indices)]) == indices
+    if len(indices) < len(order.segments):
         short = room(scored, ratio) - tokens(scored, indices)
-        assert short < scored.n_tokens[order[len(indices)]]
+        assert short < scored.n_tokens[order.segments[len(indices)]]
 
 
 @given(traces(single=True), ratios)
 def test_the_budget_is_met_exactly_where_segments_are_single_tokens(
     scored: Segments, ratio: float
 ) -> None:
-    assert cut(scored, ratio).n_tokens == round(ratio * len(scored.ends))
+    n_held = sum(scored.held)
+    assert cut(scored, ratio).n_tokens == max(n_held, round(ratio * len(scored.ends)))
 
 
-@given(traces(), ratios)
-def test_the_cut_equals_a_naive_loop(scored: Segments, ratio: float) -> None:
+@given(traces(single=True), ratios)
+def test_the_cut_of_single_tokens_equals_a_naive_loop(scored: Segments, ratio: float) -> None:
     assert kept(scored, ratio) == naive(scored, ratio)
 
 
@@ -197,10 +200,10 @@ def test_a_cut_says_by_which_rules_it_was_made() -> None:
 def test_what_a_regular_expression_matches_is_protected_too() -> None:
     scored = make_scored("add 8 to 5", [9, 9, 9, 9, 1, 9, 1, 1, 9, 1])
     for protect, pattern, kept in (
-        ("none", "", "add  "),
+        ("none", "", "add 8"),
         ("none", "to", "addto"),
-        ("symbols", "to", "8to 5"),
-        ("none", "(?=t)|$", "add  "),
+        ("symbols", "to", " 8t 5"),
+        ("none", "(?=t)|$", "add 8"),
     ):
         (short,) = compress([scored], [0.5], rules=Rules("token", protect, pattern))
         assert short.cuts[0].reasoning == kept
@@ -232,8 +235,24 @@ def test_half_a_token_is_rounded_as_python_rounds() -> None:
     assert [room(make_parts("a" * n, [0.0] * n), 0.5) for n in (1, 3, 5, 7)] == [0, 2, 2, 4]
 
 
-def test_protected_tokens_over_budget_are_kept_and_counted_per_ratio() -> None:
-    scored = make_parts("a1b2", [9, 1, 9, 1], protected=[False, True, False, True])
+def test_protected_segments_are_dropped_last_and_the_least_important_first() -> None:
+    scored = make_parts("a1b2c3", [9, 1, 8, 3, 7, 2], protected=[False, True] * 3)
+    asked = (1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6)
+    assert [cut(scored, ratio).reasoning for ratio in asked] == ["2", "23", "123", "a123", "a1b23"]
+
+
+def test_a_segment_too_large_for_a_tenth_is_passed_over_and_delayed_by_nothing() -> None:
+    large = make_parts(["A" * 5, *"bcdef"], [9, 5, 4, 3, 2, 1], [5, 1, 1, 1, 1, 1])
+    found = [cut(large, n / 10).reasoning for n in range(1, 10)]
+    assert found == ["", "", "", "", *("AAAAA" + "bcdef"[:n] for n in range(5))]
+    # of 13 tokens 8 are left at 0.6: one other has room beside the 7
+    larger = make_parts(["A" * 7, *"bcdefg"], [9, 6, 5, 4, 3, 2, 1], [7, *[1] * 6])
+    found = [cut(larger, n / 10).reasoning for n in range(1, 10)]
+    assert found == [*["b"] * 5, *("AAAAAAA" + "bcdef"[:n] for n in (1, 2, 3, 5))]
+
+
+def test_what_is_held_over_budget_is_kept_and_counted_per_ratio() -> None:
+    scored = make_parts("a1b2", [9, 1, 9, 1], held=[False, True, False, True])
     counts: Counter[str] = Counter()
     cuts = cuts_of(scored, [0.25, 0.5, 0.75], counts=counts)
     assert [compressed.reasoning for compressed in cuts] == ["12", "12", "a12"]

@@ -241,7 +241,7 @@ def known(scores: Floats) -> ScoredTrace:
 
 def kept_by(scored: ScoredTrace, ratio: float) -> list[bool]:
     """Which tokens survive; the text's letters are told apart by giving each its own."""
-    text = "".join(chr(0x4E00 + i) for i in range(len(scored.ends)))
+    text = "".join(chr(0xAC00 + i) for i in range(len(scored.ends)))
     lettered = msgspec.structs.replace(scored, trace=make_trace(text))
     (short,) = compress([lettered], [ratio], rules=Rules("token"))
     return [c in short.cuts[0].reasoning for c in text]

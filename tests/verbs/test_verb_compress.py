@@ -45,8 +45,8 @@ def test_every_trace_is_written_at_every_ratio(scored: Path, tmp_path: Path) -> 
     run(scored, "--ratios", "0.5", "0.7", "1.0", "--out", tmp_path / "out.jsonl")
     one, other = storage.read(tmp_path / "out.jsonl", CompressedTrace)
     assert [(cut.ratio, cut.n_tokens) for cut in one.cuts] == [(0.5, 5), (0.7, 7), (1.0, 10)]
-    assert [(cut.ratio, cut.n_tokens) for cut in other.cuts] == [(0.5, 11), (0.7, 11), (1.0, 11)]
-    assert (one.cuts[0].reasoning, other.cuts[0].reasoning) == ("bcefi", "1+1=2,3+3=6")
+    assert [(cut.ratio, cut.n_tokens) for cut in other.cuts] == [(0.5, 3), (0.7, 7), (1.0, 11)]
+    assert (one.cuts[0].reasoning, other.cuts[0].reasoning) == ("bcefi", "1+1")
     assert {(one.method, one.unit, one.protect) for one in (one, other)} == {
         ("tokenskip", "number", "symbols")
     }
@@ -60,20 +60,37 @@ def test_the_method_is_what_the_report_will_call_it(scored: Path, tmp_path: Path
 def test_a_line_per_ratio_says_what_was_kept_and_how_often_the_budget_was_exceeded(
     scored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(scored, "--ratios", "0.5", "1.0", "--out", tmp_path / "out.jsonl")
+    options = ("--ratios", "0.5", "1.0", "--protect", "strict")
+    run(scored, *options, "--out", tmp_path / "out.jsonl")
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.splitlines()[-2:] == [
+    assert err.splitlines()[-3:] == [
         "ratio 0.5: 0.750 kept on average of 2 traces, 1 over budget "
         "(protected tokens alone exceed it)",
+        "  more than asked for: what is never dropped exceeds the budget. --protect symbols drops "
+        "mathematics last instead; without --longest-run gaps may be longer.",
         "ratio 1: 1.000 kept on average of 2 traces",
     ]
+
+
+def test_a_mean_far_below_the_ratio_is_said_with_the_cure(
+    scored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for unit, cure in (
+        ("number", "Ask for a larger ratio to make up for it."),
+        ("word", "--unit number divides more."),
+    ):
+        run(scored, "--ratios", "0.5", "--unit", unit, "--out", tmp_path / f"{unit}.jsonl")
+        assert capsys.readouterr().err.splitlines()[-1] == (
+            f"  less than asked for: the next formula, table or code did not fit. {cure}"
+        )
 
 
 def test_json_prints_the_summary_on_standard_output_and_the_meta_file_holds_it(
     scored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(scored, "--ratios", "0.5", "--json", "--out", tmp_path / "out.jsonl")
+    options = ("--ratios", "0.5", "--protect", "strict", "--json")
+    run(scored, *options, "--out", tmp_path / "out.jsonl")
     wanted = [{"ratio": 0.5, "n": 2, "kept": 0.75, "n_over_budget": 1}]
     assert msgspec.json.decode(capsys.readouterr().out) == wanted
     meta = msgspec.json.decode((tmp_path / "out.meta.json").read_bytes())
@@ -153,15 +170,20 @@ def test_other_budgets_are_kept_through_the_files(scored: Path, tmp_path: Path) 
         out = tmp_path / f"{value}.jsonl"
         run(scored, "--ratios", "0.3", option, value, "--out", out)
         found[value] = [one.cuts[0].reasoning for one in storage.read(out, CompressedTrace)]
-    whole = "1+1=2,3+3=6"
-    assert found == {"1": ["bcefhi", whole], "window": ["cfi", whole], "dataset": ["", whole]}
+    assert found == {
+        "1": ["bcefhi", "1+1=2,3+3=6"],
+        "window": ["cfi", "1+1"],
+        "dataset": ["", "1+1"],
+    }
 
 
 def test_units_and_protection_are_choices_of_the_cut_and_of_nothing_before_it(
     tmp_path: Path,
 ) -> None:
     scored, out = tmp_path / "scored.jsonl", tmp_path / "out.jsonl"
-    storage.write(scored, [scored_trace("a", "add 12 to 34 now")])
+    text = "add 12 to 34 now"
+    importance = [0.0 if c in " 1234" else float(i % 3) for i, c in enumerate(text)]
+    storage.write(scored, [make_scored(text, importance)])
     found = {}
     for options in ((), ("--unit", "word"), ("--protect", "none"), ("--protect-regex", "now")):
         run(scored, "--ratios", "0.5", *options, "--out", out)
@@ -173,7 +195,7 @@ def test_units_and_protection_are_choices_of_the_cut_and_of_nothing_before_it(
             options[1] if "--protect-regex" in options else "",
         ]
         out.unlink()
-    assert found[()] == "d12o 34o"
+    assert found[()] == "d 12o 34"
     assert len(set(found.values())) == len(found)
 
 

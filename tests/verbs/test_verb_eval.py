@@ -124,14 +124,15 @@ def test_a_trained_model_is_judged_at_its_ratios_against_its_base(run, tmp_path,
 
 
 @pytest.mark.parametrize(
-    ("recorded", "kept"), [({"unit": "token", "protect": "none"}, 0.6), ({}, 1.0)]
+    ("recorded", "kept"),
+    [({"unit": "token", "protect": "none"}, 0.6), ({}, 0.6), ({"protect": "strict"}, 1.0)],
 )
 def test_chance_is_cut_by_the_rules_that_the_checkpoint_records(run, tmp_path, recorded, kept):
     path = tmp_path / "taught" / "cotpress.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | recorded), encoding="utf-8")
     found = {row.method: row for row in run(baseline=["random"], ratios=[0.6])}
     assert found["tokenskip"].kept == 0.6
-    # every word of these models holds a digit, which the usual rules protect
+    # every word of these models holds a digit, which `strict` never drops
     assert found["random"].kept == kept
 
 

@@ -20,6 +20,7 @@ the conclusion alone.
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Literal, NamedTuple
 
@@ -28,11 +29,11 @@ import msgspec
 from cotpress import segments
 from cotpress.methods import LC_PROMPT, METHODS
 from cotpress.models import Model, Request, Sampling
-from cotpress.pipeline import units
 from cotpress.pipeline.compress import cut, within_budget
 from cotpress.pipeline.generate import generate
-from cotpress.pipeline.segmenting import USUAL, Rules, Segments, held
-from cotpress.records import Asked, Cut, Problem, Trace
+from cotpress.pipeline.order import keeping_order
+from cotpress.pipeline.segmenting import USUAL, Rules, Segments, segmented
+from cotpress.records import Asked, Cut, Problem, ScoredTrace, Trace
 
 ANSWER = re.compile(r"[-+−.$\\(]*\d|(?<=\\boxed\{)")
 """Where an answer begins in a conclusion: at its first number,
@@ -103,17 +104,27 @@ def shorten(
     cuts by the `rules` of the method beside it: the same units, and the same protection, which may
     exceed the budget as the method's may.
     """
-    text, drawn = trace.reasoning, control == "random"
-    rules = rules if drawn else Rules("token", "none")
-    ends = segments.segment_ends(text, token_ends, units.load(rules.unit).spans(text))
-    protected = held(ends, text, rules)
-    order = list(range(len(ends)))
-    if drawn:
+    text, ends = trace.reasoning, list(token_ends)
+    if control == "random":
+        scored = ScoredTrace(
+            trace=trace,
+            scorer=control,
+            ends=[*ends[:-1], len(text)] if ends else [],
+            importance=[0.0] * len(ends),
+        )
+        parts = segmented(scored, rules)
+        order = list(range(len(parts.ends)))
         Random(f"{seed}|{trace.problem.id}").shuffle(order)
-        order.sort(key=[not kept for kept in protected].__getitem__)
-    n_tokens = segments.count_starts(ends, token_ends, len(text))
-    parts = Segments(text, ends, [0.0] * len(ends), n_tokens, protected)
-    return cut(parts, within_budget(parts, order, ratio), ratio)
+        drawn = [0.0] * len(order)
+        for place, i in enumerate(order):
+            drawn[i] = float(-place)
+        parts = replace(parts, importance=drawn)
+        return cut(parts, within_budget(parts, keeping_order(parts), ratio), ratio)
+    whole = segments.segment_ends(text, ends, ())
+    n_tokens = segments.count_starts(whole, ends, len(text))
+    n = len(whole)
+    parts = Segments(text, whole, [0.0] * n, n_tokens, [False] * n)
+    return cut(parts, within_budget(parts, keeping_order(parts), ratio), ratio)
 
 
 def concluded(

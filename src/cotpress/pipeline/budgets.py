@@ -21,7 +21,8 @@ from itertools import accumulate
 import numpy as np
 
 from cotpress.errors import CotpressError
-from cotpress.pipeline.segmenting import Segments, keeping_order
+from cotpress.pipeline.order import keeping_order
+from cotpress.pipeline.segmenting import Segments
 from cotpress.records import Budget
 
 WINDOW = 64
@@ -32,8 +33,8 @@ def prepared(parts: Segments, budget: Budget = "trace", longest_run: int | None 
     """The trace as `compress` cuts it under these choices; for
     `dataset` it also needs what `whole_data` allows.
     """
-    held = parts if longest_run is None else without_long_gaps(parts, longest_run)
-    return even(held) if budget == "window" else held
+    kept = parts if longest_run is None else without_long_gaps(parts, longest_run)
+    return even(kept) if budget == "window" else kept
 
 
 def even(parts: Segments) -> Segments:
@@ -43,7 +44,7 @@ def even(parts: Segments) -> Segments:
     _refuse_released(parts)
     ends = list(accumulate(parts.n_tokens))
     windows: dict[int, list[int]] = {}
-    for i in keeping_order(parts):
+    for i in keeping_order(parts).segments:
         windows.setdefault((ends[i] - parts.n_tokens[i]) // WINDOW, []).append(i)
     importance = [0.0] * len(ends)
     for members in windows.values():
@@ -68,40 +69,41 @@ def without_long_gaps(parts: Segments, longest: int) -> Segments:
     ends = [0, *accumulate(parts.n_tokens)]
     begins: dict[int, int] = {}  # where a gap begins, by the boundary it ends at
     stops: dict[int, int] = {}  # and the other way round
-    protected = list(parts.protected)
-    for i in reversed(keeping_order(parts)):
-        if protected[i]:
+    held = list(parts.held or [False] * len(parts.ends))
+    for i in reversed(keeping_order(parts).segments):
+        if held[i]:
             continue
         begin, stop = begins.get(i, i), stops.get(i + 1, i + 1)
         if ends[stop] - ends[begin] > longest:
-            protected[i] = True
+            held[i] = True
         else:
             begins[stop], stops[begin] = begin, stop
-    return replace(parts, protected=protected)
+    return replace(parts, held=held)
 
 
 def whole_data(traces: Iterable[Segments], ratios: Sequence[float]) -> list[list[int]]:
     """For each trace, how many target-model tokens it keeps at each ratio when all traces share one
     threshold.
 
-    Together they keep `round(ratio * total)`, short of it by less than the next segment. Where the
-    protected tokens of all traces exceed that, no trace is allowed anything, so that `compress`
-    keeps the protected ones and counts them.
+    Together they keep `round(ratio * total)`, short of it by less than the next segment. Where what
+    is held in all traces exceeds that, no trace is allowed anything, so that `compress` keeps it,
+    and counts it.
     """
-    importance, tokens, owner, held = [], [], [], []
+    importance, tokens, owner, last, held = [], [], [], [], []
     for number, trace in enumerate(traces):
         _refuse_released(trace)
-        free = ~np.array(trace.protected, dtype=bool)
+        free = ~np.array(trace.held or [False] * len(trace.ends), dtype=bool)
         n_tokens = np.array(trace.n_tokens, dtype=np.int64)
         held.append(int(n_tokens[~free].sum()))
         importance.append(np.array(trace.importance)[free])
+        last.append(np.array(trace.protected, dtype=bool)[free])
         tokens.append(n_tokens[free])
         owner.append(np.full(int(free.sum()), number))
     if not held:
         return []
     n_tokens, owners = np.concatenate(tokens), np.concatenate(owner)
-    # ties by position, as within a trace
-    order = np.argsort(-np.concatenate(importance), kind="stable")
+    # protected ones first, ties by position, as within a trace
+    order = np.lexsort((-np.concatenate(importance), ~np.concatenate(last)))
     used = np.cumsum(n_tokens[order])
     total, n_held = int(n_tokens.sum()) + sum(held), sum(held)
     columns = []

@@ -5,8 +5,9 @@ TokenSkip (specification section 2.8) keeps the tokens above a quantile of the s
 segments in order of importance while they fit in `round(ratio * total)` target-model tokens and
 stop at the first that does not: the budget is never exceeded, a smaller ratio keeps a subset of
 what a larger one keeps, and with single-token segments it is met exactly. Protected segments come
-first; where they alone exceed the budget they are all kept, and counted. Ties go to the earlier
-segment.
+first: they are dropped only once all others are, and never under `--protect strict`, which may
+exceed the budget and counts it. Ties go to the earlier segment. No cut divides an atom (atoms.py),
+and none glues two lines.
 
 Other budgets, such as one for the whole data set, are in budgets.py.
 
@@ -14,6 +15,7 @@ A trace that carries a `Percentile` (from `llmlingua2:…,compat=released`) is c
 released rule instead (section 3.2, step 6 and quirk Q2).
 """
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
@@ -21,7 +23,8 @@ from itertools import accumulate
 import numpy as np
 
 from cotpress.pipeline.budgets import prepared, whole_data
-from cotpress.pipeline.segmenting import USUAL, Rules, Segments, keeping_order, segmented
+from cotpress.pipeline.order import Order, keeping_order
+from cotpress.pipeline.segmenting import USUAL, Rules, Segments, segmented
 from cotpress.prompts import check_ratio
 from cotpress.records import Asked, Budget, CompressedTrace, Cut, ScoredTrace
 
@@ -85,7 +88,7 @@ def cuts_of(
     counts: Counter[str] | None = None,
 ) -> list[Cut]:
     """One reasoning at each ratio."""
-    order = [] if parts.percentile else keeping_order(parts)
+    order = None if parts.percentile else keeping_order(parts)
     allowed = [room(parts, ratio) for ratio in ratios] if allowed is None else allowed
     cuts = []
     for ratio, most in zip(ratios, allowed, strict=True):
@@ -101,38 +104,28 @@ def room(parts: Segments, ratio: float) -> int:
 
 
 def selected(
-    parts: Segments, order: Sequence[int], ratio: float, allowed: int | None = None
+    parts: Segments, order: Order | None, ratio: float, allowed: int | None = None
 ) -> list[int]:
     """Which segments a cut at `ratio` keeps, by position: what a
     released rule says, else what fits in the budget.
     """
-    return (
-        above_percentile(parts, ratio)
-        if parts.percentile
-        else within_budget(parts, order, ratio, allowed)
-    )
+    if order is None:
+        return above_percentile(parts, ratio)
+    return within_budget(parts, order, ratio, allowed)
 
 
 def within_budget(
-    parts: Segments, order: Sequence[int], ratio: float, allowed: int | None = None
+    parts: Segments, order: Order, ratio: float, allowed: int | None = None
 ) -> list[int]:
-    """The first segments of `order` that fit together in the budget
-    (all protected ones in any case), by position.
+    """The first segments of `order` that fit together in the budget (all that are held in any
+    case), by position.
     """
     if ratio == 1.0:
-        return list(range(len(order)))
+        return list(range(len(parts.ends)))
     allowed = room(parts, ratio) if allowed is None else allowed
-    n_tokens, protected = parts.n_tokens, parts.protected
-    used = accumulate(n_tokens[i] for i in order)
-    fits = next(
-        (
-            n
-            for n, (i, total) in enumerate(zip(order, used, strict=True))
-            if total > allowed and not protected[i]
-        ),
-        len(order),
-    )
-    return sorted(order[:fits])
+    used = [0, *accumulate(parts.n_tokens[i] for i in order.segments)]
+    fits = bisect_right(order.ends, allowed, key=used.__getitem__) - 1
+    return sorted(order.segments[: max(order.ends[fits], order.n_held)])
 
 
 def above_percentile(parts: Segments, ratio: float) -> list[int]:

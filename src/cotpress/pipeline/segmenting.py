@@ -6,17 +6,24 @@ of the same scores.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Literal, NamedTuple
 
 from cotpress import segments
+from cotpress.atoms import atoms, seams
 from cotpress.errors import CotpressError
 from cotpress.pipeline import units
+from cotpress.pipeline.bonds import bonds
 from cotpress.records import Percentile, ScoredTrace
 
-Protect = Literal["none", "symbols"]
-"""symbols: `segments.SYMBOLS` are never dropped; none: the papers' setting."""
+Protect = Literal["none", "symbols", "strict"]
+"""What becomes of mathematics (`segments.SYMBOLS`).
+
+symbols: it is dropped last, least important first, once all other text is used up; strict: never,
+though the budget be exceeded; none: it is text like any other, as in the papers.
+"""
 
 WORDS = "llmlingua2"
 """The scorer that judges whole words."""
@@ -48,6 +55,13 @@ class Segments:
     n_tokens: Sequence[int]
     """Target-model tokens that begin in each."""
     protected: Sequence[bool]
+    """Whether it is dropped only once all that is not protected is."""
+    held: Sequence[bool] = field(default=())
+    """Whether it is never dropped; empty: none is."""
+    group: Sequence[int] = field(default=())
+    """Which are kept or dropped together, by number; empty: each by itself."""
+    needs: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    """Group -> the groups without which it is not kept."""
     percentile: Percentile | None = None
     """The rule of a released selection, in place of a budget."""
     given: Sequence[float] = field(default=())
@@ -82,37 +96,38 @@ def segmented(scored: ScoredTrace, rules: Rules = USUAL) -> Segments:
             scored.importance,
             scored.percentile.n_tokens,
             [False] * n,
-            scored.percentile,
+            percentile=scored.percentile,
         )
-    unit = units.load(rules.unit)
-    ends = segments.segment_ends(text, scored.ends, unit.spans(text))
+    unit, whole = _unit(rules.unit), atoms(text)
+    spans = [*unit.spans(text), *(span for atom in whole for span in atom.spans)]
+    pieces, closing = seams(whole)
+    ends = segments.segment_ends(text, scored.ends, spans, [*pieces, *closing])
     parts = list(segments.overlapping(ends, scored.ends))
-    deciding = [_deciding(scored.importance[part], unit.pool) for part in parts]
+    last = protected(ends, text, rules)
+    group, needs = bonds(text, ends, whole)
     return Segments(
         text,
         ends,
         [float(unit.pool(scored.importance[part])) for part in parts],
-        segments.count_starts(ends, scored.ends, len(text)),
-        held(ends, text, rules),
-        given=_beside(scored.given, parts, deciding, unit.pool),
-        alone=_beside(scored.alone, parts, deciding, unit.pool),
+        segments.count_starts(ends, scored.ends, len(text), closing),
+        last,
+        last if rules.protect == "strict" else (),
+        group,
+        needs,
+        given=_beside(scored.given, scored.importance, parts, unit.pool),
+        alone=_beside(scored.alone, scored.importance, parts, unit.pool),
     )
 
 
-def keeping_order(parts: Segments) -> list[int]:
-    """Segment indices in the order they are kept: protected first,
-    then by falling importance, ties by position.
-    """
-    # keeps the order of ties
-    best = sorted(range(len(parts.ends)), key=parts.importance.__getitem__, reverse=True)
-    return sorted(best, key=[not held for held in parts.protected].__getitem__)
+_unit = cache(units.load)
 
 
-def held(ends: Sequence[int], text: str, rules: Rules) -> list[bool]:
+def protected(ends: Sequence[int], text: str, rules: Rules) -> list[bool]:
     """For each segment whether the rules protect it;
     `CotpressError` for what is no regular expression.
     """
-    found = segments.protected(ends, text) if rules.protect == "symbols" else [False] * len(ends)
+    none = [False] * len(ends)
+    found = none if rules.protect == "none" else segments.protected(ends, text)
     if not rules.protect_regex:
         return found
     try:
@@ -124,23 +139,17 @@ def held(ends: Sequence[int], text: str, rules: Rules) -> list[bool]:
     return [a or b for a, b in zip(found, segments.touched(ends, spans), strict=True)]
 
 
-def _deciding(values: Sequence[float], pool: Callable[[Sequence[float]], float]) -> int | None:
-    """Which of the values decided: the highest; None where all have a say."""
-    return max(range(len(values)), key=values.__getitem__) if pool is max else None
-
-
 def _beside(
     values: Sequence[float] | None,
+    importance: Sequence[float],
     parts: Sequence[slice],
-    deciding: Sequence[int | None],
     pool: Callable[[Sequence[float]], float],
 ) -> Sequence[float]:
-    """What stands beside the scores, segment by segment: that
-    of the deciding token, or pooled alike.
+    """What stands beside the scores, segment by segment: that of the most important token where it
+    alone decides, or pooled alike.
     """
     if values is None:
         return ()
-    return [
-        float(pool(values[part])) if at is None else values[part][at]
-        for part, at in zip(parts, deciding, strict=True)
-    ]
+    if pool is not max:
+        return [float(pool(values[part])) for part in parts]
+    return [values[max(range(part.start, part.stop), key=importance.__getitem__)] for part in parts]

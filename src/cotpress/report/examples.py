@@ -20,7 +20,8 @@ import msgspec
 from cotpress.evaluation.setting import order, setting_of
 from cotpress.pipeline.budgets import WINDOW, prepared
 from cotpress.pipeline.compress import room, selected
-from cotpress.pipeline.segmenting import keeping_order, segmented, usual_rules
+from cotpress.pipeline.order import keeping_order
+from cotpress.pipeline.segmenting import segmented, usual_rules
 from cotpress.records import Problem, ScoredTrace, Setting, Trace
 from cotpress.report.verified import Cuts, Survival
 
@@ -214,15 +215,16 @@ def tokens(scored: ScoredTrace, verified: Survival | None = None) -> Tokens:
     cuts = (verified or Survival()).of(scored)
     parts = segmented(scored, cuts.rules or usual_rules(scored.scorer))
     held = parts if parts.percentile else prepared(parts, cuts.budget, cuts.longest_run)
-    order = keeping_order(held)
+    order = None if held.percentile else keeping_order(held)
+    n = len(parts.ends)
     known = sorted({*cuts.rooms, 1.0}) if cuts.rooms else RATIOS
-    first = [known[-1]] * len(order)
+    first = [known[-1]] * n
     for ratio in reversed(known):
         for i in selected(held, order, ratio, cuts.rooms.get(ratio)):
             first[i] = ratio
-    shades = [0] * len(order)
-    for rank, i in enumerate(sorted(range(len(order)), key=parts.importance.__getitem__)):
-        shades[i] = rank * (SHADES + 1) // len(order)
+    shades = [0] * n
+    for rank, i in enumerate(sorted(range(n), key=parts.importance.__getitem__)):
+        shades[i] = rank * (SHADES + 1) // n
     return Tokens(
         scorer=visible(scored.scorer),
         target=visible(scored.target or "the target model"),

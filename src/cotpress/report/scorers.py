@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from cotpress.pipeline.compress import selected
-from cotpress.pipeline.segmenting import keeping_order, segmented, usual_rules
+from cotpress.pipeline.order import keeping_order
+from cotpress.pipeline.segmenting import segmented, usual_rules
 from cotpress.records import ScoredTrace
 from cotpress.segments import SYMBOLS
 
@@ -91,7 +92,7 @@ def _kept(scored: ScoredTrace, ratio: float) -> list[bool]:
     """For each character of the reasoning, whether a cut at `ratio` keeps it."""
     parts = segmented(scored, usual_rules(scored.scorer))
     result = [False] * len(parts.text)
-    for i in selected(parts, [] if parts.percentile else keeping_order(parts), ratio):
+    for i in selected(parts, None if parts.percentile else keeping_order(parts), ratio):
         start = parts.ends[i - 1] if i else 0
         result[start : parts.ends[i]] = [True] * (parts.ends[i] - start)
     return result

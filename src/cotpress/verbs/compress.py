@@ -58,10 +58,12 @@ def compress(
     ratios
         Fractions of the reasoning's tokens to keep, such as 0.5 0.7 0.9.
     unit
-        What is kept or dropped whole: token, number (a token, but numbers and LaTeX commands in one
-        piece) or word; without it word for scores of llmlingua2, as in its release, else number.
+        What is scored as one: token, number (a token, but numbers and LaTeX commands in one piece)
+        or word; without it word for scores of llmlingua2, as in its release, else number. Whatever
+        the unit, no cut divides a number, a formula's operands, code, a table or a character.
     protect
-        symbols (default): numbers, operators, LaTeX commands and boxes are never dropped; none.
+        symbols (default): numbers, operators, LaTeX commands and boxes are dropped last, once all
+        other text is; strict: never, though a trace exceed its budget; none: like any other text.
     protect_regex
         A regular expression: what it matches in a reasoning is protected, too.
     budget
@@ -203,13 +205,20 @@ def summarised(
         yield one
 
 
+MISSED = 0.02
+"""How far the mean kept ratio may be from what was asked for before it is worth a warning."""
+LARGER = "Ask for a larger ratio to make up for it"
+LATER = (
+    "--protect symbols drops mathematics last instead; without --longest-run gaps may be longer."
+)
+
+
 def report(meta: Path, json: bool) -> None:
     """Print one line per ratio, or the same as JSON; from the meta
     file, so that a finished output is summed up too.
     """
-    summaries = msgspec.convert(
-        msgspec.json.decode(meta.read_bytes())["ratios"], list[RatioSummary]
-    )
+    made = msgspec.json.decode(meta.read_bytes())
+    summaries = msgspec.convert(made["ratios"], list[RatioSummary])
     if json:
         print(msgspec.json.encode(summaries).decode())
         return
@@ -223,6 +232,11 @@ def report(meta: Path, json: bool) -> None:
             f"ratio {summary.ratio:g}: {summary.kept:.3f} kept on "
             f"average of {summary.n} traces{over}"
         )
+        if summary.ratio - summary.kept > MISSED:
+            cure = "--unit number divides more" if made["options"].get("unit") == "word" else LARGER
+            say(f"  less than asked for: the next formula, table or code did not fit. {cure}.")
+        elif summary.kept - summary.ratio > MISSED:
+            say("  more than asked for: what is never dropped exceeds the budget. " + LATER)
     if len(summaries) > 1 and (n := sum(summary.n for summary in summaries)):
         mean = sum(summary.kept * summary.n for summary in summaries) / n
         if len({summary.n for summary in summaries}) > 1:  # each trace at a ratio of its own

@@ -25,8 +25,8 @@ class Cut:
     without it word for llmlingua2, else number.
     """
     protect: Protect | None = None
-    """symbols (default): digits, operators, LaTeX commands and \\boxed{…}
-    are never dropped; none: the paper's setting.
+    """symbols (default): digits, operators, LaTeX commands and \\boxed{…} are dropped last; strict:
+    never; none: like any other text, as in the papers.
     """
     protect_regex: str = ""
     """A regular expression: what it matches in a reasoning is protected, too."""
