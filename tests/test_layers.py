@@ -15,7 +15,7 @@ PACKAGE = Path(cotpress.__file__).parent
 
 FLOORS = (
     {"__init__", "errors"},
-    {"prompts", "jsonl"},
+    {"answers", "prompts", "jsonl"},
     {"atoms", "storage", "segments", "plugins", "records", "methods", "latent_tokens"},
     {"folders"},
     {"lm", "grading"},

@@ -12,6 +12,8 @@ the reasoning is none. What cannot be split is all reasoning, and counted.
 import re
 from typing import NamedTuple
 
+from cotpress.answers import ANNOUNCED, BOX
+
 TAIL = 400
 """Characters from the end within which a conclusion must begin; think
 tags and the task's marker may stand anywhere.
@@ -29,21 +31,9 @@ others.
 
 OPENING = re.compile(rf"\s*(?:<(?P<tag>{TAGS})>\s*)?")
 
-ANSWER = re.compile(
-    r"\bthe\s+(?:\w+\s+){0,2}answers?(?:\s+(?:to|for|of|in|must|should|would|will|then|thus|therefore)\b(?:\s+\w+){0,6}?)?"
-    r"\s*(?:\b(?:is|are|be)\b|[:=])"
-    r"|\bfinal\s+answer\b|\banswer\s+is\b|\*\*(?:\w+\s+)?answers?\s*(?::\s*\*\*|\*\*\s*:)"
-    r"|^[#*_\s]*(?:correct\s+)?answer\s*(?:\*\*|__)?\s*[:：]"
-    r"|^\#{4}(?=\s*\S)"
-    r"|^\#{2,6}\s+(?:\w+\s+)?answer\b"
-    r"|答案(?:是|为|[:：])|<answer>(?=\s*[^\s<])",
-    re.IGNORECASE | re.MULTILINE,
-)
-
-BOX = re.compile(r"\\f?boxed\s*(?=[{\s\d])")
-
 TAKEN_BACK = re.compile(
-    r"\b(?:wait|hmm|however|let me|let's|alternatively|but)\b|等等|不对", re.IGNORECASE
+    r"\b(?:wait|hmm|however|let me(?!\s+know)|let's|alternatively|but(?!\s+feel\b))\b|等等|不对",
+    re.IGNORECASE,
 )
 """After an answer these words say that the model is still thinking."""
 
@@ -98,7 +88,7 @@ def _conclusion_start(text: str, marker: str) -> int:
         return at
     text = text.rstrip()
     tail = max(0, len(text) - TAIL)
-    answers, boxes = list(ANSWER.finditer(text, tail)), list(BOX.finditer(text, tail))
+    answers, boxes = list(ANNOUNCED.finditer(text, tail)), list(BOX.finditer(text, tail))
     last = (answers or boxes)[-1:]
     if not last or TAKEN_BACK.search(text, last[0].end()):
         return len(text)
