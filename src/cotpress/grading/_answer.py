@@ -6,8 +6,9 @@ import re
 from collections import deque
 from itertools import pairwise
 
-from cotpress.grading._numbers import DECIMAL, NO_UNITS, number
+from cotpress.grading._numbers import DECIMAL, number
 from cotpress.grading._plain import MAX_ANSWER
+from cotpress.grading._units import NO_UNITS
 
 _BRACES = re.compile(r"(?P<box>\\(?:boxed|fbox)\s*\{)|\\.|(?P<open>\{)|(?P<close>\})", re.DOTALL)
 _BARE_BOX = re.compile(r"\\boxed\s+([^\s${}\\]+)")

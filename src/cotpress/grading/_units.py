@@ -1,0 +1,93 @@
+"""Units behind a number or a formula: what is one, and which two contradict each other."""
+
+import re
+
+NO_UNITS = frozenset(
+    "pi sqrt sin cos tan cot log ln exp mod or and to not minus plus times over by half point if "
+    "when infinity remainder choose than more less".split()
+)
+"""Words behind a number that say more than its unit."""
+
+_KNOWN = {
+    spelling: name
+    for name, *others in (
+        line.split()
+        for line in """\
+s sec secs second seconds
+min mins minute minutes
+h hr hrs hour hours
+day days
+week weeks
+month months
+year years yr yrs
+mm millimeter millimeters millimetre millimetres
+cm centimeter centimeters centimetre centimetres
+m meter meters metre metres
+km kilometer kilometers kilometre kilometres
+in inch inches
+ft foot feet
+yd yard yards
+mi mile miles
+mg milligram milligrams
+g gram grams
+kg kilogram kilograms
+ml milliliter milliliters millilitre millilitres
+L l liter liters litre litres
+C celsius
+F fahrenheit
+K kelvin kelvins
+$ \\$ usd dollar dollars
+¢ cent cents
+€ eur euro euros
+£ gbp
+¥ yen jpy
+am
+pm
+bc bce
+ad ce""".split("\n")
+    )
+    for spelling in (name, *others)
+}
+_SAME_UNIT = re.compile(r"^(?:degrees?|deg|square|cubic|sq|cu)\s+")
+
+_LETTERS = re.compile(r"\\[A-Za-z]+|([A-Za-z])")
+_TEXT = r"\\(?:text|textbf|mathrm|mbox|operatorname)\s*"
+_POWER = r"(?:\s*\^\s*\{?\s*-?\d\s*\}?)?"
+_SHORT = r"(?:[kcmµμn]?m|[km]?g|s|h|min|[km]?L|ml|K|N|J|[kM]?W|V|A|Pa|Hz|mol|C|F)"
+_UNIT = re.compile(
+    rf"(?:(?P<degrees>\s*\^\s*\{{?\s*\\circ\s*\}}?)\s*(?:C|F|{_TEXT}\{{\s*[CF]\s*\}})"
+    rf"|(?:\\mu\s*)?(?:\\Omega|{_TEXT}\{{\s*[^{{}}\d]*\}}){_POWER}"
+    rf"|\\frac\s*\{{\s*{_TEXT}\{{[^{{}}\d]+\}}\s*\}}\s*\{{\s*{_TEXT}\{{[^{{}}\d]+\}}{_POWER}\s*\}}"
+    rf"|{_TEXT}\{{\s*(?:[^{{}}\d]|\^\s*\{{?-?\d\}}?|\^-?\d)*\}}"
+    rf"|(?P<bare>\s+{_SHORT}(?:/{_SHORT})?{_POWER}|(?:\s+[A-Za-z]{{2,}})+{_POWER}))+\s*$"
+)
+
+
+def known_unit(words: str) -> str:
+    """One name for a unit in many spellings, `p.m.` -> `pm`; empty where it is not known."""
+    bare = re.sub(r"[.\s]+$|\.(?=[A-Za-z])|(?<=[A-Za-z])\.", "", words.strip())
+    return _KNOWN.get(bare) or _KNOWN.get(_SAME_UNIT.sub("", bare.lower()).replace(" ", "")) or ""
+
+
+def split_unit(text: str) -> tuple[str, str]:
+    r"""`5\sqrt{2}\text{ cm}` -> `5\sqrt{2}` and `cm`; the whole text and nothing where
+    nothing else is there, or where the words say more than a unit.
+    """
+    match = _UNIT.search(text)
+    if not match or not (formula := text[: match.start()].strip()):
+        return text, ""
+    words = re.sub(rf"{_TEXT}|[\\{{}}^]|circ|\d", " ", match[0])
+    if any(word in NO_UNITS for word in words.lower().replace("/", " ").split()):
+        return text, ""
+    variables = any(_LETTERS.findall(formula))
+    return (text, "") if match["bare"] and variables else (formula, known_unit(words))
+
+
+def without_unit(text: str) -> str:
+    """The formula without a unit behind it; the whole text where nothing else is there."""
+    return split_unit(text)[0]
+
+
+def contradict(one: str, other: str) -> bool:
+    """Whether both are known units, and not the same: °C and °F, a.m. and p.m."""
+    return bool(one and other and one != other)
