@@ -87,7 +87,9 @@ def number(text: str) -> Number | None:
     )
     decimals = None if written is None else len(written.partition(".")[2])
     signed = -value if "-" in (match["sign"], match["sign2"]) else value
-    named = known_unit(unit["latex"] or unit["words"] or unit["currency"] or match["currency"] or "")
+    named = known_unit(
+        unit["latex"] or unit["words"] or unit["currency"] or match["currency"] or ""
+    )
     return Number(signed, factor, decimals, named)
 
 

@@ -7,7 +7,14 @@ from typing import NamedTuple
 
 _VARIABLE = r"(?:[a-zA-Z]|\\(?:theta|alpha|beta|lambda|phi|mu)(?![a-zA-Z]))"
 _SIGN = r"(?:<=?|>=?|=|\\(?:leqslant|geqslant|leq?|geq?|neq?|lt|gt)(?![a-zA-Z]))"
-_SPELLED = {"leqslant": "<=", "geqslant": ">=", "leq": "<=", "le": "<=", "geq": ">=", "ge": ">="} | {
+_SPELLED = {
+    "leqslant": "<=",
+    "geqslant": ">=",
+    "leq": "<=",
+    "le": "<=",
+    "geq": ">=",
+    "ge": ">=",
+} | {
     "lt": "<",
     "gt": ">",
     "neq": "!=",
@@ -26,7 +33,9 @@ _RELATION = re.compile(_SIGN)
 _JOIN = re.compile(
     r"\s*,?\s*(?:\\(?:text|mbox|mathrm)\s*\{\s*(or|and)\s*\}|\\(lor|vee|land|wedge)(?![a-zA-Z])|\b(or|and)\b)\s*"
 )
-_ALL = re.compile(r"(?:\\text\s*\{)?\s*(?:all|any|every)\s+reals?(?:\s+numbers?)?\s*\}?", re.IGNORECASE)
+_ALL = re.compile(
+    r"(?:\\text\s*\{)?\s*(?:all|any|every)\s+reals?(?:\s+numbers?)?\s*\}?", re.IGNORECASE
+)
 _REALS = r"(-\infty,\infty)"
 
 
@@ -133,4 +142,6 @@ def _half_line(letter: str, sign: str, bound: str) -> Condition | None:
 
 def _is_bound(text: str) -> bool:
     r"""Whether a text may be an end of an interval: one formula, and no list."""
-    return bool(text.strip()) and not re.search(r"[,;<>=]|\\\\|\\text|\\(?:cup|cap|in)(?![a-z])", text)
+    return bool(text.strip()) and not re.search(
+        r"[,;<>=]|\\\\|\\text|\\(?:cup|cap|in)(?![a-z])", text
+    )

@@ -80,7 +80,7 @@ _SHORT_WORDS = frozenset(
 )
 """Short words whose letters might be variables."""
 
-_APART = re.compile(r"\d\s+\d")
+_APART = re.compile(r"(?<![\w^])\d+\s+\d")
 
 
 def are_words(one: str, other: str) -> bool:
