@@ -66,7 +66,8 @@ def as_interval(text: str) -> Condition | None:
     if match := _ELEMENT.fullmatch(text):
         return Condition("", match[1])
     relations = _RELATION.findall(text)
-    return _joined(text) if relations and set(relations) != {"="} or _JOIN.search(text) else None
+    unequal = any(sign != "=" for sign in relations)
+    return _joined(text) if unequal or _JOIN.search(text) else None
 
 
 def _joined(text: str) -> Condition | None:

@@ -2,51 +2,49 @@
 
 import re
 
-NO_UNITS = frozenset(
+_MORE = (
     "pi sqrt sin cos tan cot log ln exp mod or and to not minus plus times over by half point if "
-    "when infinity remainder choose than more less".split()
+    "when infinity remainder choose than more less"
 )
+NO_UNITS = frozenset(_MORE.split())
 """Words behind a number that say more than its unit."""
 
+_SPELLINGS = {
+    "s": "sec secs second seconds",
+    "min": "mins minute minutes",
+    "h": "hr hrs hour hours",
+    "day": "days",
+    "week": "weeks",
+    "month": "months",
+    "year": "years yr yrs",
+    "mm": "millimeter millimeters millimetre millimetres",
+    "cm": "centimeter centimeters centimetre centimetres",
+    "m": "meter meters metre metres",
+    "km": "kilometer kilometers kilometre kilometres",
+    "in": "inch inches",
+    "ft": "foot feet",
+    "yd": "yard yards",
+    "mi": "mile miles",
+    "mg": "milligram milligrams",
+    "g": "gram grams",
+    "kg": "kilogram kilograms",
+    "ml": "milliliter milliliters millilitre millilitres",
+    "L": "l liter liters litre litres",
+    "C": "celsius",
+    "F": "fahrenheit",
+    "K": "kelvin kelvins",
+    "$": "usd dollar dollars",
+    "¢": "cent cents",
+    "€": "eur euro euros",
+    "£": "gbp",
+    "¥": "yen jpy",
+    "am": "",
+    "pm": "",
+    "bc": "bce",
+    "ad": "ce",
+}
 _KNOWN = {
-    spelling: name
-    for name, *others in (
-        line.split()
-        for line in """\
-s sec secs second seconds
-min mins minute minutes
-h hr hrs hour hours
-day days
-week weeks
-month months
-year years yr yrs
-mm millimeter millimeters millimetre millimetres
-cm centimeter centimeters centimetre centimetres
-m meter meters metre metres
-km kilometer kilometers kilometre kilometres
-in inch inches
-ft foot feet
-yd yard yards
-mi mile miles
-mg milligram milligrams
-g gram grams
-kg kilogram kilograms
-ml milliliter milliliters millilitre millilitres
-L l liter liters litre litres
-C celsius
-F fahrenheit
-K kelvin kelvins
-$ \\$ usd dollar dollars
-¢ cent cents
-€ eur euro euros
-£ gbp
-¥ yen jpy
-am
-pm
-bc bce
-ad ce""".split("\n")
-    )
-    for spelling in (name, *others)
+    spelling: name for name, others in _SPELLINGS.items() for spelling in (name, *others.split())
 }
 _SAME_UNIT = re.compile(r"^(?:degrees?|deg|square|cubic|sq|cu)\s+")
 
