@@ -22,10 +22,10 @@ _ANSWER_IS = re.compile(
     re.IGNORECASE,
 )
 _OF_OTHERS = re.compile(
-    r"(?:\b(?:[Ww]rong|[Ii]ncorrect|[Mm]istaken|[Nn]aive|[Tt]empting|That)\s+$"
-    r"|\b(?:people|students|many|some|others|you|they)\s+(?:\w+\s+)?"
+    r"(?:\bThat\s+$|(?i:\b(?:wrong|incorrect|mistaken|naive|tempting)\s+$"
+    r"|\b(?:people|students|many|some|others|you|they)\s+(?:\w+\s+){0,2}"
     r"(?:say|said|think|thought|believe|guess|claim|answer)\w*\s+(?:that\s+)?(?:the\s+|my\s+)?$"
-    r"|\b(?:[Ii]f|whether|unless)\b(?:(?!\bthen\b)[^.,;:!?\n]){0,50}$)"
+    r"|\b(?:if|whether|unless)\b(?:(?!\bthen\b)[^.,;:!?\n]){0,50}$))"
 )
 """What stands before an answer that is somebody else's, or not given."""
 

@@ -10,7 +10,7 @@ _OPTION = re.compile(
     r"(?:\(([A-Za-z])\)|([A-Za-z])(?=$|[.:)])|([A-Z])(?=\s+\([^()]*\)?$))"
 )
 _SEVERAL = re.compile(
-    r"[*\s(]*\(?([A-Z])\)?[*\s)]*(?:(?:,|;|/|\bor\b|\band\b|&)\s*(?:and|or)?[\s(]*([A-Z])\b\)?\s*)+"
+    r"(?:(?:both|either)\s+)?[*\s(]*\(?([A-Z])\)?[*\s)]*(?:(?:,|;|/|\bor\b|\band\b|&)\s*(?:and|or)?[\s(]*([A-Z])\b\)?\s*)+"
 )
 _OPTION_IN_TEXT = re.compile(
     r"(?<![A-Za-z])\(([A-Za-z])\)|\b[Oo]ption\s+\(?([A-Za-z])\b\)?"
@@ -46,12 +46,17 @@ def letter(text: str) -> str | None:
     """
     text = _SET_APART.sub(lambda found: f"({''.join(filter(None, found.groups()))})", text)
     text = in_answer_tags(text)
-    for place in (boxed(text), sentence(text), last_line(text)):
+    line = last_line(text)
+    for place in (boxed(text), sentence(text), None if _names_two(line) else line):
         if place and (
             found := several(place) or option(place) or option(REASON.split(place, maxsplit=1)[0])
         ):
             return found
     return _last_named(text)
+
+
+def _names_two(line: str) -> bool:
+    return len(_OPTION_IN_TEXT.findall(line)) > 1
 
 
 def _last_named(text: str) -> str | None:
@@ -88,7 +93,9 @@ def option(text: str) -> str | None:
     if meant := _NOT_BUT.search(bare):
         bare = meant[1].strip(" *\"'`[]")
     match = _OPTION.match(bare)
-    return next(filter(None, match.groups())).upper() if match else None
+    if not match or _REJECTED.match(bare, match.end()):
+        return None
+    return next(filter(None, match.groups())).upper()
 
 
 def same_options(reference: str, said: str) -> bool | None:

@@ -56,7 +56,7 @@ def grouped(text: str) -> str:
     r"""The text with one spelling for digits in groups and for decimal commas: `10 000` -> `10000`,
     `0{,}125` -> `0.125`, `1{,}000` -> `1,000`.
     """
-    text = _DECIMAL_COMMA.sub(_with_point, text).replace("{,}", ",")
+    text = _DECIMAL_COMMA.sub(_with_point, text).replace("{,}", ",").replace("{:}", ":")
     return _GROUPS.sub(lambda number: number[0].replace(" ", ""), text)
 
 

@@ -80,12 +80,13 @@ _SHORT_WORDS = frozenset(
 )
 """Short words whose letters might be variables."""
 
+_ASSIGNED = re.compile(r"(?<![\\a-zA-Z])([a-zA-Z])\s*=")
 _APART = re.compile(r"(?<![\w^])\d+\s+\d")
 
 
-def are_words(one: str, other: str) -> bool:
+def are_words(one: str, other: str, in_words: bool = False) -> bool:
     """Whether two texts of letters are compared as words: `BADC`, `no`.
-    Up to three small ones may be a product: `ab`.
+    Up to three small ones may be a product, `ab`, unless they are set as text.
     """
     if not (_LETTERS.fullmatch(one) and _LETTERS.fullmatch(other)):
         return False
@@ -93,7 +94,7 @@ def are_words(one: str, other: str) -> bool:
         len(text) <= 3 and text.islower() and set(text) <= _VARIABLES and text not in _SHORT_WORDS
         for text in (one, other)
     )
-    return not product
+    return in_words or not product
 
 
 def is_apart(one: str, other: str) -> bool:
@@ -102,8 +103,8 @@ def is_apart(one: str, other: str) -> bool:
 
 
 def is_other_kind(reference: str, said: str) -> bool:
-    """Whether one is a set, or a list of values of a variable,
-    and the other an interval, a point or a tuple.
+    """Whether one is a set, or a list of values of a variable, and
+    the other an interval, a point, a tuple or values of several variables.
     """
     kinds = {_kind(reference), _kind(said)}
     return len(kinds) == 2 and None not in kinds
@@ -114,6 +115,8 @@ def _kind(text: str) -> str | None:
         return "set"
     if re.fullmatch(r"[a-zA-Z]\s*=[^=]*,[^=()\[\]]*", text):
         return "set"
+    if len(set(_ASSIGNED.findall(text))) > 1:
+        return "in brackets"
     return "in brackets" if re.fullmatch(r"[(\[][^()\[\]]*,[^()\[\]]*[)\]]", text) else None
 
 

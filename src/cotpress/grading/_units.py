@@ -77,8 +77,16 @@ def split_unit(text: str) -> tuple[str, str]:
     words = re.sub(rf"{_TEXT}|[\\{{}}^]|circ|\d", " ", match[0])
     if any(word in NO_UNITS for word in words.lower().replace("/", " ").split()):
         return text, ""
-    variables = any(_LETTERS.findall(formula))
-    return (text, "") if match["bare"] and variables else (formula, known_unit(words))
+    if match["bare"] and (any(_LETTERS.findall(formula)) or _may_be_factor(formula, words)):
+        return text, ""
+    return formula, known_unit(words)
+
+
+def _may_be_factor(formula: str, words: str) -> bool:
+    r"""One letter behind a formula is a unit where that is a decimal, `298 K`, not in
+    `\frac{1}{2} h`.
+    """
+    return len(words.strip()) == 1 and not formula[-1].isdigit()
 
 
 def without_unit(text: str) -> str:

@@ -48,6 +48,9 @@ def load(target: str = "") -> Grader:
 _BASE = re.compile(r"([0-9A-Za-z]+)_(?:\{\s*(?:\\text\{)?\s*(\w+)\s*\}?\s*\}|(\d))")
 
 
+_TEXT = re.compile(r"\\(?:text|textbf|mbox|mathrm)(?![a-zA-Z])")
+
+
 def quick(text: str, answer: str) -> Grade | str:
     """What is decided without computer algebra; the answer that was read where it needs it."""
     said = found_answer(text)
@@ -61,14 +64,15 @@ def quick(text: str, answer: str) -> Grade | str:
     if ours.replace(" ", "") == theirs.replace(" ", ""):
         return decided(said, True)
     letters = same_options(ours, said)
-    verdict = _at_once(ours, theirs) if letters is None else letters
+    in_words = bool(_TEXT.search(answer) or _TEXT.search(said))
+    verdict = _at_once(ours, theirs, in_words) if letters is None else letters
     return said if verdict is None else decided(said, verdict)
 
 
-def _at_once(answer: str, said: str) -> bool | None:
+def _at_once(answer: str, said: str, in_words: bool) -> bool | None:
     """Whether two answers in one spelling are equal; None where only computer algebra can tell."""
     ours, theirs = as_intervals(without_option(answer), said)
-    if are_words(ours, theirs) or is_other_kind(ours, theirs):
+    if are_words(ours, theirs, in_words) or is_other_kind(ours, theirs):
         return ours.casefold() == theirs.casefold()
     if (reference := number(ours)) and (value := number(theirs)):
         return same_number(reference, value)
@@ -81,7 +85,7 @@ def _at_once(answer: str, said: str) -> bool | None:
     if (reference := number(ours)) and (value := number(theirs)):
         return same_number(reference, value)
     words = _bare_words(answer)
-    if words is not None and (words == _bare_words(said) or r"\text" in answer):
+    if words is not None and (words == _bare_words(said) or in_words):
         return words == _bare_words(said)
     return None
 
