@@ -49,7 +49,7 @@ _NUMBER = re.compile(
 )
 _UNIT = re.compile(
     r"(?:\s*(?P<percent>\\?%))?"
-    r"(?:\s*\^\s*\{?\s*\\?(?:circ|degrees?)\s*\}?|\s*\\degree)?(?:\s*\\?(?P<currency>[$€£¥¢]))?"
+    r"(?:\s*\^\s*\{?\s*\\?(?:circ|degrees?)\s*\}?|\s*\\degree)?(?:\s*(?P<currency>\\\$|[€£¥¢]))?"
     r"(?:(?P<gap>\s*)"
     r"(?:\\(?:text|mbox|mathrm|textbf|operatorname)\s*\{(?P<latex>[^{}\d]*)\}"
     r"|(?P<words>[A-Za-z][A-Za-z./' -]+))"
