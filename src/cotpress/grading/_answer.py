@@ -30,7 +30,8 @@ _OF_OTHERS = re.compile(
 """What stands before an answer that is somebody else's, or not given."""
 
 _DISPLAY = re.compile(r"\s*(?:\$\$|\\\[)\s*(.+?)\s*(?:\$\$|\\\])", re.DOTALL)
-_STOP = re.compile(r"[.!?]+(?=\s|$)|[。！？]")
+_STOP = re.compile(r"(?<!\\)[.!?]+(?=\s|$)|[。！？]")
+_END = re.compile(r"[ \t*_:.]+$|^\.(?!\d)[ \t*_:.]*")
 _ABBREVIATED = re.compile(r"\b(?:St|Dr|Mr|Mrs|Ms|Prof|Mt|Ft|Jr|Sr|vs|Gen|Col|Capt|Sgt|Rev)$")
 _COUNTED = re.compile(
     r"\b(?:Nos?|Figs?|Eq|Ch|Vol|[Aa]pprox|[Cc]a|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)$"
@@ -64,7 +65,7 @@ REASON = re.compile(
 _NUMBERS = re.compile(
     rf"(?:(?<![\w)}}\]])(?<![\d)}}\]]\s)[-−]\s?)?(?:\\?[$€£¥]\s?)?{DECIMAL}(?:/{DECIMAL}|(?:\s?\\?%))?"
 )
-_MATHS = re.compile(r"\$([^$]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+_MATHS = re.compile(r"(?<!\\)\$((?:[^$\\]|\\.)+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 
 
 def found_answer(text: str) -> str | None:
@@ -123,8 +124,9 @@ def sentence(text: str) -> str | None:
         if display := _DISPLAY.match(rest):
             return display[1]
         line = rest.lstrip(" \t*:\n").partition("\n")[0]
-        if first := _first_sentence(line).strip(" \t*_:."):
-            return first
+        first = _first_sentence(line).strip(" \t*_:")
+        if said := _END.sub("", first):
+            return said
     return None
 
 
@@ -155,9 +157,9 @@ def _numeric_sentence(text: str) -> str | None:
         return _meant(said, formulas)
     if two := _TWO_NUMBERS.fullmatch(said.strip()):
         return f"{two[1]}, {two[2]}"
-    result = said.rpartition("=")[2].strip()
-    if number(result):
-        return result
+    formula, _, result = said.rpartition("=")
+    if number(result) and not (result.strip() == "0" and re.search(r"[a-z]\s*[-+]", formula)):
+        return result.strip()
     first = re.match(r"([A-Za-z]{2,})[,:]?\s", said)
     wordy = first and first[1].lower() not in NO_UNITS
     return (_last_number(said) if wordy else None) or said

@@ -71,7 +71,7 @@ _CLEANUPS = [
 ]
 _DIGITS = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?")
 _WRAPPED = re.compile(
-    r"\*\*(.+)\*\*|\$\$?([^$]+)\$\$?|\\\((.+)\\\)|\\\[(.+)\\\]|\\(?:text|textbf|mathbf|mathrm|mbox|boxed)\{([^{}]*)\}",
+    r"\*\*(.+)\*\*|\$\$?((?:[^$\\]|\\.)+)\$\$?|\\\((.+)\\\)|\\\[(.+)\\\]|\\(?:text|textbf|mathbf|mathrm|mbox|boxed)\{([^{}]*)\}",
     re.DOTALL,
 )
 

@@ -26,10 +26,10 @@ _REALS = re.compile(r"\\mathbb\s*\{?\s*R\s*\}?|\\R(?![a-zA-Z])")
 _CURRENCY = re.compile(r"\\(?:text|mathrm|mbox)\s*\{\s*(\\?[$€£¥])\s*\}")
 _DECIMAL_COMMA = re.compile(r"(?<![\d.,}])(\d+)\{,\}(\d+)(?![\d.,{])")
 _GROUPS = re.compile(
-    r"(?<![\d.,^_])[1-9]\d{0,2}(?: \d{3})+(?!\d)|(?<![\d,])\d+\.\d{3}(?: \d{3})+(?!\d)"
+    r"(?<![\d.,^_])[1-9]\d{0,2}(?: \d{3})+(?!\d|-[a-zA-Z])|(?<![\d,])\d+\.\d{3}(?: \d{3})+(?!\d)"
 )
 _CLOCK = re.compile(
-    r"(?<!\d)(\d{1,2})\s*:\s*(\d\d)\s*(?:\\(?:text|mathrm)\s*\{)?\s*([ap])\.?\s*m\b\.?\s*\}?",
+    r"(?<!\d)(\d{1,2})\s*:\s*(\d\d)\s*(?:\\(?:text|mathrm)\s*\{)?\s*([ap])\.?\s*m\b\.?(?:\s*\})?",
     re.IGNORECASE,
 )
 
