@@ -187,12 +187,12 @@ def _last_number(text: str) -> str | None:
     """The last number; of "17 of the 20" the first, of "4 to 5" both."""
     found = deque(_NUMBERS.finditer(text), maxlen=2)
     if len(found) == 2:
-        between = text[found[0].end() : found[1].start()]
+        start, between = found[0].start(), text[found[0].end() : found[1].start()]
         if _OF_ALL.fullmatch(between):
             return found[0][0].strip()
-        limits = _UP_TO if _LIMIT.search(text[: found[0].start()][-20:]) else _RANGE
+        limits = _UP_TO if _LIMIT.search(text[max(0, start - 20) : start]) else _RANGE
         if limits.fullmatch(between):
-            return text[found[0].start() : found[1].end()].strip()
+            return text[start : found[1].end()].strip()
     return found[-1][0].strip() if found else None
 
 

@@ -26,7 +26,7 @@ _NOT_BUT = re.compile(
     r"(?:but(?:\s+rather)?|it\s+is|it's|rather)\s+(.+)"
 )
 _REJECTED = re.compile(
-    r"(?:(?!\b(?:because|since|so|as)\b)[^.;,:\n])*"
+    r"(?:(?!\b(?:because|since|so|as)\b)[^.;,:\n]){0,200}"
     r"(?:\b(?:wrong|incorrect|false|impossible|fails?|contradicts|cannot|ruled\s+out|excluded)\b"
     r"|\b(?:is|are|was)(?:\s+not|n't)\b|\bdo(?:es)?(?:\s+not|n't)\s+(?:fit|work|hold|match)\b"
     r"|:\s*no\b)"
@@ -61,14 +61,13 @@ def _names_two(line: str) -> bool:
 
 def _last_named(text: str) -> str | None:
     """The last option that a text names and does not reject; None where it names two in a row."""
-    named = list(_OPTION_IN_TEXT.finditer(text))
-    rejected = [bool(_REJECTED.match(text, one.end())) for one in named]
-    held = [one for one, out in zip(named, rejected, strict=True) if not out]
-    if not held:
+    named = reversed(list(_OPTION_IN_TEXT.finditer(text)))
+    held = (one for one in named if not _REJECTED.match(text, one.end()))
+    if not (last := next(held, None)):
         return None
-    last = held[-1]
-    before = text[held[-2].end() : last.start()] if len(held) > 1 else "-"
-    if _JOINED.fullmatch(before) or _ONE_MORE.match(text, last.end()):
+    before = next(held, None)
+    joined = before and _JOINED.fullmatch(text, before.end(), last.start())
+    if joined or _ONE_MORE.match(text, last.end()):
         return None
     return "".join(filter(None, last.groups())).upper()
 

@@ -20,7 +20,7 @@ _ABOUT = re.compile(
     r"\s*(?=[\d\\$.-])",
     re.IGNORECASE,
 )
-_IN_WORDS = re.compile(r"^(\S*\d\S*)\s*\((?:[a-z]+[ -]?)+\)$", re.IGNORECASE)
+_IN_WORDS = re.compile(r"^(\S*\d\S*)\s*\([a-z]+(?:[ -][a-z]+)*\)$", re.IGNORECASE)
 _EMPTY = re.compile(r"\\(?:varnothing|emptyset)(?![a-zA-Z])|\\\{\s*\\\}")
 _REALS = re.compile(r"\\mathbb\s*\{?\s*R\s*\}?|\\R(?![a-zA-Z])")
 _CURRENCY = re.compile(r"\\(?:text|mathrm|mbox)\s*\{\s*(\\?[$€£¥])\s*\}")

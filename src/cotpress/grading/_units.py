@@ -51,14 +51,15 @@ _SAME_UNIT = re.compile(r"^(?:degrees?|deg|square|cubic|sq|cu)\s+")
 _LETTERS = re.compile(r"\\[A-Za-z]+|([A-Za-z])")
 _TEXT = r"\\(?:text|textbf|mathrm|mbox|operatorname)\s*"
 _POWER = r"(?:\s*\^\s*\{?\s*-?\d\s*\}?)?"
-_SHORT = r"(?:[kcmµμn]?m|[km]?g|s|h|min|[km]?L|ml|K|N|J|[kM]?W|V|A|Pa|Hz|mol|C|F)"
+_SET = rf"{_TEXT}\{{(?:[^{{}}^\d]|\^\s*(?:\{{\s*-?\d\s*\}}|-?\d))*\}}"
+_BARE = r"(?:[A-Za-zµμ]{2,}|[smghLKNJWVAFC])"
 _UNIT = re.compile(
-    rf"(?:(?P<degrees>\s*\^\s*\{{?\s*\\circ\s*\}}?)\s*(?:C|F|{_TEXT}\{{\s*[CF]\s*\}})"
-    rf"|(?:\\mu\s*)?(?:\\Omega|{_TEXT}\{{\s*[^{{}}\d]*\}}){_POWER}"
-    rf"|\\frac\s*\{{\s*{_TEXT}\{{[^{{}}\d]+\}}\s*\}}\s*\{{\s*{_TEXT}\{{[^{{}}\d]+\}}{_POWER}\s*\}}"
-    rf"|{_TEXT}\{{\s*(?:[^{{}}\d]|\^\s*\{{?-?\d\}}?|\^-?\d)*\}}"
-    rf"|(?P<bare>\s+{_SHORT}(?:/{_SHORT})?{_POWER}|(?:\s+[A-Za-z]{{2,}})+{_POWER}))+\s*$"
+    rf"(?:\s*\^\s*\{{?\s*\\circ\s*\}}?\s*(?:C|F|{_TEXT}\{{\s*[CF]\s*\}})"
+    rf"|(?:\\mu\s*)?(?:\\Omega|{_SET}){_POWER}"
+    rf"|\\frac\s*\{{\s*{_SET}\s*\}}\s*\{{\s*{_SET}{_POWER}\s*\}}"
+    rf"|(?P<bare>\s+{_BARE}(?:/{_BARE})?{_POWER}))+\s*$"
 )
+"""The alternatives begin differently, so that a long text is read in one way only."""
 
 
 def known_unit(words: str) -> str:
