@@ -125,8 +125,8 @@ def sentence(text: str) -> str | None:
             return display[1]
         line = rest.lstrip(" \t*:\n").partition("\n")[0]
         first = _first_sentence(line).strip(" \t*_:")
-        if said := _END.sub("", first):
-            return said
+        if bare := _END.sub("", first):
+            return bare
     return None
 
 

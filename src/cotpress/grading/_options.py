@@ -94,7 +94,7 @@ def option(text: str) -> str | None:
     match = _OPTION.match(bare)
     if not match or _REJECTED.match(bare, match.end()):
         return None
-    return next(filter(None, match.groups())).upper()
+    return "".join(filter(None, match.groups())).upper()
 
 
 def same_options(reference: str, said: str) -> bool | None:

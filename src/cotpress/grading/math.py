@@ -8,12 +8,15 @@ numbers out of formulas it cannot parse. Rules that are ours:
 
 - the last `\boxed{…}` counts, else the last sentence such as "the answer is …" or "#### …", else
   the last number;
-- units, currency and commas are no part of a number. A percent sign or a word like "thousand" or
+- units, currency and commas are no part of a number, but two known units must be the same: 30 °C is
+  30, and not 30 °F. A percent sign or a word like "thousand" or
   "dozen" may be meant as a unit or as a factor, and both readings count: 18% is 18 and 0.18, but 18
   is neither 1800 nor 0.18;
 - a fraction may be answered by a decimal with six or more digits after the point, rightly rounded;
 - digits in another base are equal only with the same base: 14 is not 14_8 (math-verify drops the
   base);
+- a condition is the interval that it allows, and "twelve" is 12; an option with what it says may be
+  answered by either;
 - words are compared without regard to case.
 
 Computer algebra on hostile text may take for ever: it is the slow part, for a process that can be
@@ -46,8 +49,6 @@ def load(target: str = "") -> Grader:
 
 
 _BASE = re.compile(r"([0-9A-Za-z]+)_(?:\{\s*(?:\\text\{)?\s*(\w+)\s*\}?\s*\}|(\d))")
-
-
 _TEXT = re.compile(r"\\(?:text|textbf|mbox|mathrm)(?![a-zA-Z])")
 
 
