@@ -50,7 +50,7 @@ _CONDITION = re.compile(
 )
 _OF = re.compile(r"\s*of\b")
 _LIMIT = re.compile(r"\b(?:between|from)\s*$", re.IGNORECASE)
-_UP_TO = re.compile(r"\s*(?:to|and|[-–])\s*")
+_UP_TO = re.compile(r"\s*(?:[A-Za-z]+\s+)?(?:to|and|[-–])\s*")
 _OF_ALL = re.compile(
     r"\s+(?:out\s+of|of\s+(?:the|all|these|those|his|her|its|their))\s+(?:the\s+)?"
 )

@@ -31,6 +31,7 @@ _REJECTED = re.compile(
     r"|\b(?:is|are|was)(?:\s+not|n't)\b|\bdo(?:es)?(?:\s+not|n't)\s+(?:fit|work|hold|match)\b"
     r"|:\s*no\b)"
 )
+_SUPPOSED = re.compile(r"\b[Ii]f\b[^.,;:\n]*$")
 _JOINED = re.compile(r"[\s,;*]*(?:\bor\b|\band\b)?[\s,*]*(?:\bor\b|\band\b)?[\s*]*")
 _ONE_MORE = re.compile(r"[\s*]*\b(?:or|and)\s+\(?[A-Z]\b")
 
@@ -62,7 +63,12 @@ def _names_two(line: str) -> bool:
 def _last_named(text: str) -> str | None:
     """The last option that a text names and does not reject; None where it names two in a row."""
     named = reversed(list(_OPTION_IN_TEXT.finditer(text)))
-    held = (one for one in named if not _REJECTED.match(text, one.end()))
+    held = (
+        one
+        for one in named
+        if not _REJECTED.match(text, one.end())
+        and not _SUPPOSED.search(text[max(0, one.start() - 80) : one.start()])
+    )
     if not (last := next(held, None)):
         return None
     before = next(held, None)
