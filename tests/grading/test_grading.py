@@ -136,7 +136,8 @@ FORMULAS = [
     ("x = 1e5", "x = 100000", True, "scientific notation in a formula"),
     (r"10^{-9}", r"10^{-8}", False, "tiny powers"),
     ("2^2", "4", True, "a power that is a number"),
-    (r"\text{six}", "6", False, "words are no numbers"),
+    (r"\text{six}", "6", True, "a number in words"),
+    (r"\text{six}", "7", False, "another number in words"),
     ("y=2x", "y=-2x", False, "sign in an equation"),
 ]
 

@@ -6,8 +6,9 @@ import re
 from collections import deque
 from itertools import pairwise
 
-from cotpress.grading._numbers import DECIMAL, NO_UNITS, number
+from cotpress.grading._numbers import DECIMAL, number
 from cotpress.grading._plain import MAX_ANSWER
+from cotpress.grading._units import NO_UNITS
 
 _BRACES = re.compile(r"(?P<box>\\(?:boxed|fbox)\s*\{)|\\.|(?P<open>\{)|(?P<close>\})", re.DOTALL)
 _BARE_BOX = re.compile(r"\\boxed\s+([^\s${}\\]+)")
@@ -20,23 +21,51 @@ _ANSWER_IS = re.compile(
     r"(?:\s*\*\*)?\s*:?|(?:答案|故选|应选|选择)(?:是|为|[:：])*(?<![案选择])|故选",
     re.IGNORECASE,
 )
-_DISPLAY = re.compile(r"\s*(?:\$\$|\\\[)\s*(.+?)\s*(?:\$\$|\\\])", re.DOTALL)
-_STOP = re.compile(r"[.!?]+(?=\s|$)|[。！？]")
-_ABBREVIATED = re.compile(r"\b(?:St|Dr|Mr|Mrs|Ms|Prof|Mt|Ft|Jr|Sr|vs|No)$")
-_INITIAL = re.compile(r"\b[A-Z]$")
-_NAME = re.compile(r"\s[A-Z](?:\.|[a-z]+\s*[.,]?\s*$)")
-_CONDITION = re.compile(
-    r"\b(?:if|when|whenever|for|where|with|from|provided|given|at|unless)\b", re.IGNORECASE
+_OF_OTHERS = re.compile(
+    r"(?:\bThat\s+$|(?i:\b(?:wrong|incorrect|mistaken|naive|tempting)\s+$"
+    r"|\b(?:people|students|many|some|others|you|they)\s+(?:\w+\s+){0,2}"
+    r"(?:say|said|think|thought|believe|guess|claim|answer)\w*\s+(?:that\s+)?(?:the\s+|my\s+)?$"
+    r"|\b(?:if|whether|unless)\b(?:(?!\bthen\b)[^.,;:!?\n]){0,50}$))"
 )
+"""What stands before an answer that is somebody else's, or not given."""
+
+_DISPLAY = re.compile(r"\s*(?:\$\$|\\\[)\s*(.+?)\s*(?:\$\$|\\\])", re.DOTALL)
+_STOP = re.compile(r"(?<!\\)[.!?]+(?=\s|$)|[。！？]")
+_END = re.compile(r"[ \t*_:.]+$|^\.(?!\d)[ \t*_:.]*")
+_ABBREVIATED = re.compile(r"\b(?:St|Dr|Mr|Mrs|Ms|Prof|Mt|Ft|Jr|Sr|vs|Gen|Col|Capt|Sgt|Rev)$")
+_COUNTED = re.compile(
+    r"\b(?:Nos?|Figs?|Eq|Ch|Vol|[Aa]pprox|[Cc]a|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)$"
+)
+_NUMBER_FOLLOWS = re.compile(r"\s*[$\\]*\d")
+_INITIAL = re.compile(r"\b[A-Z]$")
+_NAME = re.compile(
+    r"\s(?:[A-Z]\.|[a-z]{3,}|[A-Z][a-z]+\s*(?:[.,;:!?]|$|\s(?:because|since|who|which|as|and)\b))"
+)
+_DOTTED = re.compile(r",\s+(?:(?:[A-Z][A-Za-z]*\.)+[A-Z]?|Jr|Sr|Inc|Ltd)\.?$")
+"""A part of a name behind a comma: `Washington, D.C.`"""
+
+_CONDITION = re.compile(
+    r"\b(?:if|when|whenever|for|where|with|from|provided|given|at|unless|not|rather|instead|out\s+of)\b",
+    re.IGNORECASE,
+)
+_OF = re.compile(r"\s*of\b")
+_LIMIT = re.compile(r"\b(?:between|from)\s*$", re.IGNORECASE)
+_UP_TO = re.compile(r"\s*(?:[A-Za-z]+\s+)?(?:to|and|[-–])\s*")
+_OF_ALL = re.compile(
+    r"\s+(?:out\s+of|of\s+(?:the|all|these|those|his|her|its|their))\s+(?:the\s+)?"
+)
+_RANGE = re.compile(r"\s*(?:\bto\b|–)\s*")
 _JOINED = re.compile(r"[\s,;]*(?:\band\b|\bor\b)?[\s,;]*", re.IGNORECASE)
 _TWO_NUMBERS = re.compile(
     r"(?:either\s+)?(-?\d[\d.,]*)\s*(?:,?\s*\b(?:or|and)\b\s*)(-?\d[\d.,]*)", re.IGNORECASE
 )
-REASON = re.compile(r"[,;]\s+(?=[A-Za-z])|\s+(?:because|since|so|which|as)\b")
+REASON = re.compile(
+    r"[,;]\s+(?!(?:and|or)\s+[\d$\\-])(?=[A-Za-z])|\s+(?:because|since|so|which|as)\b"
+)
 _NUMBERS = re.compile(
     rf"(?:(?<![\w)}}\]])(?<![\d)}}\]]\s)[-−]\s?)?(?:\\?[$€£¥]\s?)?{DECIMAL}(?:/{DECIMAL}|(?:\s?\\?%))?"
 )
-_MATHS = re.compile(r"\$([^$]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+_MATHS = re.compile(r"(?<!\\)\$((?:[^$\\]|\\.)+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 
 
 def found_answer(text: str) -> str | None:
@@ -85,24 +114,31 @@ def sentence(text: str) -> str | None:
     """What follows the last "the answer is" or "####": the formula
     on the next lines, or the rest of the sentence.
     """
-    said = [match.end() for match in _ANSWER_IS.finditer(text)]
+    said = [
+        match.end()
+        for match in _ANSWER_IS.finditer(text)
+        if not _OF_OTHERS.search(text[max(0, match.start() - 80) : match.start()])
+    ]
     for end in reversed(said):
         rest = text[end : end + 4 * MAX_ANSWER]
         if display := _DISPLAY.match(rest):
             return display[1]
         line = rest.lstrip(" \t*:\n").partition("\n")[0]
-        if first := _first_sentence(line).strip(" \t*_:."):
-            return first
+        first = _first_sentence(line).strip(" \t*_:")
+        if bare := _END.sub("", first):
+            return bare
     return None
 
 
 def _first_sentence(line: str) -> str:
     """The line up to its first full stop that ends a sentence: not that
-    of `St.`, `Dr.`, or an initial before a name.
+    of `St.`, `Dr.`, `No. 7`, or an initial before a name.
     """
     for stop in _STOP.finditer(line):
         before, after = line[: stop.start()], line[stop.end() :]
         if _ABBREVIATED.search(before) or (_INITIAL.search(before) and _NAME.match(after)):
+            continue
+        if _COUNTED.search(before) and _NUMBER_FOLLOWS.match(after):
             continue
         return before
     return line
@@ -115,15 +151,15 @@ def _numeric_sentence(text: str) -> str | None:
     said = sentence(text)
     if said is None or number(said) or len(said) > MAX_ANSWER:
         return said
-    cut = REASON.split(said, maxsplit=1)[0]
+    cut = said if _DOTTED.search(said) else REASON.split(said, maxsplit=1)[0]
     said = cut if _NUMBERS.search(cut) or not _NUMBERS.search(said) else said
     if formulas := list(_MATHS.finditer(said)):
         return _meant(said, formulas)
     if two := _TWO_NUMBERS.fullmatch(said.strip()):
         return f"{two[1]}, {two[2]}"
-    result = said.rpartition("=")[2].strip()
-    if number(result):
-        return result
+    formula, _, result = said.rpartition("=")
+    if number(result) and not (result.strip() == "0" and re.search(r"[a-z]\s*[-+]", formula)):
+        return result.strip()
     first = re.match(r"([A-Za-z]{2,})[,:]?\s", said)
     wordy = first and first[1].lower() not in NO_UNITS
     return (_last_number(said) if wordy else None) or said
@@ -131,12 +167,14 @@ def _numeric_sentence(text: str) -> str | None:
 
 def _meant(sentence: str, formulas: list[re.Match[str]]) -> str:
     """The formula that is the answer: the last one, but not one behind a
-    condition; several joined by "and" are a list.
+    condition; several joined by "and" are a list, and two ends are a range.
     """
     texts = [str(next(filter(None, match.groups()))).strip() for match in formulas]
     between = [sentence[one.end() : other.start()] for one, other in pairwise(formulas)]
+    if between and _LIMIT.search(sentence[: formulas[0].start()]) and _UP_TO.fullmatch(between[0]):
+        return f"{texts[0]} to {texts[1]}"
     for n, words in enumerate(between):
-        if _CONDITION.search(words):
+        if _CONDITION.search(words) or (_OF.match(words) and number(texts[n])):
             texts, between = texts[: n + 1], between[:n]
             break
     if between and all(_JOINED.fullmatch(words) for words in between):
@@ -146,8 +184,16 @@ def _meant(sentence: str, formulas: list[re.Match[str]]) -> str:
 
 
 def _last_number(text: str) -> str | None:
-    found = deque(_NUMBERS.finditer(text), maxlen=1)
-    return found[0][0].strip() if found else None
+    """The last number; of "17 of the 20" the first, of "4 to 5" both."""
+    found = deque(_NUMBERS.finditer(text), maxlen=2)
+    if len(found) == 2:
+        start, between = found[0].start(), text[found[0].end() : found[1].start()]
+        if _OF_ALL.fullmatch(between):
+            return found[0][0].strip()
+        limits = _UP_TO if _LIMIT.search(text[max(0, start - 20) : start]) else _RANGE
+        if limits.fullmatch(between):
+            return text[start : found[1].end()].strip()
+    return found[-1][0].strip() if found else None
 
 
 def last_line(text: str) -> str:

@@ -6,7 +6,9 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
+from cotpress.grading._numerals import in_digits
 from cotpress.grading._plain import SHOWN, plain
+from cotpress.grading._units import NO_UNITS, contradict, known_unit
 
 DECIMAL = r"(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+)"
 
@@ -21,6 +23,8 @@ class Number(NamedTuple):
     """
     decimals: int | None
     """Digits after the point; None: written as a fraction."""
+    unit: str = ""
+    """The unit behind it or the currency, where it is a known one."""
 
 
 _SCALES = {
@@ -32,24 +36,6 @@ _SCALES = {
     word: Fraction(1000) ** power
     for power, word in enumerate(("thousand", "million", "billion", "trillion"), 1)
 }
-NO_UNITS = {
-    "pi",
-    "sqrt",
-    "sin",
-    "cos",
-    "tan",
-    "cot",
-    "log",
-    "ln",
-    "exp",
-    "mod",
-    "or",
-    "and",
-    "to",
-    "not",
-    "minus",
-    "plus",
-} | {*("times", "over", "by", "half", "point", "if", "when", "infinity")}
 _ATTACHED = {"mm", "cm", "km", "kg", "mg", "ml", "ft", "lb", "lbs", "oz", "in", "am", "pm", "mph"}
 _FRAC = (
     r"\\frac\s*(?:\{\s*(?P<{0}n>-?\d+)\s*\}|(?P<{0}n1>\d))"
@@ -58,12 +44,12 @@ _FRAC = (
 _FRACTION = _FRAC.replace("{0}", "")
 _MIXED = _FRAC.replace("{0}", "mixed_")
 _NUMBER = re.compile(
-    r"(?P<sign>[-+]?)\s*(?:\\?[$€£¥]\s*)?(?P<sign2>[-+]?)\s*"
+    r"(?P<sign>[-+]?)\s*(?:\\?(?P<currency>[$€£¥])\s*)?(?P<sign2>[-+]?)\s*"
     rf"(?:{_FRACTION}|(?P<digits>{DECIMAL})\.?(?:\s*/\s*(?P<over>\d+)|\s*{_MIXED})?)"
 )
 _UNIT = re.compile(
     r"(?:\s*(?P<percent>\\?%))?"
-    r"(?:\s*\^\s*\{?\s*\\?(?:circ|degrees?)\s*\}?|\s*\\degree)?"
+    r"(?:\s*\^\s*\{?\s*\\?(?:circ|degrees?)\s*\}?|\s*\\degree)?(?:\s*(?P<currency>\\\$|[€£¥¢]))?"
     r"(?:(?P<gap>\s*)"
     r"(?:\\(?:text|mbox|mathrm|textbf|operatorname)\s*\{(?P<latex>[^{}\d]*)\}"
     r"|(?P<words>[A-Za-z][A-Za-z./' -]+))"
@@ -86,7 +72,8 @@ def number(text: str) -> Number | None:
     """
     if len(text) > SHOWN:
         return None
-    bare = _SCIENTIFIC.sub(_written_out, plain(text))
+    bare = plain(text)
+    bare = in_digits(bare) or _SCIENTIFIC.sub(_written_out, bare)
     match = _NUMBER.match(bare)
     unit = _UNIT.fullmatch(bare, match.end()) if match else None
     if not match or not unit or (match["sign"] and match["sign2"]):
@@ -99,7 +86,11 @@ def number(text: str) -> Number | None:
         match["digits"] if not (match["over"] or match["mixed_n"] or match["mixed_n1"]) else None
     )
     decimals = None if written is None else len(written.partition(".")[2])
-    return Number(-value if "-" in (match["sign"], match["sign2"]) else value, factor, decimals)
+    signed = -value if "-" in (match["sign"], match["sign2"]) else value
+    named = known_unit(
+        unit["latex"] or unit["words"] or unit["currency"] or match["currency"] or ""
+    )
+    return Number(signed, factor, decimals, named)
 
 
 def _written_out(match: re.Match[str]) -> str:
@@ -140,6 +131,8 @@ def _quotient(above: str, below: str) -> Fraction | None:
 
 def same_number(reference: Number, said: Number) -> bool:
     """Are two numbers equal, in one of the readings that their units allow?"""
+    if contradict(reference.unit, said.unit):
+        return False
     if reference.decimals is None and (said.decimals or 0) >= 6 and reference.factor == said.factor:
         return round(reference.value, said.decimals) == said.value
     if reference.factor == said.factor:

@@ -2,7 +2,7 @@
 
 import re
 
-from cotpress.grading._rewrite import rewritten
+from cotpress.grading._rewrite import grouped, rewritten
 
 MAX_ANSWER = 400
 """Characters. A longer answer is not handed to computer
@@ -11,7 +11,7 @@ algebra; the longest reference of MATH has about 160.
 SHOWN = 200
 """Characters of an answer that a `Grade` holds; of a longer one the beginning and its length."""
 
-WORDS = re.compile(r"[A-Za-z][A-Za-z '-]{2,}")
+WORDS = re.compile(r"[A-Za-z][A-Za-z .'-]{2,}")
 
 _SPELLINGS = str.maketrans(
     {
@@ -28,6 +28,14 @@ _SPELLINGS = str.maketrans(
         **{
             "≤": r"\le ",
             "≥": r"\ge ",
+            "≠": r"\ne ",
+            "∈": r"\in ",
+            "ℝ": r"\mathbb{R}",
+            "∅": r"\emptyset ",
+            "±": r"\pm ",
+            "∩": r"\cap ",
+            "⟨": r"\langle ",
+            "⟩": r"\rangle ",
             "∪": r"\cup ",
             "√": r"\sqrt ",
             "²": "^2",
@@ -46,7 +54,6 @@ _SPELLINGS = str.maketrans(
 )
 _CLEANUPS = [
     (re.compile(r"(?<!\\)\\!\s*"), ""),
-    (re.compile(r"\{,\}"), ","),
     # but not after \\, which ends a row of a matrix
     (
         re.compile(r"(?<!\\)\\[,;:> ]|~|\\q?quad(?![a-zA-Z])"),
@@ -62,8 +69,9 @@ _CLEANUPS = [
     (re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)[eE]([-+]?\d{1,3})(?!\w)"), r"\1 \\times 10^{\2}"),
     (re.compile(r"(?<![\w.,/])(\d+) (\d+)/(\d+)(?![\w/])"), r"\1\\frac{\2}{\3}"),
 ]
+_DIGITS = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?")
 _WRAPPED = re.compile(
-    r"\*\*(.+)\*\*|\$\$?([^$]+)\$\$?|\\\((.+)\\\)|\\\[(.+)\\\]|\\(?:text|textbf|mathbf|mathrm|mbox|boxed)\{([^{}]*)\}",
+    r"\*\*(.+)\*\*|\$\$?((?:[^$\\]|\\.)+)\$\$?|\\\((.+)\\\)|\\\[(.+)\\\]|\\(?:text|textbf|mathbf|mathrm|mbox|boxed)\{([^{}]*)\}",
     re.DOTALL,
 )
 
@@ -75,7 +83,9 @@ def plain(text: str) -> str:
     bare = text.strip()
     while wrapped := _WRAPPED.fullmatch(bare):
         bare = next((group for group in wrapped.groups() if group is not None), "").strip()
+    if _DIGITS.fullmatch(bare):
+        return bare
     bare = bare.translate(_SPELLINGS)
     for pattern, spelling in _CLEANUPS:
         bare = pattern.sub(spelling, bare)
-    return rewritten(bare.strip().removesuffix(".").removeprefix(r"\approx ").strip())
+    return rewritten(grouped(bare.strip().removesuffix(".").removeprefix(r"\approx ").strip()))

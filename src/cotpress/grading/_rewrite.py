@@ -1,12 +1,12 @@
 r"""One spelling for what is written in many: fonts, repeating
-decimals, degrees, plus-minus, units behind a formula.
+decimals, degrees, plus-minus, groups of digits.
 """
 
 import re
 from fractions import Fraction
 
 _FONT = re.compile(
-    r"\\(?:mathbf|mathit|mathsf|mathtt|mathbb|boldsymbol|bm|pmb|textit|emph|underline|textcolor\s*\{\w+\}|color\s*\{\w+\})\s*(?=\{)"
+    r"\\(?:mathbf|mathit|mathsf|mathtt|mathbb(?!\s*\{?\s*[CNQRZ]\b)|boldsymbol|bm|pmb|textit|emph|underline|textcolor\s*\{\w+\}|color\s*\{\w+\})\s*(?=\{)"
     r"|\\color\s*\{\w+\}"
 )
 _REPEATING = re.compile(r"(?<![\d.])(\d*)\.(\d*)\\(?:overline|bar|dot)\s*(?:\{(\d+)\}|(\d))")
@@ -16,18 +16,21 @@ _DEGREES = re.compile(
 )
 _ANGLES = re.compile(r"\\(?:langle|left\s*<)\s*(.+?)\s*\\(?:rangle|right\s*>)")
 _ABOUT = re.compile(
-    r"^\\text\s*\{\s*(?:approximately|about|roughly|around|exactly)\s*\}\s*(?=[\d\\$.-])",
+    r"^(?:\\text\s*\{\s*(?:approximately|about|roughly|around|exactly)\s*\}|(?:approx|ca)\.)"
+    r"\s*(?=[\d\\$.-])",
     re.IGNORECASE,
 )
-_IN_WORDS = re.compile(r"^(\S*\d\S*)\s*\((?:[a-z]+[ -]?)+\)$", re.IGNORECASE)
-_INEQUALITY = re.compile(r"^\s*([a-zA-Z])\s*(<=?|>=?|\\leq?(?![a-z])|\\geq?(?![a-z]))\s*([^<>,]+)$")
-
-_WORD_UNIT = r"(?:[kcmµμn]?m|[km]?g|s|h|min|[km]?L|ml|K|N|J|[kM]?W|V|A|Pa|Hz|mol|C|F)"
-_UNIT = re.compile(
-    r"(?:\s*\^\s*\{?\s*\\circ\s*\}?\s*(?:C|F|\\(?:text|mathrm)\{\s*[CF]\s*\})"
-    r"|(?:\\mu\s*)?\\(?:Omega|(?:text|mathrm)\s*\{\s*[^{}\d]*\})(?:\s*\^\s*\{?-?\d\}?)?"
-    r"|\\frac\s*\{\s*\\(?:text|mathrm)\{[^{}\d]+\}\s*\}\s*\{\s*\\(?:text|mathrm)\{[^{}\d]+\}(?:\^\{?\d\}?)?\s*\}"
-    rf"|\s+{_WORD_UNIT}(?:/{_WORD_UNIT})?(?:\s*\^\s*\{{?[23]\}}?)?)+\s*$"
+_IN_WORDS = re.compile(r"^(\S*\d\S*)\s*\([a-z]+(?:[ -][a-z]+)*\)$", re.IGNORECASE)
+_EMPTY = re.compile(r"\\(?:varnothing|emptyset)(?![a-zA-Z])|\\\{\s*\\\}")
+_REALS = re.compile(r"\\mathbb\s*\{?\s*R\s*\}?|\\R(?![a-zA-Z])")
+_CURRENCY = re.compile(r"\\(?:text|mathrm|mbox)\s*\{\s*(\\?[$€£¥])\s*\}")
+_DECIMAL_COMMA = re.compile(r"(?<![\d.,}])(\d+)\{,\}(\d+)(?![\d.,{])")
+_GROUPS = re.compile(
+    r"(?<![\d.,^_])[1-9]\d{0,2}(?: \d{3})+(?!\d|-[a-zA-Z])|(?<![\d,])\d+\.\d{3}(?: \d{3})+(?!\d)"
+)
+_CLOCK = re.compile(
+    r"(?<!\d)(\d{1,2})\s*:\s*(\d\d)\s*(?:\\(?:text|mathrm)\s*\{)?\s*([ap])\.?\s*m\b\.?(?:\s*\})?",
+    re.IGNORECASE,
 )
 
 
@@ -44,7 +47,22 @@ def rewritten(text: str) -> str:
     plain = _DEGREES.sub(r"\1 \\frac{\2 \\pi}{180} ", plain)
     plain = _ANGLES.sub(r"(\1)", plain)
     plain = _ABOUT.sub("", plain)
-    return _IN_WORDS.sub(r"\1", plain)
+    plain = _CURRENCY.sub(r"\1", _REALS.sub(r"\\mathbb{R}", _EMPTY.sub(r"\\emptyset ", plain)))
+    plain = _CLOCK.sub(lambda time: f"{time[1]}:{time[2]} {time[3].lower()}m", plain)
+    return _IN_WORDS.sub(r"\1", plain).strip()
+
+
+def grouped(text: str) -> str:
+    r"""The text with one spelling for digits in groups and for decimal commas: `10 000` -> `10000`,
+    `0{,}125` -> `0.125`, `1{,}000` -> `1,000`.
+    """
+    text = _DECIMAL_COMMA.sub(_with_point, text).replace("{,}", ",").replace("{:}", ":")
+    return _GROUPS.sub(lambda number: number[0].replace(" ", ""), text)
+
+
+def _with_point(number: re.Match[str]) -> str:
+    thousands = len(number[2]) == 3 and number[1].strip("0") and len(number[1]) <= 3
+    return f"{number[1]}{',' if thousands else '.'}{number[2]}"
 
 
 def unfonted(text: str) -> str:
@@ -79,26 +97,9 @@ def _fraction(match: re.Match[str]) -> str:
     return rf"\frac{{{value.numerator}}}{{{value.denominator}}}"
 
 
-def without_unit(text: str) -> str:
-    """The formula without a unit behind it; the whole text where nothing else is there."""
-    return _UNIT.sub("", text).strip() or text
-
-
 def both_signs(text: str) -> str | None:
     r"""`3 \pm \sqrt{5}` -> the set of its two values; None
     where there is not exactly one plus-minus.
     """
     parts = re.split(r"\\pm(?![a-zA-Z])|±", text)
     return rf"\{{{parts[0]}+{parts[1]}, {parts[0]}-{parts[1]}\}}" if len(parts) == 2 else None
-
-
-def as_interval(text: str) -> str | None:
-    r"""`x < 2` -> `(-\infty, 2)`; None for anything else."""
-    match = _INEQUALITY.match(text)
-    if not match:
-        return None
-    sign, bound = match[2].removeprefix("\\"), match[3].strip()
-    closed = sign not in ("<", ">")
-    if sign[0] in "<l":
-        return rf"(-\infty, {bound}{']' if closed else ')'}"
-    return rf"{'[' if closed else '('}{bound}, \infty)"

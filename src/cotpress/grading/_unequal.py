@@ -80,13 +80,13 @@ _SHORT_WORDS = frozenset(
 )
 """Short words whose letters might be variables."""
 
-_APART = re.compile(r"\d\s+\d")
-_THOUSANDS = re.compile(r"(?<![\d.])\d{1,3}(?: \d{3})+(?!\d)")
+_ASSIGNED = re.compile(r"(?<![\\a-zA-Z])([a-zA-Z])\s*=")
+_APART = re.compile(r"(?<![\w^])\d+\s+\d")
 
 
-def are_words(one: str, other: str) -> bool:
+def are_words(one: str, other: str, in_words: bool = False) -> bool:
     """Whether two texts of letters are compared as words: `BADC`, `no`.
-    Up to three small ones may be a product: `ab`.
+    Up to three small ones may be a product, `ab`, unless they are set as text.
     """
     if not (_LETTERS.fullmatch(one) and _LETTERS.fullmatch(other)):
         return False
@@ -94,23 +94,17 @@ def are_words(one: str, other: str) -> bool:
         len(text) <= 3 and text.islower() and set(text) <= _VARIABLES and text not in _SHORT_WORDS
         for text in (one, other)
     )
-    return not product
+    return in_words or not product
 
 
 def is_apart(one: str, other: str) -> bool:
     r"""Whether only one of them has two numbers side by side: `1 \quad 2` is not 12."""
-    return bool(_APART.search(_THOUSANDS.sub(_joined, one))) != bool(
-        _APART.search(_THOUSANDS.sub(_joined, other))
-    )
-
-
-def _joined(number: re.Match[str]) -> str:
-    return number[0].replace(" ", "")
+    return bool(_APART.search(one)) != bool(_APART.search(other))
 
 
 def is_other_kind(reference: str, said: str) -> bool:
-    """Whether one is a set, or a list of values of a variable,
-    and the other an interval, a point or a tuple.
+    """Whether one is a set, or a list of values of a variable, and
+    the other an interval, a point, a tuple or values of several variables.
     """
     kinds = {_kind(reference), _kind(said)}
     return len(kinds) == 2 and None not in kinds
@@ -121,11 +115,13 @@ def _kind(text: str) -> str | None:
         return "set"
     if re.fullmatch(r"[a-zA-Z]\s*=[^=]*,[^=()\[\]]*", text):
         return "set"
+    if len(set(_ASSIGNED.findall(text))) > 1:
+        return "in brackets"
     return "in brackets" if re.fullmatch(r"[(\[][^()\[\]]*,[^()\[\]]*[)\]]", text) else None
 
 
 def is_exactly(reference: Any, said: Any) -> bool:
-    """Whether two sympy objects that are equal within floating point are equal at 60 digits, too.
+    """Whether two sympy objects that are equal within floating point are equal at 500 digits, too.
 
     Only for constants without a decimal in them: 2**-60 is not 2**-61, and 1/2004! is not 1/2006!.
     """
@@ -137,5 +133,8 @@ def is_exactly(reference: Any, said: Any) -> bool:
         number.is_Float for one in (reference, said) for number in one.atoms() if number.is_number
     ):
         return True
-    difference, size = (reference - said).evalf(60), abs(reference).evalf(60)
-    return bool(difference == 0 or abs(difference) <= abs(size) * 10**-50)
+    difference = reference - said
+    if difference.is_Rational or difference == 0:
+        return bool(difference == 0)
+    size = abs(reference.evalf(15)) or 1
+    return bool(abs(difference.evalf(15, maxn=1000)) * 10**500 <= size)

@@ -8,12 +8,15 @@ numbers out of formulas it cannot parse. Rules that are ours:
 
 - the last `\boxed{…}` counts, else the last sentence such as "the answer is …" or "#### …", else
   the last number;
-- units, currency and commas are no part of a number. A percent sign or a word like "thousand" or
+- units, currency and commas are no part of a number, but two known units must be the same: 30 °C is
+  30, and not 30 °F. A percent sign or a word like "thousand" or
   "dozen" may be meant as a unit or as a factor, and both readings count: 18% is 18 and 0.18, but 18
   is neither 1800 nor 0.18;
 - a fraction may be answered by a decimal with six or more digits after the point, rightly rounded;
 - digits in another base are equal only with the same base: 14 is not 14_8 (math-verify drops the
   base);
+- a condition is the interval that it allows, and "twelve" is 12; an option with what it says may be
+  answered by either;
 - words are compared without regard to case.
 
 Computer algebra on hostile text may take for ever: it is the slow part, for a process that can be
@@ -25,14 +28,17 @@ import logging
 import re
 from functools import lru_cache
 from types import ModuleType
+from typing import Any
 
 from cotpress.grading import NO_ANSWER, Grader, decided, undecided
 from cotpress.grading._answer import found_answer
 from cotpress.grading._numbers import number, same_number
-from cotpress.grading._options import option
+from cotpress.grading._options import same_options, without_option
 from cotpress.grading._plain import MAX_ANSWER, WORDS, plain
-from cotpress.grading._rewrite import as_interval, both_signs, without_unit
+from cotpress.grading._rewrite import both_signs
+from cotpress.grading._sets import as_intervals
 from cotpress.grading._unequal import are_words, is_apart, is_exactly, is_other_kind
+from cotpress.grading._units import contradict, split_unit
 from cotpress.plugins import require
 from cotpress.records import Grade
 
@@ -42,10 +48,8 @@ def load(target: str = "") -> Grader:
     return Grader(quick, by_algebra, needs="math_verify")
 
 
-_WITH_OPTION = re.compile(r"(?:\\text(?:bf)?\{\s*\(([A-Z])\)\s*\}|\(([A-Z])\)(?=\s*\S)|([A-J])$)")
-"""A reference answer that is an option, alone or with what it says."""
-
 _BASE = re.compile(r"([0-9A-Za-z]+)_(?:\{\s*(?:\\text\{)?\s*(\w+)\s*\}?\s*\}|(\d))")
+_TEXT = re.compile(r"\\(?:text|textbf|mbox|mathrm)(?![a-zA-Z])")
 
 
 def quick(text: str, answer: str) -> Grade | str:
@@ -60,22 +64,31 @@ def quick(text: str, answer: str) -> Grade | str:
         return decided(said, False)
     if ours.replace(" ", "") == theirs.replace(" ", ""):
         return decided(said, True)
-    if (wanted := _WITH_OPTION.match(ours)) and (letter := option(said)):
-        return decided(said, letter == (wanted[1] or wanted[2] or wanted[3]))
-    if are_words(ours, theirs) or is_other_kind(ours, theirs):
-        return decided(said, ours.casefold() == theirs.casefold())
-    if (reference := number(answer)) and (value := number(said)):
-        return decided(said, same_number(reference, value))
-    if reference and (value := number(without_unit(theirs))):
-        return decided(said, same_number(reference, value))
+    letters = same_options(ours, said)
+    in_words = bool(_TEXT.search(answer) or _TEXT.search(said))
+    verdict = _at_once(ours, theirs, in_words) if letters is None else letters
+    return said if verdict is None else decided(said, verdict)
+
+
+def _at_once(answer: str, said: str, in_words: bool) -> bool | None:
+    """Whether two answers in one spelling are equal; None where only computer algebra can tell."""
+    ours, theirs = as_intervals(without_option(answer), said)
+    if are_words(ours, theirs, in_words) or is_other_kind(ours, theirs):
+        return ours.casefold() == theirs.casefold()
+    if (reference := number(ours)) and (value := number(theirs)):
+        return same_number(reference, value)
     if (base := _BASE.fullmatch(ours)) or _BASE.fullmatch(theirs):
         other = _BASE.fullmatch(theirs)
-        return decided(said, bool(base and other and _in_base(base) == _in_base(other)))
-    if _bare_words(answer) is not None and (
-        _bare_words(answer) == _bare_words(said) or r"\text" in answer
-    ):
-        return decided(said, _bare_words(answer) == _bare_words(said))
-    return said
+        return bool(base and other and _in_base(base) == _in_base(other))
+    (ours, wanted), (theirs, named) = split_unit(ours), split_unit(theirs)
+    if contradict(wanted, named):
+        return False
+    if (reference := number(ours)) and (value := number(theirs)):
+        return same_number(reference, value)
+    words = _bare_words(answer)
+    if words is not None and (words == _bare_words(said) or in_words):
+        return words == _bare_words(said)
+    return None
 
 
 def _in_base(match: re.Match[str]) -> tuple[str, str]:
@@ -93,17 +106,13 @@ def by_algebra(said: str, answer: str) -> Grade:
     """math-verify's verdict on one formula; `error` where it cannot read
     one of the two or fails on them. May take long.
     """
-    reference, ours = _parsed(answer), _parsed(said)
-    wanted, bare = plain(answer), plain(said)
-    if two := both_signs(wanted) or both_signs(bare):
-        other = bare if both_signs(wanted) else wanted
-        reference, ours = _parsed(two), _parsed(both_signs(other) or rf"\{{{other}\}}")
-    elif wanted[:1] in ("(", "[") and (interval := as_interval(bare)):
-        ours = _parsed(interval)
-    elif bare[:1] in ("(", "[") and (interval := as_interval(wanted)):
-        reference = _parsed(interval)
-    elif without_unit(bare) != bare and without_unit(wanted) == wanted:
-        ours = _parsed(without_unit(bare))
+    wanted, bare = as_intervals(without_option(plain(answer)), plain(said))
+    (wanted, unit), (bare, named) = split_unit(wanted), split_unit(bare)
+    if contradict(unit, named):
+        return decided(said, False)
+    if both_signs(wanted) or both_signs(bare):
+        wanted, bare = _both_values(wanted), _both_values(bare)
+    reference, ours = _parsed(wanted), _parsed(bare)
     if not reference or not ours:
         return undecided(said, "error")
     try:
@@ -111,6 +120,11 @@ def by_algebra(said: str, answer: str) -> Grade:
     except _ALGEBRA_FAILS:
         return undecided(said, "error")
     return decided(said, bool(equal) and _is_exactly(reference, ours))
+
+
+def _both_values(text: str) -> str:
+    r"""`3 \pm 1` and `4, 2` as sets of two values."""
+    return both_signs(text) or (text if text.startswith(r"\{") else rf"\{{{text}\}}")
 
 
 def _is_exactly(reference: list[object], ours: list[object]) -> bool:
@@ -143,7 +157,13 @@ def _parsed(formula: str) -> list[object]:
     read, and no number is fished out of it then.
     """
     library = _math_verify()
-    latex = library.LatexExtractionConfig(boxed_match_priority=0)
+    latex = library.LatexExtractionConfig(
+        boxed_match_priority=0,
+        normalization_config=library.parser.NormalizationConfig(
+            malformed_operators=True,
+            nits=True,
+        ),
+    )
     try:
         parsed: list[object] = library.parse(
             rf"\boxed{{{plain(formula)}}}",
@@ -153,9 +173,20 @@ def _parsed(formula: str) -> list[object]:
             parsing_timeout=None,
             raise_on_error=True,
         )
+        return [_evaluated(parsed[0]), *parsed[1:]] if parsed else []
     except _ALGEBRA_FAILS:
         return []
-    return parsed
+
+
+def _evaluated(formula: Any) -> object:
+    """A formula with the constants e and i for the letters, and a difference of sets worked out."""
+    if type(formula).__name__ in ("Complement", "Intersection"):
+        return formula.doit()
+    letters = {str(letter): letter for letter in getattr(formula, "free_symbols", ())}
+    constants = {"i": "I", "e": "E"}.items()
+    sympy = importlib.import_module("sympy") if letters.keys() & {"i", "e"} else None
+    values = {letters[one]: getattr(sympy, name) for one, name in constants if one in letters}
+    return formula.subs(values) if values else formula
 
 
 @lru_cache(maxsize=1)
