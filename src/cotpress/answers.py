@@ -1,5 +1,6 @@
-r"""How a text names its answer: the words before it, the box around it. One vocabulary for splitting
-a completion, grading it, importing a worked solution and prefilling a control's conclusion.
+r"""How a text names its answer: the words before it, the box around it. One vocabulary for
+splitting a completion, grading it, importing a worked solution and prefilling a control's
+conclusion.
 """
 
 import re
@@ -33,6 +34,6 @@ BOX = re.compile(r"\\f?boxed\s*(?=[{\s\d])")
 """Where a box around an answer begins."""
 
 
-def stated(answer: str) -> str:
+def stated(answer: object) -> str:
     r"""The sentence for an answer that was not stated: `The final answer is \boxed{…}.`"""
     return rf"The final answer is \boxed{{{answer}}}."

@@ -27,6 +27,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from cotpress import segments
+from cotpress.answers import ANNOUNCED
 from cotpress.methods import LC_PROMPT, METHODS
 from cotpress.models import Model, Request, Sampling
 from cotpress.pipeline.compress import cut, within_budget
@@ -186,6 +187,8 @@ def lead(trace: Trace) -> Lead:
         answer = trace.grade.answer if trace.grade else None
         begins = [ANSWER] + ([re.compile(rf"(?<!\w){re.escape(answer)}(?!\w)")] if answer else [])
         found = [match.start() for pattern in begins if (match := pattern.search(trace.conclusion))]
+        announced = ANNOUNCED.search(trace.conclusion)
+        found = found or ([announced.end()] if announced else [])
         stem = trace.conclusion[: min(found, default=0)]
     text = (trace.closing + stem).rstrip(" ")
     return Lead(text[: len(trace.closing)], text[len(trace.closing) :])

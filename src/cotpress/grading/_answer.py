@@ -6,21 +6,13 @@ import re
 from collections import deque
 from itertools import pairwise
 
+from cotpress.answers import ANNOUNCED
 from cotpress.grading._numbers import DECIMAL, number
 from cotpress.grading._plain import MAX_ANSWER
 from cotpress.grading._units import NO_UNITS
 
 _BRACES = re.compile(r"(?P<box>\\(?:boxed|fbox)\s*\{)|\\.|(?P<open>\{)|(?P<close>\})", re.DOTALL)
 _BARE_BOX = re.compile(r"\\boxed\s+([^\s${}\\]+)")
-_ANSWER_IS = re.compile(
-    r"####|"
-    r"(?<!\bto )(?<!\bthis )(?<!\bif the )(?<!\bif my )(?<!\bif this )"
-    r"(?<!\bhope the )(?<!\bhope my )"
-    r"\banswers?\b"
-    r"(?:[^.,;\n:=]{0,60}?(?:\b(?:is|are|(?:would|must|should|will) be)\b|[:=])|(?=\*\*\s*:))"
-    r"(?:\s*\*\*)?\s*:?|(?:答案|故选|应选|选择)(?:是|为|[:：])*(?<![案选择])|故选",
-    re.IGNORECASE,
-)
 _OF_OTHERS = re.compile(
     r"(?:\bThat\s+$|(?i:\b(?:wrong|incorrect|mistaken|naive|tempting)\s+$"
     r"|\b(?:people|students|many|some|others|you|they)\s+(?:\w+\s+){0,2}"
@@ -116,7 +108,7 @@ def sentence(text: str) -> str | None:
     """
     said = [
         match.end()
-        for match in _ANSWER_IS.finditer(text)
+        for match in ANNOUNCED.finditer(text)
         if not _OF_OTHERS.search(text[max(0, match.start() - 80) : match.start()])
     ]
     for end in reversed(said):

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
+from cotpress.answers import FINAL, stated
 from cotpress.errors import CotpressError, UnknownName
 from cotpress.pipeline.split import Parts, split
 from cotpress.prompts import BOXED
@@ -257,7 +258,7 @@ def take_apart(reply: Reply, answer: str) -> Parts:
     if reply.gold and not conclusion:
         if not answer:
             raise Unusable("no answer to make a conclusion from")
-        conclusion = f"The final answer is \\boxed{{{answer}}}."
+        conclusion = stated(answer)
     return _with_reasoning(
         parts._replace(conclusion=conclusion, closing=parts.closing if conclusion else "")
     )
@@ -281,9 +282,9 @@ def final_line(solution: str) -> tuple[str, str]:
     and the answer in it; else as it is, and none.
     """
     before, _, last = solution.rstrip().rpartition("\n")
-    if not last.startswith("####") or last.startswith("#####"):
+    if not last.startswith(FINAL) or last.startswith(FINAL + "#"):
         return solution, ""
-    return before.rstrip(), last[4:].strip()
+    return before.rstrip(), last.removeprefix(FINAL).strip()
 
 
 def at(row: Any, path: str) -> Any:

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from functools import partial
 from random import Random
 
+from cotpress.answers import stated
 from cotpress.errors import CotpressError
 from cotpress.records import Problem, Trace
 from cotpress.tasks import Task, _procedural, worked_trace
@@ -76,7 +77,7 @@ def worked(split: str, *, steps: int = 4, largest: int = 50, seed: int = 0) -> I
             task="arithmetic",
             instruction=INSTRUCTION,
         )
-        yield worked_trace(problem, reasoning, rf"The final answer is \boxed{{{answer}}}.")
+        yield worked_trace(problem, reasoning, stated(answer))
 
 
 def _draw(random: Random, *, steps: int, largest: int) -> tuple[str, str, int]:

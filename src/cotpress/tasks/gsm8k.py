@@ -11,6 +11,7 @@ wherever they come from. Calculator marks (`<<48/2=24>>`) are no part of the rea
 from collections.abc import Iterator
 from functools import partial
 
+from cotpress.answers import stated
 from cotpress.errors import BadRecord
 from cotpress.pipeline.importing import CALCULATOR
 from cotpress.records import Problem, Trace
@@ -59,5 +60,5 @@ def _worked(row: _sources.Row, problem: Problem) -> Trace:
     return worked_trace(
         problem,
         CALCULATOR.sub("", solution.strip()),
-        rf"The final answer is \boxed{{{problem.answer}}}.",
+        stated(problem.answer),
     )

@@ -10,6 +10,7 @@ question is in two splits, whatever its seed.
 from collections.abc import Iterator
 from itertools import count
 
+from cotpress.answers import stated
 from cotpress.errors import CotpressError
 from cotpress.plugins import require
 from cotpress.records import Problem, Trace
@@ -59,5 +60,5 @@ def _trace(known: str, question: str, answer: str, solution: str) -> Trace:
     return worked_trace(
         problem,
         solution.rpartition("####")[0].rstrip(),
-        rf"The final answer is \boxed{{{answer}}}.",
+        stated(answer),
     )

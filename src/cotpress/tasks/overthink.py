@@ -22,6 +22,7 @@ from functools import partial
 from random import Random
 from typing import NamedTuple
 
+from cotpress.answers import stated
 from cotpress.errors import CotpressError
 from cotpress.records import Problem, Trace
 from cotpress.tasks import Task, _procedural, worked_trace
@@ -169,7 +170,7 @@ def worked(
             task="overthink",
             instruction=INSTRUCTION,
         )
-        conclusion = rf"The final answer is \boxed{{{story.answer}}}."
+        conclusion = stated(story.answer)
         yield worked_trace(
             problem, reasoning, conclusion, opening="<think>\n", closing="\n</think>\n\n"
         )
