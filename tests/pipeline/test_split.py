@@ -52,3 +52,18 @@ def test_an_answer_tag_or_a_chinese_answer_begins_the_conclusion():
     assert split("7 + 7 = 14\n<answer>14</answer>").conclusion == "<answer>14</answer>"
     assert split("12加30等于42。所以答案是42。").conclusion == "所以答案是42。"
     assert split("所以答案是42。等等，不对，12加31等于43。").conclusion == ""
+
+
+@pytest.mark.parametrize(
+    "talk",
+    [
+        "Let me know if you have any questions!",
+        "But let me know if you need more steps.",
+        "But feel free to ask for another way.",
+        "I hope this answer is helpful!",
+    ],
+)
+def test_small_talk_after_the_answer_does_not_take_it_back(talk: str):
+    for said in ("The answer is 14.", "So it is \\boxed{14}."):
+        assert split(f"7 + 7 = 14 in all.\n{said} {talk}").conclusion == f"{said} {talk}"
+    assert split("7 + 7 = 14.\nSo it is \\boxed{14}. But let me check that.").conclusion == ""

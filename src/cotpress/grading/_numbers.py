@@ -93,6 +93,31 @@ def number(text: str) -> Number | None:
     return Number(signed, factor, decimals, named)
 
 
+_DECIMAL_COMMA = re.compile(
+    r"(?<![\d.,])(\d{1,3}(?:\.\d{3})+|\d+),(\d{1,2}|\d{4,}|(?<=(?<!\d)0,)\d+|(?<=\.\d{3},)\d+)"
+    r"(?![\d,.]*\d)"
+)
+
+
+_NAMED = re.compile(r"[^\W\d_]|[$€£¥%]")
+
+
+def with_point(text: str, *, alone: bool) -> str:
+    """A text whose one number is written with a decimal comma, with a point: `0,75`, `1.234,56`,
+    `3,5 cm`; as it is where the comma may be another one, as in `1,234` or in the list `3,5`.
+
+    `alone`: a single number was asked for, so that what has a unit is none of a list.
+    """
+    match = _DECIMAL_COMMA.search(text)
+    if not match or text.count(",") != 1 or "(" in text or "[" in text:
+        return text
+    whole = match[1].replace(".", "")
+    has_unit = alone and _NAMED.search(text[: match.start()] + text[match.end() :])
+    if "." not in match[1] and whole != "0" and not has_unit:
+        return text
+    return f"{text[: match.start()]}{whole}.{match[2]}{text[match.end() :]}"
+
+
 def _written_out(match: re.Match[str]) -> str:
     r"""`6.02 \times 10^{3}` -> `6020`."""
     return f"{Decimal((match['digits'] or '1').replace(',', '') + 'e' + match['power']):f}"

@@ -32,7 +32,7 @@ from typing import Any
 
 from cotpress.grading import NO_ANSWER, Grader, decided, undecided
 from cotpress.grading._answer import found_answer
-from cotpress.grading._numbers import number, same_number
+from cotpress.grading._numbers import number, same_number, with_point
 from cotpress.grading._options import same_options, without_option
 from cotpress.grading._plain import MAX_ANSWER, WORDS, plain
 from cotpress.grading._rewrite import both_signs
@@ -59,8 +59,9 @@ def quick(text: str, answer: str) -> Grade | str:
         return NO_ANSWER
     if len(said) > MAX_ANSWER:
         return undecided(said, "error")
-    ours, theirs = plain(answer), plain(said)
-    if is_apart(ours, theirs) and not (number(answer) and number(said)):
+    ours = with_point(plain(answer), alone=False)
+    theirs = with_point(plain(said), alone=number(ours) is not None)
+    if is_apart(ours, theirs) and not (number(ours) and number(theirs)):
         return decided(said, False)
     if ours.replace(" ", "") == theirs.replace(" ", ""):
         return decided(said, True)

@@ -32,7 +32,8 @@ others.
 OPENING = re.compile(rf"\s*(?:<(?P<tag>{TAGS})>\s*)?")
 
 TAKEN_BACK = re.compile(
-    r"\b(?:wait|hmm|however|let me(?!\s+know)|let's|alternatively|but(?!\s+feel\b))\b|等等|不对",
+    r"\b(?:wait|hmm|however|let me(?!\s+know)|let's|alternatively"
+    r"|but(?!\s+(?:let\s+me\s+know|please|feel|if\s+you)\b))\b|等等|不对",
     re.IGNORECASE,
 )
 """After an answer these words say that the model is still thinking."""
