@@ -2,10 +2,13 @@
 formula or of a character, or glue lines.
 """
 
+import json
 import random
 import re
+import sys
 from collections.abc import Callable
 from itertools import pairwise, product
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -18,6 +21,10 @@ from cotpress.pipeline.compress import cut, room, selected
 from cotpress.pipeline.order import keeping_order
 from cotpress.pipeline.segmenting import Protect, Rules, Segments, segmented
 
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
+from kept_ratio import damages, is_balanced
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
 RATIOS = [n / 10 for n in range(9, 0, -1)]
 UNITS = ["token", "number", "word"]
 PROTECTS: list[Protect] = ["none", "symbols"]
@@ -95,29 +102,6 @@ def cuts_at(
 rules = (st.sampled_from(UNITS), st.sampled_from(PROTECTS), st.integers(0, 99), st.booleans())
 any_cuts = st.builds(cuts_at, st.sampled_from(SOLUTIONS) | mixed, *rules)
 
-MARK = re.compile(
-    r"(?s)```|\\(?:begin|end)\{\w+\*?\}|\\(?:left|right)(?![a-z])\\?.|\\.|\$\$|[$(){}\[\]]"
-)
-CLOSES = {"\\(": "\\)", "\\[": "\\]", "\\{": "\\}", "{": "}", "(": ")", "[": ")"}
-
-
-def is_balanced(text: str) -> bool:
-    """Whether all that opens closes, in order; `[0, 1)` does, and as TeX reads it `$a$$b$`."""
-    awaited: list[str] = []
-    for said in MARK.findall(text):
-        said = "\\right" if said.startswith("\\right") else ")" if said == "]" else said
-        if said == "$$" and awaited[-1:] == ["$"]:
-            continue
-        if awaited and said == awaited[-1]:
-            awaited.pop()
-        elif said.startswith(("\\begin", "\\left")):
-            awaited.append("\\right" if "left" in said else said.replace("begin", "end"))
-        elif said in ("$", "$$", "```") or said in CLOSES:
-            awaited.append(CLOSES.get(said, said))
-        elif said in ("\\right", *CLOSES.values()) or said.startswith("\\end"):
-            return False
-    return not awaited
-
 
 def test_the_check_of_balance_knows_what_is_balanced() -> None:
     assert all(map(is_balanced, SOLUTIONS))
@@ -184,6 +168,7 @@ def test_this_holds_in_every_cut(holds: Callable[[Cuts], None]) -> None:
 
 CAREFUL = [
     *(r"so $x \in \{1, 2, 3\}$ ok", "so $w = (z - c)$ ok", "so $(a, b) = c$ ok", "a $ x = 5$ now"),
+    *("we let $x = $ the side and find $y$", r"in $\alpha $ is $b$ of it"),
     *(r"so $\bigl(a - b\bigr)$ ok", "It is (as $x = 6$ says here) so", "(see above)12 of"),
     *("1. Run\n   ```python\n   x = [1]\n   ```\nso", "$$v$$3.5 of", "so $a = b$ 20 of"),
     *(
@@ -247,3 +232,25 @@ def test_a_result_never_stands_without_what_it_is_the_result_of() -> None:
 def test_lines_keep_their_breaks_whatever_the_tokens(text: str, pattern: str) -> None:
     for seed in range(20):
         assert not glued(cuts_at(text, UNITS[seed % 3], "none", seed, True, pattern), text)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not DATA.exists(), reason="needs ../shared/data")
+@pytest.mark.parametrize(
+    ("file", "field"), [("math500_public.jsonl", "solution"), ("gsm8k_train.jsonl", "cot")]
+)
+def test_solutions_as_people_write_them_come_to_no_harm_and_the_budget_is_met(
+    file: str, field: str
+) -> None:
+    lines = (DATA / file).read_text(encoding="utf-8").split("\n")[:250]
+    texts = [re.sub(r"<<.*?>>", "", json.loads(line)[field]) for line in lines if line]
+    kept = []
+    for n, text in enumerate(texts):
+        for unit, protect in product(UNITS, PROTECTS):
+            cuts = cuts_at(text, unit, protect, n, True)
+            assert not [found for at in cuts.kept.values() for found in damages(text, at)]
+            if (unit, protect) == ("number", "symbols"):
+                parts = cuts.parts
+                chosen = selected(parts, keeping_order(parts), 0.5)
+                kept.append(sum(parts.n_tokens[i] for i in chosen) / sum(parts.n_tokens))
+    assert sum(kept) / len(kept) == pytest.approx(0.5, abs=0.02)
