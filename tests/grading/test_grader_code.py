@@ -82,6 +82,7 @@ def test_another_type_order_case_or_inner_space_is_another_output(said, referenc
         "The result is 7 at first, and the output is [1, 2].",
         "The output is [1, 2], which the function returns at once.",
         "The output is\n[1, 2]\n\nas the list is sorted.",
+        "**The output is:**\n\n`[1, 2]`",
         "[1, 2]",
     ],
 )

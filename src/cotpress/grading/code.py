@@ -106,7 +106,7 @@ def _read(text: str) -> _Said | None:
     if fenced is not None:
         return _Said(fenced, prose=False)
     if found := announced(text, _IS) or announced(text, _PRINTS):
-        return _block(found) if found.startswith("\n") else _Said(found, prose=True)
+        return _Said(found, prose="\n" not in found.strip())
     bare = text.strip()
     return _Said(bare, prose=True) if bare and "\n" not in bare else None
 
