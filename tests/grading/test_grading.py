@@ -216,11 +216,11 @@ def test_the_answer_is_the_last_box_else_the_last_answer_sentence_else_the_last_
     assert found_answer(text) == answer
 
 
-@pytest.mark.parametrize("name", ["math", "choice", "exact"])
+@pytest.mark.parametrize("name", ["math", "choice", "exact", "code", "text"])
 @pytest.mark.parametrize("text", ["", "   \n", r"\boxed{}", r"\boxed{ }"])
 def test_no_answer_is_said_and_not_counted_as_wrong_by_silence(name, text):
     grade = load(name)(text, "A")
-    if name == "exact" and text.strip():
+    if name in ("exact", "code", "text") and text.strip():
         assert grade.correct is False
     else:
         assert (grade.answer, grade.correct, grade.status) == (None, False, "no_answer")
@@ -306,7 +306,7 @@ def test_an_unknown_grader_is_answered_with_the_nearest():
     ],
     ids=lambda text: f"{text[:8]}…{text[-8:]}",
 )
-@pytest.mark.parametrize("name", ["math", "choice", "exact"])
+@pytest.mark.parametrize("name", ["math", "choice", "exact", "code", "text"])
 def test_a_megabyte_of_nonsense_has_a_status_before_any_algebra(name, text):
     grade = load(name).quick(text, "B")
     assert grade.status in ("ok", "no_answer", "error")

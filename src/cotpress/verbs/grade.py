@@ -25,8 +25,8 @@ def grade(
     out
         Where the graded traces go.
     grader
-        math, choice, exact, or one of your own by its dotted name; without it each trace is graded
-        as its task says, and by math where the task is unknown.
+        math, choice, exact, code, text, or one of your own by its dotted name; without it each
+        trace is graded as its task says, and by math where the task is unknown.
     task
         Grade all traces as this task says; needed where it is a plug-in of your own, which no file
         can name.
