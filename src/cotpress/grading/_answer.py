@@ -12,6 +12,11 @@ from cotpress.grading._plain import MAX_ANSWER
 from cotpress.grading._units import NO_UNITS
 
 _BRACES = re.compile(r"(?P<box>\\(?:boxed|fbox)\s*\{)|\\.|(?P<open>\{)|(?P<close>\})", re.DOTALL)
+_AND = re.compile(
+    r"(?:[\s,;$]|\\q?quad|\\[,;: ]|\\[()\[\]]|\\text\{\s*(?:and|or)?\s*\}|\b(?:and|or)\b)+"
+)
+"""What may stand between two boxes of one answer."""
+
 _BARE_BOX = re.compile(r"\\boxed\s+([^\s${}\\]+)")
 _OF_OTHERS = re.compile(
     r"(?:\bThat\s+$|(?i:\b(?:wrong|incorrect|mistaken|naive|tempting)\s+$"
@@ -55,8 +60,14 @@ REASON = re.compile(
     r"[,;]\s+(?!(?:and|or)\s+[\d$\\-])(?=[A-Za-z])|\s+(?:because|since|so|which|as)\b"
 )
 _NUMBERS = re.compile(
-    rf"(?:(?<![\w)}}\]])(?<![\d)}}\]]\s)[-−]\s?)?(?:\\?[$€£¥]\s?)?{DECIMAL}(?:/{DECIMAL}|(?:\s?\\?%))?"
+    rf"(?:(?<![\w)}}\]])(?<![\d)}}\]]\s)[-−]\s?)?(?:\\?[$€£¥]\s?)?(?:(?<![A-Za-z])|(?=[\d.,]+(?![A-Za-z\d]))){DECIMAL}(?:/{DECIMAL}|(?:\s?\\?%))?"
 )
+_IS = re.compile(
+    r"\s*(?:is|are|equals|will be|would be|must be)\s+(\\?[$€£¥]?\s?-?\d[\d.,]*(?:/\d+)?\s?%?)"
+    r"(?=\s*(?:[A-Za-z ]*)[.!]?\s*$)"
+)
+"""What a formula is said to be: `the largest $n$ is 34`."""
+
 _MATHS = re.compile(r"(?<!\\)\$((?:[^$\\]|\\.)+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 
 
@@ -79,25 +90,29 @@ def in_answer_tags(text: str) -> str:
 
 def boxed(text: str) -> str | None:
     r"""The content of the last `\boxed{…}` that is closed and not empty;
-    of boxes in boxes the innermost. Linear time.
+    of boxes in boxes the innermost; of several that only "and" or commas part, all as a list.
+    Linear time.
     """
-    open_at: list[int | None] = []
-    last: tuple[int, int] | None = None
+    open_at: list[tuple[int, int] | None] = []
+    found: list[tuple[int, int, int]] = []  # where a box begins, its content begins and ends
     for brace in _BRACES.finditer(text):
         if brace["box"]:
-            open_at.append(brace.end())
+            open_at.append((brace.start(), brace.end()))
         elif brace["open"]:
             open_at.append(None)
         elif brace["close"] and open_at:
-            start = open_at.pop()
+            place = open_at.pop()
             if (
-                start is not None
-                and (last is None or start > last[0])
-                and text[start : brace.start()].strip()
+                place
+                and (not found or place[1] > found[-1][1])
+                and text[place[1] : brace.start()].strip()
             ):
-                last = (start, brace.start())
-    if last:
-        return text[last[0] : last[1]].strip()
+                found.append((*place, brace.start()))
+    if found:
+        together = [found.pop()]
+        while found and _AND.fullmatch(text, found[-1][2] + 1, together[0][0]):
+            together.insert(0, found.pop())
+        return ", ".join(dict.fromkeys(text[begin:end].strip() for _, begin, end in together))
     bare = deque(_BARE_BOX.finditer(text), maxlen=1)
     return str(bare[0][1]) if bare else None
 
@@ -146,6 +161,8 @@ def _numeric_sentence(text: str) -> str | None:
     cut = said if _DOTTED.search(said) else REASON.split(said, maxsplit=1)[0]
     said = cut if _NUMBERS.search(cut) or not _NUMBERS.search(said) else said
     if formulas := list(_MATHS.finditer(said)):
+        if value := _IS.match(said, formulas[-1].end()):
+            return value[1]
         return _meant(said, formulas)
     if two := _TWO_NUMBERS.fullmatch(said.strip()):
         return f"{two[1]}, {two[2]}"
@@ -176,16 +193,35 @@ def _meant(sentence: str, formulas: list[re.Match[str]]) -> str:
 
 
 def _last_number(text: str) -> str | None:
-    """The last number; of "17 of the 20" the first, of "4 to 5" both."""
+    """The last number; of "17 of the 20" the first, of "4 to 5" both, and of a formula that it is a
+    part of the whole.
+    """
     found = deque(_NUMBERS.finditer(text), maxlen=2)
+    if not found:
+        return None
     if len(found) == 2:
-        start, between = found[0].start(), text[found[0].end() : found[1].start()]
+        between = text[found[0].end() : found[1].start()]
         if _OF_ALL.fullmatch(between):
             return found[0][0].strip()
-        limits = _UP_TO if _LIMIT.search(text[max(0, start - 20) : start]) else _RANGE
+        limits = _UP_TO if _LIMIT.search(text[: found[0].start()][-20:]) else _RANGE
         if limits.fullmatch(between):
-            return text[start : found[1].end()].strip()
-    return found[-1][0].strip() if found else None
+            return text[found[0].start() : found[1].end()].strip()
+    return _around(text, found[-1].start()) or found[-1][0].strip()
+
+
+def _around(text: str, at: int) -> str | None:
+    """The formula that the number at a place is a part of, or its result behind the last `=`."""
+    for match in deque(_MATHS.finditer(text), maxlen=1):
+        formula = next(group for group in match.groups() if group is not None).strip()
+        if match.start() <= at < match.end() and not _WORDY.search(formula):
+            result = formula.rpartition("=")[2].strip()
+            return result if number(result) and not _RELATED.search(formula) else formula
+    return None
+
+
+_WORDY = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{2,}(?![A-Za-z}])")
+"""Words: what stands between two dollar signs is no formula, but prices are beside it."""
+_RELATED = re.compile(r"[<>!]=|\\(?:le|ge|ne)q?(?![A-Za-z])|<=|>=")
 
 
 def last_line(text: str) -> str:

@@ -61,6 +61,7 @@ _CLEANUPS = [
     ),
     (re.compile(r"\\(?:left|right|displaystyle|textstyle|limits|[bB]igg?[lr]?)(?![a-zA-Z])"), ""),
     (re.compile(r"\\[dtc]frac(?![a-zA-Z])"), r"\\frac"),
+    (re.compile(r"\\text(?:normal|rm|it|sf|up)(?![a-zA-Z])"), r"\\text"),
     (re.compile(r"\\(?:mathrm|text|operatorname)\{(e|i)\}"), r"\1"),
     (re.compile(r"(?<![\\a-zA-Z])pi(?![a-zA-Z])"), r"\\pi "),
     (re.compile(r"(?<![\\a-zA-Z])sqrt\s*\(([^()]*)\)"), r"\\sqrt{\1}"),

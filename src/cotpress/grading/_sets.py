@@ -53,6 +53,8 @@ def as_intervals(one: str, other: str) -> tuple[str, str]:
     first, second = as_interval(one), as_interval(other)
     if first and second and first.letter != second.letter and "" not in (first[0], second[0]):
         return one, other
+    if (first is None and _RELATION.search(one)) or (second is None and _RELATION.search(other)):
+        return one, other  # two relations, which computer algebra compares
     return first.interval if first else one, second.interval if second else other
 
 
