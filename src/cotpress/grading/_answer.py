@@ -60,7 +60,7 @@ REASON = re.compile(
     r"[,;]\s+(?!(?:and|or)\s+[\d$\\-])(?=[A-Za-z])|\s+(?:because|since|so|which|as)\b"
 )
 _NUMBERS = re.compile(
-    rf"(?:(?<![\w)}}\]])(?<![\d)}}\]]\s)[-−]\s?)?(?:\\?[$€£¥]\s?)?(?:(?<![A-Za-z])|(?=[\d.,]+(?![A-Za-z\d]))){DECIMAL}(?:/{DECIMAL}|(?:\s?\\?%))?"
+    rf"(?:(?<![\w)}}\]])(?<![\d)}}\]]\s)[-−]\s?)?(?:\\?[$€£¥]\s?)?(?:(?<![A-Za-z])|(?=\d+(?:[.,]\d+)*(?![A-Za-z\d]))){DECIMAL}(?:/{DECIMAL}|(?:\s?\\?%))?"
 )
 _IS = re.compile(
     r"\s*(?:is|are|equals|will be|would be|must be)\s+(\\?[$€£¥]?\s?-?\d[\d.,]*(?:/\d+)?\s?%?)"

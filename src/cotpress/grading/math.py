@@ -35,6 +35,7 @@ from cotpress.grading._answer import found_answer
 from cotpress.grading._numbers import number, same_number, with_point
 from cotpress.grading._options import same_options, without_option
 from cotpress.grading._plain import MAX_ANSWER, WORDS, plain
+from cotpress.grading._points import differ
 from cotpress.grading._rewrite import both_signs
 from cotpress.grading._sets import as_intervals
 from cotpress.grading._unequal import are_words, is_apart, is_exactly, is_other_kind
@@ -116,6 +117,8 @@ def by_algebra(said: str, answer: str) -> Grade:
     reference, ours = _parsed(wanted), _parsed(bare)
     if not reference or not ours:
         return undecided(said, "error")
+    if _surely_differ(reference, ours):
+        return decided(said, False)
     try:
         equal = _math_verify().verify(reference, ours, timeout_seconds=None, raise_on_error=True)
     except _ALGEBRA_FAILS:
@@ -126,6 +129,14 @@ def by_algebra(said: str, answer: str) -> Grade:
 def _both_values(text: str) -> str:
     r"""`3 \pm 1` and `4, 2` as sets of two values."""
     return both_signs(text) or (text if text.startswith(r"\{") else rf"\{{{text}\}}")
+
+
+def _surely_differ(reference: list[object], ours: list[object]) -> bool:
+    """See `differ`; what cannot be evaluated is left to math-verify."""
+    try:
+        return differ(reference[0], ours[0])
+    except _ALGEBRA_FAILS:
+        return False
 
 
 def _is_exactly(reference: list[object], ours: list[object]) -> bool:
@@ -153,6 +164,7 @@ else ends the worker's task as an `error` too.
 """
 
 
+@lru_cache(maxsize=1024)
 def _parsed(formula: str) -> list[object]:
     """Exactly this formula as sympy objects; empty where it cannot be
     read, and no number is fished out of it then.

@@ -14,18 +14,13 @@ import json
 import re
 import unicodedata
 
+from cotpress.answers import ANNOUNCED
 from cotpress.grading import NO_ANSWER, Grader, decided
 from cotpress.grading._announced import announced
 from cotpress.grading._answer import boxed, in_answer_tags, last_line, sentence
 from cotpress.grading._plain import MAX_ANSWER
 from cotpress.records import Grade
 
-_ANNOUNCED = re.compile(
-    r"####|(?<!\bhope the )(?<!\bhope my )(?<!\bif the )(?<!\bif my )"
-    r"\banswers?\b[^.,;\n:=]{0,60}?(?:\b(?:is|are|(?:would|must|should|will) be)\b|[:=])"
-    r"(?:\s*:)?",
-    re.IGNORECASE,
-)
 _DRESS = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox|emph)\{([^{}]*)\}")
 _DASHES = str.maketrans(dict.fromkeys("−‐‑‒–—﹣－", "-"))
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
@@ -96,7 +91,7 @@ def _readings(text: str) -> list[str]:
     inside = in_answer_tags(text)
     if box := boxed(inside):
         return [box]
-    line = announced(inside, _ANNOUNCED)
+    line = announced(inside, ANNOUNCED)
     if line is None:
         whole = inside if inside is not text else last_line(text)
         return [whole.strip()] if whole.strip() else []
