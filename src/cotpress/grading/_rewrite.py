@@ -5,6 +5,8 @@ decimals, degrees, plus-minus, groups of digits.
 import re
 from fractions import Fraction
 
+from cotpress.grading._numerals import in_digits
+
 _FONT = re.compile(
     r"\\(?:mathbf|mathit|mathsf|mathtt|mathbb(?!\s*\{?\s*[CNQRZ]\b)|boldsymbol|bm|pmb|textit|emph|underline|textcolor\s*\{\w+\}|color\s*\{\w+\})\s*(?=\{)"
     r"|\\color\s*\{\w+\}"
@@ -20,7 +22,7 @@ _ABOUT = re.compile(
     r"\s*(?=[\d\\$.-])",
     re.IGNORECASE,
 )
-_IN_WORDS = re.compile(r"^(\S*\d\S*)\s*\([a-z]+(?:[ -][a-z]+)*\)$", re.IGNORECASE)
+_IN_WORDS = re.compile(r"^(-?\d[\d.,]*)\s+\(([a-z]{3,}(?:[ -][a-z]{2,})*)\)$", re.IGNORECASE)
 _EMPTY = re.compile(r"\\(?:varnothing|emptyset)(?![a-zA-Z])|\\\{\s*\\\}")
 _REALS = re.compile(r"\\mathbb\s*\{?\s*R\s*\}?|\\R(?![a-zA-Z])")
 _CURRENCY = re.compile(r"\\(?:text|mathrm|mbox)\s*\{\s*(\\?[$€£¥])\s*\}")
@@ -49,7 +51,13 @@ def rewritten(text: str) -> str:
     plain = _ABOUT.sub("", plain)
     plain = _CURRENCY.sub(r"\1", _REALS.sub(r"\\mathbb{R}", _EMPTY.sub(r"\\emptyset ", plain)))
     plain = _CLOCK.sub(lambda time: f"{time[1]}:{time[2]} {time[3].lower()}m", plain)
-    return _IN_WORDS.sub(r"\1", plain).strip()
+    return _IN_WORDS.sub(_without_words, plain).strip()
+
+
+def _without_words(number: re.Match[str]) -> str:
+    """`5 (five)` and `5 (apples)` -> `5`; `5 (six)` says two things and stays."""
+    said = in_digits(number[2])
+    return number[1] if said in (None, number[1].replace(",", "")) else number[0]
 
 
 def grouped(text: str) -> str:

@@ -127,8 +127,9 @@ def by_algebra(said: str, answer: str) -> Grade:
 
 
 def _both_values(text: str) -> str:
-    r"""`3 \pm 1` and `4, 2` as sets of two values."""
-    return both_signs(text) or (text if text.startswith(r"\{") else rf"\{{{text}\}}")
+    r"""`3 \pm 1`, `4, 2` and `{4, 2}` as sets of two values."""
+    bare = re.sub(r"^\{([^{}]*)\}$", r"\1", text)
+    return both_signs(text) or (text if text.startswith(r"\{") else rf"\{{{bare}\}}")
 
 
 def _surely_differ(reference: list[object], ours: list[object]) -> bool:
