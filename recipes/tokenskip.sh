@@ -14,7 +14,7 @@ EVAL_LIMIT=${EVAL_LIMIT:-}
 cotpress generate --task $TASK --model $MODEL --split train ${LIMIT:+--limit $LIMIT} --max-tokens 512 --out $OUT/traces.jsonl
 cotpress grade $OUT/traces.jsonl --out $OUT/graded.jsonl
 
-# The paper protects nothing: --protect none. The default keeps digits, operators and LaTeX commands whole.
+# The paper protects nothing: --protect none. The default drops digits, operators and LaTeX commands last.
 cotpress score $OUT/graded.jsonl --scorer $SCORER --target $MODEL --out $OUT/scored.jsonl
 cotpress compress $OUT/scored.jsonl --ratios 0.9 0.8 0.7 0.6 0.5 --out $OUT/compressed.jsonl
 

@@ -6,7 +6,7 @@ segments in order of importance while they fit in `round(ratio * total)` target-
 stop at the first that does not: the budget is never exceeded, a smaller ratio keeps a subset of
 what a larger one keeps, and with single-token segments it is met exactly. Protected segments come
 first: they are dropped only once all others are, and never under `--protect strict`, which may
-exceed the budget and counts it. Ties go to the earlier segment. No cut divides an atom (atoms.py),
+exceed the budget and counts it. Ties go to the earlier segment. No cut divides an atom (atoms/),
 and none glues two lines.
 
 Other budgets, such as one for the whole data set, are in budgets.py.
