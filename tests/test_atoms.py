@@ -55,6 +55,9 @@ WHOLE = {
         ("take 7⅜ cups", "7⅜"),
         ("half is ½ of it", "½"),
         ("as 1101₂ says", "1101₂"),
+        ("about 2.5 × 10⁷ of them", "2.5 × 10⁷"),
+        ("about 4.2 \\times 10^{-6} of it", "4.2 \\times 10^{-6}"),
+        ("all 2 500 000 of them", "2 500 000"),
     ],
     "a power of ten in a line": [
         ("of 4e-7 per day", "4e-7"),
@@ -63,6 +66,9 @@ WHOLE = {
     ],
     "brackets and the sign after a number": [
         ("so 5 × (6 + 2) = 40", "(6 + 2)"),
+        ("where k! counts them", "k!"),
+        ("since h(t) falls", "h(t)"),
+        ("in \\mathbb{Z}^3 now", "\\mathbb{Z}^3"),
         ("that 9!/7! is 72", "9!"),
         ("as |−8| is 8", "|−8|"),
         ("just 4(7 − 2) is 20", "4(7 − 2)"),
@@ -79,6 +85,8 @@ WHOLE = {
         ("at 0x2B9C it", "0x2B9C"),
         ("colour #3A7FD0 is", "#3A7FD0"),
         ("build v4.1.17b2 was", "v4.1.17b2"),
+        ("order KL-40-MN came", "KL-40-MN"),
+        ("build 3.7.2-alpha was", "3.7.2-alpha"),
     ],
     "a character with its marks": [
         ("यह किताब है", "कि"),
@@ -94,6 +102,8 @@ WHOLE = {
         ("买了四十七个梨", "四十七"),
         ("降低百分之十五", "百分之十五"),
         ("约为三点一四", "三点一四"),
+        ("其中五分之二是", "五分之二"),
+        ("共有35万人", "35万"),
     ],
     "code and tables": [
         ("See\n```python\nx = 1\n```\nthen", "```python\nx = 1\n```"),

@@ -8,7 +8,8 @@ from cotpress.atoms._spans import Span, widened
 
 _SINGLE = re.compile(
     r"\\(?:[dtc]?frac|[dt]?binom)\s*(?:[0-9A-Za-z]|\\[A-Za-z]+)\s*(?:[0-9A-Za-z]|\\[A-Za-z]+)"
-    r"|\\sqrt\s*[0-9A-Za-z]|(?:\\[A-Za-z]+|\w)\s*[_^]\s*(?:\\[A-Za-z]+|[-+]?\w+)"
+    r"|\\sqrt\s*[0-9A-Za-z]|(?:\\[A-Za-z]+|[\w)\]}])\s*[_^]\s*(?:\\[A-Za-z]+|[-+]?\w+)"
+    r"|(?<![^\W_])[A-Za-z]!+(?!\w)"
     rf"|(?!{JOINS}|\\\\)(?:\\[A-Za-z]+\*?|\\.)"
 )
 """Commands with arguments of one letter, sub- and superscripts without braces, bare commands."""
@@ -21,17 +22,25 @@ _NUMBER = re.compile(
     rf"{_SIGN}(?:\\?[$€£¥]\s?)?#?(?:(?<![\w.)])\.(?=\d))?"
     rf"(?:(?<!{_NAME}|\d|_)(?:{_NAME}+-)?(?:{_NAME}|\d|_(?=\w))*)?\d(?:{_NAME}|\d|_(?=\w))*"
     rf"(?:[.,:'’/-]?{_NAME}*\d(?:{_NAME}|\d)*)*(?:(?<=[eE])[-+−]\d+)?(?:\s?[½¼¾⅓-⅞])?"
-    rf"{_RAISED}*{_MARKS}?|{_SIGN}[½¼¾⅓-⅞]{_MARKS}?|\w{_RAISED}+"
+    rf"(?:-{_NAME}{{2,}})*{_RAISED}*(?:{_MARKS}|[百千万萬亿億]+)?|{_SIGN}[½¼¾⅓-⅞]{_MARKS}?"
+    rf"|\w(?:{_RAISED}|[′″])+"
 )
 """A number, alone or in a name, with all that changes its value."""
 _NUMERAL = re.compile(
-    r"(?:第|百分之|千分之)?[零〇一二两兩三四五六七八九十百千万萬亿億]+(?:点[零〇一二三四五六七八九]+)?"
+    r"(?:第|百分之|千分之)?[零〇一二两兩三四五六七八九十百千万萬亿億]+"
+    r"(?:分之[零〇一二两兩三四五六七八九十百千万萬亿億]+|点[零〇一二三四五六七八九]+)?"
 )
+_SCALED = re.compile(
+    r"(?<![\d.,])(?:\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?!\d)"
+    r"|[-+−]?\d[\d.,]*\s*(?:[×*·x⋅]|\\times|\\cdot)\s*10"
+    rf"\s*(?:\^\s*(?:\{{[^{{}}]*\}}|[-+−]?\d+)|{_RAISED}+))"
+)
+"""Thousands parted by blanks; a number times a power of ten."""
 
 
 def signs(text: str, start: int, end: int) -> Iterator[Span]:
     """Commands with small arguments, numbers, names with digits, and numerals."""
-    for pattern in (_SINGLE, _NUMBER, _NUMERAL):
+    for pattern in (_SINGLE, _NUMBER, _NUMERAL, _SCALED):
         yield from (match.span() for match in pattern.finditer(text, start, end))
 
 
@@ -43,6 +52,7 @@ _OPERATOR = re.compile(
 _BLANK = re.compile(r"[ \t]+(?=[-+−±])")
 _RELATION = re.compile(r"\s*(?:[=≤≥≠≈≡]|<=|>=|==|!=)\s*\Z")
 _LETTER = re.compile(r"(?<![^\W_])[^\W\d_](?![^\W_])['′]*")
+_ARGUMENTS = re.compile(r"\([A-Za-z](?:,\s*[A-Za-z])*\)")
 _WORD = re.compile(r"[^\W\d_]+")
 _HYPHEN = re.compile(r"(?<=[^\W\d_])-(?=[^\W\d_]{2})|(?<=[^\W\d_]{2})-(?=[^\W\d_])")
 
@@ -101,5 +111,6 @@ def _operands(
             result.append((*widened(match.span(), clusters), letter))
         if atom:
             said = text[slice(*atom)]
-            result.append((*atom, any(c.isdigit() or c in "\\$+=^_" for c in said)))
+            strong = any(c.isdigit() or c in "\\$+=^_" for c in said)
+            result.append((*atom, strong or bool(_ARGUMENTS.fullmatch(said))))
     return result
