@@ -120,7 +120,9 @@ def test_random_deletion_keeps_the_budget_the_order_and_whole_numbers(text, rati
     left = iter(text)
     assert all(character in left for character in cut.reasoning)
     sizes = [sum(b - a for a, b in atom.spans) for atom in atoms(text)]
-    assert round(ratio * len(text)) - cut.n_tokens < max([1, *sizes])
+    longest = max([len(number) for number in WHOLE.findall(text)], default=0)
+    # what a unit keeps together may overlap an atom
+    assert round(ratio * len(text)) - cut.n_tokens < max([1, *sizes]) + longest
 
 
 @given(texts, st.floats(0.01, 1.0), st.floats(0.01, 1.0), st.sampled_from(CONTROLS))
