@@ -29,6 +29,7 @@ from cotpress.pipeline.compress import within_budget
 from cotpress.pipeline.order import keeping_order
 from cotpress.pipeline.segmenting import Protect, Rules, segmented
 from cotpress.records import Grade, Problem, ScoredTrace, Trace
+from cotpress.segments import WHOLE
 
 UNITS = st.sampled_from(list(plugins.available("pipeline/units")))
 FREE = Rules("number", "none")
