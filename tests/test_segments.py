@@ -237,3 +237,12 @@ def test_a_segment_is_protected_as_a_whole_if_a_symbol_touches_it() -> None:
 def test_boxes_that_are_never_closed_do_not_take_forever() -> None:
     text = "\\boxed{" * 300 + "{" * 2000
     assert sum(segments.protected(characters(text), text)) == 300 * len("\\boxed")
+
+
+def test_a_divided_token_counts_once_with_what_closes_last() -> None:
+    # the token "b})" is divided before "}" and before ")"
+    ends = segments.segment_ends("ab})c", [1, 4, 5], (), [2, 3])
+    assert ends == [1, 2, 3, 4, 5]
+    assert segments.count_starts(ends, [1, 4, 5], 5) == [1, 1, 0, 0, 1]
+    assert segments.count_starts(ends, [1, 4, 5], 5, [2]) == [1, 0, 1, 0, 1]
+    assert segments.count_starts(ends, [1, 4, 5], 5, [2, 3]) == [1, 0, 0, 1, 1]

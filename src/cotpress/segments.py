@@ -101,8 +101,9 @@ def count_starts(
     begins = np.minimum(np.minimum(before, stops - 1), length - 1).clip(min=0)
     places = np.searchsorted(ends, begins, side="right").clip(max=len(ends) - 1)
     counts: list[int] = np.bincount(places, minlength=len(ends)).tolist()
-    for at in closing:
-        after = int(np.searchsorted(stops, at, side="right"))
+    # of several in one token the last one decides
+    last = {int(np.searchsorted(stops, at, side="right")): at for at in sorted(closing)}
+    for after, at in last.items():
         begin = int(stops[after - 1]) if after else 0
         if begin < at and after < len(token_ends):
             counts[bisect_right(ends, begin)] -= 1

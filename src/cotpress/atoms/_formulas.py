@@ -62,8 +62,9 @@ def regions_of(text: str) -> Iterator[Region]:
     """The outermost formulas and environments, outside of blocks."""
     blocks = merged([match.span() for match in _BLOCKS.finditer(text)])
     last = 0
-    named = {start: (end, inner) for start, end, inner in environments(text)}
-    for start, end, inner in sorted([*environments(text), *delimited(text)]):
+    enclosed = list(environments(text))
+    named = {start: (end, inner) for start, end, inner in enclosed}
+    for start, end, inner in sorted([*enclosed, *delimited(text)]):
         if start >= last and not any(a <= start < b for a, b in blocks):
             yield start, end, _innermost(text, inner, named)
             last = end

@@ -2,12 +2,12 @@
 Pure; no model.
 
 TokenSkip (specification section 2.8) keeps the tokens above a quantile of the scores. We keep
-segments in order of importance while they fit in `round(ratio * total)` target-model tokens and
-stop at the first that does not: the budget is never exceeded, a smaller ratio keeps a subset of
-what a larger one keeps, and with single-token segments it is met exactly. Protected segments come
-first: they are dropped only once all others are, and never under `--protect strict`, which may
-exceed the budget and counts it. Ties go to the earlier segment. No cut divides an atom (atoms/),
-and none glues two lines.
+segments in order of importance (order.py) while they fit in `round(ratio * total)` target-model
+tokens: the budget is never exceeded, and a smaller ratio keeps a subset of what a larger one keeps.
+What is too large for a tenth of all tokens is passed over until it fits; with single-token segments
+the budget is met exactly. Protected segments come first: they are dropped only once all others are,
+and never under `--protect strict`, which may exceed the budget and counts it. Ties go to the
+earlier segment. No cut divides an atom (atoms/), and none glues two lines.
 
 Other budgets, such as one for the whole data set, are in budgets.py.
 
