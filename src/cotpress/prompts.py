@@ -4,7 +4,7 @@ read off again: the one place that knows the tag.
 
 import re
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from cotpress.errors import CotpressError
 
@@ -27,6 +27,11 @@ class Message(TypedDict):
 
     role: str
     content: str
+    tool_calls: NotRequired[list[Any]]
+    """What an assistant's turn calls, as OpenAI writes it."""
+    tool_call_id: NotRequired[str]
+    """Which call a tool's turn answers."""
+    name: NotRequired[str]
 
 
 def check_ratio(ratio: float) -> float:

@@ -55,13 +55,21 @@ class Problem(Record, frozen=True, kw_only=True):
     task: str
     instruction: str = ""
     """What the task asks of every model, before the question; part of the prompt."""
+    system: str = ""
+    """The system turn; empty: none."""
+    history: list[Message] = []
+    """Turns before the question."""
+    followed: list[Message] = []
+    """Turns between the question and the reply: tool calls and what they gave."""
 
     def prompt(self, ratio: float | None = None) -> list[Message]:
-        """The user turn that asks this question at `ratio` (fraction of
-        reasoning tokens to keep; None or 1.0: no tag).
+        """The chat that asks this question at `ratio` (fraction of reasoning tokens to keep; None
+        or 1.0: no tag): the tag stands at the end of the question.
         """
         question = f"{self.instruction}\n{self.question}" if self.instruction else self.question
-        return [{"role": "user", "content": question + ratio_tag(ratio)}]
+        system: list[Message] = [{"role": "system", "content": self.system}] if self.system else []
+        asked: Message = {"role": "user", "content": question + ratio_tag(ratio)}
+        return [*system, *self.history, asked, *self.followed]
 
 
 class Grade(Record, frozen=True, kw_only=True):
@@ -82,7 +90,7 @@ class Grade(Record, frozen=True, kw_only=True):
 
 
 class Trace(Record, frozen=True, kw_only=True):
-    """One completion, split once: `opening + reasoning + closing + conclusion`."""
+    """One completion, split once: `opening + reasoning + closing + conclusion + ending`."""
 
     written_by = ("generate", "grade", "import")
     superseded = ("ratio",)
@@ -107,6 +115,8 @@ class Trace(Record, frozen=True, kw_only=True):
     """Markup before the reasoning, such as `<think>\\n`."""
     closing: str = ""
     """Markup or white space between reasoning and conclusion, such as `\\n</think>\\n\\n`."""
+    ending: str = ""
+    """Markup after the conclusion, such as `</answer>`."""
     method: str = "original"
     """How the reasoning came to be: a method or baseline of `EvalRow.method`."""
     latents: int | None = None
@@ -126,7 +136,7 @@ class Trace(Record, frozen=True, kw_only=True):
     def completion(self, reasoning: str | None = None) -> str:
         """The assistant turn, with another reasoning in place of the original if one is given."""
         said = self.reasoning if reasoning is None else reasoning
-        return self.opening + said + self.closing + self.conclusion
+        return self.opening + said + self.closing + self.conclusion + self.ending
 
 
 class Percentile(Record, frozen=True, kw_only=True):
@@ -216,6 +226,11 @@ class Verified(Record, frozen=True, kw_only=True):
         return self.full - self.shortened
 
 
+Think = Literal["target", "keep", "none"]
+"""Whose marks stand around a taught reasoning: those of the model to be taught, the trace's own, or
+no one's.
+"""
+
 Budget = Literal["trace", "window", "dataset"]
 """What a ratio holds for (`cotpress compress --budget`)."""
 
@@ -290,6 +305,15 @@ class TrainingExample(Record, frozen=True, kw_only=True):
     asked: Asked
     prompt: list[Message]
     completion: str
+    """The assistant's turn in the marks of the trace: `opening + reasoning + closing + conclusion +
+    ending`.
+    """
+    opening: str = ""
+    closing: str = ""
+    conclusion: str = ""
+    ending: str = ""
+    think: Think = "target"
+    """In whose marks the turn is taught."""
     method: str = ""
     scorer: str = ""
     unit: str = ""
@@ -301,10 +325,23 @@ class TrainingExample(Record, frozen=True, kw_only=True):
     codebook: int = 0
     """How many latent tokens the model's vocabulary needs; 0: none."""
 
+    def __post_init__(self) -> None:
+        """Refuse parts that are not those of the completion."""
+        begins, ends = self.opening, self.closing + self.conclusion + self.ending
+        whole = len(begins) + len(ends) <= len(self.completion)
+        if not (whole and self.completion.startswith(begins) and self.completion.endswith(ends)):
+            raise ValueError("opening, closing, conclusion and ending must be those of completion")
+
     @property
     def ratio(self) -> float | None:
         """The ratio that the prompt asks for."""
         return self.asked.ratio
+
+    @property
+    def reasoning(self) -> str:
+        """What is taught as reasoning."""
+        ends = len(self.closing) + len(self.conclusion) + len(self.ending)
+        return self.completion[len(self.opening) : len(self.completion) - ends]
 
 
 class Setting(Record, frozen=True, kw_only=True):

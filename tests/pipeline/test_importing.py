@@ -14,10 +14,7 @@ from hypothesis import strategies as st
 
 from cotpress.errors import CotpressError, UnknownName
 from cotpress.pipeline.importing import (
-    BEGIN,
     CALCULATOR,
-    END,
-    SOLUTION,
     Columns,
     Reply,
     at,
@@ -28,6 +25,9 @@ from cotpress.pipeline.importing import (
 )
 from cotpress.prompts import BOXED
 from cotpress.records import Trace
+
+BEGIN, END = "<|begin_of_thought|>", "<|end_of_thought|>"
+SOLUTION = "<|begin_of_solution|>"
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 Q = "What is 6 * 7?"
@@ -108,13 +108,13 @@ SHAPES = {
                     "from": "assistant",
                     "value": "<|begin_of_thought|>\n\nSix times seven is "
                     "42.\n\n<|end_of_thought|>\n\n"
-                    "<|begin_of_solution|>\n\n\\boxed{42}\n\n<|end_of_solution|>",
+                    "<|begin_of_solution|>\n\n\\boxed{42}",
                 },
             ],
         },
         "<|begin_of_thought|>\n\n",
         "\n\n<|end_of_thought|>\n\n<|begin_of_solution|>\n\n",
-        "\\boxed{42}\n\n<|end_of_solution|>",
+        "\\boxed{42}",
     ),
     "plain completion": (
         {"prompt": Q, "response": "Six times seven is 42.\nThe answer is 42."},
@@ -254,11 +254,11 @@ def test_a_gold_reasoning_without_marks_is_taken_as_it_is(text: str) -> None:
     assert len(traces) + dropped.total() == 1
 
 
-def test_what_a_model_says_before_a_tag_of_openthoughts_is_reasoning_and_no_markup() -> None:
+def test_what_a_model_says_before_the_opening_mark_belongs_to_it() -> None:
     said = f"Let me think. {BEGIN}Six times seven is 42.{END}\nThe answer is 42."
     trace = only({"question": Q, "completion": said})
-    assert (trace.opening, trace.conclusion) == ("", "The answer is 42.")
-    assert trace.reasoning == f"Let me think. {BEGIN}Six times seven is 42.{END}"
+    assert (trace.opening, trace.conclusion) == (f"Let me think. {BEGIN}", "The answer is 42.")
+    assert trace.reasoning == "Six times seven is 42."
 
 
 # --- columns --------------------------------------------------------------------------------------

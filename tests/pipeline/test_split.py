@@ -33,7 +33,7 @@ def test_the_number_of_a_list_entry_goes_along_with_the_conclusion():
 @pytest.mark.parametrize("tag", ["think", "thinking", "thought", "reasoning"])
 def test_the_tags_of_every_family_end_the_reasoning(tag: str):
     text = f"<{tag}>\n7 + 7 = 14\n</{tag}>\n<answer>14</answer>"
-    assert split(text) == (f"<{tag}>\n", "7 + 7 = 14", f"\n</{tag}>\n", "<answer>14</answer>")
+    assert split(text) == (f"<{tag}>\n", "7 + 7 = 14", f"\n</{tag}>\n<answer>", "14", "</answer>")
     assert split(text.removeprefix(f"<{tag}>\n")).reasoning == "7 + 7 = 14"
     assert split(f"<{tag}>\n7 + 7").conclusion == ""
     assert (

@@ -52,5 +52,6 @@ def graded(row: dict[str, str], asked: Task, text: str, *, finished: bool = True
         finished=finished,
         opening=parts.opening,
         closing=parts.closing,
+        ending=parts.ending,
     )
     return next(grade([trace], lambda _: asked.grader, workers=1))

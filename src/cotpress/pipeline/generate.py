@@ -82,4 +82,5 @@ def split_answer(trace: Trace, completion: Completion, model: Model, marker: str
         seconds=completion.seconds,
         opening=parts.opening,
         closing=parts.closing,
+        ending=parts.ending,
     )

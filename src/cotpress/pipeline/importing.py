@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from cotpress.answers import FINAL, stated
 from cotpress.errors import CotpressError, UnknownName
+from cotpress.lm.marks import thought_in
 from cotpress.pipeline.split import Parts, split
 from cotpress.prompts import BOXED
 from cotpress.records import Problem, Trace
@@ -31,9 +32,6 @@ CALCULATOR = re.compile(r"<<[-+*/().0-9]+=[-+*/().0-9]*>>")
 """GSM8K's annotations, `<<48/2=24>>`: no part of the text
 (7,378 of the 7,473 training rows have them).
 """
-
-BEGIN, END, SOLUTION = "<|begin_of_thought|>", "<|end_of_thought|>", "<|begin_of_solution|>"
-"""OpenThoughts' tags."""
 
 SPEAKERS = {
     "user": ("user", "human"),
@@ -201,11 +199,13 @@ def import_traces(
                 reasoning=reasoning,
                 conclusion=parts.conclusion,
                 n_tokens=count(reasoning),
-                n_conclusion_tokens=count(parts.opening) + count(parts.closing + parts.conclusion),
+                n_conclusion_tokens=count(parts.opening)
+                + count(parts.closing + parts.conclusion + parts.ending),
                 finished=bool(parts.conclusion)
                 or (reply.reasoning is None and not parts.opening.strip()),
                 opening=parts.opening,
                 closing=parts.closing,
+                ending=parts.ending,
             )
 
 
@@ -241,7 +241,7 @@ def take_apart(reply: Reply, answer: str) -> Parts:
     a reply that was cut off has no conclusion.
     """
     if reply.reasoning is None:
-        return _with_reasoning(split_tagged(text(reply.content, "completion")))
+        return _with_reasoning(split(text(reply.content, "completion")))
     reasoning, conclusion = (
         text(reply.reasoning, "reasoning"),
         text(reply.content, "conclusion", optional=True).lstrip(),
@@ -249,8 +249,8 @@ def take_apart(reply: Reply, answer: str) -> Parts:
     parts = Parts("", final_line(reasoning)[0] if reply.gold else reasoning, "\n\n", "")
     if reply.think:
         parts = Parts("<think>\n", reasoning.strip("\n"), "\n</think>\n\n", "")
-    elif any(tag in reasoning for tag in ("<think>", "</think>", BEGIN)):
-        parts = split_tagged(reasoning)
+    elif thought_in(reasoning):
+        parts = split(reasoning)
         conclusion = parts.conclusion or conclusion
         if not parts.conclusion:
             tag = "\n</think>" if "<think>" in parts.opening else ""
@@ -262,19 +262,6 @@ def take_apart(reply: Reply, answer: str) -> Parts:
     return _with_reasoning(
         parts._replace(conclusion=conclusion, closing=parts.closing if conclusion else "")
     )
-
-
-def split_tagged(completion: str) -> Parts:
-    """A completion split at OpenThoughts' tags, or by the general rules."""
-    before, begin, _ = completion.partition(BEGIN)
-    if not begin or before.strip():
-        return split(completion)
-    thought, _, rest = completion.partition(END)
-    inner = thought[len(before + begin) :].lstrip()
-    opening, reasoning = thought[: len(thought) - len(inner)], inner.rstrip()
-    conclusion = rest.lstrip().removeprefix(SOLUTION).lstrip()
-    closing = completion[len(opening + reasoning) : len(completion) - len(conclusion)]
-    return Parts(opening, reasoning, closing, conclusion)
 
 
 def final_line(solution: str) -> tuple[str, str]:

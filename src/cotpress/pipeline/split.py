@@ -3,7 +3,7 @@ exactly its text.
 
 TokenSkip's release splits on one English phrase and so keeps 847 of about 6,800 correct LLaMA
 answers (specification section 2.4, hemingkx/TokenSkip#6). Here the first of these that is found
-decides: think tags; the task's own marker; the last sentence that names the answer ("The final
+decides: marks of thinking (lm/marks.py); the task's own marker; the last sentence that names the answer ("The final
 answer is: $\boxed{18}$", "**Answer:** 18", "#### 18"); the sentence with the last `\boxed{…}`. The
 last two must stand near the end and must not be taken back ("Wait, …"): a mention in the middle of
 the reasoning is none. What cannot be split is all reasoning, and counted.
@@ -13,6 +13,7 @@ import re
 from typing import NamedTuple
 
 from cotpress.answers import ANNOUNCED, BOX
+from cotpress.lm.marks import ENDS, marked, thought_in
 
 TAIL = 400
 """Characters from the end within which a conclusion must begin; think
@@ -23,13 +24,6 @@ LEAD = 150
 """Characters of its sentence that a conclusion may have before the words that announce the
 answer.
 """
-
-TAGS = "think|thinking|thought|reasoning"
-"""R1 and Qwen3 write `<think>`, Claude's and many a prompt for reinforcement learning the
-others.
-"""
-
-OPENING = re.compile(rf"\s*(?:<(?P<tag>{TAGS})>\s*)?")
 
 TAKEN_BACK = re.compile(
     r"\b(?:wait|hmm|however|let me(?!\s+know)|let's|alternatively"
@@ -45,7 +39,7 @@ LIST_NUMBER = re.compile(r"\s*\d+[.)]\s+\Z")
 
 
 class Parts(NamedTuple):
-    """`opening + reasoning + closing + conclusion` is the
+    """`opening + reasoning + closing + conclusion + ending` is the
     text; the reasoning has no white space around it.
     """
 
@@ -56,31 +50,43 @@ class Parts(NamedTuple):
     """Markup and white space between reasoning and conclusion."""
     conclusion: str
     """Empty where no conclusion could be told from the reasoning."""
+    ending: str = ""
+    """Markup after the conclusion, such as `</answer>`."""
 
 
 def split(text: str, marker: str = "") -> Parts:
     """Take a completion apart; `marker` is the text with
     which the task asks the conclusion to begin.
     """
-    # matches the empty string
-    opened: re.Match[str] = OPENING.match(text)  # type: ignore[assignment]
-    opening, body = opened.group(), text[opened.end() :]
-    # R1's template writes the opening tag itself
-    closed = re.search(f"</(?:{opened['tag'] or TAGS})>", body)
-    thought, tag, rest = body.partition(closed.group()) if closed else (body, "", "")
-    if thought.strip() and (closed or opened["tag"]):
-        return _parts(opening, thought, tag, rest)
-    if tag:  # an empty think block, as hybrid models write it in front of visible reasoning
-        body = rest.lstrip()
-        opening = text[: len(text) - len(body)]
-    start = _conclusion_start(body, marker)
-    return _parts(opening, body[:start], "", body[start:])
+    thought = thought_in(text)
+    if thought and text[thought.begin : thought.end].strip():
+        ending = ENDS.search(text, thought.answer) if thought.closed else None
+        end = ending.start() if ending else len(text)
+        if not text[thought.answer : end].strip():
+            end = len(text)
+        return _cut(text, thought.begin, thought.end, thought.answer, end)
+    # an empty think block, as hybrid models write it in front of visible reasoning
+    begin = thought.answer if thought else 0
+    begin += len(text) - begin - len(text[begin:].lstrip())
+    start = begin + _conclusion_start(text[begin:], marker)
+    return _cut(text, begin, start, start, len(text))
 
 
-def _parts(opening: str, thought: str, tag: str, rest: str) -> Parts:
-    reasoning, conclusion = thought.rstrip(), rest.lstrip()
-    between = thought[len(reasoning) :] + tag + rest[: len(rest) - len(conclusion)]
-    return Parts(opening, reasoning, between, conclusion)
+def several_thoughts(parts: Parts) -> bool:
+    """Whether marks of thinking stand inside of the reasoning or the conclusion: what thinks more
+    than once has no reasoning that could be shortened as one.
+    """
+    return marked(parts.reasoning) or marked(parts.conclusion)
+
+
+def _cut(text: str, begin: int, end: int, answer: int, last: int) -> Parts:
+    """The parts of a text whose reasoning stands at `begin:end` and whose conclusion at
+    `answer:last`, both with blanks around them.
+    """
+    reasoning, conclusion = text[begin:end], text[answer:last].lstrip()
+    begin += len(reasoning) - len(reasoning.lstrip())
+    end, answer = begin + len(reasoning.strip()), last - len(conclusion)
+    return Parts(text[:begin], text[begin:end], text[end:answer], conclusion, text[last:])
 
 
 def _conclusion_start(text: str, marker: str) -> int:

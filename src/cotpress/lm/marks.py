@@ -1,0 +1,155 @@
+"""The marks that model families put around their thinking, and where they stand in a text.
+
+One table serves reading (split, import) and writing (lm/markup.py): `<think>` of R1, Qwen3 and
+their kin, channels of harmony (gpt-oss), `[THINK]` of Mistral, `<seed:think>`, Gemma 4, Kimi,
+MiniMax, Command A, Apertus, Granite, the sections of OpenThoughts, and the tags that prompts ask
+for. What a family
+writes between two marks (line breaks) is that of its own chat template.
+"""
+
+import re
+from typing import NamedTuple
+
+
+class Family(NamedTuple):
+    """How one family marks its thinking, white space included."""
+
+    name: str
+    opening: str
+    closing: str
+    """Between the thinking and the answer."""
+    ending: str = ""
+    """After the answer, where that is marked as well."""
+
+
+FAMILIES = (
+    Family("think", "<think>\n", "\n</think>\n\n"),
+    Family(
+        "harmony",
+        "<|channel|>analysis<|message|>",
+        "<|end|><|start|>assistant<|channel|>final<|message|>",
+    ),
+    Family("mistral", "[THINK]", "[/THINK]"),
+    Family("seed", "<seed:think>\n", "\n</seed:think>\n"),
+    Family("gemma", "<|channel>thought\n", "<channel|>"),
+    Family("kimi", "◁think▷", "◁/think▷"),
+    Family("minimax", "<mm:think>", "</mm:think>"),
+    Family(
+        "command",
+        "<|START_THINKING|>",
+        "<|END_THINKING|><|START_RESPONSE|>",
+        "<|END_RESPONSE|>",
+    ),
+    Family(
+        "openthoughts",
+        "<|begin_of_thought|>\n\n",
+        "\n\n<|end_of_thought|>\n\n<|begin_of_solution|>\n\n",
+        "\n\n<|end_of_solution|>",
+    ),
+    Family("apertus", "<|inner_prefix|>", "<|inner_suffix|>"),
+    Family("granite", "Here is my thought process:\n\n", "\n\nHere is my response:\n\n"),
+    Family("thinking", "<thinking>\n", "\n</thinking>\n\n"),
+    Family("thought", "<thought>\n", "\n</thought>\n\n"),
+    Family("reasoning", "<reasoning>\n", "\n</reasoning>\n\n"),
+)
+
+_TAG = r"think|thinking|thoughts?|reason|reasoning|scratchpad|seed:think|mm:think"
+_ANSWER = r"answer|output|solution|response"
+OPENS = re.compile(
+    rf"<(?P<tag>{_TAG})>|(?P<mistral>\[THINK\])|(?P<kimi>◁think▷)|(?P<gemma><\|channel>thought\b)"
+    r"|(?P<harmony>(?:<\|start\|>assistant)?<\|channel\|>analysis<\|message\|>)"
+    r"|(?P<command><\|START_THINKING\|>)|(?P<openthoughts><\|begin_of_thought\|>)"
+    r"|(?P<apertus><\|inner_prefix\|>)|\A\s*(?P<granite>Here(?:'s| is) my thought process:)",
+    re.IGNORECASE,
+)
+"""What begins the thinking; the name of the group is the family, and `tag` any of the tags."""
+
+CLOSES = {
+    "tag": rf"</(?:{_TAG})>(?:\s*<(?:{_ANSWER})>)?",
+    "mistral": r"\[/THINK\]",
+    "kimi": r"◁/think▷",
+    "gemma": r"<channel\|>",
+    "harmony": r"<\|end\|>\s*(?:<\|start\|>assistant)?<\|channel\|>final<\|message\|>",
+    "command": r"<\|END_THINKING\|>(?:\s*<\|START_(?:RESPONSE|TEXT)\|>)?",
+    "apertus": r"<\|inner_suffix\|>",
+    "granite": r"(?<=\n)Here(?:'s| is) my response:",
+    "openthoughts": r"<\|end_of_thought\|>(?:\s*<\|begin_of_solution\|>)?",
+}
+"""What ends it, by the group of `OPENS`."""
+
+ENDS = re.compile(
+    rf"\s*(?:</(?:{_ANSWER})>|<\|END_(?:RESPONSE|TEXT)\|>|<\|end_of_solution\|>)\s*\Z",
+    re.IGNORECASE,
+)
+"""What ends an answer that is marked as well."""
+
+BARE_HARMONY = re.compile(r"(\s*analysis)(?=\S)(.*)(assistantfinal)", re.DOTALL)
+"""Harmony's channels, decoded without its special tokens."""
+
+PREAMBLE = 300
+"""Characters that may stand before the mark that opens the thinking."""
+
+QUOTES = "`'\"“”‘’«»"
+
+
+class Thought(NamedTuple):
+    """Where the thinking stands in a text, in characters."""
+
+    begin: int
+    """After the opening mark."""
+    end: int
+    """Before the closing mark; the length of the text where it is not closed."""
+    answer: int
+    """After the closing mark."""
+    closed: bool
+
+
+def thought_in(text: str) -> Thought | None:
+    """Where a text thinks; None where no mark is found.
+
+    The mark may follow a short preamble, or be missing where the prompt has it (R1). Of several
+    closing marks the last ends the thinking, and one in quotes is only mentioned; so is one that
+    opens.
+    """
+    opened = next((one for one in OPENS.finditer(text) if not _quoted(text, one)), None)
+    if opened and opened.start() > PREAMBLE:
+        opened = None
+    if not opened and (bare := BARE_HARMONY.match(text)):
+        return Thought(bare.end(1), bare.end(2), bare.end(3), True)
+    begin = opened.end() if opened else 0
+    for pattern in [_closes(opened)] if opened else [re.compile(p, re.I) for p in CLOSES.values()]:
+        ends = [one for one in pattern.finditer(text, begin) if not _quoted(text, one)]
+        if ends:
+            last, first = ends[-1], len(ends) - 1
+            while first and not text[ends[first - 1].end() : ends[first].start()].strip():
+                first -= 1  # closed twice
+            return Thought(begin, ends[first].start(), last.end(), True)
+    return Thought(begin, len(text), len(text), False) if opened else None
+
+
+def marked(text: str) -> bool:
+    """Whether a text has any mark of thinking in it, mentioned ones aside."""
+    patterns = [OPENS, *(re.compile(pattern, re.IGNORECASE) for pattern in CLOSES.values())]
+    return any(not _quoted(text, one) for pattern in patterns for one in pattern.finditer(text))
+
+
+def family_of(opening: str) -> Family | None:
+    """The family whose mark a text ends with, blanks aside."""
+    bare = opening.rstrip()
+    found = [one for one in FAMILIES if bare.endswith(one.opening.strip())]
+    return found[0] if found else None
+
+
+def _closes(opened: re.Match[str]) -> re.Pattern[str]:
+    """What ends the thinking that this mark began: a tag is closed by its own."""
+    group = str(opened.lastgroup)
+    pattern = CLOSES[group]
+    if group == "tag":
+        pattern = pattern.replace(f"(?:{_TAG})", re.escape(opened["tag"]))
+    return re.compile(pattern, re.IGNORECASE)
+
+
+def _quoted(text: str, mark: re.Match[str]) -> bool:
+    """Whether a mark stands in quotes, as where a model writes about it."""
+    before, after = text[: mark.start()][-1:], text[mark.end() :][:1]
+    return bool(before) and before in QUOTES and bool(after) and after in QUOTES
