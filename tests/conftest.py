@@ -20,11 +20,18 @@ CHAT = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 
+THINKS = CHAT.replace(
+    "message['content']",
+    "('<think>\n' + message.reasoning_content + '\n</think>\n\n' if message.reasoning_content "
+    "else '') + message['content']",
+)
+"""The same for a model that marks its thinking as Qwen3 does."""
+
 
 @pytest.fixture(scope="session")
 def causal_lm() -> Callable[..., Any]:
-    """`causal_lm(family="llama", chat=True, positions=512, **config)`: a
-    tiny random model behind `models.hf.HFModel`.
+    """`causal_lm(family="llama", chat=True, thinks=False, positions=512, **config)`: a tiny random
+    model behind `models.hf.HFModel`; one that `thinks` marks its thinking.
     """
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
@@ -38,7 +45,7 @@ def causal_lm() -> Callable[..., Any]:
         "The final answer is \\boxed{72}. <think>",
     ]
 
-    def tokenizer(chat: bool) -> Any:
+    def tokenizer(chat: bool, thinks: bool) -> Any:
         backend = tokenizers.Tokenizer(tokenizers.models.BPE())
         backend.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
         backend.decoder = tokenizers.decoders.ByteLevel()
@@ -55,11 +62,16 @@ def causal_lm() -> Callable[..., Any]:
             eos_token="<|im_end|>",
             pad_token="<|endoftext|>",
         )
-        made.chat_template = CHAT if chat else None
+        made.chat_template = (THINKS if thinks else CHAT) if chat else None
         return made
 
     def build(
-        family: str = "llama", *, chat: bool = True, positions: int = 512, **config: Any
+        family: str = "llama",
+        *,
+        chat: bool = True,
+        thinks: bool = False,
+        positions: int = 512,
+        **config: Any,
     ) -> HFModel:
         sizes = {
             "vocab_size": 300,
@@ -78,6 +90,6 @@ def causal_lm() -> Callable[..., Any]:
             torch.manual_seed(0)
             return transformers.AutoModelForCausalLM.from_config(made)
 
-        return HFModel(f"tiny-{family}", "", tokenizer(chat), make)
+        return HFModel(f"tiny-{family}", "", tokenizer(chat, thinks), make)
 
     return build

@@ -18,6 +18,10 @@ class BadRecord(CotpressError):
     """A line of a file does not hold the record that was expected there."""
 
 
+class TemplateRefusal(CotpressError):
+    """A chat template does not write a chat of this shape, such as one with a system turn."""
+
+
 class UnknownName(CotpressError):
     """A name that is not among the ones there are; the message offers the nearest."""
 

@@ -25,8 +25,12 @@ PACKAGE = Path(__file__).parent
 NOUNS = {"grading": "grader"}
 """What a plug-in is called where its folder is not called so."""
 
-OPTION = re.compile(r"\s*\w+\s*=")
+OPTION = re.compile(r"\s*[\w.]+\s*=")
 """How an option begins in a spec, behind its comma."""
+
+
+Arguments = dict[str, str | int | float | bool | None]
+"""The type of an option that holds others, as `template.enable_thinking=false`."""
 
 
 @dataclass(frozen=True)
@@ -200,7 +204,11 @@ def typed_options(module: ModuleType, kind: str, spec: Spec) -> dict[str, Any]:
     known, what = options_of(module), f"{noun(kind)} {spec.name}"
     typed: dict[str, Any] = {}
     for key, value in spec.options.items():
-        if key not in known:
+        head, _, inner = key.partition(".")
+        if inner and known.get(head) == Arguments:
+            typed.setdefault(head, {})[inner] = _value(value)
+            continue
+        if key not in known or known[key] == Arguments:
             raise UnknownName(f"option of {what}", key, known)
         if get_origin(known[key]) is Literal and value not in map(str, get_args(known[key])):
             raise UnknownName(f"{key} of {what}", value, map(str, get_args(known[key])))
@@ -209,6 +217,14 @@ def typed_options(module: ModuleType, kind: str, spec: Spec) -> dict[str, Any]:
         except msgspec.ValidationError as error:
             raise CotpressError(f"{what}: option {key}={value}: {error}.") from error
     return typed
+
+
+def _value(text: str) -> str | int | float | bool | None:
+    """An argument as JSON has it (`false`, `512`), else as text (`low`)."""
+    try:
+        return msgspec.json.decode(text, type=str | int | float | bool | None)
+    except msgspec.DecodeError:
+        return text
 
 
 def options_of(module: ModuleType) -> dict[str, Any]:

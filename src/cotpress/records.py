@@ -62,13 +62,17 @@ class Problem(Record, frozen=True, kw_only=True):
     followed: list[Message] = []
     """Turns between the question and the reply: tool calls and what they gave."""
 
+    @property
+    def asked(self) -> str:
+        """The user turn without a ratio: instruction and question."""
+        return f"{self.instruction}\n{self.question}" if self.instruction else self.question
+
     def prompt(self, ratio: float | None = None) -> list[Message]:
         """The chat that asks this question at `ratio` (fraction of reasoning tokens to keep; None
         or 1.0: no tag): the tag stands at the end of the question.
         """
-        question = f"{self.instruction}\n{self.question}" if self.instruction else self.question
         system: list[Message] = [{"role": "system", "content": self.system}] if self.system else []
-        asked: Message = {"role": "user", "content": question + ratio_tag(ratio)}
+        asked: Message = {"role": "user", "content": self.asked + ratio_tag(ratio)}
         return [*system, *self.history, asked, *self.followed]
 
 

@@ -38,7 +38,7 @@ def naive(lm: Any, pieces: list[str], said: str) -> float:
 
 
 def test_a_conclusion_is_read_after_question_opening_reasoning_and_closing(causal_lm: Make) -> None:
-    lm = causal_lm()
+    lm = causal_lm(thinks=True)
     reasonings = [TRACE.reasoning, "48/2 = 24", ""]
     found = conclusions(lm, [(TRACE, reasoning) for reasoning in reasonings])
     for reasoning, one in zip(reasonings, found, strict=True):
@@ -46,6 +46,23 @@ def test_a_conclusion_is_read_after_question_opening_reasoning_and_closing(causa
         assert one is not None
         assert one.log_prob == pytest.approx(naive(lm, pieces, TRACE.conclusion), abs=2e-4)
         assert one.n_tokens == len(lm.text_ids(TRACE.conclusion))
+
+
+def test_a_model_that_marks_no_thinking_reads_none_and_one_that_does_reads_its_own(
+    causal_lm: Make,
+) -> None:
+    bare = msgspec.structs.replace(TRACE, opening="", closing="\n")
+    theirs = msgspec.structs.replace(TRACE, opening="[THINK]", closing="[/THINK]")
+    for thinks, one, pieces in (
+        (False, TRACE, [TRACE.reasoning, "\n\n"]),
+        (False, bare, [TRACE.reasoning, "\n"]),
+        (True, bare, ["<think>\n", TRACE.reasoning, "\n</think>\n\n"]),
+        (True, theirs, ["<think>\n", TRACE.reasoning, "\n</think>\n\n"]),
+    ):
+        lm = causal_lm(thinks=thinks)
+        (found,) = conclusions(lm, [(one, one.reasoning)])
+        assert found is not None
+        assert found.log_prob == pytest.approx(naive(lm, pieces, one.conclusion), abs=2e-4)
 
 
 def test_blanks_before_the_conclusion_are_read_with_it(causal_lm: Make) -> None:

@@ -140,6 +140,7 @@ def test_think_is_not_opened_twice_where_the_template_opens_it(make_model, tmp_p
         asked=one.asked,
         prompt=one.prompt,
         completion="<think>\nso 1\n</think>\n\n1",
+        think="keep",
     )
     r1, chatml = make_model(tmp_path / "r1", "r1"), make_model(tmp_path / "chatml")
     text = r1.tokenizer.decode(tokenize_example(opened, r1).ids)

@@ -49,7 +49,7 @@ def asked(lm: Any, content: str) -> list[int]:
 def test_the_condition_is_the_prompt_with_the_answer_and_the_baseline_the_prompt(
     causal_lm: Make, condition: cts.Condition, answer: str
 ) -> None:
-    lm = causal_lm()
+    lm = causal_lm(thinks=True)
     (importance,) = CTS("c", lm, condition=condition).score([make_trace(opening="<think>\n")])
     (text,) = logprobs.encode(lm, ["She sold 48/2 = 24 clips."])
     given = naive(lm, asked(lm, f"How many?\n\nReference answer:\n{answer}"), text.ids)
@@ -92,7 +92,7 @@ WORDS = [
 def test_scores_equal_a_token_by_token_loop_whatever_the_tokenizer(
     causal_lm: Make, make: Callable[[], Any] | None
 ) -> None:
-    lm = causal_lm()
+    lm = causal_lm(thinks=True)
     if make:
         template = lm.tokenizer.chat_template
         names = {"bos_token": "<|im_start|>", "eos_token": "<|im_end|>", "unk_token": "[UNK]"}

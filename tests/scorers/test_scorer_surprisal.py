@@ -32,7 +32,7 @@ def naive(lm: Any, context: list[int], ids: list[int]) -> list[float]:
 def test_the_context_is_the_templated_prompt_without_a_ratio_and_the_opening(
     causal_lm: Make,
 ) -> None:
-    lm = causal_lm()
+    lm = causal_lm(thinks=True)
     item = make_trace(
         "She sold 48/2 = 24 clips.", opening="<think>\n", ratio=0.5, instruction="Think."
     )

@@ -11,6 +11,7 @@ import msgspec
 from cotpress import tasks
 from cotpress.pipeline.grade import grade
 from cotpress.pipeline.split import split
+from cotpress.prompts import ratio_tag
 from cotpress.records import Problem, Trace
 from cotpress.tasks import Task
 
@@ -29,7 +30,7 @@ def problems(task: str, split: str, limit: int | None) -> list[dict[str, str]]:
 
 def prompt(row: dict[str, str], ratio: float | None) -> str:
     """What the user turn says: question and ratio, as in training."""
-    return problem(row).prompt(ratio)[0]["content"]
+    return problem(row).asked + ratio_tag(ratio)
 
 
 def problem(row: dict[str, str]) -> Problem:

@@ -4,7 +4,12 @@ read by backends, harnesses and `doctor` alike.
 
 import re
 
+from cotpress.lm.marks import thought_in
+from cotpress.lm.markup import NONE, Markup
 from cotpress.records import Record
+
+USUAL = Markup(family="think", opening="<think>\n", closing="\n</think>\n\n")
+"""The marks of a model of which nothing is known."""
 
 VERSION = re.compile(r"-\d{4}[\d-]*|@.+|:latest")
 """What a server adds to the name it was asked for: hosted services a date,
@@ -30,14 +35,22 @@ def is_same_model(asked: str, answers: str) -> bool:
     return not rest or (rest != answers and VERSION.fullmatch(rest) is not None)
 
 
-def text_of(message: ChatMessage, *, continued: bool = False) -> str:
-    """The whole turn, with `<think>` around a reasoning that the server took out.
+def text_of(message: ChatMessage, *, continued: bool = False, markup: Markup = NONE) -> str:
+    """The whole turn, in the marks of the model (`<think>` where they are not known) around a
+    reasoning that the server took out.
 
-    Where a prefill was `continued` the tags, if any, are in the prefill, and what the server takes
-    for reasoning is not.
+    Some servers leave the reasoning, or the mark that closes it, in the content as well: it is
+    taken once. Where a prefill was `continued` the marks, if any, are in the prefill, and what the
+    server takes for reasoning is not.
     """
     thought, said = message.reasoning or message.reasoning_content or "", message.content or ""
     if not thought or continued:
         return thought + said
-    closing = "\n</think>\n\n" if said else ""
-    return f"<think>\n{thought.strip()}{closing}{said.lstrip()}"
+    marks = markup if markup.family else USUAL
+    if (inside := thought_in(said)) and inside.closed:
+        if said[inside.begin : inside.end].strip() == thought.strip():
+            return said
+        if not said[inside.begin : inside.end].strip():
+            said = said[inside.answer :]
+    closing = marks.closing if said else ""
+    return f"{marks.opening}{thought.strip()}{closing}{said.lstrip()}"

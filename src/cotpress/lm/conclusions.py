@@ -1,6 +1,7 @@
 """How likely a causal language model finds a trace's conclusion after one reasoning or another.
 
-The chat template, the joining by token ids and the bounded memory are those of `logprobs`. Blanks
+The reasoning stands in the marks of the model that reads. The chat template, the joining by token
+ids and the bounded memory are those of `logprobs`. Blanks
 that end the markup between reasoning and conclusion are read with the conclusion, because a token
 of their own before it is one that no model has seen there.
 """
@@ -11,6 +12,7 @@ from typing import NamedTuple
 from cotpress.lm import logprobs
 from cotpress.lm.capabilities import CausalLM
 from cotpress.lm.logprobs import Span
+from cotpress.lm.markup import markup_of
 from cotpress.records import Trace
 
 
@@ -39,8 +41,11 @@ def conclusions(lm: CausalLM, asked: Sequence[tuple[Trace, str]]) -> list[Conclu
 def _span(lm: CausalLM, trace: Trace, reasoning: str) -> Span | None:
     if not trace.conclusion.strip():
         return None
-    markup = trace.closing.rstrip(" ")
-    text, said = logprobs.encode(lm, [reasoning, trace.closing[len(markup) :] + trace.conclusion])
-    before = lm.prompt_ids(trace.problem.prompt(), trace.opening) + text.ids + lm.text_ids(markup)
+    marks = markup_of(lm)
+    closing = marks.between(trace.opening, trace.closing)
+    markup = closing.rstrip(" ")
+    text, said = logprobs.encode(lm, [reasoning, closing[len(markup) :] + trace.conclusion])
+    begin = marks.begin(trace.opening)
+    before = lm.prompt_ids(trace.problem.prompt(), begin) + text.ids + lm.text_ids(markup)
     fits = logprobs.room(lm, [before], len(said.ids)) == len(said.ids)
     return Span(before, said.ids, len(said.ids)) if fits else None

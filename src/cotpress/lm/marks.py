@@ -77,11 +77,11 @@ CLOSES = {
 }
 """What ends it, by the group of `OPENS`."""
 
-ENDS = re.compile(
-    rf"\s*(?:</(?:{_ANSWER})>|<\|END_(?:RESPONSE|TEXT)\|>|<\|end_of_solution\|>)\s*\Z",
-    re.IGNORECASE,
-)
+ENDING = rf"\s*(?:</(?:{_ANSWER})>|<\|END_(?:RESPONSE|TEXT)\|>|<\|end_of_solution\|>)"
 """What ends an answer that is marked as well."""
+
+ENDS = re.compile(rf"{ENDING}\s*\Z", re.IGNORECASE)
+"""The same at the end of a text."""
 
 BARE_HARMONY = re.compile(r"(\s*analysis)(?=\S)(.*)(assistantfinal)", re.DOTALL)
 """Harmony's channels, decoded without its special tokens."""

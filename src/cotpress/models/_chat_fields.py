@@ -16,6 +16,9 @@ import msgspec
 from cotpress.errors import CotpressError
 from cotpress.lm.chat import ChatMessage, is_same_model, text_of
 from cotpress.lm.contract import Completion, Request, Sampling
+from cotpress.lm.markup import NONE, Markup
+from cotpress.models._template import NO_ARGUMENTS
+from cotpress.plugins import Arguments
 from cotpress.prompts import Message, untagged
 from cotpress.records import Record
 
@@ -60,19 +63,28 @@ class Response(Record, frozen=True, kw_only=True):
 
 
 def body(
-    request: Request, model: str, sampling: Sampling, fields: Fields, *, in_template: bool
+    request: Request,
+    model: str,
+    sampling: Sampling,
+    fields: Fields,
+    *,
+    in_template: bool,
+    template: Arguments = NO_ARGUMENTS,
 ) -> dict[str, Any]:
     """The fields of one request. A prefill is the beginning of a last assistant message, which the
     server is to continue.
 
     `in_template`: the ratio is taken out of the text and given to the served template as
     `compression_ratio`, always, so that the server's own default cannot add one. Otherwise the text
-    has the tag and the template is told nothing.
+    has the tag and the template is told nothing of it. `template` are other arguments for it.
     """
     messages, extra = list(request.messages), sampling_fields(sampling, fields)
+    told: Arguments = dict(template)
     if in_template:
         messages, ratio = untagged(messages)
-        extra["chat_template_kwargs"] = {"compression_ratio": ratio}
+        told["compression_ratio"] = ratio
+    if told:
+        extra["chat_template_kwargs"] = told
     if request.prefill:
         messages.append(Message(role="assistant", content=request.prefill))
         extra |= {"add_generation_prompt": False, "continue_final_message": True}
@@ -137,6 +149,8 @@ def read(content: bytes, model: str) -> Response:
             "a chat completion without a choice",
             "see its log, the model or a filter has answered nothing",
         )
+    if response.choices[0].finish_reason == "error":
+        raise BadAnswer("an error in place of an answer", "see its log, or that of its gateway")
     if response.model and not is_same_model(model, response.model):
         raise CotpressError(
             f"model {model} was asked, but the server answers as {response.model}: "
@@ -152,6 +166,7 @@ def completion(
     *,
     token_ends: Callable[[Sequence[str]], list[list[int]]],
     echoes: bool,
+    markup: Markup = NONE,
 ) -> Completion:
     """What the model said, as it is even where that is nothing. `echoes`: the server repeats a
     prefill before going on.
@@ -161,7 +176,7 @@ def completion(
     counted.
     """
     choice, usage = response.choices[0], response.usage
-    text = text_of(choice.message, continued=bool(request.prefill)).removeprefix(
+    text = text_of(choice.message, continued=bool(request.prefill), markup=markup).removeprefix(
         request.prefill if echoes else ""
     )
     finished = choice.finish_reason == "stop"

@@ -4,12 +4,14 @@ tokenizer, and which weights these are.
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerFast
 
 from cotpress.errors import CotpressError
+from cotpress.lm.templates import plain
 
 
 def load_tokenizer(target: str, **where: str) -> PreTrainedTokenizerFast:
@@ -25,6 +27,15 @@ def load_tokenizer(target: str, **where: str) -> PreTrainedTokenizerFast:
         raise CotpressError(
             f"the tokenizer of {target} has no fast version, which "
             "knows where tokens end: convert it."
+        )
+    if not tokenizer.chat_template:
+        begins = tokenizer("a")["input_ids"][:1] == [tokenizer.bos_token_id]
+        tokenizer.chat_template = plain(str(tokenizer.bos_token) if begins else "")
+        print(
+            f"{target} has no chat template: prompts are plain text, the question and its answer "
+            "on lines of their own (put a chat_template.jinja into the folder for another form)",
+            file=sys.stderr,
+            flush=True,
         )
     tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = (
         True  # ours is to cut in chunks

@@ -2,17 +2,21 @@
 prompts, token ids, token ends and batched answers.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import accumulate, islice
 from time import perf_counter
+from typing import Any
 
 import torch
+from jinja2 import TemplateError
 from transformers import AutoConfig, PreTrainedModel, PreTrainedTokenizerFast
 
-from cotpress.errors import CotpressError
+from cotpress.errors import CotpressError, TemplateRefusal
+from cotpress.lm import templates
 from cotpress.lm.decoding import decode
 from cotpress.lm.latent_grammar import LatentIds, grammar, latent_ids
+from cotpress.lm.markup import Markup, find
 from cotpress.models import Completion, Request, Sampling
 from cotpress.models._hf_files import tokenizer_hash
 from cotpress.prompts import Message
@@ -44,6 +48,7 @@ class HFModel:
         revision: str = "",
         batch_tokens: int = 0,
         weights: str = "",
+        template: Mapping[str, Any] | None = None,
     ) -> None:
         self.name = name
         self.path = path
@@ -52,6 +57,9 @@ class HFModel:
         self.tokenizer = tokenizer
         self.revision = revision
         """Hub commit, or a hash of the folder's weight files: another one is another model."""
+        self.template = dict(template or {})
+        """Arguments of its chat template, such as `enable_thinking`; a part of `name`."""
+        self._markups: dict[str, Markup] = {}
         self._make = make
         self._batch_tokens = batch_tokens
 
@@ -110,7 +118,7 @@ class HFModel:
             {"role": "user", "content": "?"},
             {"role": "assistant", "content": said},
         ]
-        after = self._render(turns, False).rpartition(said)[2]
+        after = self._render(turns, False).rpartition(said)[2].removeprefix(self.markup.ending)
         ends = [i for i in self.text_ids(after) if i in self.tokenizer.added_tokens_decoder]
         if not ends and self.tokenizer.eos_token_id is None:
             raise CotpressError(
@@ -129,13 +137,37 @@ class HFModel:
         """The token that the tokenizer calls the beginning of a text; empty if there is none."""
         return str(self.tokenizer.bos_token or "")
 
+    @property
+    def markup(self) -> Markup:
+        """How its chat template marks thinking."""
+        own = self.chat_template
+        if own not in self._markups:
+            self._markups[own] = find(self._render, own)
+        return self._markups[own]
+
+    @property
+    def chat_template(self) -> str:
+        """The template that its prompts are written with, the date pinned; `CotpressError` where
+        there is none, or none that can be used.
+        """
+        try:
+            own = self.tokenizer.get_chat_template() if self.tokenizer.chat_template else ""
+        except ValueError as error:
+            raise CotpressError(f"model {self.name}: {error}") from error
+        if not own:
+            raise CotpressError(
+                f"model {self.name} has no chat template: take its instruct version, "
+                "or put a chat_template.jinja into the model's folder."
+            )
+        return templates.checked(own, self.tokenizer.special_tokens_map, f"model {self.name}")
+
     def prompt_text(self, messages: Sequence[Message]) -> str:
         """The chat up to where the assistant goes on, as the chat template writes it."""
         return self._render(messages, True)
 
     def prompt_ids(self, messages: Sequence[Message], prefill: str = "") -> list[int]:
         """Token ids of the chat up to where the assistant goes on; `prefill` is the beginning of
-        its turn.
+        its turn, of which the prompt may hold a part already.
 
         Special tokens spelled out in a message are text here, not control tokens.
         """
@@ -147,15 +179,16 @@ class HFModel:
             for i, token in self.tokenizer.added_tokens_decoder.items()
             if token.special
         }
-        if any(token in message["content"] for message in messages for token in special.values()):
-            said = _spans(text, [message["content"].strip() for message in messages])
+        contents = [message.get("content") or "" for message in messages]
+        if any(token in content for content in contents for token in special.values()):
+            said = _spans(text, [content.strip() for content in contents])
             ids = []
             for token, (start, end) in zip(
                 encoded["input_ids"], encoded["offset_mapping"], strict=True
             ):
                 inside = token in special and any(a <= start and end <= b for a, b in said)
                 ids += self._plain_ids(text[start:end]) if inside else [token]
-        return ids + (self.text_ids(prefill) if prefill else [])
+        return ids + (self.text_ids(self.markup.rest(prefill)) if prefill else [])
 
     def text_ids(self, text: str) -> list[int]:
         """Token ids of a piece of the assistant's turn; markup such as
@@ -256,14 +289,20 @@ class HFModel:
         )
 
     def _render(self, messages: Sequence[Message], add_generation_prompt: bool) -> str:
-        if not self.tokenizer.chat_template:
-            raise CotpressError(
-                f"model {self.name} has no chat template: take its instruct version, "
-                "or put a chat_template.jinja into the model's folder."
+        try:
+            text = self.tokenizer.apply_chat_template(
+                list(messages),
+                chat_template=self.chat_template,
+                add_generation_prompt=add_generation_prompt,
+                tokenize=False,
+                **self.template,
             )
-        text = self.tokenizer.apply_chat_template(
-            list(messages), add_generation_prompt=add_generation_prompt, tokenize=False
-        )
+        except (TemplateError, TypeError, ValueError, LookupError) as error:
+            said = " ".join(str(error).split())
+            raise TemplateRefusal(
+                f"the chat template of model {self.name} refuses such a chat ({said}): leave out "
+                "what it does not know, or change the template."
+            ) from error
         return str(text)
 
     def _plain_ids(self, text: str) -> list[int]:

@@ -29,6 +29,8 @@ from cotpress.models._hf_files import revision_of as revision_of
 from cotpress.models._hf_files import tokenizer_hash as tokenizer_hash
 from cotpress.models._hf_files import weights_hash as weights_hash
 from cotpress.models._hf_model import HFModel as HFModel
+from cotpress.models._template import NO_ARGUMENTS, told
+from cotpress.plugins import Arguments
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
@@ -43,22 +45,25 @@ def load(
     dtype: Dtype = "auto",
     device: str = "",
     batch_tokens: int = 0,
+    template: Arguments = NO_ARGUMENTS,
 ) -> HFModel:
     """The model at `target`, a hub id or folder; `adapter` is a PEFT adapter to merge into it.
 
     `batch_tokens` is how many tokens (prompts and answers) one batch may hold; 0: as many as fit.
+    `template` are arguments of its chat template, as `template.enable_thinking=false`; they belong
+    to its name.
     """
     if not target:
         raise CotpressError(
             "model hf needs a hub id or a folder: hf:Qwen/Qwen2.5-0.5B-Instruct, say."
         )
-    name = f"hf:{target},adapter={adapter}" if adapter else f"hf:{target}"
+    name = (f"hf:{target},adapter={adapter}" if adapter else f"hf:{target}") + told(template)
     folder = Path(target)
     if adapter or (folder / "adapter_config.json").is_file():
         _refuse_circle(folder)
         base = f"hf:{target}" if adapter else _base_of(folder)
         placed = [f",device={device}"] * bool(device) + [f",dtype={dtype}"] * (dtype != "auto")
-        return _adapted(name, adapter or target, "".join([base, *placed]), batch_tokens)
+        return _adapted(name, adapter or target, "".join([base, *placed]), batch_tokens, template)
     config = read_config(target)
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
         raise CotpressError(
@@ -88,10 +93,11 @@ def load(
         make,
         revision=revision_of(target, config),
         batch_tokens=batch_tokens,
+        template=template,
     )
 
 
-def tokenizer_only(target: str) -> HFModel:
+def tokenizer_only(target: str, template: Arguments = NO_ARGUMENTS) -> HFModel:
     """The half of a model that needs no weights: its token counts and
     prompts, for an engine that holds the weights itself.
     """
@@ -99,10 +105,12 @@ def tokenizer_only(target: str) -> HFModel:
     def no_weights() -> PreTrainedModel:
         raise AssertionError(f"the weights of {target} are elsewhere")
 
-    return HFModel(f"hf:{target}", target, load_tokenizer(target), no_weights)
+    return HFModel(f"hf:{target}", target, load_tokenizer(target), no_weights, template=template)
 
 
-def _adapted(name: str, folder: str, base_spec: str, batch_tokens: int) -> HFModel:
+def _adapted(
+    name: str, folder: str, base_spec: str, batch_tokens: int, template: Arguments
+) -> HFModel:
     """The adapter in `folder` (or on the hub), merged into the model that `base_spec` names."""
     peft = plugins.require("peft", f"the adapter {folder}")
     try:
@@ -141,6 +149,7 @@ def _adapted(name: str, folder: str, base_spec: str, batch_tokens: int) -> HFMod
         revision=revision,
         batch_tokens=batch_tokens,
         weights=base.weights,
+        template=base.template | template,
     )
 
 

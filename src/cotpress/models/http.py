@@ -20,6 +20,7 @@ import os
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from functools import cached_property
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -28,10 +29,13 @@ import openai
 
 from cotpress.errors import CotpressError
 from cotpress.lm.chat import text_of
+from cotpress.lm.markup import NONE, Markup
 from cotpress.models import Completion, Request, Sampling, _chat_fields
 from cotpress.models._chat_fields import BadAnswer, Fields, Response
 from cotpress.models._concurrency import Clock, running
+from cotpress.models._template import NO_ARGUMENTS, told
 from cotpress.models.scripted import TOKEN
+from cotpress.plugins import Arguments
 from cotpress.prompts import untagged
 
 AHEAD = 4
@@ -82,6 +86,8 @@ class HTTPModel:
         concurrency: int = 16,
         timeout: float = 600.0,
         retries: int = 5,
+        template: Arguments = NO_ARGUMENTS,
+        markup: Callable[[], Markup] = Markup,
     ) -> None:
         self.name, self.url, self.model = name, url, model
         self.identity = (
@@ -90,7 +96,18 @@ class HTTPModel:
         self.in_template, self.fields, self.concurrency = in_template, fields, concurrency
         self.timeout, self.retries = timeout, retries
         self.token_ends = token_ends
-        self._key = key
+        self.template = template
+        self._key, self._markup = key, markup
+
+    @cached_property
+    def markup(self) -> Markup:
+        """How the model behind the server marks thinking, by the chat template of the tokenizer
+        that was named; a template that cannot be used says nothing.
+        """
+        try:
+            return self._markup()
+        except CotpressError:
+            return NONE
 
     def generate(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
         """One completion per request, in order, `concurrency` of them at a time."""
@@ -170,7 +187,12 @@ class _Session:
             raise self.model.explain(error, request) from None
         ends = self.model.token_ends
         return _chat_fields.completion(
-            response, request, ended - began, token_ends=ends, echoes=self.echoes
+            response,
+            request,
+            ended - began,
+            token_ends=ends,
+            echoes=self.echoes,
+            markup=self.model.markup,
         )
 
     async def close(self) -> None:
@@ -184,7 +206,12 @@ class _Session:
         model = self.model
         for attempt in range(model.retries + 1):
             fields = _chat_fields.body(
-                request, model.model, sampling, model.fields, in_template=model.in_template
+                request,
+                model.model,
+                sampling,
+                model.fields,
+                in_template=model.in_template,
+                template=model.template,
             )
             raw = await self.client.chat.completions.with_raw_response.create(**fields)
             try:
@@ -256,13 +283,15 @@ def load(
     concurrency: int = 16,
     timeout: float = 600.0,
     retries: int = 5,
+    template: Arguments = NO_ARGUMENTS,
 ) -> HTTPModel:
     """The model `model` of the server at the URL `target`; nothing is sent before the first
     request.
 
     `timeout`: seconds one request may take. `retries`: how often one is sent again. `fields`: which
     sampling fields the server knows: `open` (vLLM, SGLang, llama-server, Ollama), `openai` (hosted
-    services) or `transformers` (`transformers serve`).
+    services) or `transformers` (`transformers serve`). `template` are arguments of the served chat
+    template (`chat_template_kwargs`), as `template.enable_thinking=false`.
     """
     url = checked_url(target)
     example = f"http:{url},model=NAME,tokenizer=DIR"
@@ -282,10 +311,12 @@ def load(
             "model http: choose concurrency of at least 1, retries of "
             "at least 0 and a timeout above 0."
         )
-    name = f"http:{url},model={model},tokenizer={tokenizer}" + (
-        ",ratio=template" if ratio == "template" else ""
+    name = (
+        f"http:{url},model={model},tokenizer={tokenizer}"
+        + (",ratio=template" if ratio == "template" else "")
+        + told(template)
     )
-    token_ends, tokenizer_hash = _counter(tokenizer)
+    token_ends, tokenizer_hash, markup = _counter(tokenizer, template)
     return HTTPModel(
         name,
         url,
@@ -298,6 +329,8 @@ def load(
         concurrency=concurrency,
         timeout=timeout,
         retries=retries,
+        template=template,
+        markup=markup,
     )
 
 
@@ -338,13 +371,16 @@ def key_in(variable: str) -> str:
     return found
 
 
-def _counter(tokenizer: str) -> tuple[Callable[[Sequence[str]], list[list[int]]], str]:
-    """Where tokens end, in those of a tokenizer or in words and symbols; and the tokenizer's
-    hash.
+def _counter(
+    tokenizer: str, template: Arguments
+) -> tuple[Callable[[Sequence[str]], list[list[int]]], str, Callable[[], Markup]]:
+    """Where tokens end, in those of a tokenizer or in words and symbols; the tokenizer's hash; and
+    how its chat template marks thinking.
     """
     if tokenizer == "words":
-        return lambda texts: [[match.end() for match in TOKEN.finditer(text)] for text in texts], ""
+        ends = lambda texts: [[match.end() for match in TOKEN.finditer(text)] for text in texts]  # noqa: E731
+        return ends, "", Markup
     from cotpress.models import hf  # torch is needed only here
 
-    known = hf.tokenizer_only(tokenizer)
-    return known.token_ends, known.tokenizer_hash
+    known = hf.tokenizer_only(tokenizer, template)
+    return known.token_ends, known.tokenizer_hash, lambda: known.markup

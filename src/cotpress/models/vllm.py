@@ -17,8 +17,11 @@ from typing import Any
 import vllm
 
 from cotpress.errors import CotpressError
+from cotpress.lm.markup import Markup
 from cotpress.models import Completion, Request, Sampling, hf
 from cotpress.models._chat_fields import seed_of
+from cotpress.models._template import NO_ARGUMENTS, told
+from cotpress.plugins import Arguments
 
 WINDOW = 512
 """Requests handed to the engine at once, which batches them itself; a kill loses at most these."""
@@ -27,16 +30,23 @@ WINDOW = 512
 class VLLMModel:
     """An engine, and the tokenizer half of `HFModel`."""
 
-    def __init__(self, target: str, engine: dict[str, Any]) -> None:
-        self.name = f"vllm:{target}"
+    def __init__(
+        self, target: str, engine: dict[str, Any], template: Arguments = NO_ARGUMENTS
+    ) -> None:
+        self.name = f"vllm:{target}{told(template)}"
         self.revision = hf.weights_hash(Path(target)) if Path(target).is_dir() else ""
-        self._tokens = hf.tokenizer_only(target)
+        self._tokens = hf.tokenizer_only(target, template)
         self._engine = engine | {"model": target}
 
     @property
     def identity(self) -> str:
         """Its name, the revision of its weights, and the hash of its tokenizer."""
         return f"{self.name}@{self.revision}+{self._tokens.tokenizer_hash}"
+
+    @property
+    def markup(self) -> Markup:
+        """How its chat template marks thinking."""
+        return self._tokens.markup
 
     @cached_property
     def llm(self) -> Any:
@@ -93,12 +103,13 @@ def load(
     memory: float = 0.9,
     parallel: int = 1,
     eager: bool = False,
+    template: Arguments = NO_ARGUMENTS,
 ) -> VLLMModel:
     """The merged model at `target`, a hub id or folder.
 
     `max_len`: tokens of prompt and answer at most (0: what the model allows); `memory`: share of
     the GPU's memory to take; `parallel`: GPUs to spread one model over; `eager`: start sooner and
-    answer slower.
+    answer slower; `template`: arguments of the chat template, as `template.enable_thinking=false`.
     """
     if not target:
         raise CotpressError(
@@ -118,4 +129,4 @@ def load(
         "trust_remote_code": False,
         "load_format": "safetensors",  # of itself vLLM would fall back on pickled weights
     }
-    return VLLMModel(target, engine)
+    return VLLMModel(target, engine, template)

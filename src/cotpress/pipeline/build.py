@@ -18,13 +18,14 @@ from typing import Literal, NamedTuple
 
 from cotpress.errors import CotpressError
 from cotpress.lm.capabilities import Tokenizing
+from cotpress.lm.markup import markup_of, turn
+from cotpress.lm.marks import marked
+from cotpress.pipeline.split import split
 from cotpress.prompts import Message, check_ratio
-from cotpress.records import Asked, CompressedTrace, Cut, Record, Trace, TrainingExample
+from cotpress.records import Asked, CompressedTrace, Cut, Record, Think, Trace, TrainingExample
 
 IGNORED = -100
 """The label of a token that the loss does not count, as torch, TRL and Axolotl have it."""
-
-THINK = "<think>"
 
 Draw = Literal["one", "all"]
 
@@ -60,14 +61,15 @@ def build(
     draw: Draw = "one",
     seed: int = 42,
     ratios: Sequence[float] | None = None,
+    think: Think = "target",
     dropped: Counter[str] | None = None,
     noted: Counter[str] | None = None,
 ) -> Iterator[TrainingExample]:
     """Examples, trace by trace: at `one` ratio drawn for it, or at `all`.
 
-    `ratios` are those to choose from; None: those at hand for the trace, and 1.0. What is drawn for
-    several epochs gives examples for each. `dropped` counts the traces left out by reason, `noted`
-    those that were kept ungraded.
+    `ratios` are those to choose from; None: those at hand for the trace, and 1.0. `think`: in whose
+    marks the turns are taught. What is drawn for several epochs gives examples for each. `dropped`
+    counts the traces left out by reason, `noted` those that were kept ungraded.
     """
     dropped, noted = (
         Counter() if dropped is None else dropped,
@@ -86,7 +88,7 @@ def build(
                 offered if draw == "all" else [random.Random(f"{seed}|{one.key}").choice(offered)]
             )
             for ratio in drawn:
-                yield example(one, cuts, ratio)
+                yield example(one, cuts, ratio, think)
 
 
 def distinct(compressed: Iterable[CompressedTrace]) -> Iterator[CompressedTrace]:
@@ -127,19 +129,26 @@ def unfit(trace: Trace) -> str:
     return "" if trace.conclusion.strip() else "no conclusion"
 
 
-def example(one: CompressedTrace, cuts: Mapping[float, Cut], ratio: float) -> TrainingExample:
+def example(
+    one: CompressedTrace, cuts: Mapping[float, Cut], ratio: float, think: Think = "target"
+) -> TrainingExample:
     """The trace at one ratio; the original, if 1.0 is not among the cuts."""
     if ratio not in cuts and ratio != 1.0:
         raise CotpressError(
             f"trace {one.key} was not compressed at ratio {ratio:g}: compress "
             "at it too, or leave it out of --ratios."
         )
-    problem = one.trace.problem
+    trace, problem = one.trace, one.trace.problem
     return TrainingExample(
         problem=problem,
         asked=Asked(ratio=ratio),
         prompt=problem.prompt(ratio),
-        completion=one.trace.completion(cuts[ratio].reasoning if ratio in cuts else None),
+        completion=trace.completion(cuts[ratio].reasoning if ratio in cuts else None),
+        opening=trace.opening,
+        closing=trace.closing,
+        conclusion=trace.conclusion,
+        ending=trace.ending,
+        think=think,
         method=one.method,
         scorer=one.scorer,
         unit=one.unit,
@@ -180,17 +189,39 @@ def tokenize_example(one: TrainingExample, model: Tokenizing) -> Tokens:
     end of the turn, the only tokens with labels.
     """
     prompt = model.prompt_ids(one.prompt)
-    said = [*model.text_ids(unopened(prompt, one.completion, model)), model.end_id]
+    said = [*model.text_ids(taught(one, model)), model.end_id]
     return Tokens(prompt + said, [IGNORED] * len(prompt) + said)
 
 
-def unopened(prompt: list[int], completion: str, model: Tokenizing) -> str:
-    """The completion without its `<think>` where the chat
-    template's prompt ends with one (R1 and its kin).
+def taught(one: TrainingExample, model: object) -> str:
+    """What the model is taught to write after its prompt, thinking in the marks that the example
+    asks for. A completion in which no conclusion can be told is taught as it is.
     """
-    if completion.startswith(THINK):
-        for opening in (f"{THINK}\n", THINK):
-            ids = model.text_ids(opening)
-            if prompt[-len(ids) :] == ids:
-                return completion.removeprefix(THINK).removeprefix(opening.removeprefix(THINK))
-    return completion
+    markup = markup_of(model)
+    parts = one if one.conclusion else split(one.completion)
+    if not parts.conclusion:
+        return markup.rest(one.completion)
+    return turn(
+        markup,
+        one.think,
+        opening=parts.opening,
+        reasoning=parts.reasoning,
+        closing=parts.closing,
+        conclusion=parts.conclusion,
+        ending=parts.ending,
+    )
+
+
+def unmarked(examples: Iterable[TrainingExample], model: object) -> str:
+    """One sentence where examples lose the marks of their thinking, because the model has none;
+    else empty.
+    """
+    if markup_of(model).family:
+        return ""
+    n = sum(one.think == "target" and marked(one.opening + one.closing) for one in examples)
+    return (
+        f"{n} examples are taught without the marks around their thinking, because the model's chat "
+        "template has none (build --think keep keeps them)"
+        if n
+        else ""
+    )

@@ -8,6 +8,7 @@ generated; where a token spans the border the two counts may be one off, their s
 from collections import deque
 from collections.abc import Iterable, Iterator
 
+from cotpress.lm.markup import markup_of
 from cotpress.models import Completion, Model, Request, Sampling
 from cotpress.pipeline.split import split
 from cotpress.records import NOTHING, Asked, Problem, Trace
@@ -66,8 +67,10 @@ def answer(
 
 
 def split_answer(trace: Trace, completion: Completion, model: Model, marker: str) -> Trace:
-    """A trace of the same problem, ratio and sample that says `completion`; ungraded."""
-    parts = split(completion.text, marker)
+    """A trace of the same problem, ratio and sample that says `completion`, and what of the turn
+    the prompt holds; ungraded.
+    """
+    parts = split(markup_of(model).whole(completion.text), marker)
     n_tokens = min(len(model.token_ends([parts.reasoning])[0]), completion.n_tokens)
     return Trace(
         problem=trace.problem,

@@ -25,14 +25,16 @@ from functools import partial
 from typing import Literal, NamedTuple
 
 import torch
+from msgspec import structs
 from torch import Tensor
 
 from cotpress.errors import CotpressError
 from cotpress.lm import logprobs
 from cotpress.lm.capabilities import CausalLM
 from cotpress.lm.logprobs import Span
+from cotpress.lm.markup import markup_of
 from cotpress.plugins import Spec
-from cotpress.prompts import Message, check_ratio
+from cotpress.prompts import check_ratio
 from cotpress.records import Percentile, Trace
 from cotpress.scorers import Importance, Likelihoods, Scorer, Unscored, load_reference
 from cotpress.scorers._cts_released import SEGMENT, released_kept
@@ -181,7 +183,7 @@ class CTS:
                     else Unscored(NO_CONCLUSION)
                 )
             case "question":
-                return bare(self.lm, trace.problem.prompt()[0]["content"], ids)
+                return bare(self.lm, trace.problem.asked, ids)
             case _:
                 return Contrast(None, ids[:1], bare=True)
 
@@ -193,12 +195,11 @@ class CTS:
         )
         if not said.strip():
             return Unscored(why)
-        asked = trace.problem.prompt()
-        informed: list[Message] = [
-            {**asked[-1], "content": f"{asked[-1]['content']}\n\nReference answer:\n{said}"}
-        ]
-        before = self.lm.prompt_ids([*asked[:-1], *informed], trace.opening)
-        return Contrast(before, self.lm.prompt_ids(asked, trace.opening))
+        asked = trace.problem
+        informed = structs.replace(asked, question=f"{asked.question}\n\nReference answer:\n{said}")
+        begin = markup_of(self.lm).begin(trace.opening)
+        before = self.lm.prompt_ids(informed.prompt(), begin)
+        return Contrast(before, self.lm.prompt_ids(asked.prompt(), begin))
 
 
 class Released:

@@ -15,6 +15,7 @@ from typing import Literal
 from cotpress.lm import logprobs
 from cotpress.lm.capabilities import CausalLM
 from cotpress.lm.logprobs import Span
+from cotpress.lm.markup import markup_of
 from cotpress.plugins import Spec
 from cotpress.records import Trace
 from cotpress.scorers import Importance, Scorer, Unscored, load_reference
@@ -74,4 +75,5 @@ class Surprisal:
     def _context(self, trace: Trace) -> list[int]:
         if self.context == "none":
             return logprobs.start_ids(self.lm)
-        return self.lm.prompt_ids(trace.problem.prompt(), trace.opening)
+        begin = markup_of(self.lm).begin(trace.opening)
+        return self.lm.prompt_ids(trace.problem.prompt(), begin)

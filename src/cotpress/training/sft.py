@@ -36,7 +36,7 @@ from cotpress import __version__, storage
 from cotpress.errors import CotpressError
 from cotpress.models.hf import HFModel
 from cotpress.pipeline import instruction
-from cotpress.pipeline.build import PretokenizedRow, pretokenized_rows
+from cotpress.pipeline.build import PretokenizedRow, pretokenized_rows, unmarked
 from cotpress.records import TrainingExample
 from cotpress.training import folder as folder
 from cotpress.training.options import TrainOptions, TrainSummary
@@ -82,6 +82,8 @@ def train(
             f"train: the examples are drawn for {draws} epochs; each of --epochs "
             f"{options.epochs:g} goes through all of them"
         )
+    if note := unmarked(examples, model):
+        say(f"train: {note}")
     left_out: Counter[str] = Counter()
     rows = trainable(examples, model, options, left_out)
     first = int(os.environ.get("RANK", "0")) == 0

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from cotpress import storage
 from cotpress.errors import CotpressError
-from cotpress.records import CompressedTrace, TrainingExample
+from cotpress.records import CompressedTrace, Think, TrainingExample
 from cotpress.training import formats
 from cotpress.verbs.common import make, say
 
@@ -25,6 +25,7 @@ def build(
     format: str = "",
     target: str = "",
     family: Literal["qwen", "llama3"] = "qwen",
+    think: Think = "target",
     seed: int = 42,
 ) -> None:
     """Make training examples: (question, ratio) as the prompt, a shorter answer as the completion.
@@ -48,11 +49,14 @@ def build(
         The model to be taught, for formats that write its tokens or its template.
     family
         Whose delimiters `--format released` writes.
+    think
+        In whose marks of thinking a turn is taught. target: those of the model to be taught, as its
+        chat template writes them; keep: those that the trace came with; none: none.
     seed
         Of the draw.
     """
     chosen = _chosen(format, target, family, alone=draw == "one" and not ratios)
-    how, noted, about = formats.Drawing(draw, ratios, seed), Counter[str](), {"n_tokens": 0}
+    how, noted, about = formats.Drawing(draw, ratios, seed, think), Counter[str](), {"n_tokens": 0}
 
     def rows(cuts: Iterator[CompressedTrace], dropped: Counter[str]) -> Iterator[msgspec.Struct]:
         if chosen:
@@ -64,6 +68,7 @@ def build(
     content = storage.hash_file(compressed)
     options: dict[str, Any] = {"compressed": content, "draw": draw, "ratios": ratios}
     options |= {"format": format or None, "target": target, "family": family, "seed": seed}
+    options |= {} if think == "target" else {"think": think}
     make(
         out,
         chosen.record if chosen else TrainingExample,

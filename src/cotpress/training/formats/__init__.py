@@ -30,15 +30,16 @@ from cotpress import models, plugins
 from cotpress.errors import CotpressError
 from cotpress.lm.capabilities import WHAT, T, able
 from cotpress.pipeline.build import Draw, build
-from cotpress.records import CompressedTrace, TrainingExample
+from cotpress.records import CompressedTrace, Think, TrainingExample
 
 
 class Drawing(NamedTuple):
-    """At which ratio each trace is taught; see `pipeline.build.build`."""
+    """At which ratio each trace is taught, and in whose marks; see `pipeline.build.build`."""
 
     draw: Draw = "one"
     ratios: Sequence[float] | None = None
     seed: int = 42
+    think: Think = "target"
 
 
 class Format:
@@ -91,7 +92,13 @@ def examples(
 ) -> Iterator[TrainingExample]:
     """The training examples that the rows are made of."""
     return build(
-        cuts, draw=how.draw, seed=how.seed, ratios=how.ratios, dropped=dropped, noted=noted
+        cuts,
+        draw=how.draw,
+        seed=how.seed,
+        ratios=how.ratios,
+        think=how.think,
+        dropped=dropped,
+        noted=noted,
     )
 
 

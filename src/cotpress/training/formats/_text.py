@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from cotpress.lm.capabilities import Rendering
-from cotpress.pipeline.build import tokenize_example, unopened
+from cotpress.pipeline.build import taught, tokenize_example
 from cotpress.records import TrainingExample
 from cotpress.training.formats import Format, wanted
 
@@ -31,8 +31,7 @@ class Finished(Format):
 
 def texts(one: TrainingExample, model: Rendering) -> tuple[str, str]:
     """Prompt and assistant's turn with its end."""
-    said = unopened(model.prompt_ids(one.prompt), one.completion, model)
-    return model.prompt_text(one.prompt), said + model.end_text
+    return model.prompt_text(one.prompt), taught(one, model) + model.end_text
 
 
 def alike(
