@@ -206,7 +206,7 @@ def typed_options(module: ModuleType, kind: str, spec: Spec) -> dict[str, Any]:
     for key, value in spec.options.items():
         head, _, inner = key.partition(".")
         if inner and known.get(head) == Arguments:
-            typed.setdefault(head, {})[inner] = _value(value)
+            typed.setdefault(head, {})[inner] = argument(value)
             continue
         if key not in known or known[key] == Arguments:
             raise UnknownName(f"option of {what}", key, known)
@@ -219,7 +219,7 @@ def typed_options(module: ModuleType, kind: str, spec: Spec) -> dict[str, Any]:
     return typed
 
 
-def _value(text: str) -> str | int | float | bool | None:
+def argument(text: str) -> str | int | float | bool | None:
     """An argument as JSON has it (`false`, `512`), else as text (`low`)."""
     try:
         return msgspec.json.decode(text, type=str | int | float | bool | None)

@@ -32,6 +32,8 @@ class Message(TypedDict):
     tool_call_id: NotRequired[str]
     """Which call a tool's turn answers."""
     name: NotRequired[str]
+    reasoning_content: NotRequired[str]
+    """An assistant's thinking, where it stands apart from what it says."""
 
 
 def check_ratio(ratio: float) -> float:

@@ -75,6 +75,7 @@ def test_an_exported_folder_is_healthy(folders, found):
     )
     assert set(said) == {
         "template",
+        "thinking",
         "vocabulary",
         "tied weights",
         "end of turn",

@@ -8,12 +8,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from cotpress import latent_tokens
-from cotpress.doctor.findings import Finding, ok, problem, warning
+from cotpress.doctor.findings import Finding, is_ill, ok, problem, unusable, warning
+from cotpress.errors import CotpressError
+from cotpress.lm.marks import FAMILIES, marked
 from cotpress.methods import method
 from cotpress.pipeline import instruction
-from cotpress.pipeline.build import IGNORED, PretokenizedRow, TrlRow, tokenize_example, unfit
-from cotpress.prompts import Message, untagged
+from cotpress.pipeline.build import (
+    IGNORED,
+    PretokenizedRow,
+    TrlRow,
+    message,
+    renders,
+    taught,
+    tokenize_example,
+    unfit,
+)
+from cotpress.pipeline.split import Parts, split
+from cotpress.prompts import untagged
 from cotpress.records import Asked, CompressedTrace, Problem, Record, Trace, TrainingExample
 from cotpress.training.formats.axolotl import AxolotlRow
 from cotpress.training.formats.llamafactory import LlamaFactoryRow
@@ -78,14 +92,19 @@ def examine_data(
         yield from finished([_texts(row) for row in rows], model)
         return
     examples = [_example(row) for row in rows]
+    if model and (fault := unusable(model)):
+        yield fault
+        return
     yield from prompts(examples, ours=isinstance(rows[0], TrainingExample))
     if isinstance(rows[0], TrainingExample):
         yield from instructions([one.problem for one in examples], taught)
     yield from doubles(examples)
-    yield from markup([one.completion for one in examples], model)
-    if model:
+    yield from markup([one.reasoning + one.conclusion for one in examples], model)
+    found = list(thinking(examples, model))
+    yield from found
+    if model and not is_ill(found):
         yield from lengths([len(tokenize_example(one, model).ids) for one in examples], model)
-        yield from as_trl_renders(examples, model)
+        yield from as_trl_renders(rows, examples, model)
 
 
 def outcomes(traces: Sequence[Trace]) -> Iterator[Finding]:
@@ -176,14 +195,25 @@ def finished(texts: Sequence[tuple[str, str]], model: "HFModel | None") -> Itera
         yield ok(
             "rows", f"{len(texts)} rows of finished text, for a trainer that adds nothing to it"
         )
-    if model:
-        yield from markup([said.removesuffix(end) for _, said in texts], model)
+    if model and (fault := unusable(model)):
+        yield fault
+    elif model:
+        yield from markup([_unmarked(said.removesuffix(end)) for _, said in texts], model)
+        if unclosed := sum(not model.markup.closes(said) for _, said in texts):
+            says = f"{unclosed} of {len(texts)} never close the thinking that the prompt opens"
+            yield problem("thinking", says, "build them again with --think target")
         yield from lengths([len(model.text_ids(asked + said)) for asked, said in texts], model)
+
+
+def _unmarked(said: str) -> str:
+    """A turn without the marks of its thinking."""
+    parts = split(said)
+    return parts.reasoning + parts.conclusion
 
 
 def doubles(examples: Sequence[TrainingExample]) -> Iterator[Finding]:
     """The same prompt and completion more than once."""
-    seen = Counter((one.prompt[-1]["content"], one.completion) for one in examples)
+    seen = Counter((msgspec.json.encode(one.prompt), one.completion) for one in examples)
     if n := len(examples) - len(seen):
         yield warning(
             "doubles",
@@ -279,11 +309,56 @@ def masks(rows: Sequence[PretokenizedRow], model: "HFModel | None") -> Iterator[
         )
 
 
-def as_trl_renders(examples: Sequence[TrainingExample], model: "HFModel") -> Iterator[Finding]:
+def thinking(examples: Sequence[TrainingExample], model: "HFModel | None") -> Iterator[Finding]:
+    """In whose marks does the reasoning stand, and does the model know them?"""
+    families = Counter(_family(one.opening + one.closing) for one in examples)
+    told = ", ".join(f"{name}: {n}" for name, n in families.most_common())
+    if model is None:
+        yield ok("thinking", f"marks of thinking by family: {told}")
+        return
+    own = model.markup.family or "none"
+    try:
+        for one in examples:
+            taught(one, model)
+    except CotpressError as error:
+        said, _, cure = str(error).rpartition(": ")
+        yield problem("thinking", said, cure.removesuffix("."))
+        return
+    kept = [
+        one
+        for one in examples
+        if one.think == "keep" and _family(one.opening + one.closing) not in (own, "none")
+    ]
+    if kept:
+        yield warning(
+            "thinking",
+            f"{len(kept)} of {len(examples)} keep marks that the model's template does not know",
+            "build with --think target, unless the model is to learn them",
+        )
+    else:
+        yield ok("thinking", f"marks by family: {told}; taught in the model's own ({own})")
+
+
+def _family(marks: str) -> str:
+    """The name of the family that a trace's marks are of."""
+    if not marked(marks):
+        return "none"
+    begins = [one for one in FAMILIES if one.opening.strip().lower() in marks.lower()]
+    closes = [one for one in FAMILIES if one.closing.split()[0].lower() in marks.lower()]
+    return next((one.name for one in [*begins, *closes]), "another")
+
+
+def as_trl_renders(
+    rows: Sequence[Any], examples: Sequence[TrainingExample], model: "HFModel"
+) -> Iterator[Finding]:
     """Would a trainer that applies the chat template itself see the ids that `cotpress train`
     sees?
     """
-    unlike = [one.problem.id for one in examples if not _rendered_alike(one, model)]
+    unlike = [
+        one.problem.id
+        for row, one in zip(rows, examples, strict=True)
+        if not _rendered_alike(row, one, model)
+    ]
     if unlike:
         says = (
             f"the chat template changes {len(unlike)} of {len(examples)} "
@@ -298,23 +373,32 @@ def as_trl_renders(examples: Sequence[TrainingExample], model: "HFModel") -> Ite
         yield ok("template", "a trainer that applies the chat template itself sees the same ids")
 
 
-def _rendered_alike(one: TrainingExample, model: "HFModel") -> bool:
-    ids = tokenize_example(one, model).ids
-    turns: list[Message] = [*one.prompt, {"role": "assistant", "content": one.completion}]
-    rendered = model.tokenizer.apply_chat_template(list(turns), tokenize=True, return_dict=False)
-    return list(rendered[: len(ids)]) == ids
+def _rendered_alike(row: Any, one: TrainingExample, model: "HFModel") -> bool:
+    """A row of TRL as it is; one of ours as `build --format trl` would write it."""
+    if isinstance(row, TrlRow):
+        return renders(one, row.completion[0], model)
+    return message(one, model) is not None
 
 
 def _example(row: Any) -> TrainingExample:
     """TRL's rows as examples; what they do not say is left open."""
     if isinstance(row, TrainingExample):
         return row
-    problem = Problem(id=row.id, question="", answer="", task="")
+    said = row.completion[0]
+    content, reasoning = said.get("content") or "", said.get("reasoning_content") or ""
+    parts = (
+        Parts("<think>\n", reasoning, "\n</think>\n\n", content) if reasoning else split(content)
+    )
     return TrainingExample(
-        problem=problem,
+        problem=Problem(id=row.id, question="", answer="", task=""),
         asked=Asked(ratio=row.ratio),
         prompt=row.prompt,
-        completion=row.completion[0]["content"],
+        completion="".join(parts),
+        opening=parts.opening,
+        closing=parts.closing,
+        conclusion=parts.conclusion,
+        ending=parts.ending,
+        think="target" if marked(parts.opening + parts.closing) else "keep",
     )
 
 

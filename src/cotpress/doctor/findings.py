@@ -4,9 +4,13 @@ The examinations stand in `model.py`, `data.py` and `server.py`; each yields fin
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from cotpress.errors import CotpressError
 from cotpress.records import Record
+
+if TYPE_CHECKING:
+    from cotpress.models.hf import HFModel
 
 
 class Finding(Record, frozen=True, kw_only=True):
@@ -33,6 +37,16 @@ def warning(about: str, says: str, cure: str) -> Finding:
 def problem(about: str, says: str, cure: str) -> Finding:
     """It does not do what was trained or asked for."""
     return Finding(about=about, level="problem", says=says, cure=cure)
+
+
+def unusable(model: "HFModel") -> Finding | None:
+    """Why the chat template cannot be used at all: then nothing else can be found out."""
+    try:
+        model.markup  # noqa: B018 - renders the template
+    except CotpressError as error:
+        said, _, cure = str(error).rpartition(": ")
+        return problem("template", said, cure.removesuffix("."))
+    return None
 
 
 def is_ill(findings: Iterable[Finding]) -> bool:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cotpress import latent_tokens
-from cotpress.doctor.findings import Finding, ok, problem, warning
+from cotpress.doctor.findings import Finding, ok, problem, unusable, warning
+from cotpress.errors import TemplateRefusal
+from cotpress.lm import templates
 from cotpress.pipeline import instruction
 from cotpress.prompts import Message, ratio_tag
 from cotpress.serving import chat_template
@@ -31,7 +33,12 @@ def examine_model(model: "HFModel", trained: TrainSummary | None) -> Iterator[Fi
             f"an adapter of {model.weights}: who serves it needs that base too",
             f"{EXPORT.format(folder)} merges the two",
         )
+    if fault := unusable(model):
+        yield fault
+        return
     yield from template(model, folder)
+    yield from thinking(model)
+    yield from date(model, folder)
     yield from vocabulary(model)
     yield from tied_weights(Path(model.weights))
     yield from end_of_turn(model, folder)
@@ -40,15 +47,38 @@ def examine_model(model: "HFModel", trained: TrainSummary | None) -> Iterator[Fi
         yield from instructed(trained)
 
 
+def thinking(model: "HFModel") -> Iterator[Finding]:
+    """How does the template mark thinking?"""
+    markup = model.markup
+    if not markup.family:
+        yield ok("thinking", "the template marks none: reasoning and conclusion are plain text")
+    else:
+        who = "the prompt opens it" if markup.opened else "the model opens it"
+        marks = f"{markup.opening.strip()} and {' '.join(markup.closing.split())}"
+        yield ok("thinking", f"it stands between {marks}; {who}")
+
+
+def date(model: "HFModel", folder: Path) -> Iterator[Finding]:
+    """Does the template write today's date, and so another prompt every day?"""
+    own = model.tokenizer.get_chat_template()
+    if not templates.dated(own):
+        return
+    pinned = f"{templates.PINNED:%d %b %Y}"
+    if templates.PIN in own:
+        yield ok("date", f"the template writes a date, which is {pinned} in every prompt")
+    else:
+        yield warning(
+            "date",
+            f"the template writes today's date, and training writes {pinned}",
+            f"{EXPORT.format(folder)} pins it in the served template, too",
+        )
+
+
 def template(model: "HFModel", folder: Path) -> Iterator[Finding]:
     """Does the chat template take the ratio, and write what training wrote?"""
     from jinja2.exceptions import TemplateError
 
     written = model.tokenizer.chat_template
-    if not written:
-        cure = "put a chat_template.jinja into the folder, or take the instruct version"
-        yield problem("template", "there is no chat template", cure)
-        return
     text = written if isinstance(written, str) else written.get("default", "")
     if not chat_template.reads(text, chat_template.TAKES):
         says = "the chat template does not read compression_ratio: servers drop it without a word"
@@ -61,13 +91,13 @@ def template(model: "HFModel", folder: Path) -> Iterator[Finding]:
             {"role": "user", "content": ASKED["content"] + ratio_tag(ratio)},
         ]
         try:
-            alike = served_ids(model.tokenizer, plain, compression_ratio=ratio) == model.prompt_ids(
-                tagged
-            )
-        except TemplateError as error:
+            served = served_ids(model.tokenizer, plain, compression_ratio=ratio)
+            alike = served == model.prompt_ids(tagged)
+        except (TemplateError, TemplateRefusal) as error:
+            said = getattr(error.__cause__, "message", None) or str(error)
             yield problem(
                 "template",
-                f"it refuses ratio {ratio:g}: {error}",
+                f"it refuses ratio {ratio:g}: {said}",
                 "put the model's own back, and export it",
             )
             return

@@ -46,6 +46,14 @@ class Rendering(Tokenizing, Protocol):
         ...
 
 
+class Chatting(Rendering, Protocol):
+    """A model that also writes whole chats; `cotpress.models.hf.HFModel` is one."""
+
+    def chat_text(self, messages: Sequence[Message]) -> str:
+        """A whole chat, the assistant's last turn included."""
+        ...
+
+
 class CausalLM(Protocol):
     """A model that gives probabilities of tokens; `models.hf.HFModel` is one."""
 
@@ -84,7 +92,7 @@ def able(model: Model, kind: type[T], who: str) -> T:
     """`model`, if it is of that kind; `CotpressError` tells what
     `who` needs, and where such models come from.
     """
-    if not _gives(model, kind):
+    if not gives(model, kind):
         what = WHAT.get(kind, "its weights and tokenizer")
         raise CotpressError(
             f"{who} needs a model that gives {what}, which {model.name} does not: "
@@ -93,7 +101,7 @@ def able(model: Model, kind: type[T], who: str) -> T:
     return cast(T, model)
 
 
-def _gives(model: Model, kind: type[Any]) -> bool:
+def gives(model: Model, kind: type[Any]) -> bool:
     """Whether the model has the members of a protocol, none of which is
     called: that might load weights; or is of a class.
     """

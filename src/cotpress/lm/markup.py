@@ -146,11 +146,9 @@ def _opened(begun: str) -> str:
 
 def _rendered(render: Render, prompt: str) -> Markup | None:
     """What the template writes around a reasoning that stands in a field of its own."""
-    said: Message = {"role": "assistant", "content": ANSWER}
-    fields = ("reasoning_content", "reasoning", "thinking")
-    with_field: Message = {**said, **dict.fromkeys(fields, REASONING)}  # type: ignore[typeddict-item]
+    said: Message = {"role": "assistant", "content": ANSWER, "reasoning_content": REASONING}
     try:
-        text = render([*ASKED, with_field], False)
+        text = render([*ASKED, said], False)
     except CotpressError:
         return None
     before, found, after = text.rpartition(REASONING)

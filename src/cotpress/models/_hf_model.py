@@ -165,6 +165,10 @@ class HFModel:
         """The chat up to where the assistant goes on, as the chat template writes it."""
         return self._render(messages, True)
 
+    def chat_text(self, messages: Sequence[Message]) -> str:
+        """A whole chat, the assistant's last turn included, as the chat template writes it."""
+        return self._render(messages, False)
+
     def prompt_ids(self, messages: Sequence[Message], prefill: str = "") -> list[int]:
         """Token ids of the chat up to where the assistant goes on; `prefill` is the beginning of
         its turn, of which the prompt may hold a part already.
@@ -291,7 +295,7 @@ class HFModel:
     def _render(self, messages: Sequence[Message], add_generation_prompt: bool) -> str:
         try:
             text = self.tokenizer.apply_chat_template(
-                list(messages),
+                [_thinking(message) for message in messages],
                 chat_template=self.chat_template,
                 add_generation_prompt=add_generation_prompt,
                 tokenize=False,
@@ -309,6 +313,13 @@ class HFModel:
         return list(
             self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
         )
+
+
+def _thinking(message: Message) -> dict[str, Any]:
+    """A message with its thinking under every name that templates read."""
+    thought = message.get("reasoning_content")
+    named = {} if thought is None else dict.fromkeys(("reasoning", "thinking"), thought)
+    return {**message, **named}
 
 
 def _spans(text: str, contents: Sequence[str]) -> list[tuple[int, int]]:

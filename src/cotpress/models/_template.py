@@ -4,7 +4,7 @@
 
 import json
 
-from cotpress.plugins import Arguments
+from cotpress.plugins import Arguments, Spec, argument
 
 NO_ARGUMENTS: Arguments = {}
 
@@ -15,3 +15,12 @@ def told(template: Arguments) -> str:
         f",template.{key}={value if isinstance(value, str) else json.dumps(value)}"
         for key, value in sorted(template.items())
     )
+
+
+def template_of(spec: Spec) -> Arguments:
+    """The arguments of a chat template in a spec."""
+    return {
+        key.removeprefix("template."): argument(value)
+        for key, value in spec.options.items()
+        if key.startswith("template.")
+    }

@@ -29,7 +29,7 @@ from cotpress.models._hf_files import revision_of as revision_of
 from cotpress.models._hf_files import tokenizer_hash as tokenizer_hash
 from cotpress.models._hf_files import weights_hash as weights_hash
 from cotpress.models._hf_model import HFModel as HFModel
-from cotpress.models._template import NO_ARGUMENTS, told
+from cotpress.models._template import NO_ARGUMENTS, template_of, told
 from cotpress.plugins import Arguments
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
@@ -93,8 +93,19 @@ def load(
         make,
         revision=revision_of(target, config),
         batch_tokens=batch_tokens,
-        template=template,
+        template=_trained_with(folder) | template,
     )
+
+
+def _trained_with(folder: Path) -> Arguments:
+    """The arguments of the chat template that a folder of `cotpress train` was trained with: they
+    stand in the spec of its base.
+    """
+    try:
+        about = json.loads((folder / FINISHED).read_bytes())
+        return template_of(plugins.parse_spec(about["base"]))
+    except (OSError, ValueError, RecursionError, LookupError, TypeError, CotpressError):
+        return {}  # no such folder, or one that says nothing of the kind
 
 
 def tokenizer_only(target: str, template: Arguments = NO_ARGUMENTS) -> HFModel:
@@ -105,7 +116,8 @@ def tokenizer_only(target: str, template: Arguments = NO_ARGUMENTS) -> HFModel:
     def no_weights() -> PreTrainedModel:
         raise AssertionError(f"the weights of {target} are elsewhere")
 
-    return HFModel(f"hf:{target}", target, load_tokenizer(target), no_weights, template=template)
+    given = _trained_with(Path(target)) | template
+    return HFModel(f"hf:{target}", target, load_tokenizer(target), no_weights, template=given)
 
 
 def _adapted(

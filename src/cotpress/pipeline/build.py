@@ -16,10 +16,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Literal, NamedTuple
 
-from cotpress.errors import CotpressError
-from cotpress.lm.capabilities import Tokenizing
-from cotpress.lm.markup import markup_of, turn
+from cotpress.errors import CotpressError, TemplateRefusal
+from cotpress.lm.capabilities import Chatting, Tokenizing
 from cotpress.lm.marks import marked
+from cotpress.lm.markup import markup_of, turn
 from cotpress.pipeline.split import split
 from cotpress.prompts import Message, check_ratio
 from cotpress.records import Asked, CompressedTrace, Cut, Record, Think, Trace, TrainingExample
@@ -159,13 +159,47 @@ def example(
     )
 
 
-def trl_rows(examples: Iterable[TrainingExample]) -> Iterator[TrlRow]:
+def trl_rows(
+    examples: Iterable[TrainingExample],
+    model: Chatting | None = None,
+    noted: Counter[str] | None = None,
+) -> Iterator[TrlRow]:
     """Rows for `trl sft` and every trainer that reads messages; TRL adds
     the template's text after the end of the turn.
+
+    With the model to be taught, the thinking stands where its template reads it: inside of the
+    content, or in a field of its own. `noted` counts rows that the template would change.
     """
     for one in examples:
-        said: list[Message] = [{"role": "assistant", "content": one.completion}]
-        yield TrlRow(prompt=one.prompt, completion=said, id=one.problem.id, ratio=one.ratio)
+        said = message(one, model) if model else None
+        if model and said is None and noted is not None:
+            noted["that the chat template changes in TRL: use --format pretokenized"] += 1
+        turns: list[Message] = [said or {"role": "assistant", "content": one.completion}]
+        yield TrlRow(prompt=one.prompt, completion=turns, id=one.problem.id, ratio=one.ratio)
+
+
+def message(one: TrainingExample, model: Chatting) -> Message | None:
+    """The assistant's turn as a message that the model's chat template renders into the tokens of
+    training; None where there is none.
+    """
+    content = markup_of(model).whole(taught(one, model))
+    whole: Message = {"role": "assistant", "content": content}
+    apart: Message = {
+        "role": "assistant",
+        "content": one.conclusion,
+        "reasoning_content": one.reasoning,
+    }
+    return next((said for said in (whole, apart) if renders(one, said, model)), None)
+
+
+def renders(one: TrainingExample, said: Message, model: Chatting) -> bool:
+    """Whether the chat template writes this message as the tokens of training."""
+    ids = tokenize_example(one, model).ids
+    try:
+        written = model.text_ids(model.chat_text([*one.prompt, said]))
+    except TemplateRefusal:
+        return False
+    return written[: len(ids)] == ids
 
 
 def pretokenized_rows(
@@ -220,8 +254,8 @@ def unmarked(examples: Iterable[TrainingExample], model: object) -> str:
         return ""
     n = sum(one.think == "target" and marked(one.opening + one.closing) for one in examples)
     return (
-        f"{n} examples are taught without the marks around their thinking, because the model's chat "
-        "template has none (build --think keep keeps them)"
+        f"{n} examples are taught without the marks around their thinking, because the model's "
+        "chat template has none (build --think keep keeps them)"
         if n
         else ""
     )

@@ -9,9 +9,11 @@ append to a list; vLLM takes a loop over `content` for a template of images.
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from cotpress.errors import CotpressError
+from cotpress.lm.templates import pinned, unpinned
 from cotpress.prompts import RATIO_TAG, ratio_tag
 
 EFFORTS = ("low", "medium", "high")
@@ -80,11 +82,13 @@ TAG = """\
 """
 
 
-def wrap(own: str, efforts: Sequence[float]) -> str:
-    """The template that takes the ratio; `efforts` are the ratios of low, medium and high.
+def wrap(own: str, efforts: Sequence[float], arguments: Mapping[str, Any] | None = None) -> str:
+    """The template that takes the ratio; `efforts` are the ratios of low, medium and high,
+    `arguments` what the template was told in training (`enable_thinking`), unless a request says
+    otherwise.
 
     A wrapped template is wrapped anew. One that reads `reasoning_effort` itself keeps it for
-    itself.
+    itself. One that writes the date gets that of training (`lm.templates.PINNED`).
     """
     own = unwrap(own)
     if reads(own, TAKES):
@@ -97,12 +101,21 @@ def wrap(own: str, efforts: Sequence[float]) -> str:
     levels = json.dumps(dict(zip(EFFORTS, asked, strict=True)))
     effort = "" if reads(own, "reasoning_effort") else EFFORT.replace("__EFFORTS__", levels)
     tag = TAG.replace("__BEFORE__", json.dumps(before)).replace("__AFTER__", json.dumps(after))
-    return BEGIN + RATIO + effort + tag + END + own
+    return BEGIN + _defaults(arguments or {}) + RATIO + effort + tag + END + pinned(own)
+
+
+def _defaults(arguments: Mapping[str, Any]) -> str:
+    """Sets the arguments that a request does not name."""
+    return "".join(
+        f"{{%- if {name} is not defined -%}}"
+        f"{{%- set {name} = {'none' if value is None else json.dumps(value)} -%}}{{%- endif -%}}\n"
+        for name, value in sorted(arguments.items())
+    )
 
 
 def unwrap(template: str) -> str:
     """The model's own template; one that is not wrapped is returned as it is."""
-    return template.partition(END)[2] if is_wrapped(template) else template
+    return unpinned(template.partition(END)[2]) if is_wrapped(template) else template
 
 
 def is_wrapped(template: str) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from cotpress import __version__, folders, storage
-from cotpress.errors import CotpressError
+from cotpress.errors import CotpressError, TemplateRefusal
 from cotpress.lm.checkpoint import FINISHED
 from cotpress.prompts import Message, ratio_tag
 from cotpress.records import EvalRow, Record
@@ -124,7 +124,7 @@ def save(model: "HFModel", folder: Path, efforts: Sequence[float]) -> None:
         )
     tokenizer = copy.deepcopy(model.tokenizer)
     tokenizer.chat_template = _each(
-        tokenizer.chat_template, lambda own: chat_template.wrap(own, efforts)
+        tokenizer.chat_template, lambda own: chat_template.wrap(own, efforts, model.template)
     )
     net = model.torch_model
     if str(net.dtype) == "torch.float32" and (stored := model.stored_dtype) is not None:
@@ -141,8 +141,6 @@ def check(model: "HFModel", folder: Path, ratios: Sequence[float]) -> None:
     """Compare token ids of the exported template's prompts with those of
     training at every ratio; `CotpressError` if unlike.
     """
-    from jinja2.exceptions import TemplateError
-
     from cotpress.models.hf import load_tokenizer
 
     tokenizer = load_tokenizer(str(folder))
@@ -154,7 +152,7 @@ def check(model: "HFModel", folder: Path, ratios: Sequence[float]) -> None:
             ]
             try:
                 expected = model.prompt_ids(asked)
-            except TemplateError:
+            except TemplateRefusal:
                 continue  # some templates know no system turn: then nobody can send one
             if served_ids(tokenizer, messages, compression_ratio=ratio) != expected:
                 raise CotpressError(

@@ -55,7 +55,7 @@ def build(
     seed
         Of the draw.
     """
-    chosen = _chosen(format, target, family, alone=draw == "one" and not ratios)
+    chosen = _chosen(format, target, family, think, alone=draw == "one" and not ratios)
     how, noted, about = formats.Drawing(draw, ratios, seed, think), Counter[str](), {"n_tokens": 0}
 
     def rows(cuts: Iterator[CompressedTrace], dropped: Counter[str]) -> Iterator[msgspec.Struct]:
@@ -90,7 +90,9 @@ def _told(out: Path, noted: Counter[str], chosen: formats.Format | None) -> None
         _write_settings(out, chosen)
 
 
-def _chosen(format: str, target: str, family: str, *, alone: bool) -> formats.Format | None:
+def _chosen(
+    format: str, target: str, family: str, think: Think, *, alone: bool
+) -> formats.Format | None:
     """The format, loaded; None for our own. `CotpressError` for options that do not go with it."""
     if family != "qwen" and format != "released":
         raise CotpressError(
@@ -107,6 +109,8 @@ def _chosen(format: str, target: str, family: str, *, alone: bool) -> formats.Fo
         if format
         else None
     )
+    if think != "target" and format == "released":
+        raise CotpressError("--format released writes no marks of thinking: leave out --think.")
     if chosen and chosen.draws_alone and not alone:
         raise CotpressError(
             f"--format {format} draws as the release does, from 1.0 to "

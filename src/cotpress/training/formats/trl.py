@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cotpress import models
+from cotpress.lm.capabilities import Chatting, able, gives
 from cotpress.pipeline.build import TrlRow, trl_rows
 from cotpress.records import CompressedTrace
 from cotpress.training.formats import Drawing, Format, examples
@@ -22,12 +23,17 @@ from cotpress.training.formats._settings import (
 
 
 class Trl(Format):
-    """Messages; a target only names the model in the settings."""
+    """Messages; with a target, such as its template renders into the tokens of training."""
 
     record = TrlRow
 
-    def __init__(self, model: models.Model | None) -> None:
-        self.model = model
+    def __init__(self, target: str) -> None:
+        self.model = models.load(target) if target else None
+        self.chatting = (
+            able(self.model, Chatting, "--format trl")
+            if self.model and gives(self.model, Chatting)
+            else None
+        )
 
     def rows(
         self,
@@ -37,7 +43,7 @@ class Trl(Format):
         noted: Counter[str],
     ) -> Iterator[TrlRow]:
         """One row per example."""
-        return trl_rows(examples(cuts, how, dropped, noted))
+        return trl_rows(examples(cuts, how, dropped, noted), self.chatting, noted)
 
     def settings(self, data: Path, n_rows: int, longest: int) -> dict[str, bytes]:
         """`NAME.trl.yaml`."""
@@ -46,8 +52,8 @@ class Trl(Format):
 
 
 def load(target: str = "") -> Format:
-    """Rows for any model; `target` names it in the settings."""
-    return Trl(models.load(target) if target else None)
+    """Rows for any model, in the marks of the traces; `target` is the model to be taught."""
+    return Trl(target)
 
 
 def settings(model: str, data: str, folder: str) -> str:
