@@ -41,6 +41,16 @@ def needed(text: str, said: str) -> set[int]:
 
 
 WHOLE = {
+    "a call of a tool and what it gave": [
+        (
+            'so <tool_call>\n{"name": "add", "arguments": {"a": 3}}\n</tool_call> then',
+            '<tool_call>\n{"name": "add", "arguments": {"a": 3}}\n</tool_call>',
+        ),
+        (
+            "it gave <tool_response>3 + 4\n= 7</tool_response> so 7",
+            "<tool_response>3 + 4\n= 7</tool_response>",
+        ),
+    ],
     "a command with its arguments": [
         ("so \\frac{23}{45} of it", "\\frac{23}{45}"),
         ("and \\sqrt[3]{64} too", "\\sqrt[3]{64}"),

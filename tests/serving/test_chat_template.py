@@ -88,6 +88,32 @@ def test_any_question_at_any_ratio_is_written_as_in_training(question, percent, 
     )
 
 
+def test_what_the_template_was_told_in_training_is_what_it_is_told_when_served(tokenizer):
+    tokenizer.chat_template = FAMILIES["qwen3"]
+    trained = HFModel("q", "", tokenizer, lambda: None, template={"enable_thinking": False})
+    ids = {ratio: trained.prompt_ids(problem().prompt(ratio)) for ratio in RATIOS}
+    plain = wrap(FAMILIES["qwen3"], EFFORTS)
+    tokenizer.chat_template = wrap(FAMILIES["qwen3"], EFFORTS, trained.template)
+    assert unwrap(tokenizer.chat_template) == FAMILIES["qwen3"]
+    for ratio in RATIOS:
+        assert served_ids(tokenizer, problem().prompt(), compression_ratio=ratio) == ids[ratio]
+    asked = {"compression_ratio": 0.5, "enable_thinking": True}
+    assert render(tokenizer.chat_template, problem().prompt(), **asked) == render(
+        plain, problem().prompt(), compression_ratio=0.5
+    )
+
+
+def test_a_template_that_writes_the_date_is_served_with_that_of_training(tokenizer):
+    dated = "{{ strftime_now('%Y-%m-%d') }} {{ strftime_now(\"%d %b\") }} " + CHATML
+    tokenizer.chat_template = dated
+    trained = HFModel("d", "", tokenizer, lambda: None)
+    assert trained.prompt_text(problem().prompt()).startswith("2024-07-26 26 Jul ")
+    expected = trained.prompt_ids(problem().prompt(0.5))
+    tokenizer.chat_template = wrap(dated, EFFORTS)
+    assert served_ids(tokenizer, problem().prompt(), compression_ratio=0.5) == expected
+    assert unwrap(tokenizer.chat_template) == dated
+
+
 def test_only_the_last_user_turn_is_tagged_also_when_others_follow_it():
     turns = [*problem().prompt(), *HISTORY, {"role": "tool", "content": "51"}]
     tagged = [turns[0], *[{**HISTORY[0], "content": "1 + 1?\n<ratio>0.5</ratio>"}, *turns[2:]]]
@@ -101,7 +127,7 @@ def test_a_prompt_that_has_its_tag_already_gets_no_second_one():
     assert render(wrap(CHATML, EFFORTS), tagged) == render(CHATML, tagged)
 
 
-def test_content_in_parts_gets_a_part_more():
+def test_content_in_parts_gets_the_tag_at_its_end():
     parts = (
         "{% for m in messages %}{% for part in m.content %}{{ part.text }}{% endfor %}{% endfor %}"
     )
@@ -109,6 +135,26 @@ def test_content_in_parts_gets_a_part_more():
     assert (
         render(wrap(parts, EFFORTS), turns, compression_ratio=0.5) == "1 + 1?\n<ratio>0.5</ratio>"
     )
+
+
+def test_content_in_parts_is_written_like_plain_text_where_a_template_trims_every_part():
+    own = (
+        "{% for m in messages %}{% if m.content is string %}{{ m.content | trim }}{% else %}"
+        "{% for part in m.content %}{{ part.text | trim if part.type == 'text' else '<image>' }}"
+        "{% endfor %}{% endif %}{% endfor %}"
+    )
+    image = {"type": "image", "image": "x"}
+    for before in ([], [image]):
+        text = [*before, {"type": "text", "text": "1 + 1?"}]
+        shown = render(
+            wrap(own, EFFORTS), [{"role": "user", "content": text}], compression_ratio=0.5
+        )
+        plain = [{"role": "user", "content": "1 + 1?"}]
+        expected = render(wrap(own, EFFORTS), plain, compression_ratio=0.5)
+        assert shown == "<image>" * len(before) + expected
+    last = [{"role": "user", "content": [{"type": "text", "text": "1 + 1?"}, image]}]
+    shown = render(wrap(own, EFFORTS), last, compression_ratio=0.5)
+    assert shown == "1 + 1?<image><ratio>0.5</ratio>"
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 r"""What a cut keeps or drops whole, always: an atom is never divided, whatever the unit.
 
 A number with its sign, exponent and unit mark; a LaTeX command with its arguments; brackets around
-mathematics; a name with digits; a grapheme cluster; a numeral in words; a block of code; a table.
+mathematics; a name with digits; a grapheme cluster; a numeral in words; a block of code; a table;
+a call of a tool.
 Half of any of them means something else: `10⁻`, `2 × 3 + 4` for `2 × (3 + 4)`, `12` for `AB12CDE`.
 
 Some atoms need others. An operator with the operand behind it needs what stands before: of

@@ -17,10 +17,12 @@ JOINS = (
 """Commands that join what stands on both sides."""
 _BLOCKS = re.compile(
     r"^[ \t>]*(?P<fence>```+|~~~+)[^\n]*\n(?:.*\n)*?[ \t>]*(?P=fence)[^\n]*$"
-    r"|^[ \t]*\|[^\n]*(?:\n[ \t]*\|[^\n]*)+",
+    r"|^[ \t]*\|[^\n]*(?:\n[ \t]*\|[^\n]*)+"
+    r"|<(?P<tool>tool_(?:call|code|response|result|output)s?|function_(?:call|result)s?)>"
+    r"(?s:.*?)</(?P=tool)>",
     re.MULTILINE,
 )
-"""Fenced code, and tables of two lines and more."""
+"""Fenced code, tables of two lines and more, and calls of tools with what they gave."""
 _DELIMITED = re.compile(
     r"(?P<o1>\$\$)(?:[^$\\]|\\.)+(?P<c1>\$\$)|(?P<o2>\\\[)(?:[^\\]|\\(?![\]\[]).)*(?P<c2>\\\])"
     r"|(?P<o3>\\\()(?:[^\\]|\\(?![()]).)*(?P<c3>\\\))"

@@ -73,8 +73,17 @@ TAG = """\
         {%- elif message.content is string -%}
             {%- set cotpress.messages = cotpress.messages + [{"role": "user", "content": message.content + tag}] -%}
         {%- else -%}
-            {%- set part = {"type": "text", "text": tag} -%}
-            {%- set cotpress.messages = cotpress.messages + [{"role": "user", "content": message.content + [part]}] -%}
+            {%- set said = namespace(parts=[]) -%}
+            {%- for part in message.content -%}
+                {%- if not loop.last -%}
+                    {%- set said.parts = said.parts + [part] -%}
+                {%- elif part.type == "text" -%}
+                    {%- set said.parts = said.parts + [{"type": "text", "text": part.text + tag}] -%}
+                {%- else -%}
+                    {%- set said.parts = said.parts + [part, {"type": "text", "text": tag}] -%}
+                {%- endif -%}
+            {%- endfor -%}
+            {%- set cotpress.messages = cotpress.messages + [{"role": "user", "content": said.parts}] -%}
         {%- endif -%}
     {%- endfor -%}
     {%- set messages = cotpress.messages -%}

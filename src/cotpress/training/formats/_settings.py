@@ -34,8 +34,8 @@ def transformers_steps() -> dict[str, Any]:
 
 
 def stem(data: str) -> str:
-    """The name of a file of rows without its endings."""
-    return Path(data).name.partition(".")[0]
+    """The name of a file of rows without its ending: two versions of a file have two names."""
+    return Path(data).stem
 
 
 def as_yaml(command: str, values: dict[str, Any]) -> str:
