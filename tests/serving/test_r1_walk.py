@@ -3,7 +3,6 @@ import to an answer that closes its thinking, in transformers and in llama.cpp.
 """
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,10 @@ pytest.importorskip("gguf")
 import tokenizers
 import torch
 import transformers
+from command import cotpress
 from gguf_of import write_gguf
 
-from cotpress import cli, models
+from cotpress import models
 from cotpress.models import Completion, Request, Sampling
 from cotpress.pipeline.split import split
 from cotpress.records import Problem
@@ -103,11 +103,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     with pytest.MonkeyPatch.context() as patch:
         for command in walk:
-            patch.setattr("sys.argv", ["cotpress", *command.format(home).split()])
-            with pytest.raises(SystemExit) as stopped:
-                cli.main()
-                sys.exit(0)
-            assert not stopped.value.code, command
+            assert cotpress(patch, command.format(home)) == 0
     return home / "short"
 
 
