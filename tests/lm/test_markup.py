@@ -15,6 +15,7 @@ pytest.importorskip("transformers")
 import tokenizers
 import transformers
 
+from cotpress.doctor.data import examine_data
 from cotpress.errors import CotpressError
 from cotpress.lm.markup import NONE, Markup
 from cotpress.models import Request, Sampling, hf
@@ -22,6 +23,8 @@ from cotpress.pipeline.build import IGNORED, example, message, tokenize_example
 from cotpress.pipeline.generate import split_answer, unanswered
 from cotpress.pipeline.split import split
 from cotpress.records import Problem, Think, Trace, TrainingExample
+from cotpress.training.formats.axolotl import axolotl_rows
+from cotpress.training.formats.llamafactory import LlamaFactoryRow
 
 REASONING, CONCLUSION = "Six bags of seven, so 42.", "It is 42."
 HISTORY = {
@@ -101,6 +104,54 @@ def test_the_token_ids_of_prompt_marks_and_end_of_turn_are_golden(name: str, lay
     assert found.labels == [IGNORED] * len(prompt) + turn
     assert lm.prompt_ids(trace.problem.prompt()) == prompt
     assert turn[-1] == lm.end_id
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_finished_text_for_other_trainers_is_the_golden_text(name: str, layout: str) -> None:
+    family, trace = FAMILIES[name], LAYOUTS[layout]
+    (row,) = axolotl_rows([learnt(trace)], model(family))
+    before = family.before if trace.problem.history else ""
+    assert [(one.label, one.text) for one in row.segments] == [
+        (False, family.prompt.format(before=before)),
+        (True, family.turn.format(reasoning=REASONING, conclusion=CONCLUSION)),
+    ]
+    found = {one.about: one.level for one in examine_data([row], model(family))}
+    assert set(found.values()) == {"ok"}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_doctor_finds_nothing_wrong_with_what_will_be_written_in_the_model_s_marks(
+    name: str, layout: str
+) -> None:
+    lm = model(FAMILIES[name])
+    found = {one.about: one for one in examine_data([learnt(LAYOUTS[layout])], lm)}
+    assert found["markup"].level == found["thinking"].level == "ok"
+    assert found["template"].level == ("warning" if name in ("r1", "kimi") else "ok")
+
+
+def test_the_doctor_finds_a_turn_that_never_closes_what_its_prompt_opens() -> None:
+    lm = model(FAMILIES["r1"])
+    unclosed = LlamaFactoryRow(
+        prompt="<|bos|><|User|>Q?<|Assistant|><think>\n",
+        completion=f"{REASONING} {CONCLUSION}<|eos|>",
+        id="p",
+        ratio=None,
+    )
+    found = {one.about: one for one in examine_data([unclosed], lm)}
+    assert found["thinking"].level == "problem"
+    assert found["thinking"].says == "1 of 1 never close the thinking that the prompt opens"
+    kept = {one.about: one for one in examine_data([learnt(PLAIN, "keep")], lm)}
+    assert kept["thinking"].level == "problem"
+    assert "never close it" in kept["thinking"].says
+
+
+def test_the_doctor_tells_a_template_that_cannot_be_used_as_a_finding() -> None:
+    lm = model(FAMILIES["none"]._replace(template="{{ raise_exception('no') }}"))
+    (found,) = [one for one in examine_data([learnt(PLAIN)], lm) if one.level == "problem"]
+    assert (found.about, found.says) == ("template", "the chat template of model m fails: no")
+    assert found.cure.startswith("put the model's own chat_template.jinja back")
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -17,6 +17,7 @@ transformers = pytest.importorskip("transformers")
 import safetensors.torch  # noqa: E402
 from hypothesis import given  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
+from tokenizers import processors  # noqa: E402
 
 from cotpress import models  # noqa: E402
 from cotpress.errors import CotpressError  # noqa: E402
@@ -391,6 +392,37 @@ def test_an_adapter_of_another_shape_is_one_sentence(
     lora(hf.load(str(folder)), tmp_path / "adapter")
     other = saved(causal_lm(hidden_size=64), tmp_path / "other")
     assert "cannot put the adapter" in mistake(f"hf:{other},adapter={tmp_path / 'adapter'}")
+
+
+@pytest.mark.parametrize("begins", [False, True])
+def test_a_base_model_without_chat_template_is_asked_in_plain_text_and_that_is_said(
+    causal_lm: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str], begins: bool
+) -> None:
+    made = causal_lm(chat=False)
+    if begins:  # as Llama's does
+        bos = made.tokenizer.bos_token
+        made.tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"{bos} $A", special_tokens=[(bos, made.tokenizer.bos_token_id)]
+        )
+    model = hf.load(str(saved(made, tmp_path / "base")))
+    assert "has no chat template: prompts are plain text" in capsys.readouterr().err
+    asked = [{"role": "system", "content": "S."}, {"role": "user", "content": "How many?"}]
+    assert model.prompt_text(asked) == "<|endoftext|>" * begins + "S.\nHow many?\n"
+    said = [*asked, {"role": "assistant", "content": "42"}]
+    assert model.chat_text(said) == model.prompt_text(asked) + "42<|im_end|>\n"
+    assert model.end_text == "<|im_end|>"
+    assert len(list(model.generate(requests(2), GREEDY))) == 2
+
+
+def test_a_folder_that_was_trained_with_arguments_of_its_template_is_asked_with_them(
+    causal_lm: Make, tmp_path: Path
+) -> None:
+    folder = saved(causal_lm(), tmp_path / "run")
+    base = f"hf:{folder},template.enable_thinking=false,template.effort=low"
+    (folder / "cotpress.json").write_text(json.dumps({"base": base}))
+    assert hf.load(str(folder)).template == {"enable_thinking": False, "effort": "low"}
+    told = models.load(f"hf:{folder},template.enable_thinking=true")
+    assert told.template == {"enable_thinking": True, "effort": "low"}  # type: ignore[attr-defined]
 
 
 def test_a_base_model_without_chat_template_counts_tokens_but_cannot_be_asked(

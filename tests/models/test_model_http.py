@@ -56,6 +56,34 @@ def echo(body: dict[str, Any]) -> str:
 # What is sent
 
 
+def test_arguments_of_the_template_are_sent_and_belong_to_the_name(server: FakeServer) -> None:
+    model = load(server, ",template.enable_thinking=false,template.effort=low")
+    assert model.name.endswith(",template.effort=low,template.enable_thinking=false")
+    texts(model, ask())
+    assert server.asked[0]["chat_template_kwargs"] == {"enable_thinking": False, "effort": "low"}
+    both = load(server, ",template.enable_thinking=false,ratio=template")
+    texts(both, ask())
+    sent = {"enable_thinking": False, "compression_ratio": 1.0}
+    assert server.asked[-1]["chat_template_kwargs"] == sent
+
+
+def test_an_error_as_the_finish_reason_is_asked_for_again(server: FakeServer) -> None:
+    said = iter(
+        [
+            {
+                "choices": [
+                    {"index": 0, "message": {"content": ""}, "finish_reason": "error"},
+                ]
+            }
+        ]
+    )
+    server.say = lambda body: next(said, "4")
+    assert texts(load(server), ask()) == ["4"]
+    server.say = lambda body: {"choices": [{"message": {}, "finish_reason": "error"}]}
+    with pytest.raises(CotpressError, match="with an error in place of an answer: see its log"):
+        texts(load(server, ",retries=0"), ask())
+
+
 def test_all_sampling_fields_are_sent_with_a_seed_of_each_request(server: FakeServer) -> None:
     sampling = Sampling(max_tokens=9, temperature=0.7, top_p=0.9, seed=5)
     texts(load(server), ask(3), sampling)
@@ -159,6 +187,11 @@ def test_a_prefill_is_continued_and_a_server_that_opens_a_new_turn_is_refused(
         ({"content": "\n\n4", "reasoning": "so\n"}, "<think>\nso\n</think>\n\n4"),
         ({"content": "4", "reasoning_content": "so"}, "<think>\nso\n</think>\n\n4"),
         ({"content": None, "reasoning": "so and"}, "<think>\nso and"),
+        (
+            {"content": "<think>\nso\n</think>\n\n4", "reasoning_content": "so"},
+            "<think>\nso\n</think>\n\n4",
+        ),
+        ({"content": "</think>\n\n4", "reasoning_content": "so"}, "<think>\nso\n</think>\n\n4"),
         ({"content": None}, ""),
         ({"content": "", "reasoning": None, "reasoning_content": ""}, ""),
     ],

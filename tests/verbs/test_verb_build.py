@@ -120,6 +120,35 @@ class Chats(Letters):
         return messages[0]["content"] + ">"
 
 
+@pytest.mark.parametrize("format", ["llamafactory", "axolotl", "trl"])
+def test_two_versions_of_a_file_have_two_names_in_settings_and_two_folders(
+    compressed, tmp_path, monkeypatch, format
+):
+    monkeypatch.setattr(models, "load", lambda spec: Chats(spec))
+    found = []
+    for name in ("sums.v1", "sums.v2"):
+        build(compressed, out=tmp_path / f"{name}.jsonl", format=format, target="letters")
+        text = (tmp_path / f"{name}.{format}.yaml").read_text()
+        assert f"output_dir: runs/{name}\n" in text
+        assert text.splitlines()[0].endswith(f" {name}.{format}.yaml")
+        found += [name] if f"dataset: {name}\n" in text else []
+    if format == "llamafactory":
+        info = json.loads((tmp_path / "dataset_info.json").read_text())
+        assert found == list(info) == ["sums.v1", "sums.v2"]
+
+
+def test_marks_of_thinking_are_the_target_s_unless_they_are_to_be_kept_or_left_out(tmp_path):
+    marked = sum_trace(0, opening="[THINK]", closing="[/THINK]")
+    path = tmp_path / "compressed.jsonl"
+    path.write_bytes(msgspec.json.encode(sum_cuts(marked, (0.5,))) + b"\n")
+    for think in ("target", "keep", "none"):
+        build(path, out=tmp_path / f"{think}.jsonl", think=think)
+        (line,) = lines(tmp_path / f"{think}.jsonl")
+        assert (line["opening"], line["closing"], line["think"]) == ("[THINK]", "[/THINK]", think)
+    with pytest.raises(CotpressError, match="leave out --think"):
+        build(path, out=tmp_path / "x.jsonl", format="released", think="keep")
+
+
 def test_finished_text_for_llamafactory_stands_beside_its_description_and_settings(
     compressed, tmp_path, monkeypatch, capsys
 ):

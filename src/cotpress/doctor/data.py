@@ -366,7 +366,8 @@ def as_trl_renders(
         )
         cure = (
             "use cotpress train or build --format pretokenized, which "
-            "tokenise the completion as it is"
+            "tokenise the completion as it is (build --format trl --target MODEL puts thinking "
+            "where the template reads it)"
         )
         yield warning("template", f"{says}, such as {unlike[0]}", cure)
     else:
