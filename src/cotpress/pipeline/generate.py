@@ -8,6 +8,8 @@ generated; where a token spans the border the two counts may be one off, their s
 from collections import deque
 from collections.abc import Iterable, Iterator
 
+import msgspec
+
 from cotpress.lm.markup import markup_of
 from cotpress.models import Completion, Model, Request, Sampling
 from cotpress.pipeline.split import split
@@ -54,16 +56,21 @@ def answer(
 ) -> Iterator[Trace]:
     """Fill in each unanswered trace, in order."""
     waiting: deque[Trace] = deque()  # a model may read many requests before it answers the first
+    # forced latent tokens are the first of the reasoning: its mark must stand before them
+    begun = "" if sampling.latents is None else markup_of(model).begin("")
 
     def requests() -> Iterator[Request]:
         for trace in unanswered:
             waiting.append(trace)
             yield Request(
-                key=f"{trace.problem.id}|{trace.sample}", messages=trace.problem.prompt(trace.ratio)
+                key=f"{trace.problem.id}|{trace.sample}",
+                messages=trace.problem.prompt(trace.ratio),
+                prefill=begun,
             )
 
     for completion in model.generate(requests(), sampling):
-        yield split_answer(waiting.popleft(), completion, model, marker)
+        said = msgspec.structs.replace(completion, text=begun + completion.text)
+        yield split_answer(waiting.popleft(), said, model, marker)
 
 
 def split_answer(trace: Trace, completion: Completion, model: Model, marker: str) -> Trace:
