@@ -55,6 +55,8 @@ class Problem(Record, frozen=True, kw_only=True):
     task: str
     instruction: str = ""
     """What the task asks of every model, before the question; part of the prompt."""
+    stratum: str = ""
+    """A part of the task that is reported apart, such as MATH-500's level."""
 
     def prompt(self, ratio: float | None = None) -> list[Message]:
         """The user turn that asks this question at `ratio` (fraction of

@@ -3,16 +3,16 @@ al. 2023).
 
 `math500` downloads: `test` is MATH-500; `train` is the training part of MATH without any question
 of MATH-500, with the answer read from the last `\boxed{}` of the solution. `math500:FILE` reads
-JSON Lines with `problem` and `answer` (or `solution`) as the `test` split, unless `split=NAME` says
-otherwise; `math500:FOLDER` has one file per split.
+rows with `problem` and `answer` (or `solution`) as the `test` split, unless `split=NAME` says
+otherwise; `math500:FOLDER` has one file per split. The levels, where rows have them, are strata.
 """
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 from cotpress import grading
 from cotpress.errors import BadRecord
+from cotpress.inputs import Hub, Row, Several, Source
 from cotpress.records import Problem
 from cotpress.tasks import BOXED, Task, _sources
 
@@ -22,9 +22,33 @@ SUBJECTS = (
 )
 """The configurations of the training data set."""
 
+TEST = Hub(
+    "HuggingFaceH4/MATH-500",
+    split="test",
+    keep=True,
+    instead="read a file with math500:FILE",
+)
+TRAIN = tuple(
+    Hub(
+        "EleutherAI/hendrycks_math",
+        subject,
+        "train",
+        keep=True,
+        instead="read files with math500:FOLDER",
+    )
+    for subject in SUBJECTS
+)
+
+MAX_TOKENS = 16_384
+
 
 def load(target: str = "", *, split: str = "test") -> Task:
     """The release, or a local file (all of it `split`) or folder."""
+
+    def source(wanted: str) -> Source:
+        if target:
+            return _sources.files_of(target, wanted)
+        return Several((TEST, *TRAIN)) if wanted == "train" else TEST
 
     def read(wanted: str) -> Iterator[Problem]:
         if target:
@@ -32,29 +56,22 @@ def load(target: str = "", *, split: str = "test") -> Task:
                 target, wanted, split=split, question=lambda row: row.text("problem")
             )
         else:
-            rows = _train() if wanted == "train" else _test()
+            rows = _train() if wanted == "train" else TEST.rows()
         return _sources.unique(map(_problem, rows))
 
     is_file = bool(target) and not Path(target).is_dir()
-    file = partial(_sources.file_of, target) if target else None
-    return Task("math500", read, (split,) if is_file else _sources.TRAIN_AND_TEST, file=file)
+    parts = (split,) if is_file else _sources.TRAIN_AND_TEST
+    return Task("math500", read, parts, file=source, max_tokens=MAX_TOKENS)
 
 
-def _test() -> Iterator[_sources.Row]:
-    return _sources.hub_rows("HuggingFaceH4/MATH-500", None, "test", instead="math500:FILE")
+def _train() -> Iterator[Row]:
+    held_out = {row.text("problem") for row in TEST.rows()}
+    for row in Several(TRAIN).rows():
+        if row.text("problem") not in held_out:
+            yield row
 
 
-def _train() -> Iterator[_sources.Row]:
-    held_out = {row.text("problem") for row in _test()}
-    for subject in SUBJECTS:
-        for row in _sources.hub_rows(
-            "EleutherAI/hendrycks_math", subject, "train", instead="math500:FOLDER"
-        ):
-            if row.text("problem") not in held_out:
-                yield row
-
-
-def _problem(row: _sources.Row) -> Problem:
+def _problem(row: Row) -> Problem:
     question = row.text("problem")
     answer = row.text("answer") if "answer" in row.values else grading.boxed(row.text("solution"))
     if answer is None:
@@ -62,4 +79,18 @@ def _problem(row: _sources.Row) -> Problem:
     known = (
         row.text("unique_id") if "unique_id" in row.values else f"math/{_sources.digest(question)}"
     )
-    return Problem(id=known, question=question, answer=answer, task="math500", instruction=BOXED)
+    return Problem(
+        id=known,
+        question=question,
+        answer=answer,
+        task="math500",
+        instruction=BOXED,
+        stratum=_level(row),
+    )
+
+
+def _level(row: Row) -> str:
+    """`level 5`, whether the row says 5 or Level 5; empty where it has none."""
+    if row.values.get("level") is None:
+        return ""
+    return f"level {row.text('level').lower().removeprefix('level').strip()}"
