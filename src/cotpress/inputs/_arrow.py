@@ -21,6 +21,7 @@ BUFFER = 1 << 20
 
 def parquet_rows(path: Path) -> Iterator[Row]:
     """The rows of a Parquet file, a batch in memory at a time."""
+    require("pyarrow", "reading Parquet")
     parquet = require("pyarrow.parquet", "reading Parquet")
     yield from _rows(path, "Parquet", lambda: _parquet_batches(parquet, path))
 
@@ -57,6 +58,7 @@ def _rows(path: Path, kind: str, batches: Callable[[], Iterator[Any]]) -> Iterat
     number = 0
     try:
         for batch in batches():
+            batch.validate(full=True)  # offsets of a damaged file point anywhere
             for start in range(0, batch.num_rows, BATCH):
                 part = batch.slice(start, BATCH)
                 if part.nbytes > MAX_ROW:

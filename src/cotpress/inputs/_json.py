@@ -6,6 +6,7 @@ character, whole numbers of any length.
 """
 
 import codecs
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -25,7 +26,6 @@ LISTS = (
 """Names of the list in an object that is a whole file."""
 
 BLANK = re.compile(r"[ \t\r\n]*")
-AROUND_A_LIST = re.compile(rb'\{\s*"(\w+)"\s*:\s*\[\s*\{')
 OPENS_A_LIST = re.compile(r"\[[ \t\r\n]*(\{|\]|$)")
 
 UNFINISHED = 16
@@ -46,17 +46,37 @@ def is_document(head: bytes) -> bool:
     text = head.removeprefix(BYTE_ORDER_MARK).lstrip()
     if text.startswith(b"["):
         return True
+    if not text.startswith(b"{"):
+        return False
     line, newline, rest = text.partition(b"\n")
     whole = len(head) < PIECE
     try:
-        json.loads(line)
+        first = json.loads(line)
     except json.JSONDecodeError as error:
         if newline or whole:  # an object that goes on in the next line
             return bool(newline) and _is_cut_short(error, len(error.doc.rstrip()))
-        return (around := AROUND_A_LIST.match(text)) is not None and around[1].decode() in LISTS
+        return _leads_to_rows(text)
     except (ValueError, RecursionError):
         return False
-    return whole and not rest.strip()
+    alone = whole and not rest.strip() and isinstance(first, dict)
+    return alone and (_leads_to_rows(text) or bool(_only_list(first)))
+
+
+def _leads_to_rows(head: bytes) -> bool:
+    """Whether the object that begins here is one around a list of rows."""
+    text = _Text(io.BytesIO(head), "")
+    try:
+        text.take("{")
+        while True:
+            key = text.value()
+            text.take(":")
+            text.peek()
+            if key in LISTS and text.opens_rows():
+                return True
+            text.value()
+            text.take(",")
+    except BadRecord:
+        return False
 
 
 def line_rows(file: BinaryIO, path: str) -> Iterator[Row]:
@@ -79,7 +99,12 @@ def line_rows(file: BinaryIO, path: str) -> Iterator[Row]:
         except RecursionError as error:
             raise _too_deep(where) from error
         except ValueError as error:
-            raise BadRecord(f"{where}: not JSON: {error}.") from error
+            cure = (
+                " (one JSON object per line was expected; a table is called .csv or .tsv)"
+                if number == 1
+                else ""
+            )
+            raise BadRecord(f"{where}: not JSON: {error}{cure}.") from error
         yield _row(value, where)
 
 
@@ -112,7 +137,8 @@ class _Text:
         self.text, self.at = self.text[self.at :], 0
         if len(self.text) > MAX_ROW:
             raise too_long(f"{self.path}:{self.line}")
-        piece = self.file.read(max(PIECE, len(self.text)))
+        held = len(self.text)
+        piece = self.file.read(max(PIECE, min(held, MAX_ROW - held)))
         self.ended = not piece
         try:
             self.text += self.decoder.decode(piece, self.ended)

@@ -20,14 +20,6 @@ INSTRUCTION = r"Please reason step by step, and put the letter of the right opti
 LETTERS = "ABCD"
 MAX_TOKENS = 32_768
 
-RELEASE = Hub(
-    "Idavidrein/gpqa",
-    "gpqa_diamond",
-    "train",
-    keep=True,
-    instead="read a file with gpqa-diamond:FILE",
-)
-
 
 def load(target: str = "", *, split: str = "test") -> Task:
     """The release, or a local file, glob or folder."""
@@ -35,7 +27,12 @@ def load(target: str = "", *, split: str = "test") -> Task:
         "gpqa-diamond",
         target,
         split,
-        release=RELEASE,
+        release=Hub(
+            "Idavidrein/gpqa",
+            "gpqa_diamond",
+            keep=True,
+            instead="read a file with gpqa-diamond:FILE",
+        ),
         problem=_problem,
         grader="choice",
         max_tokens=MAX_TOKENS,

@@ -2,9 +2,9 @@
 
 `jsonl:FILE,question=prompt,answer=target` names the fields. FILE may be of any kind that `cotpress
 import` reads (JSON Lines, a JSON array, CSV, Parquet, packed or not), a glob, or a folder. A
-folder, `split=NAME` and a file alone are split as `tasks/_sources.py` says. Problems are known by the field
-`id=…` names, else by a hash of the question; a question that comes again gets a number after its
-hash. `stratum=level` names a field whose values are reported apart.
+folder, `split=NAME` and a file alone are split as `tasks/_sources.py` says. Problems are known by
+the field `id=…` names, else by a hash of the question; a question that comes again gets a number
+after its hash. `stratum=level` names a field whose values are reported apart.
 """
 
 from collections.abc import Iterator

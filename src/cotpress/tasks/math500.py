@@ -22,51 +22,45 @@ SUBJECTS = (
 )
 """The configurations of the training data set."""
 
-TEST = Hub(
-    "HuggingFaceH4/MATH-500",
-    split="test",
-    keep=True,
-    instead="read a file with math500:FILE",
-)
-TRAIN = tuple(
-    Hub(
-        "EleutherAI/hendrycks_math",
-        subject,
-        "train",
-        keep=True,
-        instead="read files with math500:FOLDER",
-    )
-    for subject in SUBJECTS
-)
-
 MAX_TOKENS = 16_384
 
 
 def load(target: str = "", *, split: str = "test") -> Task:
     """The release, or a local file (all of it `split`) or folder."""
+    test, train = _releases()
 
     def source(wanted: str) -> Source:
         if target:
             return _sources.files_of(target, wanted)
-        return Several((TEST, *TRAIN)) if wanted == "train" else TEST
+        return Several((test, *train)) if wanted == "train" else test
 
-    def read(wanted: str) -> Iterator[Problem]:
+    def rows(wanted: str) -> Iterator[Row]:
         if target:
-            rows = _sources.local(
+            return _sources.local(
                 target, wanted, split=split, question=lambda row: row.text("problem")
             )
-        else:
-            rows = _train() if wanted == "train" else TEST.rows()
-        return _sources.unique(map(_problem, rows))
+        return _without(test, train) if wanted == "train" else test.rows()
+
+    def read(wanted: str) -> Iterator[Problem]:
+        return _sources.unique(map(_problem, rows(wanted)))
 
     is_file = bool(target) and not Path(target).is_dir()
     parts = (split,) if is_file else _sources.TRAIN_AND_TEST
     return Task("math500", read, parts, file=source, max_tokens=MAX_TOKENS)
 
 
-def _train() -> Iterator[Row]:
-    held_out = {row.text("problem") for row in TEST.rows()}
-    for row in Several(TRAIN).rows():
+def _releases() -> tuple[Hub, tuple[Hub, ...]]:
+    """MATH-500, and the training part of MATH, a configuration a subject."""
+    file, folder = "read a file with math500:FILE", "read files with math500:FOLDER"
+    test = Hub("HuggingFaceH4/MATH-500", split="test", keep=True, instead=file)
+    math = "EleutherAI/hendrycks_math"
+    return test, tuple(Hub(math, name, keep=True, instead=folder) for name in SUBJECTS)
+
+
+def _without(test: Hub, train: tuple[Hub, ...]) -> Iterator[Row]:
+    """The rows of `train` whose problem is none of `test`."""
+    held_out = {row.text("problem") for row in test.rows()}
+    for row in Several(train).rows():
         if row.text("problem") not in held_out:
             yield row
 

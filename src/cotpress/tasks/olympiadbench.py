@@ -16,14 +16,6 @@ from cotpress.tasks import BOXED, Task, _sources
 
 MAX_TOKENS = 32_768
 
-RELEASE = Hub(
-    "Hothan/OlympiadBench",
-    "OE_TO_maths_en_COMP",
-    "train",
-    keep=True,
-    instead="read a file with olympiadbench:FILE",
-)
-
 
 def load(target: str = "", *, split: str = "test") -> Task:
     """The release, or a local file, glob or folder."""
@@ -31,7 +23,12 @@ def load(target: str = "", *, split: str = "test") -> Task:
         "olympiadbench",
         target,
         split,
-        release=RELEASE,
+        release=Hub(
+            "Hothan/OlympiadBench",
+            "OE_TO_maths_en_COMP",
+            keep=True,
+            instead="read a file with olympiadbench:FILE",
+        ),
         problem=_problem,
         max_tokens=MAX_TOKENS,
     )
