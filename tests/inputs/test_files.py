@@ -65,7 +65,7 @@ def test_nothing_to_read_is_one_sentence(tmp_path: Path) -> None:
         inputs.find(str(tmp_path))
     with pytest.raises(CotpressError, match=r"\*\.jsonl: no file of rows among 0"):
         inputs.find(str(tmp_path / "*.jsonl"))
-    with pytest.raises(CotpressError, match="no file .*none"):
+    with pytest.raises(CotpressError, match=r"no file .*none\.jsonl"):
         texts(inputs.find(str(tmp_path / "none.jsonl")))
 
 

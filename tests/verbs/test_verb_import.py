@@ -6,6 +6,7 @@ import gzip
 import json
 import math
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -261,3 +262,13 @@ def test_other_content_under_the_same_name_is_another_input(tmp_path: Path) -> N
     write(there / "b.jsonl", ROWS[:1])
     with pytest.raises(CotpressError, match=r"other options or input \(file\)"):
         import_(str(there), out=out)
+
+
+def test_a_long_import_says_which_file_it_reads(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_module("cotpress.verbs.import_"), "PLAIN_SECONDS", 0.0)
+    for name in ("a.jsonl", "b.jsonl"):
+        write(tmp_path / name, ROWS)
+    import_(str(tmp_path), out=tmp_path / "out" / "x.jsonl")
+    assert f"import: reading {tmp_path}/b.jsonl (2 of 2)" in capsys.readouterr().err

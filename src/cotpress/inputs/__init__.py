@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cotpress.inputs._files import Files as Files
+from cotpress.inputs._files import file_rows as file_rows
 from cotpress.inputs._files import find as find
-from cotpress.inputs._files import is_data as is_data
 from cotpress.inputs._files import merged
 from cotpress.inputs._hub import Hub as Hub
 from cotpress.inputs._hub import hub

@@ -52,7 +52,7 @@ class Files:
 
     def splits(self) -> list[str]:
         """The splits that the names of the files speak of."""
-        found = (SPLIT.search(f"{path.parent.name}/{path.name}".lower()) for path in self.paths)
+        found = (SPLIT.search(path.name.lower()) for path in self.paths)
         return sorted({match[1] for match in found if match})
 
 

@@ -1,17 +1,18 @@
 """`cotpress import`: the user's own traces, from files of any kind or from the hub."""
 
+import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import chain, islice
 from pathlib import Path
 
 from cotpress import inputs, models
 from cotpress.errors import CotpressError
-from cotpress.pipeline.importing import Columns, count_words, find_columns, import_traces
+from cotpress.pipeline.importing import Columns, Row, count_words, find_columns, import_traces
 from cotpress.prompts import BOXED
 from cotpress.records import Trace
-from cotpress.verbs.common import make, say
+from cotpress.verbs.common import PLAIN_SECONDS, make, say
 
 HEAD = 100
 """Rows that are looked at before the columns are settled: an
@@ -78,7 +79,7 @@ def import_(
     named = Columns(question, reasoning, completion, messages, answer, conclusion, id)
     where = _found(source)
     content = where.content()
-    rows = (row.values for row in where.rows())
+    rows = _rows(where)
     head = list(islice(rows, HEAD))
     if not head:
         raise CotpressError(f"{where.name} holds no rows.")
@@ -128,6 +129,20 @@ def import_(
     )
     for note, times in notes.items():
         say(f"import: {times} traces: {note}")
+
+
+def _rows(where: inputs.Several) -> Iterator[Row]:
+    """The rows, with a word now and then on which of several files they are of."""
+    said = time.monotonic()
+    for source in where.sources:
+        paths = source.paths if isinstance(source, inputs.Files) else ()
+        if not paths:
+            yield from (row.values for row in source.rows())
+        for number, path in enumerate(paths, 1):
+            if time.monotonic() - said >= PLAIN_SECONDS:
+                said = time.monotonic()
+                say(f"import: reading {path} ({number} of {len(paths)})")
+            yield from (row.values for row in inputs.file_rows(path))
 
 
 def _found(texts: Sequence[str]) -> inputs.Several:
