@@ -21,12 +21,19 @@ from cotpress.errors import CotpressError, UnknownName
 
 CLIENT = """
 import json, sys
-from itertools import islice
-from cotpress import inputs, tasks
+from pathlib import Path
+from cotpress import inputs, storage, tasks
 from cotpress.errors import CotpressError
+from cotpress.verbs.import_ import import_
 
 def told(text):
     try:
+        if text.startswith("import "):
+            out = Path(sys.argv[0]).parent / "out.jsonl"
+            columns = {"question": "q", "reasoning": "level", "answer": "a"}
+            import_(text.removeprefix("import "), out=out, **columns)
+            about = json.loads(storage.meta_path(out).read_bytes())
+            return about["counts"]["out"], about["options"]["file"]
         if text.startswith("task "):
             task = tasks.load(text.removeprefix("task "))
             problems = list(task.problems(task.splits[-1]))
@@ -65,8 +72,10 @@ def ask(address: str, home: Path, *texts: str, offline: bool = False) -> list[An
     env |= {"HF_ENDPOINT": address, "HF_HOME": str(home), "NO_PROXY": "127.0.0.1"}
     env |= {"PYTHONPATH": str(Path(cotpress.__file__).parents[1])}
     env |= {"HF_HUB_OFFLINE": "1"} if offline else {}
+    home.mkdir(exist_ok=True)
+    (home / "client.py").write_text(CLIENT)
     found = subprocess.run(
-        [sys.executable, "-c", CLIENT, *texts], env=env, capture_output=True, text=True
+        [sys.executable, home / "client.py", *texts], env=env, capture_output=True, text=True
     )
     assert found.returncode == 0, found.stderr
     return json.loads(found.stdout.splitlines()[-1])
@@ -89,13 +98,24 @@ def test_the_rows_of_a_split_are_streamed_shard_after_shard_and_known_by_their_c
     assert not list((tmp_path / "home").rglob("*.arrow"))
 
 
+def test_traces_are_imported_from_the_hub_and_say_of_which_commit(
+    folder: Path, tmp_path: Path
+) -> None:
+    with serving(folder) as address:
+        found = ask(address, tmp_path / "home", "import hub:some/set,split=test")
+    assert found == [[10, f"{SHA}//test"]]
+
+
 def test_what_the_hub_does_not_have_is_one_sentence_with_what_it_has(
     folder: Path, tmp_path: Path
 ) -> None:
     with serving(folder) as address:
         texts = ("hub:some/set,split=nope", "hub:some/set,config=nope", "hub:other/set")
-        split, config, name = (said for said, _ in ask(address, tmp_path, *texts))
+        texts = (*texts, "task hub:some/set,split=nope")
+        split, config, name, task = (said for said, _ in ask(address, tmp_path, *texts))
     assert "['train', 'test']): name config= and split= as they are called there, or " in split
+    assert "['train', 'test']" in task
+    assert "): name config= and split= as they are called there, or download it" in task
     assert "['default']): name config= and split= as they are called there, or " in config
     assert "'other/set' doesn't exist" in name
     assert "): check its name, or " in name

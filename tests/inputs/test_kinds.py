@@ -143,6 +143,17 @@ def test_rows_of_texts_are_the_same_in_tables_too(folder: Path, name: str, rows:
     assert read(folder, name, (KINDS | TABLES)[name](rows)) == rows
 
 
+@given(rows=NESTED, piece=st.integers(1, 200), form=st.sampled_from(["data.json", "pretty.json"]))
+@settings(max_examples=50)
+def test_what_a_document_holds_does_not_depend_on_the_pieces_it_is_read_in(
+    rows: Rows, piece: int, form: str
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_json, "PIECE", piece)
+        found = _json.document_rows(io.BytesIO(KINDS[form](rows)), "x.json")
+        assert [row.values for row in found] == rows
+
+
 SOME = [{"q": f"What is {i} + {i}?", "a": str(2 * i)} for i in range(40)]
 
 
