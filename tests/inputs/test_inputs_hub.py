@@ -17,7 +17,7 @@ from fake_hub import SHA, serving
 
 import cotpress
 from cotpress import inputs, tasks
-from cotpress.errors import CotpressError, UnknownName
+from cotpress.errors import CotpressError, MissingExtra, UnknownName
 
 CLIENT = """
 import json, sys
@@ -147,6 +147,15 @@ def test_a_task_of_a_data_set_is_read_again_without_a_network(folder: Path, tmp_
     assert problems == [[row["q"], row["a"], row["level"]] for row in rows("test", 10)]
     assert identity.endswith(f"stratum=level@{SHA}//test")
     assert ask(address, home, task, offline=True) == [[problems, identity]]
+
+
+def test_without_its_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(
+        MissingExtra,
+        match=r"data set some/set needs the package 'datasets': pip install 'cotpress\[data\]'",
+    ):
+        next(inputs.Hub("some/set").rows())
 
 
 def test_a_data_set_is_named_as_a_spec() -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from cotpress import inputs
 from cotpress.errors import BadRecord, CotpressError
-from cotpress.inputs import _arrow, _csv, _json
+from cotpress.inputs import _arrow, _csv, _document, _json
 
 arrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -149,8 +149,8 @@ def test_what_a_document_holds_does_not_depend_on_the_pieces_it_is_read_in(
     rows: Rows, piece: int, form: str
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_json, "PIECE", piece)
-        found = _json.document_rows(io.BytesIO(KINDS[form](rows)), "x.json")
+        patch.setattr(_document, "PIECE", piece)
+        found = _document.document_rows(io.BytesIO(KINDS[form](rows)), "x.json")
         assert [row.values for row in found] == rows
 
 
@@ -234,7 +234,7 @@ LONG = {"q": "a" * 3_000_000, "a": "1"}
 def test_a_row_that_is_too_long_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    for module in (_json, _csv, _arrow):
+    for module in (_json, _document, _csv, _arrow):
         monkeypatch.setattr(module, "MAX_ROW", 2_000_000)
     with pytest.raises(
         BadRecord, match=r"(a row of more than 64 MiB, which is not read|field larger than)"
@@ -278,6 +278,7 @@ BROKEN = {
     '{\n"a": [\n': r"x\.json:3: not JSON: ",
     '{\n"a": 1,\nb: 2}': r"x\.json:3: not JSON: a name in quotes was expected\.",
     '{"data": [{}],\n "rows": [{}]}': r"x\.json:2: two lists of rows, data and rows, in one file",
+    '{\n"test": [{"a": 1}]}\n{"b": 1}': r"x\.json:3: not JSON: more follows the object around",
     '[{"a": 1}] x': r"x\.json:1: not JSON: an object or a list was expected\.",
     "[" * 200_000: r"x\.json:1: not JSON that can be read: nested too deep",
     '{"a": 1}\n' + '{"a":' * 200_000: r"x\.json:2: not JSON that can be read: nested too deep",

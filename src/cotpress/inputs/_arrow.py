@@ -43,14 +43,15 @@ def arrow_rows(path: Path, *, stream: bool) -> Iterator[Row]:
 
 def _parquet_batches(parquet: Any, path: Path) -> Iterator[Any]:
     with parquet.ParquetFile(path, buffer_size=BUFFER) as file:
+        largest = 1
         for number in range(file.metadata.num_row_groups):
             group = file.metadata.row_group(number)
             columns = map(group.column, range(group.num_columns))
-            largest = max((column.total_uncompressed_size for column in columns), default=0)
-            if largest > MAX_ROW * max(1, group.num_rows):
+            size = max((column.total_uncompressed_size for column in columns), default=0)
+            if size > MAX_ROW * max(1, group.num_rows):
                 raise too_long(f"{path}, row group {number + 1}")
-            size = max(1, min(BATCH, HELD // max(1, largest)))
-            yield from file.iter_batches(size, row_groups=[number])
+            largest = max(largest, size)
+        yield from file.iter_batches(max(1, min(BATCH, HELD // largest)))
 
 
 def _rows(path: Path, kind: str, batches: Callable[[], Iterator[Any]]) -> Iterator[Row]:

@@ -15,7 +15,8 @@ from typing import BinaryIO
 from cotpress.errors import BadRecord, CotpressError
 from cotpress.inputs._arrow import arrow_rows, parquet_rows
 from cotpress.inputs._csv import csv_rows
-from cotpress.inputs._json import PIECE, json_rows
+from cotpress.inputs._document import PIECE
+from cotpress.inputs._json import json_rows
 from cotpress.inputs._packed import BZIP2, DAMAGE, GZIP, XZ, ZSTD, bare_suffix, unpacked
 from cotpress.inputs.row import Row
 from cotpress.jsonl import BYTE_ORDER_MARK, hash_file, reading

@@ -61,6 +61,7 @@ class Hub:
     def _reached(self) -> Iterator[None]:
         """Say in one sentence what the hub, or what stands between it and us, had to say."""
         what = f"data set {self.dataset}"
+        require("datasets", what)
         DatasetsError = require("datasets.exceptions", what).DatasetsError
         # its first base is what the HTTP library of the day raises where nobody answers
         HubError = require("huggingface_hub.errors", what).HfHubHTTPError
