@@ -17,7 +17,7 @@ FLOORS = (
     {"__init__", "errors"},
     {"answers", "prompts", "jsonl"},
     {"atoms", "storage", "segments", "plugins", "records", "methods", "latent_tokens"},
-    {"folders"},
+    {"folders", "inputs"},
     {"lm", "grading"},
     {"models"},
     {"pipeline", "scorers", "latent"},

@@ -51,7 +51,7 @@ def lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """(line number, line) of a file's lines that are not blank, split on
     `\\n` alone; `CotpressError` if it cannot be read.
     """
-    with _reading(path), path.open("rb") as file:
+    with reading(path), path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if number == 1:
                 line = line.removeprefix(BYTE_ORDER_MARK)
@@ -63,7 +63,7 @@ def hash_file(path: Path) -> str:
     """A short hash of a file's content: an input that changed makes another
     output. `CotpressError` if it cannot be read.
     """
-    with _reading(path), path.open("rb") as file:
+    with reading(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
@@ -93,7 +93,8 @@ def make_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def reading(path: Path) -> Iterator[None]:
+    """Say in one sentence why an input cannot be opened."""
     if path.is_fifo():
         raise CotpressError(
             f"{path} is a pipe, and inputs are read more than once: write it to a file first."

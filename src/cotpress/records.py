@@ -61,6 +61,8 @@ class Problem(Record, frozen=True, kw_only=True):
     """Turns before the question."""
     followed: list[Message] = []
     """Turns between the question and the reply: tool calls and what they gave."""
+    stratum: str = ""
+    """A part of the task that is reported apart, such as MATH-500's level."""
 
     @property
     def asked(self) -> str:

@@ -37,17 +37,20 @@ def numbered(n: int) -> list[dict]:
 
 @pytest.fixture
 def hub(monkeypatch):
-    """A stand-in for `datasets`: (name, config, split) -> rows; anything else cannot be reached."""
+    """A stand-in for the hub: (name, config, split) -> rows; anything else cannot be reached."""
+    datasets = pytest.importorskip("datasets")
     held: dict[tuple, list[dict]] = {}
 
-    def load_dataset(name, config=None, *, split):
-        if (name, config, split) not in held:
+    def builder(name, config=None, *, revision):
+        if not any(known[:2] == (name, config) for known in held):
             raise ConnectionError(f"Couldn't reach {name!r} on the Hub\nTraceback …")
-        return held[name, config, split]
+        return SimpleNamespace(
+            hash=f"commit of {name}",
+            download_and_prepare=lambda: None,
+            as_dataset=lambda *, split: held[name, config, split],
+        )
 
-    monkeypatch.setitem(
-        __import__("sys").modules, "datasets", SimpleNamespace(load_dataset=load_dataset)
-    )
+    monkeypatch.setattr(datasets, "load_dataset_builder", builder)
     return held
 
 
@@ -84,9 +87,42 @@ def test_a_folder_has_one_file_per_split(tmp_path):
     write(tmp_path / "more_train.jsonl")
     with pytest.raises(
         CotpressError,
-        match=r"one \.jsonl file with 'train' in its name, found gsm8k_train\.jsonl, more_train\.jsonl",
+        match=r"with 'train' in its name, found gsm8k_train\.jsonl, more_train\.jsonl\.$",
     ):
         problems(f"gsm8k:{tmp_path}", "train")
+
+
+def test_a_folder_may_hold_a_split_in_shards(tmp_path):
+    (tmp_path / "data").mkdir()
+    for shard in range(12):
+        row = {"question": f"{shard}?", "answer": "1"}
+        write(tmp_path / "data" / f"train-{shard:05}-of-00012.jsonl", row)
+    asked = [problem.question for problem in problems(f"gsm8k:{tmp_path}", "train")]
+    assert asked == [f"{shard}?" for shard in range(12)]
+    (tmp_path / "socratic").mkdir()
+    write(tmp_path / "socratic" / "train-00000-of-00001.jsonl")
+    with pytest.raises(CotpressError, match="expected one file, or one in shards, with 'train'"):
+        problems(f"gsm8k:{tmp_path}", "train")
+
+
+def test_questions_may_stand_in_a_file_of_any_kind(tmp_path):
+    rows = [{"question": f"What is {i} + 1?", "answer": str(i + 1)} for i in range(50)]
+    (tmp_path / "q.json").write_text(json.dumps({"data": rows}))
+    (tmp_path / "q.csv").write_text(
+        "question,answer\n" + "".join(f"{row['question']},{row['answer']}\n" for row in rows)
+    )
+    whole = [
+        [(one.question, one.answer) for one in problems(f"jsonl:{tmp_path / name}", "test")]
+        for name in ("q.json", "q.csv")
+    ]
+    assert whole[0] == whole[1]
+    assert 3 < len(whole[0]) < 20
+
+
+def test_half_a_character_in_a_question_is_refused_by_place(tmp_path):
+    (tmp_path / "q.jsonl").write_text('{"question": "\\ud83d", "answer": "1"}\n')
+    with pytest.raises(BadRecord, match=r"q\.jsonl:1: half a character .* at question"):
+        problems(f"jsonl:{tmp_path / 'q.jsonl'},split=a", "a")
 
 
 def test_fields_are_named_by_options_and_numbers_become_text(tmp_path):
@@ -130,8 +166,8 @@ def test_a_field_that_is_no_text_is_refused_by_name(tmp_path, value):
 
 @pytest.mark.parametrize("line", ["[1]", "{", '{"question": "\\ud8"}', "\x00"])
 def test_a_line_that_is_no_object_is_named(tmp_path, line):
-    (tmp_path / "q.jsonl").write_text(line + "\n")
-    with pytest.raises(BadRecord, match=r"q\.jsonl:1: not a JSON object"):
+    (tmp_path / "q.jsonl").write_text(line)
+    with pytest.raises(BadRecord, match=r"q\.jsonl(:1|, row 1): not (JSON|a row): "):
         problems(f"jsonl:{tmp_path / 'q.jsonl'}", "test")
 
 
@@ -222,7 +258,7 @@ def test_a_solution_without_a_box_is_refused_by_place(tmp_path):
 def test_a_data_set_that_cannot_be_reached_is_one_sentence_with_the_cure(hub, task, instead):
     with pytest.raises(
         CotpressError,
-        match=rf"Couldn't reach .* on the Hub\): go online, or read files with {instead}\.$",
+        match=rf"Couldn't reach .* on the Hub Traceback …\): go online, or read .* with {instead}\.$",
     ):
         problems(task, "test")
 

@@ -6,6 +6,7 @@ import gzip
 import json
 import math
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -151,17 +152,18 @@ def test_parquet_without_pyarrow_or_content_is_one_sentence(
             r"mine\.jsonl:2: not a row: an object was expected, not list",
         ),
         (b'{"question": "q\xff"}\n', r"mine\.jsonl:1: not JSON: .*utf-8"),
-        (b"[" * 100_000, "is one JSON array: write one object per line"),
-        (b'{"a":' * 100_000, r"mine\.jsonl:1: not JSON: .*recursion"),
-        (b' [{"question": "q"}]', "is one JSON array: write one object per line, as jq"),
+        (b"[" * 100_000, r"mine\.jsonl:1: not JSON that can be read: nested too deep"),
+        (b'{"a":' * 100_000, r"mine\.jsonl:1: not JSON that can be read: nested too deep"),
         (
             b"question,answer\n1,2\n",
-            r"mine\.jsonl:1: not JSON: .*\(one JSON object per line was expected, or Parquet\)\.$",
+            r"mine\.jsonl:1: not JSON: .*\(one JSON object per line was expected; a table is "
+            r"called \.csv or \.tsv\)\.$",
         ),
         (
-            gzip.compress(b'{"question": "q"}', mtime=0),
-            r"mine\.jsonl is packed: unpack it first, with gunzip .*mine\.jsonl\.$",
+            gzip.compress(b'{"question": "q"}', mtime=0)[:-4],
+            r"mine\.jsonl, behind row 0: damaged or cut off .*: fetch or pack it again\.$",
         ),
+        (b"PK\x03\x04", r"mine\.jsonl is a zip archive: unpack it first, with unzip"),
         (b"\n \n", "holds no rows"),
         (b"", "holds no rows"),
     ],
@@ -212,3 +214,61 @@ def test_a_file_without_a_usable_row_is_one_sentence_with_the_reasons(tmp_path: 
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(CotpressError, match=r"no file .*none\.parquet"):
         import_(tmp_path / "none.parquet", out=tmp_path / "out.jsonl")
+
+
+def test_several_files_of_several_kinds_are_one_input(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    there = tmp_path / "data"
+    there.mkdir()
+    write(there / "train-0.jsonl", ROWS[:1])
+    (there / "train-1.json").write_text(json.dumps(ROWS[2:]))
+    (there / "README.md").write_text("# Not data")
+    import_(str(there), out=tmp_path / "a.jsonl")
+    assert "import: 2 files of rows, 1 passed over (README.md)" in capsys.readouterr().err
+    import_(str(there / "*.json*"), out=tmp_path / "b.jsonl")
+    import_(str(there / "train-0.jsonl"), str(there / "train-1.json"), out=tmp_path / "c.jsonl")
+    made = [(tmp_path / name).read_bytes() for name in ("a.jsonl", "b.jsonl", "c.jsonl")]
+    assert made[0] == made[1] == made[2]
+    assert len(list(storage.read(tmp_path / "a.jsonl", Trace))) == 2
+    assert "several splits" not in capsys.readouterr().err
+
+
+def test_files_of_several_splits_are_read_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    write(tmp_path / "train.jsonl", ROWS[:1])
+    write(tmp_path / "my_test.jsonl", ROWS[2:])
+    import_(str(tmp_path), out=tmp_path / "out" / "a.jsonl")
+    assert "the files are of several splits (test, train), and all are read" in (
+        capsys.readouterr().err
+    )
+
+
+def test_a_file_that_is_named_twice_and_no_file_at_all_are_refused(tmp_path: Path) -> None:
+    file = str(write(tmp_path / "mine.jsonl", ROWS))
+    with pytest.raises(CotpressError, match=r"mine\.jsonl is named twice, and would be read twice"):
+        import_(file, str(tmp_path / "*.jsonl"), out=tmp_path / "out.jsonl")
+    with pytest.raises(CotpressError, match="import needs a file, a folder, a glob or hub:"):
+        import_(out=tmp_path / "out.jsonl")
+
+
+def test_other_content_under_the_same_name_is_another_input(tmp_path: Path) -> None:
+    there, out = tmp_path / "data", tmp_path / "out.jsonl"
+    there.mkdir()
+    for name in ("a.jsonl", "b.jsonl"):
+        write(there / name, ROWS)
+    import_(str(there), out=out)
+    write(there / "b.jsonl", ROWS[:1])
+    with pytest.raises(CotpressError, match=r"other options or input \(file\)"):
+        import_(str(there), out=out)
+
+
+def test_a_long_import_says_which_file_it_reads(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_module("cotpress.verbs.import_"), "PLAIN_SECONDS", 0.0)
+    for name in ("a.jsonl", "b.jsonl"):
+        write(tmp_path / name, ROWS)
+    import_(str(tmp_path), out=tmp_path / "out" / "x.jsonl")
+    assert f"import: reading {tmp_path}/b.jsonl (2 of 2)" in capsys.readouterr().err

@@ -22,6 +22,7 @@ from typing import cast
 from cotpress import plugins, storage
 from cotpress.errors import CotpressError, UnknownName
 from cotpress.grading import Check
+from cotpress.inputs import Source
 from cotpress.pipeline.importing import count_words
 from cotpress.prompts import BOXED as BOXED
 from cotpress.records import Problem, Trace
@@ -48,21 +49,29 @@ class Task:
     """Text with which the conclusion begins, where the task
     asks for one; empty: found by the general rules.
     """
-    file: Callable[[str], Path] | None = None
-    """Split name -> the file that its problems are read from;
-    None: they are made here, or come from the hub.
+    file: Callable[[str], Path | Source] | None = None
+    """Split name -> the file that its problems are read from, or
+    whatever else they come from; None: they are made here.
     """
     gold: Callable[[str], Iterator[Trace]] | None = None
     """Split name -> the problems of `read`, in the same order, each
     with its worked reasoning; None: there is none.
     """
+    max_tokens: int = 512
+    """How long an answer may be where nobody says so: what reasoning models need for such
+    problems.
+    """
 
     def identity(self, split: str) -> str:
-        """Its name, and a hash of the file that the split is read from:
-        with another identity these are other problems.
+        """Its name, and a hash of what the split is read from: with
+        another identity these are other problems.
         """
         self._check(split)
-        return f"{self.name}@{storage.hash_file(self.file(split))}" if self.file else self.name
+        if not self.file:
+            return self.name
+        source = self.file(split)
+        content = storage.hash_file(source) if isinstance(source, Path) else source.content()
+        return f"{self.name}@{content}"
 
     def problems(self, split: str) -> Iterator[Problem]:
         """The problems of a split; `UnknownName` for a split there is not."""

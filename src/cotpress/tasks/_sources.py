@@ -1,54 +1,34 @@
-"""Where questions come from: a data set of the Hugging Face hub, or the user's own JSON Lines; and
-how a file is split.
+"""Where questions come from: a data set of the Hugging Face hub, or the user's own files, of any
+kind that `cotpress.inputs` reads; and how they are split.
 
 One rule for every task that reads files, so that splits never overlap:
 
 - a folder holds one file per split, whose name has the split's name in it (`train.jsonl`,
-  `gsm8k_test.jsonl`);
-- a file with the option `split=NAME` is that split, whole, and there is no other;
-- a file alone is divided by a hash of each question: four fifths are `train`, one fifth `test`. The
-  same question is always in the same split, wherever it stands.
+  `gsm8k_test.jsonl`), or that file in numbered shards (`train-00000-of-00002.parquet`);
+- a file or a glob with the option `split=NAME` is that split, whole, and there is no other;
+- a file or a glob alone is divided by a hash of each question: four fifths are `train`, one fifth
+  `test`. The same question is always in the same split, wherever it stands.
+
+A release that has one split only, such as a contest, is `test`; so is the file or folder that
+stands in for it (`one_split`).
 """
 
 import hashlib
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from cotpress import storage
+from cotpress import inputs
 from cotpress.errors import BadRecord, CotpressError
-from cotpress.plugins import require
+from cotpress.inputs import Files, Row, Source
+from cotpress.plugins import Spec
 from cotpress.records import Problem
+from cotpress.tasks import Task
 
 TRAIN_AND_TEST = ("train", "test")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of a file or of a data set, and where it stands."""
-
-    values: Mapping[str, Any]
-    where: str
-
-    def text(self, field: str) -> str:
-        """A field as text; `BadRecord` names place and field, and lists the fields that there
-        are.
-        """
-        if field not in self.values:
-            raise BadRecord(
-                f"{self.where}: no field {field!r}; fields there: "
-                f"{', '.join(sorted(self.values)) or 'none'}."
-            )
-        value = self.values[field]
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise BadRecord(
-                f"{self.where}: expected text or a number, got {type(value).__name__} at {field}."
-            )
-        return str(value)
 
 
 def splits(split: str) -> tuple[str, ...]:
@@ -57,40 +37,101 @@ def splits(split: str) -> tuple[str, ...]:
 
 
 def local(target: str, wanted: str, *, split: str, question: Callable[[Row], str]) -> Iterator[Row]:
-    """The rows of the split `wanted` of a file or folder, by the rule above."""
+    """The rows of the split `wanted` of a file, a glob or a folder, by the rule above."""
     whole = bool(split) or Path(target).is_dir()
-    for row in file_rows(file_of(target, wanted)):
+    for row in files_of(target, wanted).rows():
         if whole or split_of(question(row)) == wanted:
             yield row
 
 
-def file_of(target: str, wanted: str) -> Path:
-    """The file that the split `wanted` of a file or folder is read from."""
-    return _file_of(Path(target), wanted) if Path(target).is_dir() else Path(target)
-
-
-def file_rows(path: Path) -> Iterator[Row]:
-    """The rows of a JSON Lines file; `BadRecord` for a line that is no JSON object."""
-    decoder = msgspec.json.Decoder(dict[str, Any])
-    for number, line in storage.lines(path):
-        try:
-            yield Row(decoder.decode(line), f"{path}:{number}")
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise BadRecord(f"{path}:{number}: not a JSON object: {error}") from error
-
-
-def hub_rows(dataset: str, config: str | None, split: str, *, instead: str) -> Iterator[Row]:
-    """The rows of a data set on the hub; `instead` is what to write where it cannot be reached."""
-    datasets = require("datasets", f"data set {dataset}")
-    try:
-        rows = datasets.load_dataset(dataset, config, split=split)
-    except (ConnectionError, FileNotFoundError) as error:
-        first = str(error).partition("\n")[0]
+def files_of(target: str, wanted: str) -> Files:
+    """The files that the split `wanted` of a file, a glob or a folder is read from."""
+    found = inputs.find(target)
+    if not Path(target).is_dir():
+        return found
+    paths = tuple(path for path in found.paths if wanted in path.name.partition(".")[0])
+    if len({re.sub(r"\d+", "0", str(path)) for path in paths}) != 1:
+        names = ", ".join(str(path.relative_to(target)) for path in paths[:9]) or "none"
         raise CotpressError(
-            f"cannot get the data set {dataset} ({first}): go online, or read files with {instead}."
-        ) from error
-    for number, values in enumerate(rows):
-        yield Row(values, f"{dataset}, {split} row {number}")
+            f"{target}: expected one file, or one in shards, with {wanted!r} in its name, "
+            f"found {names}."
+        )
+    return Files(target, paths, found.passed_over)
+
+
+def one_split(
+    name: str,
+    target: str,
+    split: str,
+    *,
+    release: Source,
+    problem: Callable[[Row], Problem],
+    grader: str = "math",
+    max_tokens: int,
+) -> Task:
+    """A task whose release is one split, called `split`, or the files that stand in for it."""
+
+    def source(_: str) -> Source:
+        return inputs.find(target) if target else release
+
+    return Task(
+        name,
+        lambda wanted: unique(map(problem, source(wanted).rows())),
+        (split,),
+        grader,
+        file=source,
+        max_tokens=max_tokens,
+    )
+
+
+def named(row: Row, *fields: str) -> str:
+    """Which of some names a row has for a field, whatever their case: the first; where there is
+    none, the first of all, so that it is the one that is missed.
+    """
+    present = {name.lower(): name for name in row.values}
+    return next((present[field] for field in fields if field in present), fields[0])
+
+
+def asked(
+    rows: Iterable[Row],
+    *,
+    question: str,
+    answer: str,
+    id: str,
+    stratum: str,
+    task: str,
+    instruction: str,
+) -> Iterator[Problem]:
+    """The problems of rows whose fields are named; without `id` they are known by a hash of the
+    question, and `BadRecord` names an id that comes again.
+    """
+    ids: set[str] = set()
+    for row in rows:
+        text = row.text(question)
+        known = row.text(id) if id else f"{task.partition(':')[0]}/{digest(text)}"
+        if id and known in ids:
+            raise BadRecord(
+                f"{row.where}: {id} {known!r} stands on an earlier line too; ids must be unique."
+            )
+        ids.add(known)
+        yield Problem(
+            id=known,
+            question=text,
+            answer=row.text(answer),
+            task=task,
+            instruction=instruction,
+            stratum=row.text(stratum) if stratum else "",
+        )
+
+
+def written(kind: str, target: str, options: dict[str, str]) -> str:
+    """The name of a task of named fields: its spec, with the options that are not the usual ones.
+
+    The instruction is no part of it: every problem holds its own.
+    """
+    usual = {"question": "question", "answer": "answer", "grader": "math"}
+    said = {name: value for name, value in options.items() if value != usual.get(name, "")}
+    return str(Spec(kind, target, said))
 
 
 def unique(problems: Iterable[Problem]) -> Iterator[Problem]:
@@ -114,13 +155,3 @@ def split_of(question: str) -> str:
 def digest(question: str) -> str:
     """Sixteen hexadecimal digits that stand for a question."""
     return hashlib.sha256(question.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-def _file_of(folder: Path, split: str) -> Path:
-    found = sorted(path for path in folder.glob("*.jsonl") if split in path.stem)
-    if len(found) != 1:
-        names = ", ".join(path.name for path in found) or "none"
-        raise CotpressError(
-            f"{folder}: expected one .jsonl file with {split!r} in its name, found {names}."
-        )
-    return found[0]

@@ -14,7 +14,7 @@ from cotpress.answers import stated
 from cotpress.errors import CotpressError
 from cotpress.plugins import require
 from cotpress.records import Problem, Trace
-from cotpress.tasks import BOXED, Task, _sources, worked_trace
+from cotpress.tasks import BOXED, Task, _sources, gsm8k, worked_trace
 
 BLOCK = 1000
 """Seeds per generator. The library draws a block's templates from its
@@ -33,6 +33,7 @@ def load(target: str = "") -> Task:
         lambda split: (trace.problem for trace in worked(split)),
         _sources.TRAIN_AND_TEST,
         gold=worked,
+        max_tokens=gsm8k.MAX_TOKENS,
     )
 
 

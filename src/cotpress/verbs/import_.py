@@ -1,18 +1,18 @@
-"""`cotpress import`: the user's own traces, from JSON Lines or Parquet."""
+"""`cotpress import`: the user's own traces, from files of any kind or from the hub."""
 
-import json
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import chain, islice
 from pathlib import Path
 
-from cotpress import models, plugins, storage
-from cotpress.errors import BadRecord, CotpressError
+from cotpress import inputs, models
+from cotpress.errors import CotpressError
 from cotpress.pipeline.importing import Columns, Row, count_words, find_columns, import_traces
 from cotpress.prompts import BOXED
 from cotpress.records import Trace
-from cotpress.verbs.common import make, say
+from cotpress.verbs.common import PLAIN_SECONDS, make, say
 
 HEAD = 100
 """Rows that are looked at before the columns are settled: an
@@ -21,9 +21,7 @@ optional column may be missing from the first ones.
 
 
 def import_(
-    file: Path,
-    /,
-    *,
+    *source: str,
     out: Path,
     question: str = "",
     reasoning: str = "",
@@ -37,7 +35,7 @@ def import_(
     model: str = "",
     model_name: str = "import",
 ) -> None:
-    """Read your own traces: JSON Lines or Parquet, in columns or chats, with or without think tags.
+    """Read your own traces: of files or the hub, in columns or chats, with or without think tags.
 
     Example: cotpress import mine.jsonl --question problem --answer answer --out traces.jsonl
 
@@ -46,8 +44,9 @@ def import_(
 
     Parameters
     ----------
-    file
-        Your rows: one JSON object per line, or a .parquet file.
+    source
+        Your rows: files, folders or globs of JSON Lines, JSON, CSV, Parquet or Arrow, packed or
+        not; or hub:OWNER/NAME,config=…,split=…,revision=…, which is streamed.
     out
         Where the traces go.
     question
@@ -78,11 +77,12 @@ def import_(
         Who wrote the traces.
     """
     named = Columns(question, reasoning, completion, messages, answer, conclusion, id)
-    content = storage.hash_file(file)
-    rows = rows_of(file)
+    where = _found(source)
+    content = where.content()
+    rows = _rows(where)
     head = list(islice(rows, HEAD))
     if not head:
-        raise CotpressError(f"{file} holds no rows.")
+        raise CotpressError(f"{where.name} holds no rows.")
     columns = find_columns(head, named)
     guessed = {name: path for name, path in asdict(columns).items() if path != getattr(named, name)}
     if guessed:
@@ -131,55 +131,39 @@ def import_(
         say(f"import: {times} traces: {note}")
 
 
-PACKED = {b"\x1f\x8b": "gunzip", b"\x28\xb5\x2f\xfd": "unzstd", b"PK\x03\x04": "unzip"}
-"""How packed files begin, and what unpacks them."""
+def _rows(where: inputs.Several) -> Iterator[Row]:
+    """The rows, with a word now and then on which of several files they are of."""
+    said = time.monotonic()
+    for source in where.sources:
+        paths = source.paths if isinstance(source, inputs.Files) else ()
+        if not paths:
+            yield from (row.values for row in source.rows())
+        for number, path in enumerate(paths, 1):
+            if time.monotonic() - said >= PLAIN_SECONDS:
+                said = time.monotonic()
+                say(f"import: reading {path} ({number} of {len(paths)})")
+            yield from (row.values for row in inputs.file_rows(path))
 
 
-def rows_of(path: Path) -> Iterator[Row]:
-    """The rows of a file, of whichever kind its first bytes say it is."""
-    with path.open("rb") as file:
-        head = file.read(4)
-    if path.suffix == ".parquet" or head.startswith(b"PAR1"):
-        return parquet_rows(path)
-    for magic, unpack in PACKED.items():
-        if head.startswith(magic):
-            raise CotpressError(f"{path} is packed: unpack it first, with {unpack} {path}.")
-    return json_rows(path)
-
-
-def json_rows(path: Path) -> Iterator[Row]:
-    """The objects of a JSON Lines file; `BadRecord` names the line that is none.
-
-    Python's parser reads what users have and JSON forbids: NaN in a column nobody asked for, half a
-    character.
-    """
-    for number, line in storage.lines(path):
-        if number == 1 and line.lstrip().startswith(b"["):
-            raise CotpressError(
-                f"{path} is one JSON array: write one object per line, as jq -c '.[]' {path} does."
+def _found(texts: Sequence[str]) -> inputs.Several:
+    """What is to be read; says how many files that is, and what is passed over."""
+    if not texts:
+        raise CotpressError("import needs a file, a folder, a glob or hub:OWNER/NAME.")
+    found = inputs.sources([str(text) for text in texts])
+    for files in found:
+        if not isinstance(files, inputs.Files):
+            continue
+        if len(files.paths) > 1 or files.passed_over:
+            over = ", ".join(path.name for path in files.passed_over[:3])
+            more = ", …" if len(files.passed_over) > 3 else ""
+            passed = f", {len(files.passed_over)} passed over ({over}{more})" if over else ""
+            say(f"import: {len(files.paths)} files of rows{passed}")
+        if len(splits := files.splits()) > 1:
+            say(
+                f"import: the files are of several splits ({', '.join(splits)}), and all are "
+                "read: name those of one to keep them apart"
             )
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            cure = " (one JSON object per line was expected, or Parquet)." if number == 1 else ""
-            raise BadRecord(f"{path}:{number}: not JSON: {error}{cure}") from error
-        if not isinstance(row, dict):
-            raise BadRecord(
-                f"{path}:{number}: not a row: an object was expected, not {type(row).__name__}."
-            )
-        yield row
-
-
-def parquet_rows(path: Path) -> Iterator[Row]:
-    """The rows of a Parquet file, a batch in memory at a time."""
-    arrow, parquet = (
-        plugins.require(name, "reading Parquet") for name in ("pyarrow", "pyarrow.parquet")
-    )
-    try:
-        for batch in parquet.ParquetFile(path).iter_batches(batch_size=HEAD):
-            yield from batch.to_pylist()
-    except arrow.ArrowInvalid as error:
-        raise BadRecord(f"{path}: not a Parquet file: {error}") from error
+    return inputs.Several(tuple(found))
 
 
 def _counting(model: models.Model | None) -> Callable[[str], int]:
