@@ -38,6 +38,11 @@ class VLLMModel:
         """Its name, the revision of its weights, and the hash of its tokenizer."""
         return f"{self.name}@{self.revision}+{self._tokens.tokenizer_hash}"
 
+    @property
+    def generation_config(self) -> dict[str, Any]:
+        """What its generation_config.json says; empty where there is none."""
+        return self._tokens.generation_config
+
     @cached_property
     def llm(self) -> Any:
         """The engine (`vllm.LLM`)."""
@@ -69,8 +74,8 @@ class VLLMModel:
             max_tokens=sampling.max_tokens,
             temperature=sampling.temperature,
             top_p=sampling.top_p,
-            top_k=-1,
-            min_p=0.0,
+            top_k=sampling.top_k or -1,
+            min_p=sampling.min_p,
             seed=seed_of(request.key, sampling),
             stop_token_ids=[self._tokens.end_id],
             detokenize=False,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from cotpress.evaluation.baselines import CONTROLS
-from cotpress.evaluation.evaluate import TOLERANCE
+from cotpress.evaluation.rows import TOLERANCE
 from cotpress.records import EvalRow
 
 MISS, NOTHING = "†", "–"

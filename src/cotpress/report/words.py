@@ -8,7 +8,7 @@ different from it.
 
 from collections.abc import Callable, Iterable, Sequence
 
-from cotpress.evaluation.evaluate import TOLERANCE
+from cotpress.evaluation.rows import TOLERANCE
 from cotpress.records import EvalRow
 from cotpress.report.rows import Series, is_reference, original_of, series, short, tasks_of
 from cotpress.report.table import MISS, accuracy, missed, p_value, percent, ratio, setting
