@@ -37,7 +37,7 @@ def curve(group: Group, budgets: Sequence[int]) -> list[float]:
     )
     shares = np.cumsum([0.0, *(share for _, share in found)])
     within = np.searchsorted([tokens for tokens, _ in found], budgets, side="right")
-    return [float(share) for share in shares[within]]
+    return [min(1.0, round(float(share), 12)) for share in shares[within]]
 
 
 def area(group: Group, largest: int) -> float:

@@ -1,0 +1,111 @@
+"""What a token budget buys: accuracy over the budget, the area below it, and the two scores of the
+field that weigh accuracy and length in one figure.
+"""
+
+import html
+
+from cotpress.evaluation.baselines import CONTROLS
+from cotpress.records import EvalRow
+from cotpress.report.plotting import COLOURS, HEIGHT, INK, MARGIN, Figure, axis, layout
+from cotpress.report.rows import is_reference, named, tasks_of
+from cotpress.report.sections import Drawn, Grid, Part, Section
+from cotpress.report.table import NOTHING, known
+from cotpress.report.told import Report
+
+PLACE = 12
+
+LINE = 22
+"""Height of a line of the legend, in pixels."""
+
+DASHES = ("solid", "dot", "dash", "longdash", "dashdot")
+
+HOW = (
+    "An answer counts at a budget if it is right and reasons within so many tokens, as if longer "
+    "ones had been cut off there.",
+    "Area: the mean of that share over all budgets from 0 to the longest reasoning of the original "
+    "on the task (AUC_OAA of OptimalThinkingBench, arXiv 2508.13141).",
+    "AES: the share of all tokens saved, plus 3 times the relative gain of accuracy or less 5 "
+    "times the relative loss, against the original (O1-Pruner, arXiv 2501.12570). OckScore: "
+    "accuracy in percent less 10 log10(1 + tokens / 10,000), with all tokens of an answer "
+    "(OckBench, arXiv 2511.05722). Both hide the curve.",
+)
+
+
+def section(told: Report) -> Section | None:
+    """A part for each task; None where no row knows its budgets, as those of older files."""
+    rows = [row for row in told.rows if row.budgets]
+    tasks = tasks_of(rows)
+    if not tasks:
+        return None
+    parts = tuple(
+        _part([row for row in rows if row.task == task], task, number, alone=len(tasks) == 1)
+        for number, task in enumerate(tasks)
+    )
+    return Section("budgets", "What a token budget buys", parts)
+
+
+def _part(rows: list[EvalRow], task: str, number: int, *, alone: bool) -> Part:
+    found = named(rows)
+    largest = max(row.budgets[-1] for row in rows)
+    uneven = "" if all(row.budgets[-1] == largest for row in rows) else " (areas end apart)"
+    table = known(
+        [
+            ("method", True, [name for name, _ in found]),
+            ("area", False, [_figure(row.budget_area, 3) for _, row in found]),
+            ("up to tokens", False, [f"{row.budgets[-1]:,}" for _, row in found]),
+            ("AES", False, [_figure(row.aes, 2, sign=True) for _, row in found]),
+            ("OckScore", False, [_figure(row.ock_score, 1) for _, row in found]),
+            ("all tokens", False, [f"{row.mean_total_tokens:,.1f}" for _, row in found]),
+        ]
+    )
+    drawn = Drawn(
+        f"budget-{number}",
+        "Share right within a budget,",
+        "in reasoning tokens. Further up and to the left is better; where a curve ends high, time "
+        "is what it lacks at small budgets.",
+        "Share of answers that are right within each budget; its area stands in the table below.",
+        budget_figure([(name, row) for name, row in found if row.method not in CONTROLS] or found),
+    )
+    title = "" if alone else task
+    return Part(title, HOW, (drawn,), Grid(f"Budgets on {task}{uneven}.", table))
+
+
+def budget_figure(found: list[tuple[str, EvalRow]]) -> Figure:
+    """The curves of rows of one task as steps, the originals in ink."""
+    data, used = [], 0
+    for name, row in found:
+        ink = is_reference(row)
+        colour = INK if ink else COLOURS[used % len(COLOURS)]
+        dash = DASHES[0 if ink else used // len(COLOURS) % len(DASHES)]
+        used += not ink
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "name": html.escape(name),
+                "x": [0, *row.budgets],
+                "y": [0.0, *(100 * share for share in row.at_budget)],
+                "line": {"color": colour, "width": 2, "dash": dash},
+                "hovertemplate": "%{fullData.name}: %{y:.1f} % right within %{x:,} tokens"
+                "<extra></extra>",
+            }
+        )
+    largest = max(row.budgets[-1] for _, row in found)
+    height = HEIGHT + LINE * (1 + len(found) // 3)
+    return {
+        "data": data,
+        "layout": layout(
+            height=height,
+            margin={**MARGIN, "b": MARGIN["b"] + LINE * (1 + len(found) // 3)},
+            xaxis=axis("reasoning tokens allowed", [0, 1.02 * largest]),
+            yaxis=axis("right within the budget, %", [0, 103]),
+            showlegend=True,
+            legend={"orientation": "h", "x": 0, "y": -60 / HEIGHT, "yanchor": "top"},
+        ),
+    }
+
+
+def _figure(value: float | None, digits: int, *, sign: bool = False) -> str:
+    if value is None:
+        return NOTHING
+    return f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
