@@ -1,11 +1,11 @@
 """Where a reasoning first states the right answer: what comes after it is overthinking (measured
 with a judge by Chen et al. 2024, arXiv 2412.21187, section 2; here by the grader's reading).
 
-A sentence states the answer if the `math` grader, reading that sentence alone, finds the right one
-in it without computer algebra. Only sentences are read in which the text of the reference, or of
-the right answer that the model gave, stands at all, so that a long trace costs one search. A number
-that is the answer by chance, such as one of the question, counts as a statement: the share after it
-is an upper bound.
+The text of the reference, or of the right answer that the model gave, is searched for; a long trace
+costs one search. A formula is a statement wherever it stands. A number may stand anywhere, so the
+sentence states it only if the `math` grader, reading that sentence alone, takes it for the answer.
+Even so a number can be the answer by chance, as one of the question: the share after it is an upper
+bound.
 """
 
 import re
@@ -19,6 +19,9 @@ GRADER = "math"
 
 MAX_CHARACTERS = 100
 """A longer answer is not searched for."""
+
+_SHORT = re.compile(r"[-+]?[\d.]+\\?%?|.{1,3}")
+"""What may stand in a text for something else than the answer: a number, or a few letters."""
 
 _END = re.compile(r"[.!?](?=\s)|\n|$")
 _MARKS = (". ", "! ", "? ", "\n")
@@ -43,7 +46,8 @@ def first_right(trace: Trace) -> float | None:
         begin = _begin(text, match.start(), done)
         end = _END.search(text, match.end())
         done = end.end() if end else len(text)
-        if _states(text[begin:done], trace.problem.answer, candidates):
+        formula = not _SHORT.fullmatch(_bare(match[0]))
+        if formula or _states(text[begin:done], trace.problem.answer, candidates):
             return done / len(text)
     return None
 

@@ -108,6 +108,20 @@ def _label(curve: Curve, curves: Sequence[Curve]) -> str:
     return f"{name} ({', '.join(parts)})" if parts else name
 
 
+def same_but_for_run(row: EvalRow, other: EvalRow) -> bool:
+    """Whether two rows are of one setting, run under the same or another seed."""
+    return (row.task, row.setting, row.scorer) == (other.task, other.setting, other.scorer)
+
+
+def first_runs(curves: Iterable[Series]) -> list[Series]:
+    """Of curves that differ in nothing but their run the first."""
+    found: dict[tuple[str, str, str, str], Series] = {}
+    for curve in curves:
+        row = curve.rows[0]
+        found.setdefault((row.task, row.method, row.scorer, row.model), curve)
+    return list(found.values())
+
+
 def named(rows: Sequence[EvalRow]) -> list[tuple[str, EvalRow]]:
     """Each row with what to call it: `tokenskip at 0.5`, and on which task where there are
     several.

@@ -7,14 +7,17 @@ different from it.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from statistics import fmean, stdev
 
 from cotpress.evaluation.rows import MOSTLY_CUT, TOLERANCE
 from cotpress.records import EvalRow
 from cotpress.report.rows import (
     Series,
+    first_runs,
     is_reference,
     named,
     original_of,
+    same_but_for_run,
     series,
     short,
     tasks_of,
@@ -89,10 +92,10 @@ def _asked(rows: Sequence[EvalRow]) -> str:
 
 def headline(rows: Sequence[EvalRow]) -> list[str]:
     """What a token limit has decided, before anything else; then one sentence for each method and
-    task (for each baseline where there is no method).
+    task (for each baseline where there is no method), of several runs about the first.
     """
     curves = [curve for curve in series(rows) if not curve.reference]
-    subjects = [curve for curve in curves if not curve.compared] or curves
+    subjects = first_runs([curve for curve in curves if not curve.compared] or curves)
     several_tasks = len(tasks_of(rows)) > 1
     return _mostly_cut(rows) + [
         _finding(curve, rows, alone=len(subjects) == 1, on_task=several_tasks) for curve in subjects
@@ -102,7 +105,7 @@ def headline(rows: Sequence[EvalRow]) -> list[str]:
 def _mostly_cut(rows: Sequence[EvalRow]) -> list[str]:
     """That too many answers were cut off to tell anything but that; empty where they were not."""
     found = _where(
-        f"The token limit cut off more than {MOSTLY_CUT:.0%} of these answers, so that their "
+        f"The token limit cut off more than {100 * MOSTLY_CUT:.0f}\u00a0% of these answers, so that their "
         "figures tell about the limit; evaluate again with a larger --max-tokens",
         named(rows),
         lambda row: row.truncated > MOSTLY_CUT,
@@ -150,6 +153,13 @@ def _finding(curve: Series, rows: Sequence[EvalRow], *, alone: bool, on_task: bo
         found = (
             f"{start} {tokens}; accuracy {accuracy(best)} against "
             f"{accuracy(original)} ({_p(best)})."
+        )
+    runs = [row for row in rows if same_but_for_run(row, best)]
+    if len(runs) > 1:
+        shares = [100 * row.accuracy for row in runs]
+        found += (
+            f" Over {len(runs)} runs the accuracy is {fmean(shares):.1f}\u00a0±\u00a0"
+            f"{stdev(shares):.1f}\u00a0%."
         )
     if best.truncated >= NOTABLE:
         found += f" The token limit cut {percent(best.truncated)} of these answers off."

@@ -62,4 +62,11 @@ def _problem(row: _sources.Row) -> Problem:
     known = (
         row.text("unique_id") if "unique_id" in row.values else f"math/{_sources.digest(question)}"
     )
-    return Problem(id=known, question=question, answer=answer, task="math500", instruction=BOXED)
+    about = {"task": "math500", "instruction": BOXED, "stratum": _level(row)}
+    return Problem(id=known, question=question, answer=answer, **about)
+
+
+def _level(row: _sources.Row) -> str:
+    """`3` in MATH-500 and `Level 3` in MATH are one stratum; empty where there is none."""
+    level = str(row.values.get("level", "")).removeprefix("Level ")
+    return f"level {level}" if level.isdecimal() else ""

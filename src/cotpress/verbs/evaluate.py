@@ -4,7 +4,7 @@ with intervals in another, a table on the screen.
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -36,6 +36,9 @@ from cotpress.verbs.common import (
     sampling_as_meant,
     say,
 )
+
+EARLY = 20
+"""Answers after which it is said that the token limit cuts too many of them off."""
 
 Many = Parameter(consume_multiple=True)
 
@@ -264,13 +267,15 @@ def _say_untrained(model: str, ratios: Sequence[float], known: Sequence[float] |
 
 def _say_notes(found: Sequence[EvalRow], max_tokens: int) -> None:
     """What must not be missed about the rows."""
+    several = len({row.task for row in found}) > 1
     for row in found:
         at = f"{row.method}{'' if row.ratio is None else f' at ratio {row.ratio:g}'}"
+        at += f" on {row.task}" if several else ""
         if row.note:
             say(f"eval: {at}: {row.note}")
         if row.truncated > MOSTLY_CUT:
             say(
-                f"eval: {at} on {row.task}: the limit of {max_tokens} tokens cut off "
+                f"eval: {at}: the limit of {max_tokens} tokens cut off "
                 f"{row.truncated:.0%} of the answers, so that its figures tell about the limit: "
                 "raise --max-tokens and choose another --out"
             )
@@ -357,13 +362,29 @@ def _write_traces(
         done = list(storage.read(storage.part_path(out), Trace)) if before else []
         new = chain.from_iterable(_traces(one, plan, done, this.dropped) for one in asked)
         total = plan.n_arms * n_problems * plan.samples
-        for _ in progress(this.write(new), "eval", total, before):
+        written = this.write(_watched(new, plan.sampling.max_tokens))
+        for _ in progress(written, "eval", total, before):
             pass
         for why, count in this.dropped.items():
             say(
                 f"eval: left out {why}"
                 + (f" ({count} answers)" if why == stage.NOTHING_TO_CORRUPT else "")
             )
+
+
+def _watched(traces: Iterable[Trace], max_tokens: int) -> Iterator[Trace]:
+    """Pass traces through, and say at once where the token limit cuts many of the first ones
+    off.
+    """
+    cut = 0
+    for n, trace in enumerate(traces, 1):
+        cut += not trace.finished
+        if n == EARLY and cut > MOSTLY_CUT * EARLY:
+            say(
+                f"eval: the limit of {max_tokens} tokens cut off {cut} of the first {n} answers: "
+                "stop, and begin again with a larger --max-tokens and another --out"
+            )
+        yield trace
 
 
 def _traces(

@@ -61,8 +61,8 @@ def _part(rows: list[EvalRow], task: str, number: int, *, alone: bool) -> Part:
     drawn = Drawn(
         f"budget-{number}",
         "Share right within a budget,",
-        "in reasoning tokens. Further up and to the left is better; where a curve ends high, time "
-        "is what it lacks at small budgets.",
+        "in reasoning tokens. Further up and to the left is better. Controls are not shown; their "
+        "areas stand in the table.",
         "Share of answers that are right within each budget; its area stands in the table below.",
         budget_figure([(name, row) for name, row in found if row.method not in CONTROLS] or found),
     )
@@ -85,7 +85,7 @@ def budget_figure(found: list[tuple[str, EvalRow]]) -> Figure:
                 "name": html.escape(name),
                 "x": [0, *row.budgets],
                 "y": [0.0, *(100 * share for share in row.at_budget)],
-                "line": {"color": colour, "width": 2, "dash": dash},
+                "line": {"color": colour, "width": 2, "dash": dash, "shape": "hv"},
                 "hovertemplate": "%{fullData.name}: %{y:.1f} % right within %{x:,} tokens"
                 "<extra></extra>",
             }

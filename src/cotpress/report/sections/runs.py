@@ -8,7 +8,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from cotpress.records import EvalRow
-from cotpress.report.rows import short
+from cotpress.report.rows import same_but_for_run, short
 from cotpress.report.sections import Grid, Part, Section
 from cotpress.report.table import NOTHING, known, ratio
 from cotpress.report.told import Report
@@ -55,13 +55,11 @@ def _by_setting(rows: Sequence[EvalRow]) -> list[list[EvalRow]]:
     """The rows that differ in nothing but their run, in order."""
     found: list[list[EvalRow]] = []
     for row in rows:
-        same = (row.task, row.setting, row.scorer)
-        for runs in found:
-            if (runs[0].task, runs[0].setting, runs[0].scorer) == same:
-                runs.append(row)
-                break
-        else:
+        others = next((runs for runs in found if same_but_for_run(runs[0], row)), None)
+        if others is None:
             found.append([row])
+        else:
+            others.append(row)
     return found
 
 
