@@ -45,7 +45,9 @@ def test_pass_at_k_of_thousands_of_answers_loses_no_digit():
 
 @pytest.mark.parametrize("k", [0, 5])
 def test_a_k_that_the_answers_at_hand_do_not_allow_is_refused_with_the_cure(k):
-    with pytest.raises(CotpressError, match=rf"pass@{k} needs .* there are 4: choose a k of 1 to 4"):
+    with pytest.raises(
+        CotpressError, match=rf"pass@{k} needs .* there are 4: choose a k of 1 to 4"
+    ):
         pass_at_k(4, 1, k)
 
 
