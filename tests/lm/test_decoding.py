@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
-from cotpress.lm.contract import Sampling
-from cotpress.lm.decoding import choose
+from cotpress.lm.contract import Sampling  # noqa: E402
+from cotpress.lm.decoding import choose  # noqa: E402
 
 LOGITS = st.lists(st.integers(-6, 6).map(float), min_size=1, max_size=12)
 

@@ -46,7 +46,9 @@ def test_what_was_taken_is_said_and_what_was_not():
 
 @pytest.mark.parametrize("said", [{}, None, {"eos_token_id": 2}])
 def test_a_model_that_says_nothing_is_an_error_with_the_cure(said):
-    with pytest.raises(CotpressError, match="hf:some has no generation_config.json that says how"):
+    with pytest.raises(
+        CotpressError, match=r"hf:some has no generation_config\.json that says how"
+    ):
         own_sampling(Model(said), Sampling())
 
 
@@ -62,7 +64,7 @@ def test_a_folder_is_read_and_the_bundled_model_says_nothing(tmp_path):
     found, _ = own_sampling(models.load(str(tmp_path)), Sampling())
     assert (found.temperature, found.top_k) == (0.6, 20)
     config.unlink()
-    with pytest.raises(CotpressError, match="has no generation_config.json"):
+    with pytest.raises(CotpressError, match=r"has no generation_config\.json"):
         own_sampling(models.load(str(tmp_path)), Sampling())
     config.write_text("{")
     with pytest.raises(CotpressError, match=r"generation_config.json of .* is no JSON"):
