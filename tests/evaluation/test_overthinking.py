@@ -1,5 +1,7 @@
 """Where a reasoning first states the right answer."""
 
+from itertools import islice
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from make import make_trace
 from cotpress.evaluation.overthinking import first_right
 from cotpress.grading import load
 from cotpress.records import Grade
+from cotpress.tasks import overthink
 from cotpress.tasks.arithmetic import worked
 
 
@@ -44,7 +47,7 @@ def test_the_answer_may_stand_as_the_model_worded_it():
 
 @given(st.integers(0, 30))
 def test_worked_reasoning_states_its_answer_in_no_sentence_before_the_one_that_is_found(i):
-    trace = next(one for n, one in enumerate(worked("train")) if n == i)
+    trace = next(islice(worked("train"), i, None))
     share = first_right(trace)
     assert share is not None
     before = trace.reasoning[: round(share * len(trace.reasoning))].rstrip(". \n")
@@ -57,3 +60,15 @@ def test_worked_reasoning_states_its_answer_in_no_sentence_before_the_one_that_i
 def test_a_long_trace_of_numbers_is_one_search():
     text = "We add 71 and 1 and go on. " * 20_000
     assert first_right(make_trace(text + "So 72.", answer="72")) == 1.0
+
+
+def test_of_labelled_overthinking_it_finds_the_last_needed_sum_or_a_number_that_equals_it_earlier():
+    exact, traces = 0, list(islice(overthink.worked("train"), 200))
+    for trace in traces:
+        text = trace.reasoning
+        spans = [one for one in overthink.label(text) if one.label == "needed"]
+        last = [one.end for one in spans if "=" in text[one.start : one.end]][-1]
+        place = round(first_right(trace) * len(text))
+        assert place <= last + 1  # a blank
+        exact += place >= last - 1
+    assert exact > 0.75 * len(traces)

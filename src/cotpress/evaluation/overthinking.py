@@ -9,7 +9,7 @@ bound.
 """
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from cotpress import grading
 from cotpress.records import Grade, Trace
@@ -54,10 +54,15 @@ def first_right(trace: Trace) -> float | None:
 
 def _states(sentence: str, answer: str, candidates: set[str]) -> bool:
     """Whether the grader reads the right answer in a sentence."""
-    found = grading.load(GRADER).quick(sentence, answer)
+    found = _grader().quick(sentence, answer)
     if isinstance(found, Grade):
         return found.correct
     return _bare(found) in map(_bare, candidates)
+
+
+@cache
+def _grader() -> grading.Grader:
+    return grading.load(GRADER)
 
 
 def _begin(text: str, at: int, after: int) -> int:

@@ -58,7 +58,7 @@ class Questions(NamedTuple):
 
 def evaluate(
     *,
-    task: Annotated[list[str] | str, Many],
+    task: Annotated[Sequence[str], Many],
     model: str,
     out: Path,
     ratios: Annotated[list[float] | None, Many] = None,
