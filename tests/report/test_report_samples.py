@@ -142,7 +142,7 @@ def test_budgets_have_a_curve_an_area_and_the_scores_of_the_field():
     row = report.rows[1]
     assert second["area"] == f"{row.budget_area:.3f}"
     assert second["OckScore"] == f"{row.ock_score:.1f}"
-    figure = budgets.budget_figure(named(report.rows))
+    figure = budgets.budget_figure(report.rows)
     assert [curve["name"] for curve in figure["data"]] == ["original", "tokenskip at 0.5"]
     for curve, row in zip(figure["data"], report.rows, strict=True):
         assert curve["y"][-1] == pytest.approx(100 * row.accuracy)

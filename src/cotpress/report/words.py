@@ -105,8 +105,8 @@ def headline(rows: Sequence[EvalRow]) -> list[str]:
 def _mostly_cut(rows: Sequence[EvalRow]) -> list[str]:
     """That too many answers were cut off to tell anything but that; empty where they were not."""
     found = _where(
-        f"The token limit cut off more than {100 * MOSTLY_CUT:.0f}\u00a0% of these answers, so that their "
-        "figures tell about the limit; evaluate again with a larger --max-tokens",
+        f"The token limit cut off more than {100 * MOSTLY_CUT:.0f}\u00a0% of these answers, so "
+        "that their figures tell about the limit; evaluate again with a larger --max-tokens",
         named(rows),
         lambda row: row.truncated > MOSTLY_CUT,
         lambda row: percent(row.truncated),

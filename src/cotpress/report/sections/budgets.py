@@ -3,13 +3,15 @@ field that weigh accuracy and length in one figure.
 """
 
 import html
+from collections.abc import Sequence
 
 from cotpress.evaluation.baselines import CONTROLS
 from cotpress.records import EvalRow
-from cotpress.report.plotting import COLOURS, HEIGHT, INK, MARGIN, Figure, axis, layout
-from cotpress.report.rows import is_reference, named, tasks_of
+from cotpress.report.figures import styles
+from cotpress.report.plotting import HEIGHT, MARGIN, Figure, axis, layout
+from cotpress.report.rows import named, series, tasks_of
 from cotpress.report.sections import Drawn, Grid, Part, Section
-from cotpress.report.table import NOTHING, known
+from cotpress.report.table import NOTHING, known, setting
 from cotpress.report.told import Report
 
 PLACE = 12
@@ -17,7 +19,8 @@ PLACE = 12
 LINE = 22
 """Height of a line of the legend, in pixels."""
 
-DASHES = ("solid", "dot", "dash", "longdash", "dashdot")
+FAINTEST = 0.35
+"""Opacity of a method's smallest ratio."""
 
 HOW = (
     "An answer counts at a budget if it is right and reasons within so many tokens, as if longer "
@@ -61,42 +64,43 @@ def _part(rows: list[EvalRow], task: str, number: int, *, alone: bool) -> Part:
     drawn = Drawn(
         f"budget-{number}",
         "Share right within a budget,",
-        "in reasoning tokens. Further up and to the left is better. Controls are not shown; their "
-        "areas stand in the table.",
+        "in reasoning tokens. Further up and to the left is better; of one method the fainter "
+        "curve is that of the smaller ratio. Controls are not shown; their areas stand in the "
+        "table.",
         "Share of answers that are right within each budget; its area stands in the table below.",
-        budget_figure([(name, row) for name, row in found if row.method not in CONTROLS] or found),
+        budget_figure([row for row in rows if row.method not in CONTROLS] or rows),
     )
     title = "" if alone else task
     return Part(title, HOW, (drawn,), Grid(f"Budgets on {task}{uneven}.", table))
 
 
-def budget_figure(found: list[tuple[str, EvalRow]]) -> Figure:
-    """The curves of rows of one task as steps, the originals in ink."""
-    data, used = [], 0
-    for name, row in found:
-        ink = is_reference(row)
-        colour = INK if ink else COLOURS[used % len(COLOURS)]
-        dash = DASHES[0 if ink else used // len(COLOURS) % len(DASHES)]
-        used += not ink
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "lines",
-                "name": html.escape(name),
-                "x": [0, *row.budgets],
-                "y": [0.0, *(100 * share for share in row.at_budget)],
-                "line": {"color": colour, "width": 2, "dash": dash, "shape": "hv"},
-                "hovertemplate": "%{fullData.name}: %{y:.1f} % right within %{x:,} tokens"
-                "<extra></extra>",
-            }
-        )
-    largest = max(row.budgets[-1] for _, row in found)
-    height = HEIGHT + LINE * (1 + len(found) // 3)
+def budget_figure(rows: Sequence[EvalRow]) -> Figure:
+    """The curves of one task's rows as steps, in the colours of the other figures: of one method
+    the fainter the smaller the ratio.
+    """
+    curves = series(rows)
+    data = []
+    for curve, (colour, _) in zip(curves, styles(curves), strict=True):
+        for place, row in enumerate(curve.rows):
+            data.append(
+                {
+                    "type": "scatter",
+                    "mode": "lines",
+                    "name": html.escape(curve.label + setting(row)),
+                    "x": [0, *row.budgets],
+                    "y": [0.0, *(100 * share for share in row.at_budget)],
+                    "line": {"color": colour, "width": 2, "shape": "hv"},
+                    "opacity": 1 - (1 - FAINTEST) * place / max(1, len(curve.rows) - 1),
+                    "hovertemplate": "%{fullData.name}: %{y:.1f} % right within %{x:,} tokens"
+                    "<extra></extra>",
+                }
+            )
+    largest, legend = max(row.budgets[-1] for row in rows), LINE * (1 + len(rows) // 3)
     return {
         "data": data,
         "layout": layout(
-            height=height,
-            margin={**MARGIN, "b": MARGIN["b"] + LINE * (1 + len(found) // 3)},
+            height=HEIGHT + legend,
+            margin={**MARGIN, "b": MARGIN["b"] + legend},
             xaxis=axis("reasoning tokens allowed", [0, 1.02 * largest]),
             yaxis=axis("right within the budget, %", [0, 103]),
             showlegend=True,
