@@ -7,8 +7,8 @@ from command import cotpress
 
 pytest.importorskip("transformers")
 
-from cotpress import storage  # noqa: E402
-from cotpress.records import Trace  # noqa: E402
+from cotpress import storage
+from cotpress.records import Trace
 
 ASKED = "generate --task arithmetic --model tiny --limit 2 --max-tokens 40 --out traces.jsonl"
 
