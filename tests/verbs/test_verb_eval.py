@@ -17,7 +17,9 @@ from cotpress.records import EvalRow, Problem, Trace
 from cotpress.tasks import Task
 from cotpress.tasks._sources import split_of
 from cotpress.verbs import evaluate as verb
+from cotpress.verbs.common import rows_path
 from cotpress.verbs.evaluate import evaluate
+from cotpress.verbs.report import report
 
 
 class Short:
@@ -93,7 +95,8 @@ def run(tmp_path, fakes, monkeypatch):
             "original": "fakes.short:base",
         }
         evaluate(**{"task": "fakes.plus", "out": tmp_path / "eval.jsonl", **named, **others})
-        return list(storage.read(tmp_path / "eval.rows.jsonl", EvalRow))
+        out = others.get("out", tmp_path / "eval.jsonl")
+        return list(storage.read(rows_path(out), EvalRow))
 
     return run
 
@@ -384,3 +387,19 @@ def test_answers_that_the_limit_cuts_off_are_said_at_once_and_at_the_end(run, mo
     assert said.count("the limit of 77 tokens cut off 2 of the first 4 answers: stop") == 1
     assert "eval: tokenskip at ratio 0.6: the limit of 77 tokens cut off 33% of the answers" in said
     assert "raise --max-tokens and choose another --out" in said
+
+
+def test_two_seeds_of_one_evaluation_are_told_apart_and_summed_up_in_the_report(run, tmp_path):
+    for seed in (0, 1):
+        run(temperature=0.7, seed=seed, ratios=[0.6], out=tmp_path / f"e{seed}.jsonl")
+    report(tmp_path / "e0.jsonl", tmp_path / "e1.jsonl", out=tmp_path / "report.html")
+    told = json.loads((tmp_path / "report.json").read_bytes())
+    assert [(row["setting"]["method"], row["seed"]) for row in told["rows"]] == [
+        (method, seed) for method in ("original", "tokenskip") for seed in (0, 1)
+    ]
+    assert [(one["setting"]["method"], one["seeds"]) for one in told["runs"]] == [
+        ("original", [0, 1]),
+        ("tokenskip", [0, 1]),
+    ]
+    assert told["runs"][1]["accuracy"] == {"mean": 1.0, "sd": 0.0, "min": 1.0, "max": 1.0}
+    assert "## Seeds and runs" in (tmp_path / "report.md").read_text(encoding="utf-8")
