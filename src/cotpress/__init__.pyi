@@ -1,9 +1,9 @@
 from cotpress.errors import CotpressError as CotpressError
 from cotpress.evaluation.evaluate import Plan as Plan
 from cotpress.evaluation.evaluate import evaluate as evaluate
-from cotpress.evaluation.evaluate import rows as rows
 from cotpress.evaluation.plan import Wish as Wish
 from cotpress.evaluation.plan import plan as plan
+from cotpress.evaluation.rows import rows as rows
 from cotpress.latent.folder import load as load_vqvae
 from cotpress.latent.mix import Plan as MixPlan
 from cotpress.latent.mixing import mix as mix

@@ -362,6 +362,30 @@ class Setting(Record, frozen=True, kw_only=True):
     """How many latent tokens the model was made to write; None: it chose."""
 
 
+class Lengths(Record, frozen=True, kw_only=True):
+    """How long some answers reason, in tokens."""
+
+    n: int
+    """Answers."""
+    mean: float
+    median: float
+    p90: float
+    """Nine of ten are no longer."""
+
+
+class Stratum(Record, frozen=True, kw_only=True):
+    """A row's figures on the problems of one stratum."""
+
+    name: str
+    n: int
+    accuracy: float
+    accuracy_low: float
+    accuracy_high: float
+    mean_tokens: float
+    kept: float | None = None
+    """Against the original model on the same problems."""
+
+
 class EvalRow(Record, frozen=True, kw_only=True):
     """One method at one ratio on one set of problems; lengths are in
     the evaluated model's tokens, failures included.
@@ -373,9 +397,13 @@ class EvalRow(Record, frozen=True, kw_only=True):
     setting: Setting
     task: str
     n: int
+    """Problems."""
     accuracy: float
+    """Mean over the problems; with several answers a problem of the share that is right (avg@k)."""
     accuracy_low: float
-    """Wilson 95 % interval."""
+    """95 % interval over problems: Wilson's, or with several
+    answers a problem a bootstrap of the problems.
+    """
     accuracy_high: float
     mean_tokens: float
     """Reasoning tokens per problem, wrong and cut-off answers included."""
@@ -388,13 +416,14 @@ class EvalRow(Record, frozen=True, kw_only=True):
     looping: float
     """Share of completions that end in a repetition."""
     seconds_per_problem: float
+    """Of one answer."""
     mean_total_tokens: float = 0.0
     """Reasoning, markup and conclusion."""
     unsplit: float = 0.0
     """Share of completions without a conclusion that could be told from the reasoning."""
     p_value: float | None = None
-    """Exact McNemar test against the original model on the
-    same problems; None for the original itself.
+    """Test against the original model on the same problems, exact McNemar or with several answers
+    a problem a sign-flip permutation; None for the original itself.
     """
     scorer: str = ""
     statuses: dict[str, int] = {}
@@ -420,6 +449,40 @@ class EvalRow(Record, frozen=True, kw_only=True):
     """What must not be missed about the ratio: it was never
     trained on, or the actual one is another.
     """
+    k: int = 1
+    """Answers a problem."""
+    seed: int = 0
+    """Seed of the run."""
+    pass_at_k: float | None = None
+    """Share of problems of which any of k answers is right, unbiased; None for one answer."""
+    maj_at_k: float | None = None
+    """Share of problems of which the most frequent of k answers is right; None for one answer."""
+    lengths_right: Lengths | None = None
+    """Reasoning of right answers; None where there are none."""
+    lengths_wrong: Lengths | None = None
+    budgets: list[int] = []
+    """Reasoning tokens: the grid of `at_budget`."""
+    at_budget: list[float] = []
+    """Share of answers that are right and reason within each budget."""
+    budget_area: float | None = None
+    """Mean of that share over all budgets from 0 to the last one (AUC_OAA)."""
+    asked_error: float | None = None
+    """Mean of |asked - actual| / asked, in reasoning tokens of each
+    answer; None where nothing was asked for.
+    """
+    over_asked: float | None = None
+    """Share of answers that reason longer than they were asked to."""
+    answer_stated: float | None = None
+    """Share of answers whose reasoning states the right answer; None where it cannot be read."""
+    after_answer: float | None = None
+    """Of those, the share of the reasoning that comes after its first statement."""
+    conclusion_growth: float | None = None
+    """Tokens outside the reasoning over those of the original model on the same problems."""
+    aes: float | None = None
+    """Accuracy-Efficiency Score against the original model (O1-Pruner); None without one."""
+    ock_score: float | None = None
+    """OckScore (OckBench), in points."""
+    strata: list[Stratum] = []
 
     @property
     def model(self) -> str:

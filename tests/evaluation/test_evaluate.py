@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cotpress.errors import CotpressError, UnknownName
-from cotpress.evaluation.evaluate import Plan, evaluate, note, rows
+from cotpress.evaluation.evaluate import Plan, evaluate
+from cotpress.evaluation.rows import note, rows
 from cotpress.evaluation.statistics import mcnemar, wilson
 from cotpress.models import Completion
 from cotpress.pipeline.segmenting import Rules

@@ -16,6 +16,7 @@ from cotpress import latent_tokens
 from cotpress.errors import CotpressError
 from cotpress.evaluation import evaluate as stage
 from cotpress.evaluation.forced_latents import changed, usable
+from cotpress.evaluation.rows import rows as rows_of
 from cotpress.latent_tokens import BEGIN, END, RUN, code, run
 from cotpress.lm.latent_grammar import Grammar, LatentIds
 from cotpress.methods import CORRUPTED, FORCED
@@ -144,7 +145,7 @@ def test_an_evaluation_forces_and_corrupts_and_tells_how_many_answers_change():
     traces: list[Trace] = list(stage.evaluate(problems, plan, grades))
     assert len({trace.key for trace in traces}) == len(traces) == 24
     assert not list(stage.evaluate(problems, plan, grades, done=traces))
-    rows = {(row.method, row.latents): row for row in stage.rows(traces, trained=(1.0,))}
+    rows = {(row.method, row.latents): row for row in rows_of(traces, trained=(1.0,))}
     assert list(rows) == [("token-assorted", None), (FORCED, 0), (FORCED, 2), (CORRUPTED, None)]
     free, none, two, other = rows.values()
     assert (

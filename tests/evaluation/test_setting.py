@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from make import sum_trace
 
-from cotpress.evaluation.evaluate import rows
+from cotpress.evaluation.rows import rows
 from cotpress.evaluation.setting import order, setting_of
 from cotpress.methods import METHODS
 from cotpress.records import Asked, Setting

@@ -123,6 +123,24 @@ def test_hosted_services_and_transformers_are_sent_only_what_they_know(server: F
     assert json.loads(transformers["generation_config"]) == config
 
 
+def test_top_k_and_min_p_are_sent_where_the_server_knows_them(server: FakeServer) -> None:
+    sampling = Sampling(max_tokens=9, temperature=0.6, top_k=20, min_p=0.05)
+    for fields in ("open", "transformers"):
+        texts(load(server, f",fields={fields}"), ask(), sampling)
+    opened, transformers = server.asked
+    assert (opened["top_k"], opened["min_p"]) == (20, 0.05)
+    config = json.loads(transformers["generation_config"])
+    assert (config["do_sample"], config["top_k"], config["min_p"]) == (True, 20, 0.05)
+
+
+@pytest.mark.parametrize("asked", [{"top_k": 20}, {"min_p": 0.05}])
+def test_top_k_and_min_p_are_not_left_out_in_silence(server: FakeServer, asked: Any) -> None:
+    sampling = Sampling(max_tokens=9, temperature=0.6, **asked)
+    with pytest.raises(CotpressError, match="takes neither top-k nor min-p: leave out --top-k"):
+        texts(load(server, ",fields=openai"), ask(), sampling)
+    assert server.asked == []
+
+
 def test_the_ratio_is_in_the_text_or_in_the_template_and_never_in_both(server: FakeServer) -> None:
     problem = Problem(id="p", question="How many?", answer="4", task="t")
     asked = [Request(key=f"p|{ratio}", messages=problem.prompt(ratio)) for ratio in (0.6, 1.0)]

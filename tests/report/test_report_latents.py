@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from make import sum_trace
 
-from cotpress.evaluation.evaluate import rows
+from cotpress.evaluation.rows import rows
 from cotpress.latent_tokens import run
 from cotpress.report import page as pages
 from cotpress.report.figures import accuracy_figure, ratio_figure

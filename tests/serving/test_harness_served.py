@@ -18,7 +18,7 @@ import pytest
 from openai_server import FakeServer, serving
 
 from cotpress import models, storage
-from cotpress.evaluation.evaluate import rows
+from cotpress.evaluation.rows import rows
 from cotpress.harness import LM_EVAL
 from cotpress.models import Request, Sampling
 from cotpress.models.scripted import Scripted

@@ -271,6 +271,16 @@ def test_the_shared_files_are_read_whole_and_no_question_is_in_two_splits():
     assert len({problem.id for problem in train + test}) == 7473 + 919
     maths = problems(f"math500:{DATA / 'math500_public.jsonl'}", "test")
     assert len({problem.id for problem in maths}) == 250
+    assert {problem.stratum for problem in maths} == {f"level {i}" for i in range(1, 6)}
+
+
+@pytest.mark.parametrize(
+    ("level", "stratum"),
+    [(3, "level 3"), ("Level 5", "level 5"), ("Level ?", ""), (None, ""), ("hard", "")],
+)
+def test_the_levels_of_math_are_strata_however_they_are_spelt(tmp_path, level, stratum):
+    file = write(tmp_path / "q.jsonl", {"problem": "1 + 1?", "answer": "2", "level": level})
+    assert problems(f"math500:{file}", "test")[0].stratum == stratum
 
 
 def test_gsm_symbolic_makes_the_same_new_questions_every_time_in_splits_that_never_overlap():

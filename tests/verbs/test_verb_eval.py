@@ -7,6 +7,7 @@ import re
 import sys
 from types import ModuleType
 
+import msgspec
 import pytest
 
 from cotpress import cli, storage, tasks
@@ -15,7 +16,10 @@ from cotpress.models import Completion
 from cotpress.records import EvalRow, Problem, Trace
 from cotpress.tasks import Task
 from cotpress.tasks._sources import split_of
+from cotpress.verbs import evaluate as verb
+from cotpress.verbs.common import rows_path
 from cotpress.verbs.evaluate import evaluate
+from cotpress.verbs.report import report
 
 
 class Short:
@@ -91,7 +95,8 @@ def run(tmp_path, fakes, monkeypatch):
             "original": "fakes.short:base",
         }
         evaluate(**{"task": "fakes.plus", "out": tmp_path / "eval.jsonl", **named, **others})
-        return list(storage.read(tmp_path / "eval.rows.jsonl", EvalRow))
+        out = others.get("out", tmp_path / "eval.jsonl")
+        return list(storage.read(rows_path(out), EvalRow))
 
     return run
 
@@ -251,3 +256,150 @@ def test_several_values_follow_one_flag(run, tmp_path, monkeypatch, capsys):
         ("truncation", 0.6, 3),
         ("random", 0.6, 3),
     ]
+
+
+def test_k_answers_a_problem_have_their_mean_in_rows_file_and_table(run, tmp_path, capsys):
+    found = run(samples=3, temperature=0.8, seed=4, baseline=["truncation"], ratios=[0.6])
+    assert [(row.method, row.n, row.k, row.seed, row.pass_at_k, row.maj_at_k) for row in found] == [
+        (method, 6, 3, 4, 1.0, 1.0) for method in ("original", "tokenskip", "truncation")
+    ]
+    traces = list(storage.read(tmp_path / "eval.jsonl", Trace))
+    assert len(traces) == 3 * 6 * 3
+    assert [trace.sample for trace in traces] == [0, 1, 2] * 18
+    assert "pass@k" in capsys.readouterr().out
+
+
+def test_a_run_of_k_answers_goes_on_where_it_stopped(run, fakes, tmp_path):
+    several = {"samples": 2, "temperature": 0.8}
+    whole = run(**several)
+    for path in tmp_path.glob("eval.*"):
+        path.unlink()
+    fakes.clear()
+    fakes["taught"] = Short("taught")
+    fakes["taught"].patience = 9
+    with pytest.raises(KeyboardInterrupt):
+        run(**several)
+    fakes["taught"].patience = 10**9
+    assert run(**several) == whole
+    with pytest.raises(CotpressError, match=r"other options or input \(samples\)"):
+        run(samples=3, temperature=0.8)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"samples": 4}, "--samples 4 would be 4 times the same answer: choose a --temperature"),
+        ({"samples": 0}, "--samples of at least 1"),
+        ({"temperature": -1.0}, "--temperature of at least 0"),
+        ({"temperature": 0.6, "top_p": 0.0}, "0 < --top-p <= 1"),
+        ({"temperature": 0.6, "top_k": -1}, "--top-k of at least 0"),
+        ({"temperature": 0.6, "min_p": 1.5}, "0 <= --min-p <= 1"),
+        ({"top_k": 20}, "without a temperature nothing is drawn"),
+        ({"sampling": "model"}, "has no generation_config.json that says how to sample"),
+        ({"sampling": "model", "temperature": 0.6}, "leave out --temperature"),
+    ],
+)
+def test_sampling_that_cannot_be_is_one_sentence_and_leaves_no_file(run, tmp_path, change, message):
+    with pytest.raises(CotpressError, match=re.escape(message)):
+        run(**change)
+    assert list(tmp_path.glob("eval*")) == []
+
+
+def test_a_model_is_sampled_as_its_own_file_says_and_that_is_said(run, fakes, tmp_path, capsys):
+    fakes["taught"] = Short("taught")
+    fakes["taught"].generation_config = {"do_sample": True, "temperature": 0.6, "top_k": 20}
+    run(sampling="model", samples=2)
+    assert "eval: temperature 0.6, top_p 1, top_k 20, min_p 0, from" in capsys.readouterr().err
+    meta = json.loads((tmp_path / "eval.meta.json").read_bytes())
+    assert meta["options"]["sampling"]["top_k"] == 20
+
+
+def minus(split):
+    for i in range(4):
+        yield Problem(
+            id=f"minus/{split}/{i}",
+            question=f"What is {i} + 1?",
+            answer=str(i + 1),
+            task="fakes.minus",
+        )
+
+
+@pytest.fixture
+def other_task(monkeypatch):
+    """A second task, with a marker of its own."""
+    task = ModuleType("fakes.minus")
+    task.load = lambda target="": Task("minus", minus, ("test",), marker="The answer")
+    monkeypatch.setitem(sys.modules, "fakes.minus", task)
+
+
+def test_several_tasks_are_one_command_with_rows_for_each(run, other_task, tmp_path, capsys):
+    found = run(task=["fakes.plus", "fakes.minus"], ratios=[0.6], baseline=["truncation"])
+    assert [(row.task, row.method, row.n) for row in found] == [
+        (task, method, n)
+        for task, n in (("fakes.plus", 6), ("fakes.minus", 4))
+        for method in ("original", "tokenskip", "truncation")
+    ]
+    assert all(row.kept == 0.6 for row in found if row.method == "tokenskip")
+    said = capsys.readouterr()
+    assert said.out.startswith("fakes.plus, fakes.minus test")
+    meta = json.loads((tmp_path / "eval.meta.json").read_bytes())
+    assert meta["options"]["task"] == ["fakes.plus", "fakes.minus"]
+    assert meta["counts"]["in"] == 10
+
+
+def test_each_of_several_tasks_goes_on_where_it_stopped(run, other_task, fakes, tmp_path):
+    both = {"task": ["fakes.plus", "fakes.minus"], "ratios": [0.6]}
+    whole = run(**both)
+    for path in tmp_path.glob("eval.*"):
+        path.unlink()
+    fakes.clear()
+    fakes["taught"] = Short("taught")
+    fakes["taught"].patience = 8  # within the second task
+    with pytest.raises(KeyboardInterrupt):
+        run(**both)
+    fakes["taught"].patience = 10**9
+    assert run(**both) == whole
+
+
+def test_two_tasks_with_the_same_problems_are_refused(run, monkeypatch):
+    twin = ModuleType("fakes.twin")
+    twin.load = lambda target="": Task("twin", plus, ("test",))
+    monkeypatch.setitem(sys.modules, "fakes.twin", twin)
+    with pytest.raises(CotpressError, match="both have a problem 'plus/test/0': evaluate them one"):
+        run(task=["fakes.plus", "fakes.twin"])
+    assert [row.n for row in run(task=["fakes.plus", "fakes.plus"], ratios=[0.6])] == [6, 6]
+
+
+def test_answers_that_the_limit_cuts_off_are_said_at_once_and_at_the_end(run, monkeypatch, capsys):
+    monkeypatch.setattr(verb, "EARLY", 4)
+    cut = {"plus/test/0", "plus/test/1"}
+    real = Short.generate
+
+    def generate(self, requests, sampling):
+        asked = list(requests)
+        for request, found in zip(asked, real(self, asked, sampling), strict=True):
+            yield msgspec.structs.replace(found, finished=request.key.split("|")[0] not in cut)
+
+    monkeypatch.setattr(Short, "generate", generate)
+    found = run(ratios=[0.6], max_tokens=77)
+    assert [row.truncated for row in found] == [1 / 3, 1 / 3]
+    said = capsys.readouterr().err
+    assert said.count("the limit of 77 tokens cut off 2 of the first 4 answers: stop") == 1
+    assert "eval: tokenskip at ratio 0.6: the limit of 77 tokens cut off 33% of the answers" in said
+    assert "raise --max-tokens and choose another --out" in said
+
+
+def test_two_seeds_of_one_evaluation_are_told_apart_and_summed_up_in_the_report(run, tmp_path):
+    for seed in (0, 1):
+        run(temperature=0.7, seed=seed, ratios=[0.6], out=tmp_path / f"e{seed}.jsonl")
+    report(tmp_path / "e0.jsonl", tmp_path / "e1.jsonl", out=tmp_path / "report.html")
+    told = json.loads((tmp_path / "report.json").read_bytes())
+    assert [(row["setting"]["method"], row["seed"]) for row in told["rows"]] == [
+        (method, seed) for method in ("original", "tokenskip") for seed in (0, 1)
+    ]
+    assert [(one["setting"]["method"], one["seeds"]) for one in told["runs"]] == [
+        ("original", [0, 1]),
+        ("tokenskip", [0, 1]),
+    ]
+    assert told["runs"][1]["accuracy"] == {"mean": 1.0, "sd": 0.0, "min": 1.0, "max": 1.0}
+    assert "## Seeds and runs" in (tmp_path / "report.md").read_text(encoding="utf-8")

@@ -19,7 +19,7 @@ the conclusion alone.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Literal, NamedTuple
@@ -28,10 +28,11 @@ import msgspec
 
 from cotpress import segments
 from cotpress.answers import ANNOUNCED
+from cotpress.evaluation.problems import Group
 from cotpress.methods import LC_PROMPT, METHODS
 from cotpress.models import Model, Request, Sampling
+from cotpress.pipeline import generate as stage
 from cotpress.pipeline.compress import cut, within_budget
-from cotpress.pipeline.generate import generate
 from cotpress.pipeline.order import keeping_order
 from cotpress.pipeline.segmenting import USUAL, Rules, Segments, segmented
 from cotpress.records import Asked, Cut, Problem, ScoredTrace, Trace
@@ -46,9 +47,10 @@ class Asking(NamedTuple):
     """What a baseline has to answer."""
 
     name: str
-    problems: Sequence[Problem]
-    originals: Mapping[str, Trace]
-    """What the untouched model wrote, by problem."""
+    todo: Sequence[tuple[Problem, int]]
+    """Problems with the number of the sample that is wanted of each."""
+    originals: Group
+    """What the untouched model wrote, by problem and sample."""
     model: Model
     """The untouched model."""
     sampling: Sampling
@@ -66,7 +68,7 @@ class Baseline(NamedTuple):
     """Something to compare with, asked of the untouched model."""
 
     answer: Callable[[Asking], Iterator[Trace]]
-    """One ungraded trace per problem, in order."""
+    """One ungraded trace for each of `todo`, in order."""
     each: Literal["once", "ratio below 1", "ratio reached"]
     """How often every problem is asked."""
 
@@ -204,15 +206,20 @@ def usual_lead(traces: Iterable[Trace]) -> Lead:
 
 def prompted(asking: Asking) -> Iterator[Trace]:
     """The untouched model's answers to the problems with the sentence of a prompt."""
-    told = (asked(problem, asking.name, asking.asked.ratio) for problem in asking.problems)
-    return generate(told, asking.model, asking.sampling, marker=asking.marker)
+    told = (
+        stage.unanswered(
+            asked(problem, asking.name, asking.asked.ratio), asking.model, sample=sample
+        )
+        for problem, sample in asking.todo
+    )
+    return stage.answer(told, asking.model, asking.sampling, marker=asking.marker)
 
 
 def cut_blindly(asking: Asking) -> Iterator[Trace]:
     """The untouched model's own reasoning, cut to the ratio
     that the method reached, with a new conclusion.
     """
-    originals = [asking.originals[problem.id] for problem in asking.problems]
+    originals = [asking.originals[problem.id, sample] for problem, sample in asking.todo]
     usual = usual_lead(asking.originals.values())
     return concluded(
         originals, asking.model, asking.sampling, asking.name, asking.actual, usual, asking.rules

@@ -9,7 +9,7 @@ before promising its figures.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Literal
@@ -17,9 +17,11 @@ from typing import Literal
 import msgspec
 
 from cotpress.errors import CotpressError
-from cotpress.evaluation.evaluate import rows
+from cotpress.evaluation.problems import Group, Key, key_of, means, pairs
+from cotpress.evaluation.row import p_value
+from cotpress.evaluation.rows import rows
 from cotpress.evaluation.setting import is_reference, setting_of
-from cotpress.evaluation.statistics import Z, mcnemar, wilson
+from cotpress.evaluation.statistics import Z, wilson
 from cotpress.methods import method
 from cotpress.records import EvalRow, Record, Setting, Trace
 
@@ -86,8 +88,8 @@ class Offer(Record, frozen=True, kw_only=True):
     """
     met: Met
     p_value: float | None = None
-    """Exact McNemar test of its accuracy against the chosen
-    offer's, on the same problems; None without a choice.
+    """Test of its accuracy against the chosen offer's, on the same problems (exact McNemar, or sign
+    flips with several answers a problem); None without a choice.
     """
 
 
@@ -105,18 +107,14 @@ class Plan(Record, frozen=True, kw_only=True):
     """Per million requests, in the currency of `price`."""
 
 
-Group = Mapping[str, Trace]
-"""Traces of one row by problem and sample."""
-
-
 def plan(traces: Iterable[Trace], wish: Wish, price: float | None = None) -> Plan:
     """Choose among the ratios of one evaluation: the shortest that keeps
     the accuracy, or the most accurate that fits.
     """
     traces = list(traces)
-    groups: dict[Setting, dict[str, Trace]] = {}
+    groups: dict[Setting, dict[Key, Trace]] = {}
     for trace in traces:
-        groups.setdefault(setting_of(trace), {})[f"{trace.problem.id}|{trace.sample}"] = trace
+        groups.setdefault(setting_of(trace), {})[key_of(trace)] = trace
     found = [row for row in rows(traces) if method(row.method).servable]
     if len({row.task for row in found}) > 1:
         raise CotpressError(
@@ -130,7 +128,7 @@ def plan(traces: Iterable[Trace], wish: Wish, price: float | None = None) -> Pla
             "eval` with --ratios 1.0 0.7 0.5, say."
         )
     base = reference or next((row for row in asked if row.ratio == 1.0), None)
-    paired = groups[base.setting] if base else {}
+    paired: Group = groups[base.setting] if base else {}
     offers = [
         _offer(row, groups[row.setting], {} if row is base else paired, wish) for row in asked
     ]
@@ -138,10 +136,9 @@ def plan(traces: Iterable[Trace], wish: Wish, price: float | None = None) -> Pla
     if choice:
         at = offers.index(choice)
         chosen = groups[asked[at].setting]
-        pairs = zip(offers, asked, strict=True)
         offers = [
-            msgspec.structs.replace(offer, p_value=_p_value(groups[row.setting], chosen))
-            for offer, row in pairs
+            msgspec.structs.replace(offer, p_value=p_value(groups[row.setting], chosen))
+            for offer, row in zip(offers, asked, strict=True)
         ]
         choice = offers[at]
     name = (
@@ -179,8 +176,9 @@ def _sides(found: Sequence[EvalRow]) -> tuple[EvalRow | None, list[EvalRow]]:
 
 def _offer(row: EvalRow, group: Group, base: Group, wish: Wish) -> Offer:
     accuracy = Mean(mean=row.accuracy, low=row.accuracy_low, high=row.accuracy_high)
-    tokens = _mean([_length(trace) for trace in group.values()])
-    pairs = [_length(base[key]) - _length(trace) for key, trace in group.items() if key in base]
+    spent = means(group, _length)
+    tokens = _mean(list(spent.values()))
+    saved = [before - now for now, before in zip(*pairs(spent, means(base, _length)), strict=True)]
     met: list[Met] = []
     if wish.min_accuracy is not None:
         met.append(_met(accuracy.low >= wish.min_accuracy, accuracy.high < wish.min_accuracy))
@@ -192,7 +190,7 @@ def _offer(row: EvalRow, group: Group, base: Group, wish: Wish) -> Offer:
         n=row.n,
         accuracy=accuracy,
         tokens=tokens,
-        saved=_mean(pairs) if pairs else None,
+        saved=_mean(saved) if saved else None,
         truncated=row.truncated,
         met="no" if "no" in met else "perhaps" if "perhaps" in met else "yes",
     )
@@ -290,12 +288,3 @@ def _mean(values: Sequence[float]) -> Mean:
 
 def _times(mean: Mean, factor: float) -> Mean:
     return Mean(mean=mean.mean * factor, low=mean.low * factor, high=mean.high * factor)
-
-
-def _p_value(group: Group, chosen: Group) -> float:
-    pairs = [(_right(trace), _right(chosen[key])) for key, trace in group.items() if key in chosen]
-    return mcnemar(pairs.count((True, False)), pairs.count((False, True)))
-
-
-def _right(trace: Trace) -> bool:
-    return trace.grade is not None and trace.grade.correct

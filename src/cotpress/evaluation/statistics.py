@@ -40,8 +40,10 @@ class Interval(NamedTuple):
     high: float
 
 
-def wilson(successes: int, n: int) -> Interval:
-    """Wilson's score interval of a share; (0, 1) where nothing was seen."""
+def wilson(successes: float, n: int) -> Interval:
+    """Wilson's score interval of a share; (0, 1) where nothing was seen. `successes` may be
+    fractional.
+    """
     if n == 0:
         return Interval(0.0, 1.0)
     share, spread = successes / n, Z * Z / n

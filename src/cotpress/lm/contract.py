@@ -26,6 +26,11 @@ class Sampling(Record, frozen=True, kw_only=True):
     temperature: float = 0.0
     """0: greedy."""
     top_p: float = 1.0
+    """Draw only from the likeliest tokens that together have this probability."""
+    top_k: int = 0
+    """Draw only from so many likeliest tokens; 0: from all."""
+    min_p: float = 0.0
+    """Draw only from tokens at least this share as likely as the likeliest; 0: from all."""
     seed: int = 0
     latents: int | None = None
     """Write exactly so many latent tokens first, and then none;

@@ -100,6 +100,12 @@ def decode(
 def choose(logits: torch.Tensor, sampling: Sampling, draws: torch.Tensor | None) -> torch.Tensor:
     """The next token of each row of `logits` (B, V): the most likely
     one, or that at `draws` (B,) of the distribution.
+
+    The distribution is cut in the order of transformers (`GenerationMixin._get_logits_processor`)
+    and vLLM: temperature, then top-k, then top-p of what top-k leaves, then min-p. The last is
+    relative to the likeliest token and would cut alike at any place after the temperature. Every
+    cut keeps the likeliest tokens, so that together they keep the shortest of three prefixes; of
+    equally likely tokens the ones with lower ids come first.
     """
     if draws is None:
         return logits.argmax(-1)
@@ -110,6 +116,13 @@ def choose(logits: torch.Tensor, sampling: Sampling, draws: torch.Tensor | None)
         .sort(dim=-1, descending=True, stable=True)
     )
     mass = likely.cumsum(-1)
-    nucleus = (mass - likely < sampling.top_p).sum(-1, keepdim=True) - 1
-    at = torch.searchsorted(mass, draws[:, None] * mass.gather(1, nucleus), right=True)
-    return order.gather(1, at.minimum(nucleus))[:, 0]
+    kept = mass - likely < sampling.top_p
+    if sampling.top_k:
+        top_k = min(sampling.top_k, likely.shape[-1])
+        kept = mass - likely < sampling.top_p * mass[:, top_k - 1 : top_k]
+        kept[:, top_k:] = False
+    if sampling.min_p:
+        kept &= likely >= sampling.min_p * likely[:, :1]
+    last = kept.sum(-1, keepdim=True) - 1
+    at = torch.searchsorted(mass, draws[:, None] * mass.gather(1, last), right=True)
+    return order.gather(1, at.minimum(last))[:, 0]

@@ -102,29 +102,38 @@ def body(
 
 
 def sampling_fields(sampling: Sampling, fields: Fields) -> dict[str, Any]:
-    """What decides the next token beside OpenAI's own fields:
-    nothing that cuts or reshapes the distribution.
+    """What decides the next token beside OpenAI's own fields: nothing that cuts or reshapes the
+    distribution but the top-k and min-p that were asked for.
+
+    `CotpressError` where the server has no field for them.
     """
     if fields == "openai":
+        if sampling.top_k or sampling.min_p:
+            raise CotpressError(
+                "a server with the fields of OpenAI alone takes neither top-k nor min-p: leave out "
+                "--top-k and --min-p, or write fields=open for vLLM, SGLang, llama-server or "
+                "Ollama."
+            )
         return {"presence_penalty": 0.0}
     # it refuses fields it does not know, and takes `do_sample` and `top_k` from the model
     if fields == "transformers":
         draws = sampling.temperature > 0
         known = {
             "do_sample": draws,
-            "top_k": 0,
+            "top_k": sampling.top_k,
             "repetition_penalty": 1.0,
             "max_new_tokens": sampling.max_tokens,
+            **({"min_p": sampling.min_p} if sampling.min_p else {}),
         }
         return {"generation_config": json.dumps(known)}
-    no_limit = {
-        "top_k": -1,
-        "min_p": 0.0,
+    limits = {
+        "top_k": sampling.top_k or -1,
+        "min_p": sampling.min_p,
         "repetition_penalty": 1.0,
         "repeat_penalty": 1.0,
         "presence_penalty": 0.0,
     }
-    return {**no_limit, "skip_special_tokens": False}
+    return {**limits, "skip_special_tokens": False}
 
 
 def seed_of(key: str, sampling: Sampling) -> int:

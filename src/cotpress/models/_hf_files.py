@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerFast
+from transformers.utils import cached_file
 
 from cotpress.errors import CotpressError
 from cotpress.lm.templates import plain
@@ -94,6 +95,22 @@ def read_config(target: str) -> Any:
     except (OSError, ValueError) as error:
         cure = f"check the name; an adapter on the hub is hf:BASE,adapter={target}"
         raise CotpressError(f"cannot load model {target}: {first_line(error)} ({cure})") from error
+
+
+def generation_config(target: str) -> dict[str, Any]:
+    """What the generation_config.json of a hub id or folder says; empty where there is none."""
+    name = "generation_config.json"
+    if Path(target).is_dir():
+        path: str | None = str(Path(target) / name) if (Path(target) / name).is_file() else None
+    else:
+        path = cached_file(target, name, _raise_exceptions_for_missing_entries=False)
+    if path is None:
+        return {}
+    try:
+        said = json.loads(Path(path).read_bytes())
+    except ValueError as error:
+        raise CotpressError(f"the {name} of {target} is no JSON ({error}): repair it.") from error
+    return said if isinstance(said, dict) else {}
 
 
 def first_line(error: Exception) -> str:

@@ -18,7 +18,7 @@ from cotpress.lm.decoding import decode
 from cotpress.lm.latent_grammar import LatentIds, grammar, latent_ids
 from cotpress.lm.markup import Markup, find
 from cotpress.models import Completion, Request, Sampling
-from cotpress.models._hf_files import tokenizer_hash
+from cotpress.models._hf_files import generation_config, tokenizer_hash
 from cotpress.prompts import Message
 
 WINDOW = 4
@@ -88,6 +88,13 @@ class HFModel:
                 else [config.eos_token_id]
             )
             config.eos_token_id = sorted({self.end_id, *(i for i in stops if i is not None)})
+
+    @cached_property
+    def generation_config(self) -> dict[str, Any]:
+        """What its generation_config.json says, or that of its
+        base; empty where there is none.
+        """
+        return generation_config(self.path) or generation_config(self.weights)
 
     @property
     def identity(self) -> str:

@@ -48,6 +48,11 @@ class VLLMModel:
         """How its chat template marks thinking."""
         return self._tokens.markup
 
+    @property
+    def generation_config(self) -> dict[str, Any]:
+        """What its generation_config.json says; empty where there is none."""
+        return self._tokens.generation_config
+
     @cached_property
     def llm(self) -> Any:
         """The engine (`vllm.LLM`)."""
@@ -79,8 +84,8 @@ class VLLMModel:
             max_tokens=sampling.max_tokens,
             temperature=sampling.temperature,
             top_p=sampling.top_p,
-            top_k=-1,
-            min_p=0.0,
+            top_k=sampling.top_k or -1,
+            min_p=sampling.min_p,
             seed=seed_of(request.key, sampling),
             stop_token_ids=[self._tokens.end_id],
             detokenize=False,

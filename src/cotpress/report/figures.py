@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cotpress.evaluation.baselines import CONTROLS
-from cotpress.evaluation.evaluate import TOLERANCE
+from cotpress.evaluation.rows import TOLERANCE
 from cotpress.records import EvalRow
 from cotpress.report.plotting import (
     BAND,

@@ -26,7 +26,7 @@ from cotpress.report.told import Origin as Origin
 from cotpress.report.told import Report as Report
 from cotpress.report.told import Source as Source
 from cotpress.report.told import make_report as make_report
-from cotpress.report.words import FOOTNOTES, headline, measured, warnings
+from cotpress.report.words import footnotes, headline, measured, warnings
 from cotpress.storage import IDENTITY
 
 WHAT = "the HTML page"
@@ -56,7 +56,7 @@ def as_markdown(report: Report) -> str:
         blocks.append(f"## {_plain(section.title)}")
         for part in section.parts:
             blocks += _in_markdown(part)
-    blocks.append("\n".join(f"- {sentence}" for sentence in (FOOTNOTES if report.rows else ())))
+    blocks.append("\n".join(f"- {sentence}" for sentence in footnotes(report.rows)))
     made = [("This report", report.origin.command), *_sources(report.origin)]
     blocks.append("\n".join(f"- {_plain(what)}: {_code(command)}" for what, command in made))
     return "\n\n".join(block for block in blocks if block) + "\n"
@@ -99,7 +99,7 @@ def as_html(report: Report) -> str:
         headline=headline(rows),
         warnings=warnings(rows),
         sections=told,
-        footnotes=FOOTNOTES if rows else (),
+        footnotes=footnotes(rows),
         methods=[
             (name, METHODS[name].sentence)
             for name in dict.fromkeys(row.method for row in rows)

@@ -1,16 +1,18 @@
 """Rows in the order and under the names that every part of a report uses: one series is one curve.
 
-A series is what shares task, method, scorer and model. Labels are as short as they can be: the
-scorer and the model are named only where the method alone would mean two curves.
+A series is what shares task, method, scorer, model and run. Labels are as short as they can be: the
+scorer, the model and the seed are named only where the method alone would mean two curves.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from cotpress.evaluation import setting
 from cotpress.methods import ORIGINAL, method
 from cotpress.records import EvalRow
+from cotpress.report.table import setting as asked_for
 
 
 @dataclass(frozen=True)
@@ -48,43 +50,88 @@ def is_taught(row: EvalRow) -> bool:
 
 def in_order(rows: Iterable[EvalRow]) -> list[EvalRow]:
     """Rows without repetitions: by task, the original first, then
-    methods, then baselines, each by falling ratio.
+    methods, then baselines, each by falling ratio and then by seed.
     """
     distinct: list[EvalRow] = []
     for row in rows:
         if row not in distinct:
             distinct.append(row)
 
-    return sorted(distinct, key=lambda row: (row.task, *setting.order(row.setting, row.scorer)))
+    return sorted(
+        distinct, key=lambda row: (row.task, *setting.order(row.setting, row.scorer), row.seed)
+    )
 
 
-Curve = tuple[str, str, str, str, bool]
-"""Task, method, scorer, model, and whether it is the reference."""
+class Curve(NamedTuple):
+    """What the rows of one curve share."""
+
+    task: str
+    method: str
+    scorer: str
+    model: str
+    reference: bool
+    seed: int
+    run: int = 0
+    """Which of several runs under one seed."""
 
 
 def series(rows: Sequence[EvalRow]) -> list[Series]:
     """The curves of rows that are in order."""
     curves: dict[Curve, list[EvalRow]] = {}
     for row in rows:
-        curves.setdefault(
-            (row.task, row.method, row.scorer, row.model, is_reference(row)), []
-        ).append(row)
+        curve = Curve(row.task, row.method, row.scorer, row.model, is_reference(row), row.seed)
+        while any(other.setting == row.setting for other in curves.get(curve, ())):
+            curve = curve._replace(run=curve.run + 1)
+        curves.setdefault(curve, []).append(row)
     return [
-        Series(curve[0], _label(curve, list(curves)), tuple(found))
+        Series(curve.task, _label(curve, list(curves)), tuple(found))
         for curve, found in curves.items()
     ]
 
 
 def _label(curve: Curve, curves: Sequence[Curve]) -> str:
-    task, name, scorer, model, reference = curve
-    alike = [other for other in curves if other[:2] == (task, name) and other[4] == reference]
-    name = f"{name} with ratio" if name == ORIGINAL and not reference else name
+    same = (curve.task, curve.method, curve.reference)
+    alike = [other for other in curves if (other.task, other.method, other.reference) == same]
+    name = curve.method
+    name = f"{name} with ratio" if name == ORIGINAL and not curve.reference else name
     parts = []
-    if len({other[2] for other in alike}) > 1:
-        parts.append(scorer or "no scorer")
-    if len([other for other in alike if other[2] == scorer]) > 1:
-        parts.append(short(model))
+    if len({other.scorer for other in alike}) > 1:
+        parts.append(curve.scorer or "no scorer")
+    alike = [other for other in alike if other.scorer == curve.scorer]
+    if len({other.model for other in alike}) > 1:
+        parts.append(short(curve.model))
+    alike = [other for other in alike if other.model == curve.model]
+    if len({other.seed for other in alike}) > 1:
+        parts.append(f"seed {curve.seed}")
+    if len([other for other in alike if other.seed == curve.seed]) > 1:
+        parts.append(f"run {curve.run + 1}")
     return f"{name} ({', '.join(parts)})" if parts else name
+
+
+def same_but_for_run(row: EvalRow, other: EvalRow) -> bool:
+    """Whether two rows are of one setting, run under the same or another seed."""
+    return (row.task, row.setting, row.scorer) == (other.task, other.setting, other.scorer)
+
+
+def first_runs(curves: Iterable[Series]) -> list[Series]:
+    """Of curves that differ in nothing but their run the first."""
+    found: dict[tuple[str, str, str, str], Series] = {}
+    for curve in curves:
+        row = curve.rows[0]
+        found.setdefault((row.task, row.method, row.scorer, row.model), curve)
+    return list(found.values())
+
+
+def named(rows: Sequence[EvalRow]) -> list[tuple[str, EvalRow]]:
+    """Each row with what to call it: `tokenskip at 0.5`, and on which task where there are
+    several.
+    """
+    on = len(tasks_of(rows)) > 1
+    return [
+        (curve.label + asked_for(row) + (f" on {row.task}" if on else ""), row)
+        for curve in series(rows)
+        for row in curve.rows
+    ]
 
 
 def tasks_of(rows: Iterable[EvalRow]) -> list[str]:
@@ -109,6 +156,7 @@ def original_of(row: EvalRow, rows: Iterable[EvalRow]) -> EvalRow | None:
     several on the same task, the one whose length fits.
     """
     originals = [other for other in rows if is_reference(other) and other.task == row.task]
+    originals = [other for other in originals if other.seed == row.seed] or originals
     if not originals or row.kept is None:
         return originals[0] if len(originals) == 1 else None
     kept = row.kept

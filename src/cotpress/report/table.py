@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from cotpress.evaluation.baselines import CONTROLS
-from cotpress.evaluation.evaluate import TOLERANCE
+from cotpress.evaluation.rows import TOLERANCE
 from cotpress.records import EvalRow
 
 MISS, NOTHING = "†", "–"
@@ -18,10 +18,19 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f}\u00a0%"
 
 
+def share(value: float | None) -> str:
+    """A share in percent; a dash where it is not known."""
+    return NOTHING if value is None else percent(value)
+
+
 def accuracy(row: EvalRow) -> str:
     """Accuracy with its 95 % interval: `97.6 % [95.8, 98.6]`."""
-    interval = f"[{100 * row.accuracy_low:.1f},\u00a0{100 * row.accuracy_high:.1f}]"
-    return f"{percent(row.accuracy)}\u00a0{interval}"
+    return interval(row.accuracy, row.accuracy_low, row.accuracy_high)
+
+
+def interval(value: float, low: float, high: float) -> str:
+    """A share with its interval, in percent."""
+    return f"{percent(value)}\u00a0[{100 * low:.1f},\u00a0{100 * high:.1f}]"
 
 
 def p_value(row: EvalRow) -> str:
@@ -82,6 +91,7 @@ class Table(NamedTuple):
 
 def table(rows: Sequence[EvalRow]) -> Table:
     """All that is known of each row, in words; columns in which nothing is known are left out."""
+    seeds = len({row.seed for row in rows}) > 1
     columns: list[tuple[str, bool, list[str]]] = [
         ("method", True, [row.method for row in rows]),
         ("ratio asked", False, [ratio(row.ratio) for row in rows]),
@@ -94,9 +104,13 @@ def table(rows: Sequence[EvalRow]) -> Table:
                 for row in rows
             ],
         ),
+        ("seed", False, [str(row.seed) if seeds else NOTHING for row in rows]),
         ("n", False, [str(row.n) for row in rows]),
+        ("k", False, [str(row.k) if row.k > 1 else NOTHING for row in rows]),
         ("accuracy [95\u00a0%]", False, [accuracy(row) for row in rows]),
         ("p", False, [p_value(row) for row in rows]),
+        ("pass@k", False, [share(row.pass_at_k) for row in rows]),
+        ("maj@k", False, [share(row.maj_at_k) for row in rows]),
         ("reasoning tokens", False, [f"{row.mean_tokens:.1f}" for row in rows]),
         ("all tokens", False, [f"{row.mean_total_tokens:.1f}" for row in rows]),
         ("latent + markers", False, [_latents(row) for row in rows]),
@@ -108,7 +122,7 @@ def table(rows: Sequence[EvalRow]) -> Table:
         (
             "answers changed",
             False,
-            [NOTHING if row.changed is None else percent(row.changed) for row in rows],
+            [share(row.changed) for row in rows],
         ),
         ("cut off", False, [percent(row.truncated) for row in rows]),
         ("looping", False, [percent(row.looping) for row in rows]),
@@ -119,6 +133,13 @@ def table(rows: Sequence[EvalRow]) -> Table:
         ("model", True, [row.model for row in rows]),
         ("note", True, [row.note or NOTHING for row in rows]),
     ]
+    return known(columns)
+
+
+def known(columns: Sequence[tuple[str, bool, list[str]]]) -> Table:
+    """The table of columns, each with its title and whether it holds words; those in which nothing
+    is known are left out.
+    """
     titles, words, cells = zip(
         *(column for column in columns if {*column[2]} != {NOTHING}), strict=True
     )

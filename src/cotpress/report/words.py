@@ -7,11 +7,22 @@ different from it.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from statistics import fmean, stdev
 
-from cotpress.evaluation.evaluate import TOLERANCE
+from cotpress.evaluation.rows import MOSTLY_CUT, TOLERANCE
 from cotpress.records import EvalRow
-from cotpress.report.rows import Series, is_reference, original_of, series, short, tasks_of
-from cotpress.report.table import MISS, accuracy, missed, p_value, percent, ratio, setting
+from cotpress.report.rows import (
+    Series,
+    first_runs,
+    is_reference,
+    named,
+    original_of,
+    same_but_for_run,
+    series,
+    short,
+    tasks_of,
+)
+from cotpress.report.table import MISS, accuracy, missed, p_value, percent, ratio
 
 TOLERATED = 0.02
 """The accuracy a headline row may lose, as a fraction."""
@@ -46,29 +57,64 @@ FOOTNOTES = (
 )
 """What the figures mean, and the rule of the headline."""
 
+SEVERAL = (
+    "Where a problem was asked k times, accuracy is the mean over problems of the share of right "
+    "answers (avg@k); its interval is a percentile bootstrap of the problems (2,000 draws), since "
+    "answers to one problem are alike, and p is a sign-flip permutation test over problems. "
+    "pass@k: any of k answers is right (unbiased; Chen et al. 2021, arXiv 2107.03374). maj@k: the "
+    "most frequent answer is right (Wang et al. 2023, arXiv 2203.11171), ties by the share of them "
+    "that is."
+)
+"""What the figures mean where a problem was asked several times."""
+
+
+def footnotes(rows: Sequence[EvalRow]) -> tuple[str, ...]:
+    """What the figures mean; nothing where there are none."""
+    several = any(row.k > 1 for row in rows)
+    return (*FOOTNOTES[:3], SEVERAL, *FOOTNOTES[3:]) if several else FOOTNOTES if rows else ()
+
 
 def measured(rows: Sequence[EvalRow]) -> str:
     """What was measured, in one sentence: models, tasks, number of problems and settings."""
     models = _list(dict.fromkeys(short(row.model) for row in rows))
     tasks = _list(
-        f"{task} (n = {_span([row.n for row in rows if row.task == task])})"
-        for task in tasks_of(rows)
+        f"{task} ({_asked([row for row in rows if row.task == task])})" for task in tasks_of(rows)
     )
     settings = "1 setting" if len(rows) == 1 else f"{len(rows)} settings"
     return f"{models} on {tasks}, {settings}."
 
 
+def _asked(rows: Sequence[EvalRow]) -> str:
+    """`n = 500`, or `n = 30, 16 answers each`."""
+    k = _span([row.k for row in rows])
+    return f"n = {_span([row.n for row in rows])}" + ("" if k == "1" else f", {k} answers each")
+
+
 def headline(rows: Sequence[EvalRow]) -> list[str]:
-    """One sentence for each method and task (for each baseline where there is no method)."""
+    """What a token limit has decided, before anything else; then one sentence for each method and
+    task (for each baseline where there is no method), of several runs about the first.
+    """
     curves = [curve for curve in series(rows) if not curve.reference]
-    subjects = [curve for curve in curves if not curve.compared] or curves
+    subjects = first_runs([curve for curve in curves if not curve.compared] or curves)
     several_tasks = len(tasks_of(rows)) > 1
-    return [
-        _finding(curve, rows, named=len(subjects) > 1, on_task=several_tasks) for curve in subjects
+    return _mostly_cut(rows) + [
+        _finding(curve, rows, alone=len(subjects) == 1, on_task=several_tasks) for curve in subjects
     ]
 
 
-def _finding(curve: Series, rows: Sequence[EvalRow], *, named: bool, on_task: bool) -> str:
+def _mostly_cut(rows: Sequence[EvalRow]) -> list[str]:
+    """That too many answers were cut off to tell anything but that; empty where they were not."""
+    found = _where(
+        f"The token limit cut off more than {100 * MOSTLY_CUT:.0f}\u00a0% of these answers, so "
+        "that their figures tell about the limit; evaluate again with a larger --max-tokens",
+        named(rows),
+        lambda row: row.truncated > MOSTLY_CUT,
+        lambda row: percent(row.truncated),
+    )
+    return [found] if found else []
+
+
+def _finding(curve: Series, rows: Sequence[EvalRow], *, alone: bool, on_task: bool) -> str:
     """The best a method does, against its original."""
     shorter = [row for row in curve.rows if row.ratio != 1.0] or list(curve.rows)
     holding = [row for row in shorter if _holds(row, original_of(row, rows))]
@@ -87,7 +133,7 @@ def _finding(curve: Series, rows: Sequence[EvalRow], *, named: bool, on_task: bo
         if best.ratio is not None
         else "without a ratio in the prompt "
     )
-    who = curve.label if named or free or best.ratio is None else "the model"
+    who = "the model" if alone and not free and best.ratio is not None else curve.label
     start = f"{at}{who} reasons in"
     if original is None or best.kept is None:
         found = (
@@ -97,7 +143,7 @@ def _finding(curve: Series, rows: Sequence[EvalRow], *, named: bool, on_task: bo
     else:
         if not holding:
             start = (
-                f"no shorter reasoning{f' of {who}' if named else ''} keeps "
+                f"no shorter reasoning{'' if alone else f' of {who}'} keeps "
                 f"the accuracy. At its best, {start}"
             )
         tokens = (
@@ -107,6 +153,13 @@ def _finding(curve: Series, rows: Sequence[EvalRow], *, named: bool, on_task: bo
         found = (
             f"{start} {tokens}; accuracy {accuracy(best)} against "
             f"{accuracy(original)} ({_p(best)})."
+        )
+    runs = [row for row in rows if same_but_for_run(row, best)]
+    if len(runs) > 1:
+        shares = [100 * row.accuracy for row in runs]
+        found += (
+            f" Over {len(runs)} runs the accuracy is {fmean(shares):.1f}\u00a0±\u00a0"
+            f"{stdev(shares):.1f}\u00a0%."
         )
     if best.truncated >= NOTABLE:
         found += f" The token limit cut {percent(best.truncated)} of these answers off."
@@ -133,36 +186,36 @@ def warnings(rows: Sequence[EvalRow]) -> list[str]:
     """What a reader must know before believing a row, in plain words; empty when there is
     nothing.
     """
-    named = _named(rows)
+    called = named(rows)
     found = [
         _where(
             "The token limit cut answers off; they count as they are, so their real length is "
             "greater",
-            named,
+            called,
             lambda row: row.truncated >= NOTABLE,
             lambda row: percent(row.truncated),
         ),
         _where(
             "Answers end in a repetition; their tokens count",
-            named,
+            called,
             lambda row: row.looping >= NOTABLE,
             lambda row: percent(row.looping),
         ),
         _where(
             "Reasoning and conclusion could not be told apart; all of it counts as reasoning",
-            named,
+            called,
             lambda row: row.unsplit >= NOTABLE,
             lambda row: percent(row.unsplit),
         ),
         _where(
             "The grader gave up (timeout or error); these answers count as wrong",
-            named,
+            called,
             lambda row: _ungraded(row) > 0,
-            lambda row: f"{_ungraded(row)} of {row.n}",
+            lambda row: f"{_ungraded(row)} of {row.n * row.k}",
         ),
         _where(
             "The ratio needs a second look",
-            named,
+            called,
             lambda row: bool(row.note) or missed(row),
             lambda row: row.note or f"kept {row.kept:.2f}",
         ),
@@ -211,18 +264,6 @@ def _about_task(task: str, rows: Sequence[EvalRow]) -> list[str]:
             " compare them at equal length in the figure, not row by row."
         )
     return found
-
-
-def _named(rows: Sequence[EvalRow]) -> list[tuple[str, EvalRow]]:
-    """Each row with what to call it in a sentence: `tokenskip at
-    0.5`, and on which task where there are several.
-    """
-    on = len(tasks_of(rows)) > 1
-    return [
-        (curve.label + setting(row) + (f" on {row.task}" if on else ""), row)
-        for curve in series(rows)
-        for row in curve.rows
-    ]
 
 
 def _where(

@@ -22,6 +22,8 @@ from rich.progress import (
 
 from cotpress import __version__, storage
 from cotpress.errors import CotpressError
+from cotpress.lm.own_sampling import own_sampling
+from cotpress.models import Model, Sampling
 
 I = TypeVar("I")  # noqa: E741
 R = TypeVar("R", bound=msgspec.Struct)
@@ -122,6 +124,51 @@ def progress(
         batch = now if next_batch else batch
         yield record
         before = time.monotonic()
+
+
+def check_sampling(sampling: Sampling, samples: int, *, own: bool) -> None:
+    """`CotpressError` for what no answers can be drawn with; `own`: as the model's own
+    generation_config.json says, which the flags then leave alone.
+    """
+    if sampling.max_tokens < 1 or samples < 1:
+        raise CotpressError("choose --max-tokens of at least 1, and --samples of at least 1.")
+    if sampling.temperature < 0 or not 0 < sampling.top_p <= 1:
+        raise CotpressError("choose --temperature of at least 0 and 0 < --top-p <= 1.")
+    if sampling.top_k < 0 or not 0 <= sampling.min_p <= 1:
+        raise CotpressError("choose --top-k of at least 0 and 0 <= --min-p <= 1; 0 is off.")
+    cuts = (sampling.top_p, sampling.top_k, sampling.min_p) != (1.0, 0, 0.0)
+    if own and (cuts or sampling.temperature):
+        raise CotpressError(
+            "--sampling model takes temperature, top-p, top-k and min-p from the model: leave "
+            "out --temperature, --top-p, --top-k and --min-p."
+        )
+    if cuts and not sampling.temperature:
+        raise CotpressError(
+            "--top-p, --top-k and --min-p choose what is drawn from, and without a temperature "
+            "nothing is drawn: choose a --temperature, such as 0.6, or leave them out."
+        )
+    if not own:
+        _refuse_copies(sampling, samples)
+
+
+def sampling_as_meant(
+    sampling: Sampling, samples: int, model: Model, *, own: bool, verb: str
+) -> Sampling:
+    """The sampling that was checked, or where `own` the model's own; which that is, is said."""
+    if not own:
+        return sampling
+    found, sentence = own_sampling(model, sampling)
+    say(f"{verb}: {sentence}")
+    _refuse_copies(found, samples)
+    return found
+
+
+def _refuse_copies(sampling: Sampling, samples: int) -> None:
+    if samples > 1 and not sampling.temperature:
+        raise CotpressError(
+            f"--samples {samples} would be {samples} times the same answer: "
+            "choose a --temperature, such as 0.8."
+        )
 
 
 def say(line: str) -> None:

@@ -3,36 +3,61 @@ with intervals in another, a table on the screen.
 """
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Literal, cast, get_args
+from typing import Annotated, Literal, NamedTuple, cast, get_args
 
 import msgspec
 from cyclopts import Parameter
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from cotpress import __version__, models, plugins, storage, tasks
 from cotpress.errors import CotpressError
 from cotpress.evaluation import evaluate as stage
-from cotpress.grading import Check
+from cotpress.evaluation.rows import MOSTLY_CUT, rows
 from cotpress.lm.checkpoint import FINISHED, Checkpoint, folder_of, read
 from cotpress.methods import ORIGINAL
-from cotpress.models import Sampling
+from cotpress.models import Model, Sampling
 from cotpress.pipeline import instruction
 from cotpress.pipeline.grade import grade
 from cotpress.pipeline.segmenting import USUAL, Protect, Rules
 from cotpress.records import EvalRow, Problem, Trace
-from cotpress.verbs.common import PLAIN_WIDTH, progress, rows_path, say
+from cotpress.report.screen import table
+from cotpress.verbs.common import (
+    PLAIN_WIDTH,
+    check_sampling,
+    progress,
+    rows_path,
+    sampling_as_meant,
+    say,
+)
+
+EARLY = 20
+"""Answers after which it is said that the token limit cuts too many of them off."""
 
 Many = Parameter(consume_multiple=True)
 
 
+class Questions(NamedTuple):
+    """A task with the problems that are asked of it."""
+
+    spec: str
+    task: tasks.Task
+    problems: list[Problem]
+
+    @property
+    def names(self) -> list[str]:
+        """What its problems call their task."""
+        return list(dict.fromkeys(problem.task for problem in self.problems))
+
+
 def evaluate(
     *,
-    task: str,
+    task: Annotated[Sequence[str], Many],
     model: str,
     out: Path,
     ratios: Annotated[list[float] | None, Many] = None,
@@ -45,7 +70,12 @@ def evaluate(
     split: str = "test",
     limit: int | None = None,
     max_tokens: int = 512,
+    samples: int = 1,
     temperature: float = 0.0,
+    top_p: float = 1.0,
+    top_k: int = 0,
+    min_p: float = 0.0,
+    sampling: Literal["given", "model"] = "given",
     seed: int = 0,
     json: bool = False,
 ) -> None:
@@ -57,7 +87,8 @@ def evaluate(
     Parameters
     ----------
     task
-        What is asked (see `cotpress ls`).
+        What is asked (see `cotpress ls`); of several tasks, such as gsm8k math500, each has rows of
+        its own: those that were not trained on show what was forgotten.
     model
         The model that is judged: a folder that `cotpress train` wrote, or any model spec.
     out
@@ -83,89 +114,170 @@ def evaluate(
     split
         Part of the task.
     limit
-        How many problems, from the first on; all where it is not given.
+        How many problems of each task, from the first on; all where it is not given.
     max_tokens
         The same limit for every row.
+    samples
+        Answers a problem; more than one needs a temperature. Accuracy is then their mean (avg@k),
+        with an interval over problems, beside pass@k and maj@k.
     temperature
         0: greedy.
+    top_p
+        Draw only from the likeliest tokens with this total probability.
+    top_k
+        Draw only from so many likeliest tokens; 0: from all.
+    min_p
+        Draw only from tokens at least this share as likely as the likeliest; 0: from all.
+    sampling
+        model: temperature, top-p, top-k and min-p as the judged model's own generation_config.json
+        says, for every row; given: as the four options say.
     seed
-        Decides random draws, those of the control `random` included.
+        Decides random draws, those of the control `random` included. Rows record it: give `report`
+        several runs, and it shows their mean and spread.
     json
         Print the rows as JSON instead of a table.
     """
-    if max_tokens < 1 or temperature < 0:
-        raise CotpressError("choose --max-tokens of at least 1 and --temperature of at least 0.")
-    asked = tasks.load(task)
-    problems = tasks.take(asked, split, limit)
+    drawing = Sampling(
+        max_tokens=max_tokens,
+        temperature=temperature,
+        top_p=top_p,
+        top_k=top_k,
+        min_p=min_p,
+        seed=seed,
+        legal_latents=legal_latents,
+    )
+    check_sampling(drawing, samples, own=sampling == "model")
+    asked = _questions([task] if isinstance(task, str) else task, split, limit)
     folder = folder_of(model)
     trained = read(folder, Checkpoint) if folder else None
     if trained and instruction_mismatch == "refuse":
-        instruction.refuse_others(problems, trained.instructions, model, task)
-    if trained and folder and not original:
-        cure = "name the model to compare with yourself, as --original MODEL or --original none"
-        models.check_recorded(trained.base, folder / FINISHED, cure)
-    judged = models.load(model)
-    named = original or (trained.base if trained else model)
-    untouched = None if named == "none" else judged if named == model else models.load(named)
-    codebook, forced = trained.codebook if trained else 0, list(dict.fromkeys(latents or ()))
-    if not codebook and (forced or corrupt_codes):
-        raise CotpressError(
-            f"model {model} was taught no latent tokens: leave out --latents and --corrupt-codes."
-        )
-    if any(k < 0 for k in forced):
-        raise CotpressError("--latents are numbers of latent tokens, at least 0.")
+        for one in asked:
+            instruction.refuse_others(one.problems, trained.instructions, model, one.spec)
+    judged, untouched = _models(model, original, trained, folder)
+    codebook, forced = _codes(model, trained, latents or (), corrupt_codes=corrupt_codes)
+    drawing = sampling_as_meant(drawing, samples, judged, own=sampling == "model", verb="eval")
     plan = stage.Plan(
         model=judged,
         method=trained.method if trained else ORIGINAL,
         ratios=ratios or sorted(trained.ratios if trained else (), reverse=True) or [1.0],
         original=untouched,
         baselines=baseline or [],
-        sampling=Sampling(
-            max_tokens=max_tokens, temperature=temperature, seed=seed, legal_latents=legal_latents
-        ),
+        sampling=drawing,
+        samples=samples,
         rules=rules_of(trained) if trained else USUAL,
-        marker=asked.marker,
         forced=forced,
         corrupt=codebook if corrupt_codes else 0,
     )
     known = trained.ratios if trained else None
-    for ratio in plan.ratios:
+    _say_untrained(model, plan.ratios, known)
+    _write_traces(out, asked, plan, _deciding(asked, split, limit, plan))
+    found = rows(
+        storage.read(out, Trace),
+        scorer=trained.scorer if trained else "",
+        trained=known,
+        seed=seed,
+        graders={name: one.task.grader for one in asked for name in one.names},
+    )
+    storage.write(rows_path(out), found)
+    _say_notes(found, max_tokens)
+    if json:
+        print(msgspec.json.format(msgspec.json.encode(found)).decode())
+    else:
+        console = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
+        console.print(table(found, f"{', '.join(one.spec for one in asked)} {split}, {model}"))
+
+
+def _questions(specs: Sequence[str], split: str, limit: int | None) -> list[Questions]:
+    """The tasks with their problems, whose ids must differ, since they pair the answers."""
+    found, owners = [], dict[str, str]()
+    for spec in dict.fromkeys(specs):
+        one = tasks.load(spec)
+        problems = tasks.take(one, split, limit)
+        for problem in problems:
+            if owners.setdefault(problem.id, spec) != spec:
+                raise CotpressError(
+                    f"tasks {owners[problem.id]} and {spec} both have a problem {problem.id!r}: "
+                    "evaluate them one at a time, each into a file of its own."
+                )
+        found.append(Questions(spec, one, problems))
+    return found
+
+
+def _models(
+    model: str, original: str, trained: Checkpoint | None, folder: Path | None
+) -> tuple[Model, Model | None]:
+    """The judged model, and the untouched one: the same object where they are the same."""
+    if trained and folder and not original:
+        cure = "name the model to compare with yourself, as --original MODEL or --original none"
+        models.check_recorded(trained.base, folder / FINISHED, cure)
+    judged = models.load(model)
+    named = original or (trained.base if trained else model)
+    return judged, None if named == "none" else judged if named == model else models.load(named)
+
+
+def _codes(
+    model: str, trained: Checkpoint | None, latents: Sequence[int], *, corrupt_codes: bool
+) -> tuple[int, list[int]]:
+    """The size of the codebook, and the numbers of latent tokens that are forced."""
+    codebook, forced = trained.codebook if trained else 0, list(dict.fromkeys(latents))
+    if not codebook and (forced or corrupt_codes):
+        raise CotpressError(
+            f"model {model} was taught no latent tokens: leave out --latents and --corrupt-codes."
+        )
+    if any(k < 0 for k in forced):
+        raise CotpressError("--latents are numbers of latent tokens, at least 0.")
+    return codebook, forced
+
+
+def _deciding(
+    asked: Sequence[Questions], split: str, limit: int | None, plan: stage.Plan
+) -> dict[str, object]:
+    """The options that decide what the file holds."""
+    specs = [one.spec for one in asked]
+    return {
+        "task": specs if len(specs) > 1 else specs[0],
+        "split": split,
+        "limit": limit,
+        "model": plan.model.name,
+        "original": plan.original.name if plan.original else None,
+        "ratios": plan.ratios,
+        "baselines": plan.baselines,
+        "latents": plan.forced,
+        "corrupt": plan.corrupt,
+        "samples": plan.samples,
+        "sampling": msgspec.to_builtins(plan.sampling),
+        storage.IDENTITY: {
+            "task": ", ".join(one.task.identity(split) for one in asked),
+            "model": plan.model.identity,
+            "original": plan.original.identity if plan.original else "",
+            "cut": ", ".join(filter(None, plan.rules)),
+        },
+    }
+
+
+def _say_untrained(model: str, ratios: Sequence[float], known: Sequence[float] | None) -> None:
+    for ratio in ratios:
         if known and ratio not in known:
             say(
                 f"eval: {model} was never trained on ratio {ratio:g} (but on "
                 f"{', '.join(f'{r:g}' for r in known)})"
             )
-    options = {
-        "task": task,
-        "split": split,
-        "limit": limit,
-        "model": judged.name,
-        "original": untouched.name if untouched else None,
-        "ratios": plan.ratios,
-        "baselines": plan.baselines,
-        "latents": plan.forced,
-        "corrupt": plan.corrupt,
-        "sampling": msgspec.to_builtins(plan.sampling),
-        storage.IDENTITY: {
-            "task": asked.identity(split),
-            "model": judged.identity,
-            "original": untouched.identity if untouched else "",
-            "cut": ", ".join(filter(None, plan.rules)),
-        },
-    }
-    _write_traces(out, problems, plan, asked.grader, options)
-    found = stage.rows(
-        storage.read(out, Trace), scorer=trained.scorer if trained else "", trained=known
-    )
-    storage.write(rows_path(out), found)
+
+
+def _say_notes(found: Sequence[EvalRow], max_tokens: int) -> None:
+    """What must not be missed about the rows."""
+    several = len({row.task for row in found}) > 1
     for row in found:
+        at = f"{row.method}{'' if row.ratio is None else f' at ratio {row.ratio:g}'}"
+        at += f" on {row.task}" if several else ""
         if row.note:
-            say(f"eval: {row.method} at ratio {row.ratio:g}: {row.note}")
-    if json:
-        print(msgspec.json.format(msgspec.json.encode(found)).decode())
-    else:
-        console = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
-        console.print(table(found, f"{task} {split}, {model}"))
+            say(f"eval: {at}: {row.note}")
+        if row.truncated > MOSTLY_CUT:
+            say(
+                f"eval: {at}: the limit of {max_tokens} tokens cut off "
+                f"{row.truncated:.0%} of the answers, so that its figures tell about the limit: "
+                "raise --max-tokens and choose another --out"
+            )
 
 
 def rules_of(trained: Checkpoint) -> Rules:
@@ -179,51 +291,8 @@ def rules_of(trained: Checkpoint) -> Rules:
     )
 
 
-def table(rows: Sequence[EvalRow], title: str) -> Table:
-    """The rows for a person: shares in percent, lengths in tokens per problem."""
-    result = Table(title=Text(title), box=None, pad_edge=False, title_justify="left")
-    latent = ("latent", "with any", "changed") if any(row.mean_latent for row in rows) else ()
-    for name in (
-        "method",
-        "ratio",
-        "n",
-        "accuracy [95 %]",
-        "tokens",
-        "kept",
-        "truncated",
-        "looping",
-        "p",
-        *latent,
-        "note",
-    ):
-        result.add_column(
-            name, justify="left" if name in ("method", "note") else "right", no_wrap=name != "note"
-        )
-    for row in rows:
-        changed = "" if row.changed is None else f"{row.changed:.1%}"
-        cells = (
-            row.method if row.latents is None else f"{row.method} {row.latents}",
-            "" if row.ratio is None else f"{row.ratio:g}",
-            str(row.n),
-            f"{row.accuracy:.1%} [{100 * row.accuracy_low:.1f}, {100 * row.accuracy_high:.1f}]",
-            f"{row.mean_tokens:.1f}",
-            "" if row.kept is None else f"{row.kept:.2f}",
-            f"{row.truncated:.1%}",
-            f"{row.looping:.1%}",
-            "" if row.p_value is None else f"{row.p_value:.2g}",
-            *((f"{row.mean_latent:.1f}", f"{row.with_latents:.0%}", changed) if latent else ()),
-            row.note,
-        )
-        result.add_row(*map(Text, cells))
-    return result
-
-
 def _write_traces(
-    out: Path,
-    problems: Iterable[Problem],
-    plan: stage.Plan,
-    grader: str | Check,
-    options: dict[str, object],
+    out: Path, asked: Sequence[Questions], plan: stage.Plan, options: dict[str, object]
 ) -> None:
     with storage.run(
         out, Trace, "eval", options, version=__version__, key=lambda trace: trace.key
@@ -231,17 +300,44 @@ def _write_traces(
         if this.complete:
             say(f"eval: {out} was finished before under the same options; no model was asked")
             return
-        asked = list(this.counted(problems))
+        n_problems = len(list(this.counted(chain.from_iterable(one.problems for one in asked))))
         before = this.done.total()
         if before:
             say(f"eval: resuming {out} with {before} traces done")
         done = list(storage.read(storage.part_path(out), Trace)) if before else []
-        by_grader = partial(grade, grader_of=lambda trace: grader)
-        new = stage.evaluate(asked, plan, by_grader, done=done, dropped=this.dropped)
-        for _ in progress(this.write(new), "eval", plan.n_arms * len(asked), before):
+        new = chain.from_iterable(_traces(one, plan, done, this.dropped) for one in asked)
+        total = plan.n_arms * n_problems * plan.samples
+        written = this.write(_watched(new, plan.sampling.max_tokens))
+        for _ in progress(written, "eval", total, before):
             pass
         for why, count in this.dropped.items():
             say(
                 f"eval: left out {why}"
                 + (f" ({count} answers)" if why == stage.NOTHING_TO_CORRUPT else "")
             )
+
+
+def _watched(traces: Iterable[Trace], max_tokens: int) -> Iterator[Trace]:
+    """Pass traces through, and say at once where the token limit cuts many of the first ones
+    off.
+    """
+    cut = 0
+    for n, trace in enumerate(traces, 1):
+        cut += not trace.finished
+        if n == EARLY and cut > MOSTLY_CUT * EARLY:
+            say(
+                f"eval: the limit of {max_tokens} tokens cut off {cut} of the first {n} answers: "
+                "stop, and begin again with a larger --max-tokens and another --out"
+            )
+        yield trace
+
+
+def _traces(
+    one: Questions, plan: stage.Plan, done: Sequence[Trace], dropped: Counter[str]
+) -> Iterator[Trace]:
+    """The graded traces of one task that are still to be made."""
+    ids = {problem.id for problem in one.problems}
+    known = [trace for trace in done if trace.problem.id in ids]
+    graded = partial(grade, grader_of=lambda trace: one.task.grader)
+    here = replace(plan, marker=one.task.marker)
+    return stage.evaluate(one.problems, here, graded, done=known, dropped=dropped)

@@ -4,6 +4,7 @@ or write down the task's own worked reasoning.
 
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 from cotpress import models, storage, tasks
 from cotpress.errors import CotpressError
@@ -11,7 +12,7 @@ from cotpress.models import Sampling
 from cotpress.pipeline import generate as stage
 from cotpress.prompts import check_ratio
 from cotpress.records import Asked, Trace
-from cotpress.verbs.common import make, say
+from cotpress.verbs.common import check_sampling, make, sampling_as_meant, say
 
 GOLD = "gold"
 """Stands for no model: the task's own worked reasoning."""
@@ -30,6 +31,9 @@ def generate(
     max_tokens: int = 512,
     temperature: float = 0.0,
     top_p: float = 1.0,
+    top_k: int = 0,
+    min_p: float = 0.0,
+    sampling: Literal["given", "model"] = "given",
     seed: int = 0,
 ) -> None:
     """Let a model answer the problems of a task; each answer is split into reasoning and
@@ -65,21 +69,27 @@ def generate(
         0: greedy.
     top_p
         Draw only from the likeliest tokens with this total probability.
+    top_k
+        Draw only from so many likeliest tokens; 0: from all.
+    min_p
+        Draw only from tokens at least this share as likely as the likeliest; 0: from all.
+    sampling
+        model: temperature, top-p, top-k and min-p as the model's own generation_config.json says;
+        given: as the four options say.
     seed
         Decides random draws.
     """
     if ratio is not None:
         check_ratio(ratio)
-    if max_tokens < 1 or samples < 1 or temperature < 0 or not 0 < top_p <= 1:
-        raise CotpressError(
-            "choose --max-tokens and --samples of at least 1, --temperature "
-            "of at least 0 and 0 < --top-p <= 1."
-        )
-    if samples > 1 and temperature == 0:
-        raise CotpressError(
-            f"--samples {samples} would be {samples} times the same answer: "
-            "choose a --temperature, such as 0.8."
-        )
+    drawing = Sampling(
+        max_tokens=max_tokens,
+        temperature=temperature,
+        top_p=top_p,
+        top_k=top_k,
+        min_p=min_p,
+        seed=seed,
+    )
+    check_sampling(drawing, samples, own=sampling == "model")
     if model == GOLD and (ratio is not None or samples > 1):
         raise CotpressError(
             "--model gold has one worked reasoning per problem, at its full "
@@ -104,18 +114,20 @@ def generate(
         )
         return
     answerer = models.load(model)
-    sampling = Sampling(max_tokens=max_tokens, temperature=temperature, top_p=top_p, seed=seed)
+    drawing = sampling_as_meant(
+        drawing, samples, answerer, own=sampling == "model", verb="generate"
+    )
     make(
         out,
         Trace,
-        lambda items, dropped: stage.answer(items, answerer, sampling, marker=asked.marker),
+        lambda items, dropped: stage.answer(items, answerer, drawing, marker=asked.marker),
         (
             stage.unanswered(problem, answerer, Asked(ratio=ratio), sample)
             for problem in problems
             for sample in range(samples)
         ),
         verb="generate",
-        options=options | {"ratio": ratio, "samples": samples, "sampling": sampling},
+        options=options | {"ratio": ratio, "samples": samples, "sampling": drawing},
         identity={"task": asked.identity(split), "model": answerer.identity},
         total=len(problems) * samples,
         skip=lambda trace: trace.key,

@@ -1,0 +1,52 @@
+"""What a budget buys: the share of answers that are right and reason within B tokens, over B.
+
+OAA_t and AUC_OAA of OptimalThinkingBench (Aggarwal et al. 2025, arXiv 2508.13141, section 3): an
+answer that reasons longer than the budget counts as wrong, as if it had been cut off there. The
+area is the mean of the curve over all budgets from 0 to the largest.
+"""
+
+import math
+from collections.abc import Sequence
+from statistics import fmean
+
+import numpy as np
+
+from cotpress.evaluation.problems import Group, by_problem, means, right
+from cotpress.records import Trace
+
+STEPS = 40
+"""Budgets of a curve."""
+
+
+def grid(largest: int) -> list[int]:
+    """At most `STEPS` budgets in even steps, the largest one last; no reasoning at all is a budget
+    of 1.
+    """
+    largest = max(1, largest)
+    return sorted({math.ceil(largest * step / STEPS) for step in range(1, STEPS + 1)})
+
+
+def curve(group: Group, budgets: Sequence[int]) -> list[float]:
+    """The share right within each budget: mean over problems of the mean over their answers."""
+    answers = by_problem(group)
+    found = sorted(
+        (trace.n_tokens, 1 / len(traces) / len(answers))
+        for traces in answers.values()
+        for trace in traces
+        if right(trace)
+    )
+    shares = np.cumsum([0.0, *(share for _, share in found)])
+    within = np.searchsorted([tokens for tokens, _ in found], budgets, side="right")
+    return [min(1.0, round(float(share), 12)) for share in shares[within]]
+
+
+def area(group: Group, largest: int) -> float:
+    """The mean of the curve over budgets from 0 to `largest`, exactly: a right answer of L tokens
+    adds 1 - L / largest.
+    """
+    largest = max(1, largest)
+
+    def room(trace: Trace) -> float:
+        return max(0.0, 1 - trace.n_tokens / largest) if right(trace) else 0.0
+
+    return fmean(means(group, room).values())

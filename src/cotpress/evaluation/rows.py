@@ -1,0 +1,120 @@
+"""`graded Trace -> EvalRow`: what an evaluation found, setting by setting.
+
+Pure over the traces, so that every figure can be made again without a model. Definitions follow
+TokenSkip (specification section 5), and differ where the paper flatters: every length counts
+failures and cut-off answers, every row has the same token budget (A9), the base of `kept` is the
+untouched model on the same problems (A7; against the method's own ratio 1.0 it is `kept_own`), and
+a ratio that is missed is said (`note`).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from cotpress.errors import CotpressError
+from cotpress.evaluation.baselines import CONTROLS
+from cotpress.evaluation.overthinking import GRADER
+from cotpress.evaluation.problems import Group, Key, key_of
+from cotpress.evaluation.row import Beside, row
+from cotpress.evaluation.setting import is_reference, setting_of
+from cotpress.grading import Check
+from cotpress.methods import CORRUPTED, FORCED, method
+from cotpress.records import Asked, EvalRow, Setting, Trace
+
+TOLERANCE = 0.03
+"""An actual ratio further than this from the requested one is called a miss."""
+
+MOSTLY_CUT = 0.3
+"""With more answers than this cut off by the token limit, a row tells about the limit."""
+
+Groups = Mapping[tuple[str, Setting], Group]
+"""Traces by task and setting."""
+
+
+def rows(
+    traces: Iterable[Trace],
+    *,
+    scorer: str = "",
+    trained: Sequence[float] | None = None,
+    seed: int = 0,
+    graders: Mapping[str, str | Check] | None = None,
+) -> list[EvalRow]:
+    """One row per task, model, method and ratio of the graded traces of one evaluation, in order of
+    appearance.
+
+    The reference is the untouched model: method `original` with no ratio. `scorer` and `trained`
+    (the ratios the model was trained on; None: not known) belong to the rows of a trained method.
+    `seed` is the run's, and `graders` those of tasks that are graded by another one than `math`.
+    """
+    groups: defaultdict[tuple[str, Setting], dict[Key, Trace]] = defaultdict(dict)
+    for trace in traces:
+        if trace.grade is None:
+            raise CotpressError(f"the trace {trace.key} has no grade: run `cotpress grade` first.")
+        groups[trace.problem.task, setting_of(trace)][key_of(trace)] = trace
+    result = []
+    for (task, setting), group in groups.items():
+        readable = (graders or {}).get(task, GRADER) == GRADER
+        found = row(group, _beside(task, setting, groups, readable=readable))
+        if setting.method == CORRUPTED:
+            found = msgspec.structs.replace(found, changed=_changed(task, setting, groups))
+        if method(setting.method).trained:
+            found = msgspec.structs.replace(found, scorer=scorer)
+        result.append(msgspec.structs.replace(found, seed=seed, note=note(found, trained)))
+    return result
+
+
+def _beside(task: str, setting: Setting, groups: Groups, *, readable: bool) -> Beside:
+    """What a setting is measured against: others on the same task."""
+    on_task = {other: found for (of, other), found in groups.items() if of == task}
+    untouched = {other.model: found for other, found in on_task.items() if is_reference(other)}
+    if len(untouched) > 1:
+        names = " and ".join(untouched)
+        raise CotpressError(
+            f"two untouched models for task {task} ({names}): make the "
+            "rows of one evaluation at a time."
+        )
+    base = next(iter(untouched.values()), {})
+    whole = msgspec.structs.replace(setting, asked=Asked(ratio=1.0), latents=None)
+    longest = [base] if base else on_task.values()
+    largest = max(trace.n_tokens for group in longest for trace in group.values())
+    return Beside(base, on_task.get(whole, {}), largest, readable)
+
+
+def note(row: EvalRow, trained: Sequence[float] | None) -> str:
+    """What must not be missed about a row's ratio: it was never trained
+    on, or the actual one is another. Else empty.
+    """
+    ratio = row.ratio
+    if ratio is None or row.method in CONTROLS:
+        return ""
+    notes = []
+    if method(row.method).trained:
+        if ratio == 1.0 and set(trained or ()) <= {1.0}:
+            return ""  # a method that knows no ratios, and none was asked for
+        if trained is not None and ratio not in trained:
+            notes.append("never trained on")
+    if row.kept is not None and abs(row.kept - ratio) > TOLERANCE:
+        notes.append(f"asked {ratio:g}, kept {row.kept:.2f}")
+    return "; ".join(notes)
+
+
+def _changed(task: str, setting: Setting, groups: Groups) -> float | None:
+    """Share of answers that differ from those of the model by itself, its latent tokens neither
+    forced nor exchanged, pair by pair; None where it was not asked by itself.
+    """
+    group = groups[task, setting]
+    alike = (
+        found
+        for (of, other), found in groups.items()
+        if of == task
+        and other == msgspec.structs.replace(setting, method=other.method)
+        and method(other.method).trained
+        and other.method not in (FORCED, CORRUPTED)
+    )
+    own = next(alike, None)
+    if own is None:
+        return None
+    answers = [(trace.grade, own[key].grade) for key, trace in group.items() if key in own]
+    differ = sum(a is None or b is None or a.answer != b.answer for a, b in answers)
+    return differ / max(1, len(answers))

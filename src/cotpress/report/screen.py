@@ -1,0 +1,62 @@
+"""The rows of an evaluation on a terminal: what `cotpress eval` prints."""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from cotpress.records import EvalRow
+
+
+def table(rows: Sequence[EvalRow], title: str) -> Table:
+    """The rows for a person: shares in percent, lengths in tokens per problem."""
+    result = Table(title=Text(title), box=None, pad_edge=False, title_justify="left")
+    latent = ("latent", "with any", "changed") if any(row.mean_latent for row in rows) else ()
+    tasked = ("task",) if len({row.task for row in rows}) > 1 else ()
+    several = ("k", "pass@k", "maj@k") if any(row.k > 1 for row in rows) else ()
+    for name in (
+        *tasked,
+        "method",
+        "ratio",
+        "n",
+        "accuracy [95 %]",
+        *several,
+        "tokens",
+        "kept",
+        "truncated",
+        "looping",
+        "p",
+        *latent,
+        "note",
+    ):
+        result.add_column(
+            name,
+            justify="left" if name in ("task", "method", "note") else "right",
+            no_wrap=name != "note",
+        )
+    for row in rows:
+        cells = (
+            *((row.task,) if tasked else ()),
+            row.method if row.latents is None else f"{row.method} {row.latents}",
+            "" if row.ratio is None else f"{row.ratio:g}",
+            str(row.n),
+            f"{row.accuracy:.1%} [{100 * row.accuracy_low:.1f}, {100 * row.accuracy_high:.1f}]",
+            *((str(row.k), _share(row.pass_at_k), _share(row.maj_at_k)) if several else ()),
+            f"{row.mean_tokens:.1f}",
+            "" if row.kept is None else f"{row.kept:.2f}",
+            f"{row.truncated:.1%}",
+            f"{row.looping:.1%}",
+            "" if row.p_value is None else f"{row.p_value:.2g}",
+            *(
+                (f"{row.mean_latent:.1f}", f"{row.with_latents:.0%}", _share(row.changed))
+                if latent
+                else ()
+            ),
+            row.note,
+        )
+        result.add_row(*map(Text, cells))
+    return result
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.1%}"
