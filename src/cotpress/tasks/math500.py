@@ -85,6 +85,5 @@ def _problem(row: Row) -> Problem:
 
 def _level(row: Row) -> str:
     """`level 5`, whether the row says 5 or Level 5; empty where it has none."""
-    if row.values.get("level") is None:
-        return ""
-    return f"level {row.text('level').lower().removeprefix('level').strip()}"
+    level = str(row.values.get("level", "")).lower().removeprefix("level").strip()
+    return f"level {level}" if level.isdecimal() else ""
