@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from cotpress.answers import ANNOUNCED, BOX, stated
-from cotpress.evaluation.baselines import lead
+from cotpress.evaluation.leads import lead
 from cotpress.grading import load
 from cotpress.pipeline.importing import Columns, find_columns, import_traces
 from cotpress.pipeline.split import split

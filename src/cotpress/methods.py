@@ -85,6 +85,25 @@ METHODS: dict[str, Method] = {
     "only-numbers": _prompt("Only use numbers or equations."),
     "abbre-words": _prompt("Abbreviate words as much as possible."),
     LC_PROMPT: _prompt("Please reduce {percent}% of the words in your Chain-of-Thought process."),
+    "chain-of-draft": _prompt(
+        "Think step by step, but only keep a minimum draft for each thinking step, with 5 words at "
+        "most. Return the answer at the end of the response after a separator ####."
+    ),
+    "no-think": Method(
+        "control", "the original, its thinking empty and closed from the start.", trained=False
+    ),
+    "budget-forcing": Method(
+        "control",
+        "the first tokens of the original's own thinking, up to a budget that is the same for all "
+        "problems; the original then concludes (s1). Without a budget it is the one that spends as "
+        "many tokens in the mean as the method did.",
+        trained=False,
+    ),
+    "native-budget": Method(
+        "control",
+        "the original under a budget for its thinking that the engine enforces.",
+        trained=False,
+    ),
     "truncation": Method(
         "control",
         "the first tokens of the original's own reasoning, as many as the "

@@ -15,22 +15,18 @@ from make import words
 
 from cotpress import plugins
 from cotpress.atoms import atoms
-from cotpress.evaluation.baselines import (
-    CONTROLS,
-    Lead,
-    asked,
-    concluded,
-    lead,
-    shorten,
-    usual_lead,
-)
+from cotpress.evaluation.asking import Asking
+from cotpress.evaluation.baselines import asked
+from cotpress.evaluation.blind import cut_blindly, shorten
+from cotpress.evaluation.leads import Lead, lead, usual_lead
 from cotpress.models import Completion, Sampling
 from cotpress.pipeline.compress import within_budget
 from cotpress.pipeline.order import keeping_order
-from cotpress.pipeline.segmenting import Protect, Rules, segmented
-from cotpress.records import Grade, Problem, ScoredTrace, Trace
+from cotpress.pipeline.segmenting import USUAL, Protect, Rules, segmented
+from cotpress.records import NOTHING, Grade, Problem, ScoredTrace, Trace
 from cotpress.segments import WHOLE
 
+BLIND = ("truncation", "random")
 UNITS = st.sampled_from(list(plugins.available("pipeline/units")))
 FREE = Rules("number", "none")
 """Nothing is protected."""
@@ -38,6 +34,21 @@ FREE = Rules("number", "none")
 PROBLEM = Problem(
     id="p/1", question="How many apples?", answer="12", task="t", instruction="Think step by step."
 )
+
+
+def asking(originals, model, name, actual=0.5, asked=NOTHING):
+    """What a baseline has to answer: every original once more."""
+    return Asking(
+        name=name,
+        todo=[(one.problem, i) for i, one in enumerate(originals)],
+        originals={(one.problem.id, i): one for i, one in enumerate(originals)},
+        model=model,
+        sampling=Sampling(),
+        marker="",
+        asked=asked,
+        actual=actual,
+        rules=USUAL,
+    )
 
 
 def trace(
@@ -126,7 +137,7 @@ def test_random_deletion_keeps_the_budget_the_order_and_whole_numbers(text, rati
     assert round(ratio * len(text)) - cut.n_tokens < max([1, *sizes]) + longest
 
 
-@given(texts, st.floats(0.01, 1.0), st.floats(0.01, 1.0), st.sampled_from(CONTROLS))
+@given(texts, st.floats(0.01, 1.0), st.floats(0.01, 1.0), st.sampled_from(BLIND))
 def test_a_smaller_ratio_keeps_no_more_than_a_larger_one(text, one, other, control):
     ends = list(range(1, len(text) + 1))
     smaller, larger = (
@@ -221,7 +232,7 @@ def test_a_control_lets_the_model_conclude_from_the_shortened_reasoning():
     model = Concluder()
     cut_off = trace(conclusion="", closing="", finished=False)
     originals = [trace(opening="<think>", answer="12"), cut_off]
-    result = list(concluded(originals, model, Sampling(), "truncation", 0.5, usual_lead(originals)))
+    result = list(cut_blindly(asking(originals, model, "truncation")))
     assert [request.prefill for request in model.requests] == [
         "<think>9 + 8 = 17, and\nThe answer is \\boxed{",
         "9 + 8 = 17, and\nThe answer is \\boxed{",
@@ -250,20 +261,16 @@ def test_a_control_lets_the_model_conclude_from_the_shortened_reasoning():
 )
 def test_a_conclusion_that_was_begun_ends_with_its_line(text, finished, expected):
     original = trace()
-    (one,) = concluded(
-        [original], Concluder(text, finished), Sampling(), "random", 0.5, lead(original)
-    )
+    (one,) = cut_blindly(asking([original], Concluder(text, finished), "random"))
     assert (one.conclusion.removeprefix(r"The answer is \boxed{"), one.finished) == expected
 
 
 def test_a_conclusion_behind_markup_may_have_many_lines():
     original = trace(opening="<think>", closing="</think>\n")
-    (one,) = concluded(
-        [original], Concluder("So.\n12", False), Sampling(), "random", 0.5, lead(original)
-    )
+    (one,) = cut_blindly(asking([original], Concluder("So.\n12", False), "random"))
     assert (one.conclusion, one.finished, one.n_conclusion_tokens) == ("So.\n12", False, 2 + 1)
 
 
 def test_an_empty_reasoning_stays_empty():
     one = trace(reasoning="")
-    assert [shorten(one, [], control, 0.5, 0).reasoning for control in CONTROLS] == ["", ""]
+    assert [shorten(one, [], control, 0.5, 0).reasoning for control in BLIND] == ["", ""]

@@ -14,7 +14,8 @@ import msgspec
 
 from cotpress.errors import CotpressError, UnknownName
 from cotpress.evaluation import forced_latents
-from cotpress.evaluation.baselines import BASELINES, CONTROLS, Asking
+from cotpress.evaluation.asking import Asking
+from cotpress.evaluation.baselines import BASELINES, CONTROLS
 from cotpress.evaluation.problems import Group, Key, key_of, pairs, tokens
 from cotpress.evaluation.rows import TOLERANCE
 from cotpress.evaluation.setting import setting_of
@@ -44,6 +45,10 @@ class Plan:
     reference, so neither `kept` nor baselines.
     """
     baselines: Sequence[str] = ()
+    budgets: Sequence[int] = ()
+    """Reasoning tokens that `budget-forcing` and `native-budget` may spend; empty: as many in the
+    mean as the method at each ratio.
+    """
     sampling: Sampling = field(default_factory=Sampling)
     samples: int = 1
     """Answers a problem; more than one needs a temperature."""
@@ -71,10 +76,26 @@ class Plan:
             raise CotpressError(
                 "baselines are asked of the untouched model: name it with --original MODEL."
             )
+        if any(budget < 1 for budget in self.budgets):
+            raise CotpressError("a budget of less than one token is none: choose 1 or more.")
+        self._check_budgets()
         if self.samples > 1 and not self.sampling.temperature:
             raise CotpressError(
                 f"{self.samples} samples at temperature 0 are copies of one answer: choose a "
                 "--temperature, such as 0.6."
+            )
+
+    def _check_budgets(self) -> None:
+        """Budgets belong to arms that take them, and such arms need them or a method beside."""
+        taking = [name for name in self.baselines if BASELINES[name].each == "budget"]
+        if self.budgets and not taking:
+            raise CotpressError(
+                "--budgets is for the baselines budget-forcing and native-budget: name one."
+            )
+        if taking and not self.budgets and not any(ratio < 1 for ratio in self.asked):
+            raise CotpressError(
+                f"baseline {taking[0]} needs --budgets, such as 128 256, or a model that is judged "
+                "at ratios below 1."
             )
 
     @property
@@ -94,7 +115,12 @@ class Plan:
         that have nothing to cut are left out.
         """
         ratios, below = len(self.asked), sum(ratio < 1 for ratio in self.asked)
-        times = {"once": 1, "ratio below 1": below, "ratio reached": ratios}
+        times = {
+            "once": 1,
+            "ratio below 1": below,
+            "ratio reached": ratios,
+            "budget": len(self.budgets) or ratios,
+        }
         own = ratios + len(self.forced) + bool(self.corrupt)
         return (
             own
@@ -202,6 +228,9 @@ def _arms(plan: Plan, sets: Sets, dropped: Counter[str]) -> Iterator[Arm]:
                 else [NOTHING]
             )
             yield from (Arm(original, name, one) for one in asked)
+            continue
+        if BASELINES[name].each == "budget" and plan.budgets:
+            yield from (Arm(original, name, Asked(budget=one)) for one in plan.budgets)
             continue
         for ratio in plan.asked:
             own = sets[Setting(model=plan.model.name, method=plan.method, asked=Asked(ratio=ratio))]

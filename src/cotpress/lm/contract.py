@@ -38,6 +38,8 @@ class Sampling(Record, frozen=True, kw_only=True):
     """
     legal_latents: bool = False
     """Latent tokens only in runs between their markers."""
+    thinking_budget: int | None = None
+    """The engine ends the thinking at so many tokens; None: it does not. Only where it can."""
 
 
 class Completion(Record, frozen=True, kw_only=True):

@@ -28,6 +28,12 @@ Ollama; hosted services; `transformers serve`.
 """
 
 
+NO_BUDGET = (
+    "model {} has no budget of its own for thinking (native-budget): take vllm: or a server that "
+    "has one, as http:…, or the baseline budget-forcing."
+)
+
+
 class BadAnswer(Exception):
     """The server answered, but not with a chat completion; asking again
     may help. `cure` is what to do if it does not.
@@ -107,6 +113,8 @@ def sampling_fields(sampling: Sampling, fields: Fields) -> dict[str, Any]:
 
     `CotpressError` where the server has no field for them.
     """
+    if sampling.thinking_budget is not None and fields != "open":
+        raise CotpressError(NO_BUDGET.format(f"behind a server with fields={fields}"))
     if fields == "openai":
         if sampling.top_k or sampling.min_p:
             raise CotpressError(
@@ -133,6 +141,9 @@ def sampling_fields(sampling: Sampling, fields: Fields) -> dict[str, Any]:
         "repeat_penalty": 1.0,
         "presence_penalty": 0.0,
     }
+    budget = sampling.thinking_budget  # by vLLM's name, and by llama-server's
+    if budget is not None:
+        limits |= {"thinking_token_budget": budget, "thinking_budget_tokens": budget}
     return {**limits, "skip_special_tokens": False}
 
 

@@ -18,6 +18,7 @@ from cotpress.lm.decoding import decode
 from cotpress.lm.latent_grammar import LatentIds, grammar, latent_ids
 from cotpress.lm.markup import Markup, find
 from cotpress.models import Completion, Request, Sampling
+from cotpress.models._chat_fields import NO_BUDGET
 from cotpress.models._hf_files import generation_config, tokenizer_hash
 from cotpress.prompts import Message
 
@@ -227,6 +228,8 @@ class HFModel:
         """One completion per request, in order; batches are made by
         prompt length inside windows of `WINDOW` batches.
         """
+        if sampling.thinking_budget is not None:
+            raise CotpressError(NO_BUDGET.format(self.name))
         requests = iter(requests)
         first = next(requests, None)
         if first is None:

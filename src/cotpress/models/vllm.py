@@ -80,6 +80,11 @@ class VLLMModel:
                 yield self._completion(answer.outputs[0], seconds)
 
     def _params(self, request: Request, sampling: Sampling) -> Any:
+        budget = (
+            {}
+            if sampling.thinking_budget is None
+            else {"thinking_token_budget": sampling.thinking_budget}
+        )
         return vllm.SamplingParams(
             max_tokens=sampling.max_tokens,
             temperature=sampling.temperature,
@@ -89,6 +94,7 @@ class VLLMModel:
             seed=seed_of(request.key, sampling),
             stop_token_ids=[self._tokens.end_id],
             detokenize=False,
+            **budget,
         )
 
     def _completion(self, output: Any, seconds: float) -> Completion:

@@ -62,6 +62,7 @@ def evaluate(
     out: Path,
     ratios: Annotated[list[float] | None, Many] = None,
     baseline: Annotated[list[str] | None, Many] = None,
+    budgets: Annotated[list[int] | None, Many] = None,
     latents: Annotated[list[int] | None, Many] = None,
     legal_latents: bool = False,
     corrupt_codes: bool = False,
@@ -96,8 +97,12 @@ def evaluate(
     ratios
         Fractions of reasoning tokens to ask for; as trained where none is named.
     baseline
-        be-concise, only-numbers, abbre-words, lc-prompt (prompts); truncation, random (controls at
-        the ratio really reached).
+        be-concise, only-numbers, abbre-words, chain-of-draft, lc-prompt (prompts); no-think (empty
+        thinking); truncation, random (controls at the ratio really reached); budget-forcing,
+        native-budget (thinking ended at a budget, by us or by the engine).
+    budgets
+        Reasoning tokens for budget-forcing and native-budget, such as 128 256 512; without it as
+        many in the mean as the model spends at each ratio.
     latents
         Also make the model write so many latent tokens, each number in turn, such as 0 1 2 4: its
         accuracy-length curve.
@@ -162,6 +167,7 @@ def evaluate(
         ratios=ratios or sorted(trained.ratios if trained else (), reverse=True) or [1.0],
         original=untouched,
         baselines=baseline or [],
+        budgets=budgets or [],
         sampling=drawing,
         samples=samples,
         rules=rules_of(trained) if trained else USUAL,
@@ -242,6 +248,7 @@ def _deciding(
         "original": plan.original.name if plan.original else None,
         "ratios": plan.ratios,
         "baselines": plan.baselines,
+        **({"budgets": plan.budgets} if plan.budgets else {}),
         "latents": plan.forced,
         "corrupt": plan.corrupt,
         "samples": plan.samples,

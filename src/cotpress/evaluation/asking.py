@@ -1,0 +1,46 @@
+"""What a baseline is asked, and how often."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, NamedTuple
+
+from cotpress.evaluation.problems import Group
+from cotpress.models import Model, Sampling
+from cotpress.pipeline.segmenting import Rules
+from cotpress.records import Asked, Problem, Trace
+
+
+class Asking(NamedTuple):
+    """What a baseline has to answer."""
+
+    name: str
+    todo: Sequence[tuple[Problem, int]]
+    """Problems with the number of the sample that is wanted of each."""
+    originals: Group
+    """What the untouched model wrote, by problem and sample."""
+    model: Model
+    """The untouched model."""
+    sampling: Sampling
+    marker: str
+    """Text with which the task's conclusions begin; empty: the general rules."""
+    asked: Asked
+    """What the method was asked for."""
+    actual: float
+    """The ratio that the method reached."""
+    rules: Rules
+    """By which rules the method cuts."""
+
+    @property
+    def answers(self) -> list[Trace]:
+        """The untouched model's answers to `todo`, in order."""
+        return [self.originals[problem.id, sample] for problem, sample in self.todo]
+
+
+class Baseline(NamedTuple):
+    """Something to compare with, asked of the untouched model."""
+
+    answer: Callable[[Asking], Iterator[Trace]]
+    """One ungraded trace for each of `todo`, in order."""
+    each: Literal["once", "ratio below 1", "ratio reached", "budget"]
+    """How often every problem is asked; `budget`: at each of the budgets, or, where none is named,
+    at each ratio reached.
+    """

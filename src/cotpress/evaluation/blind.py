@@ -1,0 +1,127 @@
+"""The controls that cut the untouched model's own reasoning without looking at it, and let it
+conclude.
+
+`truncation` (the first tokens) and `random` (random segments, in order; in the units of the method
+and under its protection, so that it is chance alone that differs) cut to the ratio a method
+*actually* reached (A10) and let the untouched model write only the conclusion, from a prefill. That
+is a stronger control than the paper's truncation, which caps the output tokens and so mostly ends
+without an answer: graded strictly, it would be wrong by construction. Where the conclusion follows
+the reasoning without markup, the prefill also holds its first words, as in the original trace, up
+to where the answer begins, and the conclusion ends with its line: the model shall conclude, not
+reason on (small models otherwise repeat the line until the token limit, which would make the
+control weaker than it is). Their `seconds` are those of the conclusion alone.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from random import Random
+
+import msgspec
+
+from cotpress import segments
+from cotpress.evaluation.asking import Asking
+from cotpress.evaluation.leads import Lead, lead, usual_lead
+from cotpress.lm.markup import markup_of
+from cotpress.models import Model, Request, Sampling
+from cotpress.pipeline.compress import cut, within_budget
+from cotpress.pipeline.order import keeping_order
+from cotpress.pipeline.segmenting import USUAL, Rules, Segments, segmented
+from cotpress.records import Cut, ScoredTrace, Trace
+
+
+def cut_blindly(asking: Asking) -> Iterator[Trace]:
+    """The untouched model's own reasoning, cut to the ratio
+    that the method reached, with a new conclusion.
+    """
+    originals, model = asking.answers, asking.model
+    ends = model.token_ends([trace.reasoning for trace in originals])
+    share, seed = min(1.0, asking.actual), asking.sampling.seed
+    cuts = [
+        shorten(trace, e, asking.name, share, seed, asking.rules)
+        for trace, e in zip(originals, ends, strict=True)
+    ]
+    usual = usual_lead(asking.originals.values(), markup_of(model))
+    named = f"{asking.name}|{asking.actual}"
+    return concluded(originals, cuts, named, model, asking.sampling, usual)
+
+
+def shorten(
+    trace: Trace,
+    token_ends: Sequence[int],
+    control: str,
+    ratio: float,
+    seed: int,
+    rules: Rules = USUAL,
+) -> Cut:
+    """Cut a trace blindly to `ratio` (above 0; any number of decimals) of its tokens, which end at
+    `token_ends`.
+
+    `truncation` keeps the first tokens; `random` an order of segments that depends on the seed and
+    the problem alone, so that a smaller ratio keeps a subset of what a larger one keeps. `random`
+    cuts by the `rules` of the method beside it: the same units, and the same protection, which may
+    exceed the budget as the method's may.
+    """
+    text, ends = trace.reasoning, list(token_ends)
+    if control == "random":
+        scored = ScoredTrace(
+            trace=trace,
+            scorer=control,
+            ends=[*ends[:-1], len(text)] if ends else [],
+            importance=[0.0] * len(ends),
+        )
+        parts = segmented(scored, rules)
+        order = list(range(len(parts.ends)))
+        Random(f"{seed}|{trace.problem.id}").shuffle(order)
+        drawn = [0.0] * len(order)
+        for place, i in enumerate(order):
+            drawn[i] = float(-place)
+        parts = replace(parts, importance=drawn)
+        return cut(parts, within_budget(parts, keeping_order(parts), ratio), ratio)
+    whole = segments.segment_ends(text, ends, ())
+    n_tokens = segments.count_starts(whole, ends, len(text))
+    n = len(whole)
+    parts = Segments(text, whole, [0.0] * n, n_tokens, [False] * n)
+    return cut(parts, within_budget(parts, keeping_order(parts), ratio), ratio)
+
+
+def concluded(
+    originals: Sequence[Trace],
+    cuts: Sequence[Cut],
+    name: str,
+    model: Model,
+    sampling: Sampling,
+    usual: Lead,
+) -> Iterator[Trace]:
+    """Each original with its reasoning as cut and a new conclusion by `model`, the untouched one;
+    ungraded. `name` tells the draws of one control from those of another.
+
+    Originals without a conclusion are led to theirs by the `usual` lead.
+    """
+    leads = [lead(trace) if trace.conclusion else usual for trace in originals]
+    markup = model.token_ends(
+        [trace.opening + "".join(begin) for trace, begin in zip(originals, leads, strict=True)]
+    )
+    requests = (
+        Request(
+            key=f"{trace.problem.id}|{trace.sample}|{name}",
+            messages=trace.problem.prompt(),
+            prefill=trace.opening + short.reasoning + "".join(begin),
+        )
+        for trace, short, begin in zip(originals, cuts, leads, strict=True)
+    )
+    answers = zip(originals, cuts, leads, markup, model.generate(requests, sampling), strict=True)
+    for trace, short, begin, marks, answer in answers:
+        line, more, _ = answer.text.partition("\n")
+        in_line = bool(begin.stem and more and line.strip())
+        yield msgspec.structs.replace(
+            trace,
+            reasoning=short.reasoning,
+            closing=begin.closing,
+            conclusion=begin.stem + (line if in_line else answer.text),
+            n_tokens=short.n_tokens,
+            n_conclusion_tokens=len(marks)
+            + (len(model.token_ends([line])[0]) if in_line else answer.n_tokens),
+            finished=answer.finished or in_line,
+            seconds=answer.seconds,
+            grade=None,
+        )
