@@ -69,7 +69,7 @@ CLOSES = {
     "mistral": r"\[/THINK\]",
     "kimi": r"◁/think▷",
     "gemma": r"<channel\|>",
-    "harmony": r"<\|end\|>\s*(?:<\|start\|>assistant)?<\|channel\|>final<\|message\|>",
+    "harmony": r"(?:<\|end\|>|\A)\s*(?:<\|start\|>assistant)?<\|channel\|>final<\|message\|>",
     "command": r"<\|END_THINKING\|>(?:\s*<\|START_(?:RESPONSE|TEXT)\|>)?",
     "apertus": r"<\|inner_suffix\|>",
     "granite": r"(?<=\n)Here(?:'s| is) my response:",
@@ -83,13 +83,19 @@ ENDS = re.compile(
 )
 """What ends an answer that is marked as well."""
 
-BARE_HARMONY = re.compile(r"(\s*analysis)(?=\S)(.*)(assistantfinal)", re.DOTALL)
-"""Harmony's channels, decoded without its special tokens."""
+BARE_HARMONY = re.compile(
+    r"(\s*analysis)(?:(?=\S)(.*)(assistantfinal)|(?=[A-Z])(.*)()\Z)", re.DOTALL
+)
+"""Harmony's channels, decoded without its special tokens; unclosed where it was cut off."""
+BARE_AGAIN = re.compile(r"assistant(?:analysis|commentary)(?=\S)")
+"""Such a channel after another one."""
 
 PREAMBLE = 300
-"""Characters that may stand before the mark that opens the thinking."""
+"""Characters that may stand before the mark that opens the thinking; more, where it stands at the
+beginning of a line and is closed.
+"""
 
-QUOTES = "`'\"“”‘’«»"
+QUOTES = "`'\"“”‘’«»()*"
 
 
 class Thought(NamedTuple):
@@ -107,18 +113,18 @@ class Thought(NamedTuple):
 def thought_in(text: str) -> Thought | None:
     """Where a text thinks; None where no mark is found.
 
-    The mark may follow a short preamble, or be missing where the prompt has it (R1). Of several
-    closing marks the last ends the thinking, and one in quotes is only mentioned; so is one that
-    opens.
+    The mark may follow a preamble, or be missing where the prompt has it (R1). Of several closing
+    marks the last ends the thinking, but one in quotes is only mentioned, and so is one in the
+    middle of a sentence beside others that are not; so are those that open.
     """
-    opened = next((one for one in OPENS.finditer(text) if not _quoted(text, one)), None)
-    if opened and opened.start() > PREAMBLE:
-        opened = None
+    opened = _opened(text)
     if not opened and (bare := BARE_HARMONY.match(text)):
-        return Thought(bare.end(1), bare.end(2), bare.end(3), True)
+        group = 2 if bare[3] else 4
+        return Thought(bare.end(1), bare.end(group), bare.end(group + 1), bool(bare[3]))
     begin = opened.end() if opened else 0
     for pattern in [_closes(opened)] if opened else [re.compile(p, re.I) for p in CLOSES.values()]:
         ends = [one for one in pattern.finditer(text, begin) if not _quoted(text, one)]
+        ends = [one for one in ends if not _in_passing(text, one)] or ends
         if ends:
             last, first = ends[-1], len(ends) - 1
             while first and not text[ends[first - 1].end() : ends[first].start()].strip():
@@ -131,6 +137,23 @@ def marked(text: str) -> bool:
     """Whether a text has any mark of thinking in it, mentioned ones aside."""
     patterns = [OPENS, *(re.compile(pattern, re.IGNORECASE) for pattern in CLOSES.values())]
     return any(not _quoted(text, one) for pattern in patterns for one in pattern.finditer(text))
+
+
+def thinks_again(text: str, *, after: bool) -> bool:
+    """Whether a text begins to think once more: a reasoning after a mark that closes it, and
+    whatever comes `after` the reasoning at once. What is opened and closed again is no end.
+    """
+    marks = [(one.start(), True) for one in OPENS.finditer(text) if _meant(text, one)]
+    for pattern in CLOSES.values():
+        found = re.compile(pattern, re.IGNORECASE).finditer(text)
+        marks += [(one.start(), False) for one in found if _meant(text, one)]
+    depth = 0
+    for _, opens in sorted(marks):
+        if opens and after:
+            return True
+        depth += 1 if opens else -1
+        after = after or depth < 0
+    return bool(BARE_AGAIN.search(text))
 
 
 def family_of(opening: str) -> Family | None:
@@ -147,6 +170,32 @@ def _closes(opened: re.Match[str]) -> re.Pattern[str]:
     if group == "tag":
         pattern = pattern.replace(f"(?:{_TAG})", re.escape(opened["tag"]))
     return re.compile(pattern, re.IGNORECASE)
+
+
+def _opened(text: str) -> re.Match[str] | None:
+    """The mark that opens the thinking: the first that is none in passing, unless one was closed
+    before it or too much stands before it.
+    """
+    found = [one for one in OPENS.finditer(text) if not _quoted(text, one)]
+    one = next((one for one in found if not _in_passing(text, one)), next(iter(found), None))
+    if one is None:
+        return None
+    closes, begins = _closes(one), not text[: one.start()].rpartition("\n")[2].strip()
+    if text[: one.start()].strip() and closes.search(text[: one.start()]):
+        return None
+    meant = one.start() <= PREAMBLE or (begins and closes.search(text, one.end()))
+    return one if meant else None
+
+
+def _meant(text: str, mark: re.Match[str]) -> bool:
+    """Whether a mark is more than mentioned."""
+    return not (_quoted(text, mark) or _in_passing(text, mark))
+
+
+def _in_passing(text: str, mark: re.Match[str]) -> bool:
+    """Whether a mark stands in the middle of a line, as a word of a sentence."""
+    before, after = text[: mark.start()][-1:], text[mark.end() :][:1]
+    return before in (" ", "\t") and bool(after) and after in " \t.,;:)!?"
 
 
 def _quoted(text: str, mark: re.Match[str]) -> bool:
