@@ -3,10 +3,10 @@ exactly its text.
 
 TokenSkip's release splits on one English phrase and so keeps 847 of about 6,800 correct LLaMA
 answers (specification section 2.4, hemingkx/TokenSkip#6). Here the first of these that is found
-decides: marks of thinking (lm/marks.py); the task's own marker; the last sentence that names the answer ("The final
-answer is: $\boxed{18}$", "**Answer:** 18", "#### 18"); the sentence with the last `\boxed{…}`. The
-last two must stand near the end and must not be taken back ("Wait, …"): a mention in the middle of
-the reasoning is none. What cannot be split is all reasoning, and counted.
+decides: marks of thinking (lm/marks.py); the task's own marker; the last sentence that names the
+answer ("The final answer is: $\boxed{18}$", "**Answer:** 18", "#### 18"); the sentence with the
+last `\boxed{…}`. The last two must stand near the end and must not be taken back ("Wait, …"): a
+mention in the middle of the reasoning is none. What cannot be split is all reasoning, and counted.
 """
 
 import re

@@ -61,8 +61,8 @@ def import_(
         Column of the question: text, or a chat that ends with it. Of several columns, those that
         hold text are joined by a line break (alpaca's instruction and input).
     reasoning
-        Column of the reasoning alone, taken as it is; its conclusion is another column, or stands at
-        its end, or is made from the answer.
+        Column of the reasoning alone, taken as it is; its conclusion is another column, or stands
+        at its end, or is made from the answer.
     completion
         Column of whole completions, or of lists of them (one trace each), in the marks of any known
         family; several columns are a sample each.

@@ -204,6 +204,8 @@ class _Head:
             self.find(names.CONCLUSION, _is_text, but=(*but, *others))
             or self.find(Known(names.CONCLUSION.names), _is_text, but=but)
             or self.find(Known(("answer",)), _is_sentence, but=but)
+            # empty: cut off, so that none must be made from the reference
+            or self.find(Known(names.CONCLUSION.names), None, but=but)
         )
 
     def answer(self, found: Columns) -> str:

@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import warnings
 from typing import Any
 
 Row = dict[str, Any]
@@ -10,6 +11,8 @@ Row = dict[str, Any]
 WORDS = re.compile(r"\w+|[^\w\s]")
 SAID = {"text", "input_text", "output_text"}
 """Types of the parts of a turn that hold what is said, in OpenAI's and Anthropic's words."""
+LISTED = re.compile(r"\s*(?:\[\s*(?:[\[{\"'\d-]|true|false|null|True|False|None)|\{\s*[\"'])")
+"""How a list or an object begins that was written as text."""
 
 
 class Unusable(Exception):
@@ -55,14 +58,16 @@ def decoded(value: Any) -> Any:
     """A list or an object that was written as text (JSON, or as Python prints it, which is what
     CSV files have); anything else as it is.
     """
-    if not isinstance(value, str) or not re.match(r"\s*(?:\[\s*[\[{\"']|\{\s*[\"'])", value):
+    if not isinstance(value, str) or not LISTED.match(value):
         return value
     try:
         return json.loads(value)
     except (ValueError, RecursionError):
         pass
     try:
-        found = ast.literal_eval(value.strip())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of backslashes
+            found = ast.literal_eval(value.strip())
     except (ValueError, SyntaxError, RecursionError, MemoryError):
         return value
     return found if isinstance(found, list | dict) else value

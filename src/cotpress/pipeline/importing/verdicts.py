@@ -23,7 +23,7 @@ DONE = words(
 CUT = words("length max_tokens max_length max_new_tokens truncated incomplete model_length")
 """Reasons for which a completion ends, in the words of OpenAI, Anthropic, vLLM and TGI."""
 
-OFF = {"off", "false", "no", "disabled", "none", "nothink", "no_think", "non-thinking"}
+OFF = {"off", "false", "no", "disabled", "nothink", "no_think", "non-thinking"}
 JUDGING = {"genselect"}
 """Modes in which several solutions are compared, not one found."""
 
