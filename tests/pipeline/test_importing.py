@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rows import imported, only
 
 from cotpress.errors import CotpressError, UnknownName
 from cotpress.pipeline.importing import CALCULATOR, Columns, find_columns
@@ -19,7 +20,6 @@ from cotpress.pipeline.importing.replies import Reply
 from cotpress.pipeline.importing.values import at
 from cotpress.prompts import BOXED
 from cotpress.records import Trace
-from rows import imported, only
 
 BEGIN, END = "<|begin_of_thought|>", "<|end_of_thought|>"
 SOLUTION = "<|begin_of_solution|>"
@@ -228,7 +228,7 @@ def test_a_reply_that_was_cut_off_gets_no_conclusion_from_the_reference(
 
 @given(st.text())
 def test_a_gold_reasoning_without_marks_is_taken_as_it_is(text: str) -> None:
-    traces, dropped, _ = imported({"question": Q, "cot": text, "answer": "1"})
+    traces, dropped, _ = imported({"question": Q, "cot": text, "answer": "1"}, reasoning="cot")
     if traces and not any(mark in text for mark in ("####", "think>", "thought|>", "<<")):
         assert traces[0].reasoning == text
     assert len(traces) + dropped.total() == 1

@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 import pytest
+from rows import ASKED, R1, A, Q, T, imported, only
 
 from cotpress.errors import CotpressError
 from cotpress.pipeline.importing import Columns, find_columns
 from cotpress.pipeline.importing.foreign import unknown_mark, without_template
-from rows import ASKED, R1, A, Q, T, imported, only
 
 THINKS = {"type": "thinking", "thinking": T}
 SAYS = {"type": "text", "text": A}
@@ -467,7 +467,10 @@ def test_marks_that_no_family_knows_are_left_out_with_their_name(
         {"question": Q, "completion": R1}, {"question": Q, "completion": opening + T + closing + A}
     )
     assert len(traces) == 1
-    assert dropped == {f"marks of thinking that no family is known by ({mark})": 1}
+    assert dropped == {
+        f"marks of thinking that no family is known by ({mark}): write <think> and </think> in "
+        "their place": 1
+    }
     named = {"question": Q, "reasoning": opening + T + closing, "answer": "42"}
     if opening:
         assert imported(named)[1] == dropped

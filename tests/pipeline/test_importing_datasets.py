@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import pytest
+from rows import ASKED, R1, A, Q, T, imported
 
 from cotpress.errors import CotpressError
 from cotpress.records import Trace
-from rows import ASKED, R1, A, Q, T, imported
 
 REPLY = {"role": "assistant", "content": R1}
 THOUGHT = f"<|begin_of_thought|>\n\n{T}\n\n<|end_of_thought|>\n\n<|begin_of_solution|>\n\n{A}"
@@ -333,7 +333,8 @@ def test_a_known_layout_comes_in_without_naming_a_column(layout: Layout, as_text
             T,
             layout.marks[1],
         )
-        assert A.startswith(trace.conclusion) and len(trace.conclusion) >= len(A) - 1
+        assert A.startswith(trace.conclusion)
+        assert len(trace.conclusion) >= len(A) - 1
         assert trace.finished is finished
 
 

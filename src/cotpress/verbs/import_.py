@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from cotpress import models, plugins, storage
 from cotpress.errors import BadRecord, CotpressError
 from cotpress.pipeline.importing import Columns, Row, count_words, find_columns, import_traces
-from cotpress.pipeline.importing.columns import paths
+from cotpress.pipeline.importing.head import paths
 from cotpress.prompts import BOXED
 from cotpress.records import Trace
 from cotpress.verbs.common import make, say

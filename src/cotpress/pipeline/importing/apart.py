@@ -110,4 +110,7 @@ def _bare(said: str, note: Note) -> str:
 
 def _refuse_unknown(said: str, *, whole: bool = True) -> None:
     if not thought_in(said) and (mark := unknown_mark(said, whole=whole)):
-        raise Unusable(f"marks of thinking that no family is known by ({named(mark)})")
+        raise Unusable(
+            f"marks of thinking that no family is known by ({named(mark)}): write <think> and "
+            "</think> in their place"
+        )

@@ -57,7 +57,7 @@ NUMBERED = re.compile(
 """One sample in each of several columns: `r1_solution_1`, `r1_solution_2` …"""
 MESSAGES = _known("messages conversations conversation dialogue dialog chat turns")
 SYSTEM = _known("system system_prompt system_message")
-LATE = (("user", "analysis", "final"),)
+LATE = ("user", "analysis", "final")
 """Question, reasoning and conclusion of rows that mostly have messages too, which say more."""
 
 SOLUTION = _known("solution")

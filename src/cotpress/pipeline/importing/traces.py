@@ -13,7 +13,8 @@ from cotpress.lm.marks import thought_in
 from cotpress.pipeline.importing import verdicts
 from cotpress.pipeline.importing.apart import take_apart
 from cotpress.pipeline.importing.chats import Chat, as_chat, content_of, pairs, read_chat
-from cotpress.pipeline.importing.columns import Columns, paths
+from cotpress.pipeline.importing.columns import Columns
+from cotpress.pipeline.importing.head import paths
 from cotpress.pipeline.importing.references import reference
 from cotpress.pipeline.importing.replies import Note, Reply, replies_in, reply_of, turn_of
 from cotpress.pipeline.importing.values import Row, Unusable, at, text
