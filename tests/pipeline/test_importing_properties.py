@@ -7,14 +7,14 @@ from collections import Counter
 from typing import Any
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rows import A, Q, T, imported
 
 from cotpress.errors import CotpressError
 from cotpress.lm.marks import FAMILIES, Thought, thought_in
 from cotpress.pipeline.importing import names
-from cotpress.pipeline.importing.columns import Columns, find_columns
+from cotpress.pipeline.importing.columns import Columns
 from cotpress.pipeline.importing.foreign import without_template
 from cotpress.pipeline.importing.traces import import_traces
 from cotpress.pipeline.importing.values import at, decoded
@@ -83,7 +83,6 @@ ROWS = st.dictionaries(st.sampled_from(NAMED), VALUES | TEXTS, max_size=6)
 
 
 @given(st.lists(ROWS, min_size=1, max_size=3))
-@settings(max_examples=400)
 def test_whatever_the_rows_they_are_refused_or_every_one_is_a_trace_or_counted(
     rows: list[dict[str, Any]],
 ) -> None:
@@ -91,29 +90,20 @@ def test_whatever_the_rows_they_are_refused_or_every_one_is_a_trace_or_counted(
         traces, dropped, _ = imported(*rows)
     except CotpressError:
         return
-    assert len(traces) + dropped.total() >= len([row for row in rows if _whole(row, rows)])
+    assert len(traces) + dropped.total() >= len(rows)
     assert len({trace.key for trace in traces}) == len(traces)
     for trace in traces:
         assert trace.reasoning.strip() or not trace.reasoning
         assert msgspec.json.decode(msgspec.json.encode(trace), type=Trace) == trace
 
 
-def _whole(row: dict[str, Any], rows: list[dict[str, Any]]) -> bool:
-    """Whether a row is no empty list of completions, which is none of them."""
-    columns = find_columns(rows, Columns())
-    of = columns.reasoning or columns.completion or columns.messages
-    found = decoded(at(row, of)) if isinstance(of, str) else None
-    return found not in ([], {"choices": []})
-
-
 @given(st.lists(TEXTS, max_size=4))
 def test_every_completion_becomes_one_trace_or_is_counted(texts: list[str]) -> None:
     traces, dropped, _ = imported({"q": Q, "c": texts}, question="q", completion="c")
-    assert len(traces) + dropped.total() == len(texts)
+    assert len(traces) + dropped.total() == max(1, len(texts))
 
 
 @given(TEXTS)
-@settings(max_examples=500)
 def test_the_parts_of_a_completion_join_to_its_text_unless_something_is_said(text: str) -> None:
     dropped: Counter[str] = Counter()
     notes: Counter[str] = Counter()

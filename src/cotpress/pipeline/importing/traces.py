@@ -115,7 +115,10 @@ def _completions(row: Row, columns: Columns, chat: Chat) -> list[Any]:
     if columns.messages:
         return [chat.reply]
     several = (columns.reasoning,) if columns.reasoning else paths(columns.completion)
-    return [one for path in several for one in replies_in(at(row, path))]
+    found = [one for path in several for one in replies_in(at(row, path))]
+    if not found:
+        raise Unusable("no reasoning" if columns.reasoning else "no completion")
+    return found
 
 
 def _reply(row: Row, columns: Columns, chat: Chat, value: Any, index: int, note: Note) -> Reply:
