@@ -195,6 +195,17 @@ def test_a_short_remark_does_not_stand_for_the_thinking_of_a_long_completion() -
         (f"<think>\n{T}\n</think>\n\n{A}", T, A),
         (f"{T}\n#### 42", T, "The final answer is \\boxed{42}."),
         (T, T, "The final answer is \\boxed{42}."),
+        (f"{T}\nSo the final answer is 42.", T, "So the final answer is 42."),
+        (
+            "Both have 7 right answers each.\nThe number of their answers together is 42.",
+            "Both have 7 right answers each.\nThe number of their answers together is 42.",
+            "The final answer is \\boxed{42}.",
+        ),
+        (
+            "$6 \\cdot 7 = \\boxed{42}$.",
+            "$6 \\cdot 7 = \\boxed{42}$.",
+            "The final answer is \\boxed{42}.",
+        ),
     ],
 )
 @pytest.mark.parametrize("column", ["solution", "cot", "Rationale"])

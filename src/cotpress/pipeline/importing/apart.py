@@ -5,13 +5,16 @@ one (LIMO, MATH), or gets that of its own column, or one made from the reference
 server says the reasoning twice, apart and inside of the reply, it is taken once.
 """
 
-from cotpress.answers import stated
+from cotpress.answers import ANNOUNCED, BOX, stated
 from cotpress.lm.marks import thought_in
 from cotpress.pipeline.importing.foreign import TEMPLATE, TOOLS, unknown_mark, without_template
 from cotpress.pipeline.importing.references import CALCULATOR, final_line
 from cotpress.pipeline.importing.replies import Note, Reply
 from cotpress.pipeline.importing.values import Unusable, named, text
 from cotpress.pipeline.split import Parts, several_thoughts, split
+
+LEAD = 25
+"""Characters of a worked solution's last sentence before it announces the answer: "Therefore, "."""
 
 
 def take_apart(reply: Reply, answer: str, note: Note) -> Parts:
@@ -63,7 +66,7 @@ def _of_two(reply: Reply, answer: str, note: Note) -> Parts:
             tag = "\n</think>" if "<think>" in parts.opening else ""
             parts = parts._replace(closing=(parts.closing.rstrip() or tag) + "\n\n")
     else:
-        parts = _gold(reasoning) if reply.gold else Parts("", reasoning, "\n\n", "")
+        parts = _gold(reasoning, note) if reply.gold else Parts("", reasoning, "\n\n", "")
         conclusion = parts.conclusion or conclusion
     if reply.gold and not conclusion.strip():
         if not answer:
@@ -74,13 +77,24 @@ def _of_two(reply: Reply, answer: str, note: Note) -> Parts:
     )
 
 
-def _gold(solution: str) -> Parts:
-    """A worked solution: without its last line `#### 72`, or split where it concludes itself."""
+def _gold(solution: str, note: Note) -> Parts:
+    """A worked solution: without its last line `#### 72`, or split where it concludes itself, in a
+    sentence with a box or one that begins with the words that announce the answer.
+
+    What has calculator marks is GSM8K's, whose conclusion is that last line.
+    """
     before, found = final_line(solution)
-    if found:
-        return Parts("", before, "\n\n", "")
+    whole = Parts("", before, "\n\n", "")
+    if found or CALCULATOR.search(solution):
+        return whole
     parts = split(solution)
-    return parts if parts.conclusion else Parts("", solution, "\n\n", "")
+    announced = ANNOUNCED.search(parts.conclusion)
+    if not BOX.search(parts.conclusion) and not (announced and announced.start() <= LEAD):
+        return whole
+    if not parts.reasoning:
+        note("a solution in one sentence with its answer: the conclusion says that once more")
+        return whole
+    return parts
 
 
 def _once(reasoning: str, conclusion: str, note: Note) -> tuple[str, str, str]:
