@@ -491,9 +491,17 @@ def test_odd_text_survives_the_way_to_the_file_and_back() -> None:
         "\n" * 1_000_000,
         "#### " + " " * 1_000_000 + "x\ny",
         f"{'<|begin_of_thought|>'}{' ' * 1_000_000}",
+        "<think>" * 200_000,
+        "x</think>" * 200_000,
+        "<s>" + "\n" * 1_000_000 + "x",
+        "x" + " <|endoftext|>" * 100_000,
+        "x" + " " * 1_000_000 + "<|im_end|>",
+        "[" * 500_000,
+        '[{"a": ' * 100_000,
+        "<ponder>" * 100_000 + "a b c d</ponder>x",
     ],
 )
-def test_a_million_blanks_take_no_longer_than_a_million_letters(text: str) -> None:
+def test_a_million_blanks_or_marks_take_no_longer_than_a_million_letters(text: str) -> None:
     traces, dropped, _ = imported({"question": Q, "cot": text, "answer": text})
     assert len(traces) + dropped.total() == 1
 

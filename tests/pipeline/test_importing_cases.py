@@ -72,6 +72,17 @@ def test_a_turn_in_the_channel_of_analysis_is_the_reasoning_of_the_next() -> Non
         ({"content": None, "tool_calls": [{"id": "1"}]}, "the last turn calls a tool"),
         ({"content": f"{R1} <think>\n{T}\n</think>\n\n{A}"}, "more than one block of thinking"),
         (
+            {
+                "content": f"<|channel|>analysis<|message|>{T}<|end|><|start|>assistant<|channel|>"
+                f"analysis<|message|>{T}<|end|><|start|>assistant<|channel|>final<|message|>{A}"
+            },
+            "more than one block of thinking",
+        ),
+        (
+            {"content": f"analysis{T}assistantanalysis{T}assistantfinal{A}"},
+            "more than one block of thinking",
+        ),
+        (
             {"content": f"<think>\n{T}\n</think>\n<tool_call>\n{{}}\n</tool_call>"},
             "a tool call in the text of the completion",
         ),
@@ -197,8 +208,8 @@ def test_a_short_remark_does_not_stand_for_the_thinking_of_a_long_completion() -
         (T, T, "The final answer is \\boxed{42}."),
         (f"{T}\nSo the final answer is 42.", T, "So the final answer is 42."),
         (
-            "Both have 7 right answers each.\nThe number of their answers together is 42.",
-            "Both have 7 right answers each.\nThe number of their answers together is 42.",
+            "Both have 7 right answers each.\nIn total, the number of questions and answers is 42.",
+            "Both have 7 right answers each.\nIn total, the number of questions and answers is 42.",
             "The final answer is \\boxed{42}.",
         ),
         (
@@ -393,6 +404,9 @@ TURNS = [ASKED, {"role": "assistant", "content": R1}]
         {"prompt": TURNS[:1], "responses": [TURNS[1:]]},
         {"prompt": Q, "response": {"choices": [{"message": TURNS[1], "finish_reason": "stop"}]}},
         {"messages": TURNS[:1], "completion": R1},
+        {"messages": TURNS[:1], "choices": [{"message": TURNS[1]}]},
+        {"prompt": Q, "response": {"message": TURNS[1], "done_reason": "stop"}},
+        {"prompt": Q, "completion": TURNS},
         {"prompt": Q, "generations": json.dumps([R1])},
     ],
 )
@@ -407,6 +421,23 @@ def test_what_a_prompt_begins_of_the_reply_belongs_to_the_completion() -> None:
     trace = only({"prompt": [ASKED, begun], "completion": f"{T}</think>{A}"})
     assert (trace.opening, trace.reasoning) == ("Let me see.\n<think>", T)
     assert trace.problem.followed == []
+
+
+def test_an_answer_of_an_api_says_itself_why_it_ended() -> None:
+    parts = [{"type": "thinking", "thinking": T}, {"type": "text", "text": A}]
+    for answer in (
+        {"role": "assistant", "content": parts, "stop_reason": "max_tokens"},
+        {"message": TURNS[1], "done_reason": "length"},
+        {"choices": [{"message": TURNS[1], "finish_reason": "length"}]},
+    ):
+        traces, _, notes = imported({"prompt": Q, "response": answer})
+        assert [(trace.completion(), trace.finished) for trace in traces] == [(R1, False)]
+        assert notes["cut off, as its finish_reason says"] == 1
+
+
+def test_a_list_of_conclusions_stands_beside_a_list_of_reasonings() -> None:
+    traces, _, _ = imported({"question": Q, "reasoning": [T, f"{T} Yes."], "response": [A, "42"]})
+    assert [trace.conclusion for trace in traces] == [A, "42"]
 
 
 def test_a_batch_is_refused_with_the_cure_and_comes_in_once_it_is_joined() -> None:

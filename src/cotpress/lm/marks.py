@@ -8,6 +8,8 @@ writes between two marks (line breaks) is that of its own chat template.
 """
 
 import re
+from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
 
@@ -64,6 +66,9 @@ OPENS = re.compile(
 )
 """What begins the thinking; the name of the group is the family, and `tag` any of the tags."""
 
+BEGINS = re.compile(r"<(?=[A-Za-z|])|\[(?=[Tt])|◁|\A")
+"""Where one of `OPENS` can begin, which is much faster to look for."""
+
 CLOSES = {
     "tag": rf"</(?:{_TAG})>(?:\s*<(?:{_ANSWER})>)?",
     "mistral": r"\[/THINK\]",
@@ -87,8 +92,11 @@ BARE_HARMONY = re.compile(
     r"(\s*analysis)(?:(?=\S)(.*)(assistantfinal)|(?=[A-Z])(.*)()\Z)", re.DOTALL
 )
 """Harmony's channels, decoded without its special tokens; unclosed where it was cut off."""
-BARE_AGAIN = re.compile(r"assistant(?:analysis|commentary)(?=\S)")
-"""Such a channel after another one."""
+HARMONY_AGAIN = re.compile(
+    r"assistant(?:analysis|commentary)(?=\S)"
+    r"|<\|end\|>\s*(?:<\|start\|>assistant)?<\|channel\|>(?:analysis|commentary)"
+)
+"""One of harmony's channels after another one that is not the answer."""
 
 PREAMBLE = 300
 """Characters that may stand before the mark that opens the thinking; more, where it stands at the
@@ -135,15 +143,16 @@ def thought_in(text: str) -> Thought | None:
 
 def marked(text: str) -> bool:
     """Whether a text has any mark of thinking in it, mentioned ones aside."""
-    patterns = [OPENS, *(re.compile(pattern, re.IGNORECASE) for pattern in CLOSES.values())]
-    return any(not _quoted(text, one) for pattern in patterns for one in pattern.finditer(text))
+    closing = (re.compile(pattern, re.IGNORECASE) for pattern in CLOSES.values())
+    found = chain(_opening(text), *(pattern.finditer(text) for pattern in closing))
+    return any(not _quoted(text, one) for one in found)
 
 
 def thinks_again(text: str, *, after: bool) -> bool:
     """Whether a text begins to think once more: a reasoning after a mark that closes it, and
     whatever comes `after` the reasoning at once. What is opened and closed again is no end.
     """
-    marks = [(one.start(), True) for one in OPENS.finditer(text) if _meant(text, one)]
+    marks = [(one.start(), True) for one in _opening(text) if _meant(text, one)]
     for pattern in CLOSES.values():
         found = re.compile(pattern, re.IGNORECASE).finditer(text)
         marks += [(one.start(), False) for one in found if _meant(text, one)]
@@ -153,7 +162,7 @@ def thinks_again(text: str, *, after: bool) -> bool:
             return True
         depth += 1 if opens else -1
         after = after or depth < 0
-    return bool(BARE_AGAIN.search(text))
+    return bool(HARMONY_AGAIN.search(text))
 
 
 def family_of(opening: str) -> Family | None:
@@ -176,7 +185,7 @@ def _opened(text: str) -> re.Match[str] | None:
     """The mark that opens the thinking: the first that is none in passing, unless one was closed
     before it or too much stands before it.
     """
-    found = [one for one in OPENS.finditer(text) if not _quoted(text, one)]
+    found = [one for one in _opening(text) if not _quoted(text, one)]
     one = next((one for one in found if not _in_passing(text, one)), next(iter(found), None))
     if one is None:
         return None
@@ -187,6 +196,12 @@ def _opened(text: str) -> re.Match[str] | None:
     return one if meant else None
 
 
+def _opening(text: str) -> Iterator[re.Match[str]]:
+    """Every mark that opens, mentioned or meant."""
+    tried = (OPENS.match(text, place.start()) for place in BEGINS.finditer(text))
+    return (mark for mark in tried if mark)
+
+
 def _meant(text: str, mark: re.Match[str]) -> bool:
     """Whether a mark is more than mentioned."""
     return not (_quoted(text, mark) or _in_passing(text, mark))
@@ -194,11 +209,16 @@ def _meant(text: str, mark: re.Match[str]) -> bool:
 
 def _in_passing(text: str, mark: re.Match[str]) -> bool:
     """Whether a mark stands in the middle of a line, as a word of a sentence."""
-    before, after = text[: mark.start()][-1:], text[mark.end() :][:1]
+    before, after = _around(text, mark)
     return before in (" ", "\t") and bool(after) and after in " \t.,;:)!?"
 
 
 def _quoted(text: str, mark: re.Match[str]) -> bool:
     """Whether a mark stands in quotes, as where a model writes about it."""
-    before, after = text[: mark.start()][-1:], text[mark.end() :][:1]
+    before, after = _around(text, mark)
     return bool(before) and before in QUOTES and bool(after) and after in QUOTES
+
+
+def _around(text: str, mark: re.Match[str]) -> tuple[str, str]:
+    """The characters before and after a mark; empty at the ends of the text."""
+    return text[max(0, mark.start() - 1) : mark.start()], text[mark.end() : mark.end() + 1]

@@ -16,6 +16,7 @@ from cotpress.pipeline.importing.chats import has_reply
 from cotpress.pipeline.importing.head import (
     Head,
     Several,
+    are_texts,
     is_chat,
     is_reference,
     is_text,
@@ -133,8 +134,8 @@ def _conclusion(head: Head, found: Columns) -> str:
     if plain(found.reasoning) in names.SOLUTION.names or found.reasoning == found.answer:
         return ""
     return (
-        head.find(names.CONCLUSION, is_text, but=(*but, *others))
-        or head.find(Known(names.CONCLUSION.names), is_text, but=but)
+        head.find(names.CONCLUSION, are_texts, but=(*but, *others))
+        or head.find(Known(names.CONCLUSION.names), are_texts, but=but)
         or head.find(Known(("answer",)), _is_sentence, but=but)
         # empty: cut off, so that none must be made from the reference
         or head.find(Known(names.CONCLUSION.names), None, but=but)
@@ -168,5 +169,6 @@ def _is_sentence(value: Any) -> bool:
         (BOX.search(said) and len(said.split()) > 2)
         or ANNOUNCED.search(said)
         or "\n" in said
-        or re.search(r"(?:\S+\s+){3,}\S+[.!?]$|.{8,}[。！？]$", said)
+        or (len(said.split()) > 3 and said.endswith((".", "!", "?")))
+        or (len(said) > 8 and said.endswith(("。", "！", "？")))
     )

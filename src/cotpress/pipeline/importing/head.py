@@ -132,6 +132,11 @@ def is_reference(value: Any) -> bool:
     return isinstance(one, str | int | float)
 
 
+def are_texts(value: Any) -> bool:
+    """Whether a value is text, or a list of texts."""
+    return bool(_texts(value))
+
+
 def is_chat(value: Any) -> bool:
     """Whether a value is a chat, or text of one."""
     return as_chat(value) is not None
@@ -156,13 +161,12 @@ def much_text(value: Any) -> bool:
 def or_chat(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
     """Whether a value fits, or is a chat or the message of one."""
 
+    def turn(value: Any) -> bool:
+        return isinstance(value, dict) and bool({"content", "choices", "message"} & value.keys())
+
     def found(value: Any) -> bool:
         whole = decoded(value)
-        return (
-            fits(value)
-            or is_chat(whole)
-            or (isinstance(whole, dict) and ("content" in whole or "choices" in whole))
-            or (isinstance(whole, list) and any(map(is_chat, whole)))
-        )
+        several = whole if isinstance(whole, list) else [whole]
+        return fits(value) or is_chat(whole) or any(turn(one) or is_chat(one) for one in several)
 
     return found

@@ -44,7 +44,7 @@ CONCLUSION = _known(
 COMPLETION = _known(
     "generations generation completions completion responses response output outputs "
     "generated_solution generated_text model_output reannotated_assistant_content llm_response "
-    "model_response",
+    "model_response choices",
     r"(?:^|.*[_\-\s/])(?:responses?|generations?|completions?|assistant_content|rollouts?)$"
     r"|^(?:deepseek|r1|qwen|gpt|llm|model|assistant|teacher)[\w.-]*_"
     r"(?:outputs?|solutions?|answers?|texts?)$",

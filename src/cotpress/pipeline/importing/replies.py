@@ -65,11 +65,12 @@ def reply_of(value: Any, note: Note) -> Reply:
         *before, last = joined(turns)
         if role_of(last) != "assistant":
             raise Unusable("the last turn is no reply")
-        return turn_of(last, note)._replace(followed=tuple(map(message, before)))
-    if isinstance(whole, dict) and isinstance(whole.get("message"), dict):
-        return turn_of(whole["message"], note)._replace(finish=whole.get("finish_reason"))
-    if isinstance(whole, dict) and "content" in whole:
-        return turn_of(whole, note)
+        asked = [place for place, turn in enumerate(before) if role_of(turn) == "user"]
+        since = before[asked[-1] + 1 :] if asked else before
+        return turn_of(last, note)._replace(followed=tuple(map(message, since)))
+    if isinstance(whole, dict) and ("message" in whole or "content" in whole):
+        turn = whole["message"] if isinstance(whole.get("message"), dict) else whole
+        return turn_of(turn, note)._replace(finish=_finish_of(whole))
     return turn_of({"content": value}, note) if _parts(value) else Reply(value)
 
 
@@ -87,9 +88,13 @@ def turn_of(turn: Turn, note: Note) -> Reply:
     inside = at(dict(turn), "info.think_content")
     if not reasoning and isinstance(inside, str) and inside not in str(content):
         reasoning = inside
-    return Reply(
-        content, reasoning or None, think=bool(reasoning), finish=turn.get("finish_reason")
-    )
+    return Reply(content, reasoning or None, think=bool(reasoning), finish=_finish_of(turn))
+
+
+def _finish_of(answer: Mapping[str, Any]) -> Any:
+    """Why an answer ended, in the words of OpenAI, Anthropic and Ollama."""
+    found = (answer.get(key) for key in ("finish_reason", "stop_reason", "done_reason"))
+    return next((one for one in found if one is not None), None)
 
 
 def _parts(value: Any) -> bool:

@@ -70,6 +70,8 @@ def grade(
     if correct is None:
         note(f"ungraded: {path} says nothing")
         return None
+    if isinstance(said, float) and 0 < said < 1:
+        note(f"graded by a number between 0 and 1 in {path}: {PASSES} and more is right")
     return Grade(answer=(answer or None) if correct else None, correct=correct, status="ok")
 
 
