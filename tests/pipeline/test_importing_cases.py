@@ -546,7 +546,7 @@ def test_html_latex_and_code_are_no_marks_of_thinking(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "before", ["Sure.\n", "\n\n", "I think about it first. " * 40 + "\n", "Okay! "]
+    "before", ["Sure.\n", "\n\n", "I think about it first. " * 40, "Okay!\n" * 99, "Okay! "]
 )
 def test_a_preamble_belongs_to_the_opening(before: str) -> None:
     trace = only({"question": Q, "completion": before + R1})
@@ -569,6 +569,8 @@ def test_a_preamble_belongs_to_the_opening(before: str) -> None:
         ("<s>", "</s>\n"),
         ("", "<|im_end|>\n<|endoftext|>"),
         ("<|assistant|>\n", "<|user|>"),
+        ("", "<|eot_id|><|start_header_id|>user<|end_header_id|>\n\n"),
+        ("<|im_start|>assistant\n", "<|im_end|>\n<|im_start|>user\n"),
     ],
 )
 def test_what_a_template_wrote_around_a_turn_is_taken_off_and_said(header: str, end: str) -> None:
@@ -617,6 +619,12 @@ def test_a_closing_mark_that_is_mentioned_ends_nothing(
 def test_a_mark_that_closes_twice_leaves_no_mark_in_the_conclusion(again: str) -> None:
     trace = only({"question": Q, "completion": f"<think>\n{T}\n</think>\n\n{again}{A}"})
     assert (trace.reasoning, trace.conclusion) == (T, A)
+
+
+def test_a_reasoning_that_the_prompt_opened_may_show_how() -> None:
+    shown = f"{'I think about it. ' * 40}As in\n```\n<think>\n6*7\n</think>\n```\n{T}"
+    trace = only({"question": Q, "completion": f"{shown}\n</think>\n\n{A}"})
+    assert (trace.opening, trace.reasoning, trace.conclusion) == ("", shown, A)
 
 
 def test_a_conclusion_may_mention_the_marks() -> None:

@@ -99,9 +99,7 @@ HARMONY_AGAIN = re.compile(
 """One of harmony's channels after another one that is not the answer."""
 
 PREAMBLE = 300
-"""Characters that may stand before the mark that opens the thinking; more, where it stands at the
-beginning of a line and is closed.
-"""
+"""Characters that may stand before the mark that opens the thinking; more, where it is closed."""
 
 QUOTES = "`'\"“”‘’«»()*"
 
@@ -182,18 +180,22 @@ def _closes(opened: re.Match[str]) -> re.Pattern[str]:
 
 
 def _opened(text: str) -> re.Match[str] | None:
-    """The mark that opens the thinking: the first that is none in passing, unless one was closed
-    before it or too much stands before it.
+    """The mark that opens the thinking: the first that is none in passing, unless the thinking was
+    closed before it. After a long preamble it must be closed as often as it is opened: else the
+    prompt opened the thinking, and this only shows how.
     """
     found = [one for one in _opening(text) if not _quoted(text, one)]
     one = next((one for one in found if not _in_passing(text, one)), next(iter(found), None))
-    if one is None:
+    if one is None or not text[: one.start()].strip():
+        return one
+    closes = _closes(one)
+    if closes.search(text[: one.start()]):
         return None
-    closes, begins = _closes(one), not text[: one.start()].rpartition("\n")[2].strip()
-    if text[: one.start()].strip() and closes.search(text[: one.start()]):
-        return None
-    meant = one.start() <= PREAMBLE or (begins and closes.search(text, one.end()))
-    return one if meant else None
+    if one.start() <= PREAMBLE:
+        return one
+    closed = sum(_meant(text, mark) for mark in closes.finditer(text, one.end()))
+    opened = sum(mark[0].lower() == one[0].lower() and _meant(text, mark) for mark in found)
+    return one if 0 < closed <= opened else None
 
 
 def _opening(text: str) -> Iterator[re.Match[str]]:

@@ -21,10 +21,11 @@ _END = (
     r"<\|im_end\|>|<\|eot_id\|>|<\|eom_id\|>|<\|eot\|>|<｜end▁of▁sentence｜>|</s>|<\|endoftext\|>"
     r"|<\|end_of_text\|>|<\|return\|>|<\|end\|>|<end_of_turn>|<turn\|>|<\|END_OF_TURN_TOKEN\|>"
     r"|<\|assistant_end\|>|<seed:eos>|<eos>|\[e~\[|<\|endofprompt\|>|<\|pad\|>|<pad>|\[PAD\]"
-    r"|<\|user\|>|<\|observation\|>|<｜User｜>"
+    r"|<\|im_start\|>\s*user|<\|start_header_id\|>\s*user\s*<\|end_header_id\|>"
+    r"|<start_of_turn>\s*user|<\|turn>\s*user|<\|user\|>|<\|observation\|>|<｜User｜>"
 )
 END_OF_TURN = re.compile(rf"(?:\s*(?:{_END}))+\s*\Z")
-"""How templates end a turn."""
+"""How templates end a turn, and begin the next one of the user."""
 TAIL = 400
 """Characters in which an end is looked for at once; there may be a thousand of padding."""
 

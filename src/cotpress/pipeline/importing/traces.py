@@ -76,7 +76,7 @@ def import_traces(
                 )
             elif column := verdicts.unused(row, len(values)):
                 of_one.append(f"a verdict of the data set, not used: --verdict {column} takes it")
-            notes.update(set(of_one))
+            notes.update(dict.fromkeys(of_one, 1))
             yield Trace(
                 problem=replace(problem, followed=[*problem.followed, *reply.followed]),
                 model=model,
