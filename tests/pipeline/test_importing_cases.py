@@ -466,6 +466,7 @@ FAMILIES = {
         "",
     ),
     "harmony without special tokens": ("analysis", "assistantfinal", ""),
+    "harmony in lines": ("assistantanalysis\n\n", "\n\nassistantfinal\n\n", ""),
     "seed": ("<seed:think>\n", "\n</seed:think>\n", ""),
     "kimi": ("◁think▷", "◁/think▷", ""),
     "minimax": ("<mm:think>", "</mm:think>", ""),

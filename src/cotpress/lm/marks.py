@@ -81,6 +81,7 @@ CLOSES = {
     "openthoughts": r"<\|end_of_thought\|>(?:\s*<\|begin_of_solution\|>)?",
 }
 """What ends it, by the group of `OPENS`."""
+_ANY = [re.compile(pattern, re.IGNORECASE) for pattern in CLOSES.values()]
 
 ENDS = re.compile(
     rf"\s*(?:</(?:{_ANSWER})>|<\|END_(?:RESPONSE|TEXT)\|>|<\|end_of_solution\|>)\s*\Z",
@@ -89,7 +90,9 @@ ENDS = re.compile(
 """What ends an answer that is marked as well."""
 
 BARE_HARMONY = re.compile(
-    r"(\s*analysis)(?:(?=\S)(.*)(assistantfinal)|(?=[A-Z])(.*)()\Z)", re.DOTALL
+    r"(\s*(?:assistant)?analysis\s*)"
+    r"(?:(?=\S)(.*)(assistantfinal)|(?<=analysis)(?=[A-Z])(.*)()\Z)",
+    re.DOTALL,
 )
 """Harmony's channels, decoded without its special tokens; unclosed where it was cut off."""
 HARMONY_AGAIN = re.compile(
@@ -128,7 +131,7 @@ def thought_in(text: str) -> Thought | None:
         group = 2 if bare[3] else 4
         return Thought(bare.end(1), bare.end(group), bare.end(group + 1), bool(bare[3]))
     begin = opened.end() if opened else 0
-    for pattern in [_closes(opened)] if opened else [re.compile(p, re.I) for p in CLOSES.values()]:
+    for pattern in [_closes(opened)] if opened else _ANY:
         ends = [one for one in pattern.finditer(text, begin) if not _quoted(text, one)]
         ends = [one for one in ends if not _in_passing(text, one)] or ends
         if ends:
@@ -141,8 +144,7 @@ def thought_in(text: str) -> Thought | None:
 
 def marked(text: str) -> bool:
     """Whether a text has any mark of thinking in it, mentioned ones aside."""
-    closing = (re.compile(pattern, re.IGNORECASE) for pattern in CLOSES.values())
-    found = chain(_opening(text), *(pattern.finditer(text) for pattern in closing))
+    found = chain(_opening(text), *(pattern.finditer(text) for pattern in _ANY))
     return any(not _quoted(text, one) for one in found)
 
 
@@ -151,9 +153,8 @@ def thinks_again(text: str, *, after: bool) -> bool:
     whatever comes `after` the reasoning at once. What is opened and closed again is no end.
     """
     marks = [(one.start(), True) for one in _opening(text) if _meant(text, one)]
-    for pattern in CLOSES.values():
-        found = re.compile(pattern, re.IGNORECASE).finditer(text)
-        marks += [(one.start(), False) for one in found if _meant(text, one)]
+    for pattern in _ANY:
+        marks += [(one.start(), False) for one in pattern.finditer(text) if _meant(text, one)]
     depth = 0
     for _, opens in sorted(marks):
         if opens and after:

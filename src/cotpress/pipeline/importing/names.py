@@ -3,6 +3,7 @@ blanks make no difference; what a column holds decides (columns.py).
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -13,6 +14,7 @@ class Known(NamedTuple):
     pattern: re.Pattern[str] | None = None
 
 
+@lru_cache(4096)
 def plain(name: str) -> str:
     """A name without what makes no difference."""
     return re.sub(r"[\s_-]+", "", name).casefold()
