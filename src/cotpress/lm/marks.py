@@ -66,18 +66,18 @@ OPENS = re.compile(
 )
 """What begins the thinking; the name of the group is the family, and `tag` any of the tags."""
 
-BEGINS = re.compile(r"<(?=[A-Za-z|])|\[(?=[Tt])|◁|\A")
-"""Where one of `OPENS` can begin, which is much faster to look for."""
+BEGINS = re.compile(r"<(?=[A-Za-z|])|\[(?=[Tt])|◁")
+"""Where one of `OPENS` can begin, or in front: much faster to look for."""
 
 CLOSES = {
     "tag": rf"</(?:{_TAG})>(?:\s*<(?:{_ANSWER})>)?",
     "mistral": r"\[/THINK\]",
     "kimi": r"◁/think▷",
     "gemma": r"<channel\|>",
-    "harmony": r"(?:<\|end\|>|\A)\s*(?:<\|start\|>assistant)?<\|channel\|>final<\|message\|>",
+    "harmony": r"<\|end\|>\s*(?:<\|start\|>assistant)?<\|channel\|>final<\|message\|>",
     "command": r"<\|END_THINKING\|>(?:\s*<\|START_(?:RESPONSE|TEXT)\|>)?",
     "apertus": r"<\|inner_suffix\|>",
-    "granite": r"(?<=\n)Here(?:'s| is) my response:",
+    "granite": r"\nHere(?:'s| is) my response:",
     "openthoughts": r"<\|end_of_thought\|>(?:\s*<\|begin_of_solution\|>)?",
 }
 """What ends it, by the group of `OPENS`."""
@@ -95,6 +95,8 @@ BARE_HARMONY = re.compile(
     re.DOTALL,
 )
 """Harmony's channels, decoded without its special tokens; unclosed where it was cut off."""
+NO_ANALYSIS = re.compile(r"\s*(?:<\|start\|>assistant)?<\|channel\|>final<\|message\|>")
+"""Harmony's answer without thinking."""
 HARMONY_AGAIN = re.compile(
     r"assistant(?:analysis|commentary)(?=\S)"
     r"|<\|end\|>\s*(?:<\|start\|>assistant)?<\|channel\|>(?:analysis|commentary)"
@@ -130,6 +132,8 @@ def thought_in(text: str) -> Thought | None:
     if not opened and (bare := BARE_HARMONY.match(text)):
         group = 2 if bare[3] else 4
         return Thought(bare.end(1), bare.end(group), bare.end(group + 1), bool(bare[3]))
+    if not opened and (answer := NO_ANALYSIS.match(text)):
+        return Thought(0, 0, answer.end(), True)
     begin = opened.end() if opened else 0
     for pattern in [_closes(opened)] if opened else _ANY:
         ends = [one for one in pattern.finditer(text, begin) if not _quoted(text, one)]
@@ -201,8 +205,8 @@ def _opened(text: str) -> re.Match[str] | None:
 
 def _opening(text: str) -> Iterator[re.Match[str]]:
     """Every mark that opens, mentioned or meant."""
-    tried = (OPENS.match(text, place.start()) for place in BEGINS.finditer(text))
-    return (mark for mark in tried if mark)
+    places = chain([0], (place.start() for place in BEGINS.finditer(text, 1)))
+    return filter(None, (OPENS.match(text, place) for place in places))
 
 
 def _meant(text: str, mark: re.Match[str]) -> bool:

@@ -30,15 +30,16 @@ TAIL = 400
 """Characters in which an end is looked for at once; there may be a thousand of padding."""
 
 TEMPLATE = re.compile(
-    rf"<\|im_start\|>|<｜Assistant｜>|<\|start_header_id\|>|<start_of_turn>|<\|turn>"
-    rf"|(?!</s>|<eos>|<pad>)(?:{_END})"
+    r"<(?:\|(?:im_start|im_end|eot_id|eom_id|endoftext|end_of_text|return|end|start_header_id|user"
+    r"|observation|END_OF_TURN_TOKEN)\|>|\|turn>|turn\|>|start_of_turn>|end_of_turn>"
+    r"|｜(?:User|Assistant|end▁of▁sentence)｜>)"
 )
 """Markup of templates in the middle of a text; `</s>` is HTML as well."""
 
 TOOLS = re.compile(
-    r"<tool_call>|<\|tool_calls?_(?:section_)?begin\|>|<｜tool▁calls?▁begin｜>|\[TOOL_CALLS\]"
-    r"|<\|python_tag\|>|<\|START_ACTION\|>|<\|channel\|>commentary\s+to=|<\|tool_call>"
-    r"|<seed:tool_call>|<minimax:tool_call>|<function=\w+>"
+    r"<(?:tool_call>|\|tool_calls?_(?:section_)?begin\|>|｜tool▁calls?▁begin｜>|\|python_tag\|>"
+    r"|\|START_ACTION\|>|\|channel\|>commentary\s+to=|\|tool_call>|seed:tool_call>"
+    r"|minimax:tool_call>|function=\w+>)|\[TOOL_CALLS\]"
 )
 """What begins a tool call that is written into the text."""
 
