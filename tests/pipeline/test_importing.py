@@ -3,7 +3,6 @@ used.
 """
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +10,14 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rows import imported, only
 
 from cotpress.errors import CotpressError, UnknownName
-from cotpress.pipeline.importing import (
-    CALCULATOR,
-    Columns,
-    Reply,
-    at,
-    final_line,
-    find_columns,
-    import_traces,
-    take_apart,
-)
+from cotpress.pipeline.importing import CALCULATOR, Columns, find_columns
+from cotpress.pipeline.importing.apart import take_apart
+from cotpress.pipeline.importing.references import final_line
+from cotpress.pipeline.importing.replies import Reply
+from cotpress.pipeline.importing.values import at
 from cotpress.prompts import BOXED
 from cotpress.records import Trace
 
@@ -33,22 +28,7 @@ DATA = Path(__file__).parents[2].parent / "shared" / "data"
 Q = "What is 6 * 7?"
 
 
-def imported(*rows: dict[str, Any], **named: str) -> tuple[list[Trace], Counter[str], Counter[str]]:
-    dropped, notes = Counter(), Counter()
-    columns = find_columns(rows, Columns(**named))
-    found = list(
-        import_traces(
-            rows, columns, count=lambda text: len(text.split()), dropped=dropped, notes=notes
-        )
-    )
-    return found, dropped, notes
-
-
-def only(*rows: dict[str, Any], **named: str) -> Trace:
-    found, dropped, _ = imported(*rows, **named)
-    assert not dropped
-    assert len(found) == 1
-    return found[0]
+OWN = "its own system turn, or a box in its question, in place of the default --instruction"
 
 
 # --- shapes ---------------------------------------------------------------------------------------
@@ -248,7 +228,7 @@ def test_a_reply_that_was_cut_off_gets_no_conclusion_from_the_reference(
 
 @given(st.text())
 def test_a_gold_reasoning_without_marks_is_taken_as_it_is(text: str) -> None:
-    traces, dropped, _ = imported({"question": Q, "cot": text, "answer": "1"})
+    traces, dropped, _ = imported({"question": Q, "cot": text, "answer": "1"}, reasoning="cot")
     if traces and not any(mark in text for mark in ("####", "think>", "thought|>", "<<")):
         assert traces[0].reasoning == text
     assert len(traces) + dropped.total() == 1
@@ -294,11 +274,30 @@ def test_named_columns_win_over_guesses_and_may_be_dotted_paths() -> None:
         ("l.x", None),
         ("c.d.e", None),
         ("none", None),
-        ("l.-1", None),
+        ("l.-1.x", 3),
+        ("l.-3", None),
+        ("l.1e0", None),
+        ("l.²", None),
+        ("m.n.o.x.y", 4),
+        ("j.ground_truth", "5"),
+        ("j.list.-1", 7),
+        ("j.none", None),
+        ("p.list.0", 8),
+        ("t.0", None),
     ],
 )
 def test_a_path_finds_whole_names_keys_and_list_entries(path: str, value: Any) -> None:
-    assert at({"a.b": 1, "a": {"b": 0}, "c": {"d": 2}, "l": [{}, {"x": 3}]}, path) == value
+    row = {
+        "a.b": 1,
+        "a": {"b": 0},
+        "c": {"d": 2},
+        "l": [{}, {"x": 3}],
+        "m.n": {"o.x": {"y": 4}},
+        "j": '{"ground_truth": "5", "list": [6, 7]}',
+        "p": "{'list': [8]}",
+        "t": "[not json",
+    }
+    assert at(row, path) == value
 
 
 def test_a_column_that_is_not_there_is_named_with_the_nearest() -> None:
@@ -353,7 +352,7 @@ CHAT = [{"role": "user", "content": Q}, {"role": "assistant", "content": THINK}]
         ({"question": Q, "cot": True, "answer": "1"}, "reasoning is not text but bool"),
         ({"question": "", "cot": "x", "answer": "1"}, "no question"),
         ({"question": ["a", "b"], "cot": "x", "answer": "1"}, "question is not text but list"),
-        ({"question": Q, "cot": "x", "answer": ["1", "2"]}, "answer is not text but list"),
+        ({"question": Q, "cot": "x", "answer": ["1", "2"]}, "no answer to make a conclusion from"),
         ({"question": Q, "cot": "x"}, "no answer to make a conclusion from"),
         ({"question": Q, "cot": "#### 72", "answer": "72"}, "no reasoning"),
         (
@@ -388,9 +387,15 @@ def test_a_row_that_cannot_be_used_is_counted_with_its_reason(
         (["hello"], "no messages"),
         (CHAT[:1], "no reply"),
         ([{"role": "system", "content": "s"}], "no reply"),
-        ([*CHAT, *CHAT], "not one question and one reply"),
-        ([*CHAT, CHAT[0]], "not one question and one reply"),
-        ([CHAT[0], {"role": "tool", "content": "x"}, CHAT[1]], "not one question and one reply"),
+        ([*CHAT, CHAT[0]], "the last turn is no reply"),
+        (CHAT[1:], "no question"),
+        ([{"role": "narrator", "content": "x"}, *CHAT], "a turn of somebody unknown (narrator)"),
+        ([{"role": "a narrator\n", "content": "x"}, *CHAT], "a turn of somebody unknown (…)"),
+        ([CHAT[0], {**CHAT[1], "tool_calls": [{"id": "1"}]}], "the last turn calls a tool"),
+        (
+            [{"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}, CHAT[1]],
+            "question holds a part that is no text (image_url)",
+        ),
         ([CHAT[0], {"role": "assistant", "content": None}], "no completion"),
         ([CHAT[0], {"role": "assistant", "content": "<think>\n\n</think>\n\n"}], "no reasoning"),
     ],
@@ -401,15 +406,29 @@ def test_a_chat_of_another_shape_is_counted_with_its_reason(turns: Any, reason: 
     assert dropped == {reason: 1}
 
 
-@pytest.mark.parametrize("role", ["system", "developer"])
-def test_a_system_turn_is_counted_because_it_is_not_carried_over(role: str) -> None:
-    traces, dropped, notes = imported({"messages": [{"role": role, "content": "Be good."}, *CHAT]})
-    assert traces[0].problem.prompt() == [{"role": "user", "content": f"{BOXED}\n{Q}"}]
+@pytest.mark.parametrize("role", ["system", "developer", "System"])
+def test_a_system_turn_is_carried_and_stands_in_place_of_the_default_instruction(role: str) -> None:
+    rows = [{"messages": [{"role": role, "content": "Be good."}, *CHAT]}]
+    traces, dropped, notes = imported(*rows)
+    assert traces[0].problem.prompt() == [
+        {"role": "system", "content": "Be good."},
+        {"role": "user", "content": Q},
+    ]
     assert not dropped
-    assert notes == {
-        "system turn not carried over (see --instruction)": 1,
-        "no reference answer": 1,
-    }
+    assert notes == {OWN: 1, "no reference answer": 1}
+    traces, _, notes = imported(*rows, instruction="Think.")
+    assert traces[0].problem.prompt()[1] == {"role": "user", "content": f"Think.\n{Q}"}
+    assert OWN not in notes
+
+
+def test_an_empty_system_turn_is_none_and_a_chat_that_asks_for_a_box_is_not_asked_twice() -> None:
+    asked = {"role": "user", "content": f"{Q} Use \\boxed{{}}."}
+    traces, _, notes = imported(
+        {"messages": [{"role": "system", "content": ""}, *CHAT]}, {"messages": [asked, CHAT[1]]}
+    )
+    assert [trace.problem.instruction for trace in traces] == [BOXED, ""]
+    assert [trace.problem.system for trace in traces] == ["", ""]
+    assert notes[OWN] == 1
 
 
 def test_a_reply_whose_conclusion_cannot_be_told_is_counted() -> None:
@@ -472,9 +491,17 @@ def test_odd_text_survives_the_way_to_the_file_and_back() -> None:
         "\n" * 1_000_000,
         "#### " + " " * 1_000_000 + "x\ny",
         f"{'<|begin_of_thought|>'}{' ' * 1_000_000}",
+        "<think>" * 200_000,
+        "x</think>" * 200_000,
+        "<s>" + "\n" * 1_000_000 + "x",
+        "x" + " <|endoftext|>" * 100_000,
+        "x" + " " * 1_000_000 + "<|im_end|>",
+        "[" * 500_000,
+        '[{"a": ' * 100_000,
+        "<ponder>" * 100_000 + "a b c d</ponder>x",
     ],
 )
-def test_a_million_blanks_take_no_longer_than_a_million_letters(text: str) -> None:
+def test_a_million_blanks_or_marks_take_no_longer_than_a_million_letters(text: str) -> None:
     traces, dropped, _ = imported({"question": Q, "cot": text, "answer": text})
     assert len(traces) + dropped.total() == 1
 
@@ -497,7 +524,9 @@ def test_the_last_line_of_a_gsm8k_solution_is_its_answer(
 
 
 def test_a_number_is_an_answer() -> None:
-    assert take_apart(Reply(42, "because"), "").conclusion == "42"
+    notes: list[str] = []
+    assert take_apart(Reply(42, "because"), "", notes.append).conclusion == "42"
+    assert not notes
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="needs ../shared/data")

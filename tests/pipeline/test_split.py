@@ -67,3 +67,10 @@ def test_small_talk_after_the_answer_does_not_take_it_back(talk: str):
     for said in ("The answer is 14.", "So it is \\boxed{14}."):
         assert split(f"7 + 7 = 14 in all.\n{said} {talk}").conclusion == f"{said} {talk}"
     assert split("7 + 7 = 14.\nSo it is \\boxed{14}. But let me check that.").conclusion == ""
+
+
+def test_an_answer_in_harmonys_channels_without_analysis_has_its_visible_reasoning():
+    for header in ("", "<|start|>assistant"):
+        opening = f"{header}<|channel|>final<|message|>"
+        parts = split(f"{opening}7 + 7 = 14.\nThe answer is 14.")
+        assert parts == (opening, "7 + 7 = 14.", "\n", "The answer is 14.", "")

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from cotpress import models, storage
+from cotpress.cli import app
 from cotpress.errors import BadRecord, CotpressError, MissingExtra
+from cotpress.pipeline.build import unfit
 from cotpress.records import Trace
 from cotpress.verbs.import_ import import_
 
@@ -272,3 +274,61 @@ def test_a_long_import_says_which_file_it_reads(
         write(tmp_path / name, ROWS)
     import_(str(tmp_path), out=tmp_path / "out" / "x.jsonl")
     assert f"import: reading {tmp_path}/b.jsonl (2 of 2)" in capsys.readouterr().err
+
+
+R1 = "<think>\nSix times seven is 42.\n</think>\n\nIt is \\boxed{42}."
+
+
+def run(*words: str | Path) -> None:
+    app(["import", *map(str, words)], result_action="return_value")
+
+
+def test_several_columns_are_named_in_a_row_and_guessed_in_a_row(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    row = {"instruction": "Multiply.", "input": "6 and 7", "a": R1, "b": R1, "answer": "42"}
+    file = write(tmp_path / "mine.jsonl", [row])
+    run(file, "--completion", "a", "b", "--out", tmp_path / "named.jsonl")
+    named = list(storage.read(tmp_path / "named.jsonl", Trace))
+    assert [trace.sample for trace in named] == [0, 1]
+    assert named[0].problem.question == "Multiply.\n6 and 7"
+    said = capsys.readouterr().err
+    assert "guessed --question instruction input, --answer answer\n" in said
+    run(file, "--question", "input", "--completion", "b", "--out", tmp_path / "one.jsonl")
+    (one,) = storage.read(tmp_path / "one.jsonl", Trace)
+    assert one.problem.question == "6 and 7"
+    numbered = [{"question": "6 * 7?", "r1_solution_1": R1, "r1_solution_2": R1}]
+    run(write(tmp_path / "deep.jsonl", numbered), "--out", tmp_path / "deep.out.jsonl")
+    assert "--completion r1_solution_1 r1_solution_2\n" in capsys.readouterr().err
+
+
+def test_a_verdict_is_said_to_be_there_and_becomes_the_grade_that_build_obeys(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    rows = [
+        {"question": "6 * 7?", "generations": [R1, R1, "No end"], "verified": [True, False, True]}
+    ]
+    file = write(tmp_path / "mine.jsonl", rows)
+    run(file, "--out", tmp_path / "plain.jsonl")
+    hint = "import: 3 traces: a verdict of the data set, not used: --verdict verified takes it"
+    assert hint in capsys.readouterr().err.splitlines()
+    run(file, "--verdict", "verified", "--out", tmp_path / "graded.jsonl")
+    assert "not used" not in capsys.readouterr().err
+    traces = list(storage.read(tmp_path / "graded.jsonl", Trace))
+    assert [unfit(trace) for trace in traces] == ["", "wrong answer", "no conclusion"]
+
+
+def test_unknown_marks_are_told_with_the_cure(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    bad = {"question": "6 * 7?", "completion": R1.replace("think>", "ponder>")}
+    told = (
+        "marks of thinking that no family is known by (<ponder>): write <think> and </think> in "
+        "their place"
+    )
+    file = write(tmp_path / "mine.jsonl", [bad, {"question": "6 * 7?", "completion": R1}])
+    run(file, "--out", tmp_path / "out.jsonl")
+    assert f"1 left out ({told})" in capsys.readouterr().err
+    with pytest.raises(CotpressError) as caught:
+        import_(write(tmp_path / "bad.jsonl", [bad]), out=tmp_path / "none.jsonl")
+    assert told in str(caught.value)

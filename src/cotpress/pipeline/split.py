@@ -13,7 +13,7 @@ import re
 from typing import NamedTuple
 
 from cotpress.answers import ANNOUNCED, BOX
-from cotpress.lm.marks import ENDS, marked, thought_in
+from cotpress.lm.marks import ENDS, thinks_again, thought_in
 
 TAIL = 400
 """Characters from the end within which a conclusion must begin; think
@@ -73,10 +73,11 @@ def split(text: str, marker: str = "") -> Parts:
 
 
 def several_thoughts(parts: Parts) -> bool:
-    """Whether marks of thinking stand inside of the reasoning or the conclusion: what thinks more
-    than once has no reasoning that could be shortened as one.
+    """Whether a completion thinks again after it has thought: it has no reasoning that could be
+    shortened as one.
     """
-    return marked(parts.reasoning) or marked(parts.conclusion)
+    marks = bool(parts.opening.strip() or parts.closing.strip())
+    return thinks_again(parts.reasoning, after=False) or thinks_again(parts.conclusion, after=marks)
 
 
 def _cut(text: str, begin: int, end: int, answer: int, last: int) -> Parts:

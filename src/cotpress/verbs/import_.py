@@ -6,10 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import chain, islice
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from cotpress import inputs, models
 from cotpress.errors import CotpressError
 from cotpress.pipeline.importing import Columns, Row, count_words, find_columns, import_traces
+from cotpress.pipeline.importing.head import paths
 from cotpress.prompts import BOXED
 from cotpress.records import Trace
 from cotpress.verbs.common import PLAIN_SECONDS, make, say
@@ -23,12 +27,14 @@ optional column may be missing from the first ones.
 def import_(
     *source: str,
     out: Path,
-    question: str = "",
+    question: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
     reasoning: str = "",
-    completion: str = "",
+    completion: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
     messages: str = "",
     answer: str = "",
     conclusion: str = "",
+    system: str = "",
+    verdict: str = "",
     id: str = "",
     task: str = "import",
     instruction: str = BOXED,
@@ -39,8 +45,9 @@ def import_(
 
     Example: cotpress import mine.jsonl --question problem --answer answer --out traces.jsonl
 
-    Columns that are not named are guessed by well-known names, and the guess is said. A column may
-    be a dotted path, such as extra.cot or choices.0.message.content.
+    Columns that are not named are guessed by well-known names and by what they hold, and the guess
+    is said. A column may be a dotted path, such as extra.cot, choices.0.message or
+    messages.-1.content, and leads on into JSON text.
 
     Parameters
     ----------
@@ -50,33 +57,51 @@ def import_(
     out
         Where the traces go.
     question
-        Column of the question.
+        Column of the question: text, or a chat that ends with it. Of several columns, those that
+        hold text are joined by a line break (alpaca's instruction and input).
     reasoning
-        Column of the reasoning alone, taken as it is; its conclusion is another column, or is made
-        from the answer.
+        Column of the reasoning alone, taken as it is; its conclusion is another column, or stands
+        at its end, or is made from the answer.
     completion
-        Column of whole completions, or of lists of them (one trace each); <think> and OpenThoughts
-        tags are known.
+        Column of whole completions, or of lists of them (one trace each), in the marks of any known
+        family; several columns are a sample each.
     messages
-        Column of chats of one question and one reply: OpenAI messages or ShareGPT conversations.
+        Column of chats that end with the reply: OpenAI messages or ShareGPT conversations. Only the
+        reasoning of the last turn is taken, what comes before is carried along.
     answer
-        Column of the reference answer.
+        Column of the reference answer, bare or in a worked solution.
     conclusion
         Column of the final answer as the model worded it.
+    system
+        Column of the system turn, where it is no turn of a chat.
+    verdict
+        Column that says whether the completion is right, which then is its grade: true or false, 1
+        or 0, yes or no, correct or incorrect, or a number between 0 and 1, of which 0.5 and more is
+        right; null leaves it ungraded.
     id
         Column that names the problem; without it, a hash of the question.
     task
         What the traces' task is called.
     instruction
         What to ask of the model before every question, in training and ever after; the default is
-        that of the task jsonl.
+        that of the task jsonl, and nothing where a chat has a system turn or asks for a box.
     model
         In whose tokens to count lengths (see `cotpress ls`); without it they are counted in words
         and symbols.
     model_name
         Who wrote the traces.
     """
-    named = Columns(question, reasoning, completion, messages, answer, conclusion, id)
+    named = Columns(
+        question=_named(question),
+        reasoning=reasoning,
+        completion=_named(completion),
+        messages=messages,
+        answer=answer,
+        conclusion=conclusion,
+        system=system,
+        verdict=verdict,
+        id=id,
+    )
     where = _found(source)
     content = where.content()
     rows = _rows(where)
@@ -88,7 +113,7 @@ def import_(
     if guessed:
         say(
             "import: guessed "
-            + ", ".join(f"--{name} {path}" for name, path in guessed.items() if path)
+            + ", ".join(f"--{name} {' '.join(paths(of))}" for name, of in guessed.items() if of)
         )
     counter = models.load(model) if model else None
     count = _counting(counter)
@@ -164,6 +189,12 @@ def _found(texts: Sequence[str]) -> inputs.Several:
                 "read: name those of one to keep them apart"
             )
     return inputs.Several(tuple(found))
+
+
+def _named(columns: list[str] | None) -> str | tuple[str, ...]:
+    """The columns of an option: one as it is, several together, none as nothing."""
+    several = tuple(columns or ())
+    return several[0] if len(several) == 1 else several or ""
 
 
 def _counting(model: models.Model | None) -> Callable[[str], int]:

@@ -1,0 +1,166 @@
+"""Rows -> traces: one for every completion, or a count of why there is none."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from msgspec.structs import replace
+
+from cotpress.answers import BOX
+from cotpress.lm.marks import thought_in
+from cotpress.pipeline.importing import verdicts
+from cotpress.pipeline.importing.apart import take_apart
+from cotpress.pipeline.importing.chats import Chat, as_chat, content_of, pairs, read_chat
+from cotpress.pipeline.importing.columns import Columns
+from cotpress.pipeline.importing.head import paths
+from cotpress.pipeline.importing.references import reference
+from cotpress.pipeline.importing.replies import Note, Reply, replies_in, reply_of, turn_of
+from cotpress.pipeline.importing.values import Row, Unusable, at, text
+from cotpress.prompts import BOXED
+from cotpress.records import Problem, Trace
+
+UNSPLIT = "no conclusion could be told from the reasoning, and build leaves such out"
+
+
+def import_traces(
+    rows: Iterable[Row],
+    columns: Columns,
+    *,
+    count: Callable[[str], int],
+    task: str = "import",
+    model: str = "import",
+    instruction: str = BOXED,
+    dropped: Counter[str],
+    notes: Counter[str],
+) -> Iterator[Trace]:
+    """One trace per completion in `rows`, in order. `count` gives the number of tokens of a text.
+
+    `dropped` counts what was left out, `notes` what was changed or is not known. A problem that
+    comes again gets the next sample number. The default `instruction` is left out where a chat
+    brings a system turn of its own, or asks for a box already.
+    """
+    next_sample: Counter[str] = Counter()
+    for row in rows:
+        said: list[str] = []
+        try:
+            verdicts.refuse_without_reasoning(row, (columns.reasoning, columns.conclusion))
+            chat = _asked(row, columns)
+            values = _completions(row, columns, chat)
+            problem = _problem(row, columns, chat, task, instruction, said.append)
+            if row.get("tools"):
+                said.append("what its tools are (column tools) is not carried over")
+        except Unusable as why:
+            dropped[str(why)] += 1
+            continue
+        for index, value in enumerate(values):
+            of_one = [*said]
+            try:
+                reply = _reply(row, columns, chat, value, index, of_one.append)
+                parts = take_apart(reply, problem.answer, of_one.append)
+            except Unusable as why:
+                dropped[str(why)] += 1
+                continue
+            sample = max(index, next_sample[problem.id])
+            next_sample[problem.id] = sample + 1
+            if sample > index:
+                of_one.append("same id as an earlier one: next sample number given")
+            if not parts.conclusion:
+                of_one.append(UNSPLIT)
+            cut = verdicts.cut_off(row, reply.finish, index, len(values), of_one.append)
+            grade = None
+            if columns.verdict:
+                grade = verdicts.grade(
+                    row, columns.verdict, index, len(values), problem.answer, of_one.append
+                )
+            elif column := verdicts.unused(row, len(values)):
+                of_one.append(f"a verdict of the data set, not used: --verdict {column} takes it")
+            notes.update(dict.fromkeys(of_one, 1))
+            yield Trace(
+                problem=replace(problem, followed=[*problem.followed, *reply.followed]),
+                model=model,
+                sample=sample,
+                reasoning=parts.reasoning,
+                conclusion=parts.conclusion,
+                n_tokens=count(parts.reasoning),
+                n_conclusion_tokens=count(parts.opening)
+                + count(parts.closing + parts.conclusion + parts.ending),
+                finished=not cut
+                and (
+                    bool(parts.conclusion)
+                    or (reply.reasoning is None and not parts.opening.strip())
+                ),
+                grade=grade,
+                opening=parts.opening,
+                closing=parts.closing,
+                ending=parts.ending,
+            )
+
+
+def _asked(row: Row, columns: Columns) -> Chat:
+    """What was asked: the chat of a row, or the text of its question."""
+    if columns.messages:
+        return read_chat(at(row, columns.messages), replied=True)
+    values = [at(row, path) for path in paths(columns.question)]
+    if len(values) == 1 and as_chat(values[0]):
+        return read_chat(values[0], replied=False)
+    several = [text(value, "question", optional=len(values) > 1) for value in values]
+    question = text("\n".join(filter(str.strip, several)), "question")
+    return Chat(question, history=pairs(row.get("history")))
+
+
+def _completions(row: Row, columns: Columns, chat: Chat) -> list[Any]:
+    """The completions of a row, unread; of a reasoning column, what it holds."""
+    if columns.messages:
+        return [chat.reply]
+    several = (columns.reasoning,) if columns.reasoning else paths(columns.completion)
+    found = [one for path in several for one in replies_in(at(row, path))]
+    if not found:
+        raise Unusable("no reasoning" if columns.reasoning else "no completion")
+    return found
+
+
+def _reply(row: Row, columns: Columns, chat: Chat, value: Any, index: int, note: Note) -> Reply:
+    """One completion, with the conclusion that stands beside its reasoning, or after what the chat
+    began of it.
+    """
+    if columns.messages:
+        return turn_of(value, note)
+    if columns.reasoning:
+        ends = replies_in(at(row, columns.conclusion))
+        conclusion = ends[0] if len(ends) == 1 else dict(enumerate(ends)).get(index)
+        return Reply(conclusion, "" if value is None else value, gold=not columns.conclusion)
+    reply = reply_of(value, note)
+    begun = content_of(chat.reply) if chat.reply else ""
+    thought = thought_in(begun) if isinstance(begun, str) else None
+    if thought and not thought.closed and isinstance(reply.content, str):
+        return reply._replace(content=begun + reply.content)
+    return reply
+
+
+def _problem(
+    row: Row, columns: Columns, chat: Chat, task: str, instruction: str, note: Note
+) -> Problem:
+    """The question with its reference answer and its surroundings."""
+    system = chat.system or text(at(row, columns.system), "system turn", optional=True)
+    system = system if system.strip() else ""
+    if instruction == BOXED and (system or (chat.turns and BOX.search(chat.question))):
+        instruction = ""
+        note("its own system turn, or a box in its question, in place of the default --instruction")
+    answer = reference(at(row, columns.answer), columns.answer, note)
+    if not answer:
+        note("no reference answer")
+    before = [chat.history, chat.followed] if chat.history or chat.followed else []
+    asked = json.dumps([*before, chat.question]) if before else chat.question
+    digest = hashlib.sha256(asked.encode()).hexdigest()[:16]
+    return Problem(
+        id=text(at(row, columns.id), "id") if columns.id else f"{task}/{digest}",
+        question=chat.question,
+        answer=answer,
+        task=task,
+        instruction=instruction,
+        system=system,
+        history=list(chat.history),
+        followed=list(chat.followed),
+    )
