@@ -8,7 +8,7 @@ tokens fit there: nothing else is copied. Caches with layers that are not plain
 """
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -36,8 +36,6 @@ class Row:
     prompt: list[int]
     limit: int
     """Tokens it may write."""
-    draws: np.ndarray
-    """(N,) what decides its random choices, one number each; (0,) where nothing is drawn."""
     said: list[int] = field(default_factory=list)
     seconds: float = 0.0
     """Its share of the time of the batches that it ran in."""
@@ -76,8 +74,13 @@ class State(NamedTuple):
 class Batch:
     """The rows that run, their cache and state."""
 
-    def __init__(self, model: PreTrainedModel, grammar: Grammar | None = None) -> None:
-        self.model, self.grammar = model, grammar
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        grammar: Grammar | None,
+        drawn: Callable[[str], np.ndarray] | None,
+    ) -> None:
+        self.model, self.grammar, self.drawn = model, grammar, drawn
         self.joins = is_plain(model)
         """Whether rows may join while others run."""
         self.rows: list[Row] = []
@@ -113,6 +116,12 @@ class Batch:
     def live(self) -> list[int]:
         """The places of the rows that have not ended."""
         return self.state.live.nonzero()[:, 0].tolist() if self.rows else []
+
+    def in_use(self) -> tuple[int, int]:
+        """How many rows are live, and the tokens of the longest of them."""
+        live = self.state.live
+        n, longest = torch.stack([live.sum(), (self.state.position * live).max()]).tolist()
+        return n, longest
 
     def width_of(self, places: Sequence[int]) -> int:
         """Columns that a batch of these rows has."""
@@ -186,6 +195,7 @@ class Batch:
 
     def _state(self, rows: Sequence[Row], logits: Tensor, mask: Tensor) -> State:
         device, said = self.model.device, [len(row.said) for row in rows]
+        draws = [self.drawn(row.key) if self.drawn else np.zeros(0) for row in rows]
         stands = [self.grammar.state(row.said) if self.grammar else 0 for row in rows]
         return State(
             logits=logits,
@@ -195,7 +205,7 @@ class Batch:
             limit=torch.tensor([row.limit for row in rows], device=device),
             live=torch.ones(len(rows), dtype=torch.bool, device=device),
             grammar=torch.tensor(stands, device=device),
-            draws=torch.tensor(np.array([row.draws for row in rows]), device=device),
+            draws=torch.tensor(np.array(draws), device=device),
         )
 
     def _forward(self, cache: Any, tokens: Tensor, mask: Tensor, positions: Tensor) -> Tensor:

@@ -14,6 +14,8 @@ set aside and later go on from what they have written.
 import hashlib
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
+from itertools import islice
 from time import perf_counter
 
 import numpy as np
@@ -21,13 +23,18 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from cotpress.lm.batch import Batch, Row
+from cotpress.lm.batch import SPARE, Batch, Row
 from cotpress.lm.contract import Sampling
 from cotpress.lm.latent_grammar import Grammar
 
 LIVE = 0.9
 """Rows that have ended leave the batch, and others join, when no more than this share is live:
 leaving costs one copy of the cache, joining one pass of the model.
+"""
+
+WINDOW = 4
+"""Batches of requests that are sorted by length together: more would save padding, and lose more
+work to a kill.
 """
 
 SLACK = 64
@@ -38,12 +45,6 @@ def uniforms(key: str, sampling: Sampling) -> np.ndarray:
     """(max_tokens,) numbers in [0, 1) that depend on the seed and the request's key alone."""
     digest = hashlib.sha256(f"{sampling.seed}|{key}".encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:16], "big")).random(sampling.max_tokens)
-
-
-def row_of(index: int, key: str, prompt: Sequence[int], limit: int, sampling: Sampling) -> Row:
-    """A request that may write `limit` tokens."""
-    drawn = uniforms(key, sampling) if sampling.temperature else np.zeros(0)
-    return Row(index, key, list(prompt), limit, drawn)
 
 
 @torch.inference_mode()
@@ -59,11 +60,13 @@ def decode(
 ) -> Iterator[Row]:
     """Rows as they end, in any order: at a token of `stops`, which is included, or at their limit.
 
-    `more` gives at most so many further rows, none for now where those that run must end first.
+    `more(n)` gives further rows, so many that at most `n` have no answer that was given out in their
+    order: none for now where a row that runs must end first.
     `most`: rows at once. `room`: tokens, padding included, whose keys and values fit in memory; a
     row that is alone goes on beyond it.
     """
-    run = _Run(Batch(model, grammar), more, room, most)
+    drawn = partial(uniforms, sampling=sampling) if sampling.temperature else None
+    run = _Run(Batch(model, grammar, drawn), more, room, most)
     stop_ids = torch.tensor(sorted(stops), device=model.device)
     while True:
         if run.is_due():
@@ -72,8 +75,8 @@ def decode(
                 return
         state = run.batch.state
         at = state.written.clamp(max=sampling.max_tokens - 1)[:, None]
-        drawn = state.draws.gather(1, at)[:, 0] if sampling.temperature else None
-        chosen = choose(run.batch.allowed(), sampling, drawn)  # (B,)
+        draws = state.draws.gather(1, at)[:, 0] if drawn else None
+        chosen = choose(run.batch.allowed(), sampling, draws)  # (B,)
         run.steps.append(torch.where(state.live, chosen, -1))
         live = state.live & ~torch.isin(chosen, stop_ids) & (state.written + 1 < state.limit)
         run.batch.step(chosen, live)
@@ -90,30 +93,49 @@ class _Run:
         """(B,) each: what was said since rows last came or went, -1 where a row had ended."""
         self.waiting: deque[Row] = deque()
         self.n_ended = self.n_written = 0
+        self.n_began = 0
+        """Rows when others joined, or were set aside, for the last time."""
         self.since = perf_counter()
 
     def is_due(self) -> bool:
-        """Whether rows should come or go."""
+        """Whether rows should come or go, or columns of padding."""
         n = len(self.batch.rows)
-        return (
-            not n or self._is_full(n) or int(self.batch.state.live.sum()) <= LIVE * n
-        )
+        if not n or self._is_full(n):
+            return True
+        n_live, longest = self.batch.in_use()
+        return n_live <= LIVE * n or (self.batch.joins and self.batch.width > SPARE * longest)
 
     def change(self) -> Iterator[Row]:
         """Give out the rows that have ended, set rows aside where room ends, let others join."""
         self._write_down()
-        live = self.batch.live()
-        ended = [row for i, row in enumerate(self.batch.rows) if i not in set(live)]
+        rows, live = self.batch.rows, self.batch.live()
+        ended = [row for i, row in enumerate(rows) if i not in set(live)]
         self.n_ended += len(ended)
         self.n_written += sum(len(row.said) for row in ended)
         yield from ended
-        stay, aside = self._that_fit(live)
-        self.waiting.extendleft(reversed(aside))
-        while (free := self.most - len(stay) - len(self.waiting)) > 0 and (new := self.more(free)):
+        stay = self._that_fit(live)
+        if len(stay) < len(live):
+            self.n_began = len(stay)
+            self.waiting.extendleft(rows[i] for i in set(live) - set(stay))
+        joining = []
+        if self.batch.joins or not stay:
+            yield from self._read()
+            joining = self._that_join([rows[i] for i in stay])
+        if joining:
+            self.n_began = len(stay) + len(joining)
+        self.batch.change(stay, joining, tight=self._is_full(len(rows), SLACK))
+
+    def _read(self) -> Iterator[Row]:
+        """Let further rows wait, the longest in front; those that may write nothing are given out.
+
+        How many is known only when it is known how many run together.
+        """
+        n = WINDOW * self.n_began or self.most
+        while new := self.more(n):
             yield from (row for row in new if row.limit < 1)
             self.waiting.extend(row for row in new if row.limit >= 1)
-        joining = self._that_join([self.batch.rows[i] for i in stay])
-        self.batch.change(stay, joining, tight=self._is_full(len(self.batch.rows), SLACK))
+            self.waiting = deque(sorted(self.waiting, key=lambda row: -row.length))
+            n = WINDOW * (self.n_began or self._n_that_join([]))
 
     def _is_full(self, n: int, steps: int = 1) -> bool:
         return n > 1 and n * (self.batch.width + steps) > self.room
@@ -126,40 +148,36 @@ class _Run:
             row.seconds += (now - self.since) / len(said)
         self.since, self.steps = now, []
 
-    def _that_fit(self, live: Sequence[int]) -> tuple[list[int], list[Row]]:
-        """The places of the rows that go on, and the rows that are set aside: those that have
-        written least.
+    def _that_fit(self, live: Sequence[int]) -> list[int]:
+        """The places of the rows that go on; those that have written least do not, where room
+        ends.
         """
-        rows = self.batch.rows
-        stay, aside = sorted(live, key=lambda i: -len(rows[i].said)), []
+        stay = sorted(live, key=lambda i: -len(self.batch.rows[i].said))
         if self._needs(stay, 1) > self.room:
             while len(stay) > 1 and self._needs(stay, SLACK) > self.room:
-                aside.append(rows[stay.pop()])
-        return sorted(stay), aside[::-1]
+                stay.pop()
+        return sorted(stay)
 
     def _needs(self, places: Sequence[int], steps: int) -> int:
         """Tokens that these rows take after so many steps."""
         return len(places) * (self.batch.width_of(places) + steps)
 
     def _that_join(self, running: Sequence[Row]) -> list[Row]:
-        """The next rows that have room beside those that run, if their answers are as long as those
-        that have ended; before one has, as long as their prompts.
+        return [self.waiting.popleft() for _ in range(self._n_that_join(running))]
+
+    def _n_that_join(self, running: Sequence[Row]) -> int:
+        """How many of the next rows have room beside those that run, if their answers are as long as
+        those that have ended; before one has, as long as their prompts.
         """
-        joining: list[Row] = []
-        if running and not self.batch.joins:
-            return joining
-        need = max((row.length for row in running), default=0) + SLACK
-        n = len(running)
-        while self.waiting and n < self.most:
-            row = self.waiting[0]
+        width, n = max((row.length for row in running), default=0) + SLACK, len(running)
+        for row in islice(self.waiting, self.most - n):
             usual = self.n_written // self.n_ended if self.n_ended else len(row.prompt)
             left = min(max(usual - len(row.said), SLACK), row.limit - len(row.said))
-            need = max(need, row.length + left)
-            if n and (n + 1) * need > self.room:
+            width = max(width, row.length + left)
+            if n and (n + 1) * width > self.room:
                 break
-            joining.append(self.waiting.popleft())
             n += 1
-        return joining
+        return n - len(running)
 
 
 def choose(logits: torch.Tensor, sampling: Sampling, draws: torch.Tensor | None) -> torch.Tensor:

@@ -11,7 +11,7 @@ from transformers import AutoConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 from cotpress.errors import CotpressError
 from cotpress.lm.batch import Row
-from cotpress.lm.decoding import decode, row_of
+from cotpress.lm.decoding import decode
 from cotpress.lm.latent_grammar import LatentIds, grammar, latent_ids
 from cotpress.models import Completion, Request, Sampling
 from cotpress.models._hf_files import tokenizer_hash
@@ -19,11 +19,6 @@ from cotpress.prompts import Message
 
 ROWS = 128
 """Rows of a batch at most: the tiny model on a CPU is no faster with more."""
-
-AHEAD = 4 * ROWS
-"""Requests that may run ahead of the first one without an answer: more would keep the batch fuller
-behind a long answer, and lose more work to a kill.
-"""
 
 CACHE_BYTES = 2**30
 """What keys and values of a batch may take on a CPU; on a GPU it is half of the free memory."""
@@ -190,12 +185,10 @@ class HFModel:
         n_read = n_given = 0
 
         def more(n: int) -> list[Row]:
-            """Up to `n` further requests, but not far ahead of the answers that were given."""
+            """Further requests, until `n` have been read whose answers were not given yet."""
             nonlocal n_read
-            rows = [
-                self._row(i, request, sampling)
-                for i, request in islice(unread, max(0, min(n, n_given + AHEAD - n_read)))
-            ]
+            wanted = islice(unread, max(0, n_given + n - n_read))
+            rows = [self._row(i, request, sampling) for i, request in wanted]
             n_read += len(rows)
             return rows
 
@@ -213,7 +206,7 @@ class HFModel:
         """What is asked, and how much may be answered within the model's context."""
         prompt = self.prompt_ids(request.messages, request.prefill)
         left = sampling.max_tokens if self.context is None else self.context - len(prompt)
-        return row_of(index, request.key, prompt, min(sampling.max_tokens, left), sampling)
+        return Row(index, request.key, prompt, min(sampling.max_tokens, left))
 
     @cached_property
     def context(self) -> int | None:
