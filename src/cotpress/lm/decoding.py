@@ -12,10 +12,8 @@ set aside and later go on from what they have written.
 """
 
 import hashlib
-from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
-from itertools import islice
 from time import perf_counter
 
 import numpy as np
@@ -91,7 +89,7 @@ class _Run:
         self.batch, self.more, self.room, self.most = batch, more, room, most
         self.steps: list[Tensor] = []
         """(B,) each: what was said since rows last came or went, -1 where a row had ended."""
-        self.waiting: deque[Row] = deque()
+        self.waiting: list[Row] = []
         self.n_ended = self.n_written = 0
         self.n_began = 0
         """Rows when others joined, or were set aside, for the last time."""
@@ -109,33 +107,37 @@ class _Run:
         """Give out the rows that have ended, set rows aside where room ends, let others join."""
         self._write_down()
         rows, live = self.batch.rows, self.batch.live()
-        ended = [row for i, row in enumerate(rows) if i not in set(live)]
+        ended = [rows[i] for i in sorted({*range(len(rows))} - {*live})]
         self.n_ended += len(ended)
         self.n_written += sum(len(row.said) for row in ended)
         yield from ended
         stay = self._that_fit(live)
         if len(stay) < len(live):
             self.n_began = len(stay)
-            self.waiting.extendleft(rows[i] for i in set(live) - set(stay))
-        joining = []
+            self._wait([rows[i] for i in sorted({*live} - {*stay})])
+        joining: list[Row] = []
         if self.batch.joins or not stay:
             yield from self._read()
-            joining = self._that_join([rows[i] for i in stay])
+            n = self._n_that_join([rows[i] for i in stay])
+            joining, self.waiting = self.waiting[:n], self.waiting[n:]
         if joining:
             self.n_began = len(stay) + len(joining)
         self.batch.change(stay, joining, tight=self._is_full(len(rows), SLACK))
 
     def _read(self) -> Iterator[Row]:
-        """Let further rows wait, the longest in front; those that may write nothing are given out.
+        """Let further rows wait; those that may write nothing are given out.
 
         How many is known only when it is known how many run together.
         """
         n = WINDOW * self.n_began or self.most
         while new := self.more(n):
             yield from (row for row in new if row.limit < 1)
-            self.waiting.extend(row for row in new if row.limit >= 1)
-            self.waiting = deque(sorted(self.waiting, key=lambda row: -row.length))
-            n = WINDOW * (self.n_began or self._n_that_join([]))
+            self._wait([row for row in new if row.limit >= 1])
+            n = WINDOW * (self.n_began or self._n_that_join([])) or self.most
+
+    def _wait(self, rows: Sequence[Row]) -> None:
+        """The longest stand in front: beside those that run, the others need little padding."""
+        self.waiting = sorted([*rows, *self.waiting], key=lambda row: -row.length)
 
     def _is_full(self, n: int, steps: int = 1) -> bool:
         return n > 1 and n * (self.batch.width + steps) > self.room
@@ -162,15 +164,12 @@ class _Run:
         """Tokens that these rows take after so many steps."""
         return len(places) * (self.batch.width_of(places) + steps)
 
-    def _that_join(self, running: Sequence[Row]) -> list[Row]:
-        return [self.waiting.popleft() for _ in range(self._n_that_join(running))]
-
     def _n_that_join(self, running: Sequence[Row]) -> int:
         """How many of the next rows have room beside those that run, if their answers are as long as
         those that have ended; before one has, as long as their prompts.
         """
         width, n = max((row.length for row in running), default=0) + SLACK, len(running)
-        for row in islice(self.waiting, self.most - n):
+        for row in self.waiting[: self.most - n]:
             usual = self.n_written // self.n_ended if self.n_ended else len(row.prompt)
             left = min(max(usual - len(row.said), SLACK), row.limit - len(row.said))
             width = max(width, row.length + left)
