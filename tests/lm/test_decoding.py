@@ -27,7 +27,7 @@ WAYS = {
     "sampled": Sampling(max_tokens=LONGEST, temperature=1.3, top_p=0.9, seed=3),
 }
 RULES = {"free": (), "legal": (None,), "forced": (3,)}
-SLIDING = {"sliding_window": 16, "layer_types": ["sliding_attention", "full_attention"]}
+SLIDING = {"sliding_window": 16}
 GPT2 = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 512}
 
 
@@ -48,7 +48,7 @@ def nets(causal_lm: Make) -> Callable[[str], Any]:
 
     @cache
     def build(family: str) -> Any:
-        config = {"gemma2": SLIDING, "gpt2": GPT2}.get(family, {})
+        config = {"mistral": SLIDING, "gpt2": GPT2}.get(family, {})
         return causal_lm(family, **config).torch_model.double()
 
     return build
@@ -106,18 +106,24 @@ def decoded(net: Any, asked: Asked, stops: set[int], way: str, **how: Any) -> di
     return found
 
 
-@pytest.mark.parametrize("family", ["llama", "qwen3", "gpt2", "gemma2"])
+@pytest.mark.parametrize("family", ["llama", "qwen3", "gpt2", "mistral"])
 @settings(max_examples=25)
 @given(data=st.data())
 def test_an_answer_is_that_of_a_naive_loop_whatever_the_batch_and_its_room(
     nets: Any, whole: Any, family: str, data: st.DataObject
 ) -> None:
     way, rules = data.draw(st.sampled_from(list(WAYS))), data.draw(st.sampled_from(list(RULES)))
-    order = data.draw(st.permutations(range(N)).map(lambda all_: all_[: data.draw(st.integers(1, N))]))
-    limits = [data.draw(st.integers(0, LONGEST)) for _ in order]
+    order = data.draw(st.permutations(range(N)))[: data.draw(st.integers(1, N))]
+    limits = data.draw(st.lists(st.integers(0, LONGEST), min_size=len(order), max_size=len(order)))
     alone = whole(family, way, rules)
-    stops = set(data.draw(st.lists(st.sampled_from(sorted({t for ids in alone for t in ids[3:]})), max_size=6)))
-    asked = Asked([Row(at, str(i), prompt(i), limit) for at, (i, limit) in enumerate(zip(order, limits, strict=True))])
+    late = sorted({token for ids in alone for token in ids[3:]})
+    stops = data.draw(st.sets(st.sampled_from(late), max_size=6))
+    asked = Asked(
+        [
+            Row(at, str(i), prompt(i), limit)
+            for at, (i, limit) in enumerate(zip(order, limits, strict=True))
+        ]
+    )
     how = {"room": data.draw(st.integers(1, 600)), "most": data.draw(st.integers(1, 6))}
     found = decoded(nets(family), asked, stops, way, grammar=grammar(rules), **how)
     assert found == {
@@ -153,7 +159,7 @@ def long_rows(n: int, limit: int = LONGEST) -> list[Row]:
     return [Row(i, str(i), [*range(8, 18)], limit) for i in range(n)]
 
 
-@pytest.mark.parametrize(("family", "room"), [("llama", 240), ("llama", 90), ("gemma2", 240)])
+@pytest.mark.parametrize(("family", "room"), [("llama", 240), ("llama", 90), ("mistral", 240)])
 def test_a_batch_stays_within_its_room_and_rows_that_were_set_aside_go_on(
     nets: Any, monkeypatch: pytest.MonkeyPatch, family: str, room: int
 ) -> None:
@@ -169,11 +175,11 @@ def test_rows_join_as_others_end_and_the_batch_is_not_left_to_drain(
     nets: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watched = Watched(nets("llama"), monkeypatch)
-    rows = [Row(i, str(i), [*range(8, 18)], 20 if i == 0 else 2) for i in range(20)]
+    rows = [Row(i, str(i), [*range(8, 18)], 20 if i == 0 else 2) for i in range(13)]
     decoded(nets("llama"), Asked(rows), set(), "greedy", room=10**6, most=4)
-    assert {n for n, _ in watched.steps[:12]} == {4}
-    assert len(watched.steps) <= 22
-    assert watched.n_read == 20  # nothing was read twice
+    assert {n for n, _ in watched.steps[:8]} == {4}
+    assert len(watched.steps) == 20
+    assert watched.n_read == 13  # nothing was read twice
 
 
 def test_columns_that_only_ended_rows_needed_are_cut_off(

@@ -137,7 +137,7 @@ class _Run:
 
     def _wait(self, rows: Sequence[Row]) -> None:
         """The longest stand in front: beside those that run, the others need little padding."""
-        self.waiting = sorted([*rows, *self.waiting], key=lambda row: -row.length)
+        self.waiting = sorted([*self.waiting, *rows], key=lambda row: -row.length)
 
     def _is_full(self, n: int, steps: int = 1) -> bool:
         return n > 1 and n * (self.batch.width + steps) > self.room
