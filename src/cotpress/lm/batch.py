@@ -127,7 +127,7 @@ class Batch:
         """Columns that a batch of these rows has."""
         return max((self.rows[i].length for i in places), default=0) if self.joins else self.width
 
-    def change(self, stay: Sequence[int], joining: Sequence[Row], *, tight: bool) -> None:
+    def change(self, stay: list[int], joining: Sequence[Row], *, tight: bool) -> None:
         """Only the rows at `stay` go on, and others join them; `tight`: no column and no place may
         be left empty.
         """
@@ -173,9 +173,7 @@ class Batch:
             self._cache.batch_select_indices(at)
         self.state, self.rows = state, [self.rows[i] for i in places]
 
-    def _prefill(
-        self, rows: Sequence[Row]
-    ) -> Iterator[tuple[list[Row], DynamicCache, State]]:
+    def _prefill(self, rows: Sequence[Row]) -> Iterator[tuple[list[Row], DynamicCache, State]]:
         """Read the rows' tokens, those of similar length together."""
         left = sorted(rows, key=lambda row: -row.length)
         device = self.model.device
@@ -213,4 +211,5 @@ class Batch:
         where = {"position_ids": positions} if self._takes_positions else {}
         past = {"past_key_values": cache, "use_cache": True, "logits_to_keep": 1}
         output = self.model(input_ids=tokens, attention_mask=mask, **past, **where)
-        return output.logits[:, -1].float()
+        last: Tensor = output.logits[:, -1]
+        return last.float()

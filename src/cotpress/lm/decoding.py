@@ -58,8 +58,9 @@ def decode(
 ) -> Iterator[Row]:
     """Rows as they end, in any order: at a token of `stops`, which is included, or at their limit.
 
-    `more(n)` gives further rows, so many that at most `n` have no answer that was given out in their
+    `more(n)` gives further rows, until `n` have been read whose answers could not be given out in
     order: none for now where a row that runs must end first.
+
     `most`: rows at once. `room`: tokens, padding included, whose keys and values fit in memory; a
     row that is alone goes on beyond it.
     """
@@ -165,8 +166,8 @@ class _Run:
         return len(places) * (self.batch.width_of(places) + steps)
 
     def _n_that_join(self, running: Sequence[Row]) -> int:
-        """How many of the next rows have room beside those that run, if their answers are as long as
-        those that have ended; before one has, as long as their prompts.
+        """How many of the next rows have room beside those that run, if their answers will be as
+        long as those that have ended; before one has, as long as their prompts.
         """
         width, n = max((row.length for row in running), default=0) + SLACK, len(running)
         for row in self.waiting[: self.most - n]:

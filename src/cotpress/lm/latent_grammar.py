@@ -38,7 +38,7 @@ def latent_ids(tokenizer: PreTrainedTokenizerFast) -> LatentIds | None:
 
 
 class Grammar:
-    """What may come next in each state of a row; a row is in state 0 before it has said anything."""
+    """What may come next in each state of a row; before it has said anything it is in state 0."""
 
     def __init__(
         self, ids: LatentIds, forced: int | None, width: int, device: torch.device

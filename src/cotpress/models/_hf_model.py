@@ -176,18 +176,17 @@ class HFModel:
 
     def generate(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
         """One completion per request, in order, each as soon as those before it are there."""
-        requests = enumerate(requests)
-        first = next(requests, None)
-        if first is None:
-            return
-        unread = chain([first], requests)
+        unread = enumerate(requests)
+        if (first := next(unread, None)) is None:
+            return  # and no weights are loaded
+        todo = chain([first], unread)
         done: dict[int, Completion] = {}
         n_read = n_given = 0
 
         def more(n: int) -> list[Row]:
             """Further requests, until `n` have been read whose answers were not given yet."""
             nonlocal n_read
-            wanted = islice(unread, max(0, n_given + n - n_read))
+            wanted = islice(todo, max(0, n_given + n - n_read))
             rows = [self._row(i, request, sampling) for i, request in wanted]
             n_read += len(rows)
             return rows
@@ -195,8 +194,9 @@ class HFModel:
         model, room = self.torch_model, self._batch_tokens or self._room
         width = model.get_output_embeddings().weight.shape[0]
         allowed = grammar(self.name, self.latent_ids, sampling, width, model.device)
-        how = {"room": room, "most": ROWS, "grammar": allowed}
-        for row in decode(model, more, self._stops, sampling, **how):
+        for row in decode(
+            model, more, self._stops, sampling, room=room, most=ROWS, grammar=allowed
+        ):
             done[row.index] = self._completion(row.said, row.seconds)
             while n_given in done:
                 yield done.pop(n_given)
@@ -215,7 +215,11 @@ class HFModel:
             config = AutoConfig.from_pretrained(self.weights, trust_remote_code=False)
         else:
             config = self.torch_model.config
-        return getattr(config.get_text_config(), "max_position_embeddings", None)
+        text = config.get_text_config()
+        said: int | None = getattr(text, "max_position_embeddings", None)
+        rope = getattr(text, "rope_parameters", None) or {}
+        stretched = (rope.get("factor") or 1) * rope.get("original_max_position_embeddings", 0)
+        return max(said, int(stretched)) if said else None
 
     def _completion(self, ids: list[int], seconds: float) -> Completion:
         finished = bool(ids) and ids[-1] in self._stops

@@ -12,7 +12,7 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 import vllm
 
@@ -37,6 +37,11 @@ class VLLMModel:
     def identity(self) -> str:
         """Its name, the revision of its weights, and the hash of its tokenizer."""
         return f"{self.name}@{self.revision}+{self._tokens.tokenizer_hash}"
+
+    @property
+    def context(self) -> int | None:
+        """Tokens of prompt and answer at most, where it was told; None: what the engine allows."""
+        return cast(int | None, self._engine.get("max_model_len"))
 
     @cached_property
     def llm(self) -> Any:

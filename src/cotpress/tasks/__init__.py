@@ -56,6 +56,8 @@ class Task:
     """Split name -> the problems of `read`, in the same order, each
     with its worked reasoning; None: there is none.
     """
+    max_tokens: int = 512
+    """How many tokens an answer may take where nobody says."""
 
     def identity(self, split: str) -> str:
         """Its name, and a hash of the file that the split is read from:

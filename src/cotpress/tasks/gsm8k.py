@@ -35,7 +35,7 @@ def load(target: str = "", *, split: str = "") -> Task:
         return map(_worked, rows(wanted), read(wanted))
 
     file = partial(_sources.file_of, target) if target else None
-    return Task("gsm8k", read, _sources.splits(split), file=file, gold=gold)
+    return Task("gsm8k", read, _sources.splits(split), file=file, gold=gold, max_tokens=4096)
 
 
 def _problem(row: _sources.Row) -> Problem:

@@ -37,7 +37,8 @@ def load(target: str = "", *, split: str = "test") -> Task:
 
     is_file = bool(target) and not Path(target).is_dir()
     file = partial(_sources.file_of, target) if target else None
-    return Task("math500", read, (split,) if is_file else _sources.TRAIN_AND_TEST, file=file)
+    splits = (split,) if is_file else _sources.TRAIN_AND_TEST
+    return Task("math500", read, splits, file=file, max_tokens=16_384)
 
 
 def _test() -> Iterator[_sources.Row]:

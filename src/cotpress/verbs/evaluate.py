@@ -17,6 +17,7 @@ from rich.text import Text
 from cotpress import __version__, models, plugins, storage, tasks
 from cotpress.errors import CotpressError
 from cotpress.evaluation import evaluate as stage
+from cotpress.evaluation.setting import setting_of
 from cotpress.grading import Check
 from cotpress.lm.checkpoint import FINISHED, Checkpoint, folder_of, read
 from cotpress.methods import ORIGINAL
@@ -25,7 +26,7 @@ from cotpress.pipeline import instruction
 from cotpress.pipeline.grade import grade
 from cotpress.pipeline.segmenting import USUAL, Protect, Rules
 from cotpress.records import EvalRow, Problem, Trace
-from cotpress.verbs.common import PLAIN_WIDTH, progress, rows_path, say
+from cotpress.verbs.common import PLAIN_WIDTH, answer_limit, progress, rows_path, say, watched
 
 Many = Parameter(consume_multiple=True)
 
@@ -44,7 +45,7 @@ def evaluate(
     instruction_mismatch: Literal["refuse", "allow"] = "refuse",
     split: str = "test",
     limit: int | None = None,
-    max_tokens: int = 512,
+    max_tokens: int | None = None,
     temperature: float = 0.0,
     seed: int = 0,
     json: bool = False,
@@ -85,7 +86,8 @@ def evaluate(
     limit
         How many problems, from the first on; all where it is not given.
     max_tokens
-        The same limit for every row.
+        The same limit for every row; where it is not given, what the task's answers take, within
+        what the models read.
     temperature
         0: greedy.
     seed
@@ -93,7 +95,7 @@ def evaluate(
     json
         Print the rows as JSON instead of a table.
     """
-    if max_tokens < 1 or temperature < 0:
+    if (max_tokens is not None and max_tokens < 1) or temperature < 0:
         raise CotpressError("choose --max-tokens of at least 1 and --temperature of at least 0.")
     asked = tasks.load(task)
     problems = tasks.take(asked, split, limit)
@@ -114,6 +116,8 @@ def evaluate(
         )
     if any(k < 0 for k in forced):
         raise CotpressError("--latents are numbers of latent tokens, at least 0.")
+    answerers = [judged, untouched] if untouched else [judged]
+    most = answer_limit(max_tokens, asked.max_tokens, task, answerers, "eval")
     plan = stage.Plan(
         model=judged,
         method=trained.method if trained else ORIGINAL,
@@ -121,7 +125,7 @@ def evaluate(
         original=untouched,
         baselines=baseline or [],
         sampling=Sampling(
-            max_tokens=max_tokens, temperature=temperature, seed=seed, legal_latents=legal_latents
+            max_tokens=most, temperature=temperature, seed=seed, legal_latents=legal_latents
         ),
         rules=rules_of(trained) if trained else USUAL,
         marker=asked.marker,
@@ -218,6 +222,13 @@ def table(rows: Sequence[EvalRow], title: str) -> Table:
     return result
 
 
+def _arm(trace: Trace) -> str:
+    """What a trace's row is called in a line."""
+    setting = setting_of(trace)
+    at = "" if setting.asked.ratio is None else f" at {setting.asked.ratio:g}"
+    return f"{setting.method}{at}" + ("" if trace.latents is None else f" {trace.latents}")
+
+
 def _write_traces(
     out: Path,
     problems: Iterable[Problem],
@@ -238,6 +249,7 @@ def _write_traces(
         done = list(storage.read(storage.part_path(out), Trace)) if before else []
         by_grader = partial(grade, grader_of=lambda trace: grader)
         new = stage.evaluate(asked, plan, by_grader, done=done, dropped=this.dropped)
+        new = watched(new, "eval", plan.sampling.max_tokens, _arm)
         for _ in progress(this.write(new), "eval", plan.n_arms * len(asked), before):
             pass
         for why, count in this.dropped.items():

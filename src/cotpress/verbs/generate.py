@@ -11,7 +11,7 @@ from cotpress.models import Sampling
 from cotpress.pipeline import generate as stage
 from cotpress.prompts import check_ratio
 from cotpress.records import Asked, Trace
-from cotpress.verbs.common import make, say
+from cotpress.verbs.common import answer_limit, make, say, watched
 
 GOLD = "gold"
 """Stands for no model: the task's own worked reasoning."""
@@ -27,7 +27,7 @@ def generate(
     samples: int = 1,
     limit: int | None = None,
     skip: int = 0,
-    max_tokens: int = 512,
+    max_tokens: int | None = None,
     temperature: float = 0.0,
     top_p: float = 1.0,
     seed: int = 0,
@@ -60,7 +60,8 @@ def generate(
     skip
         Leave out this many problems at the beginning, which another model was trained on, say.
     max_tokens
-        Longest answer; one that reaches it is recorded as not finished.
+        Longest answer; one that reaches it is recorded as not finished. Where it is not given, what
+        the task's answers take, within what the model reads.
     temperature
         0: greedy.
     top_p
@@ -70,7 +71,12 @@ def generate(
     """
     if ratio is not None:
         check_ratio(ratio)
-    if max_tokens < 1 or samples < 1 or temperature < 0 or not 0 < top_p <= 1:
+    if (
+        (max_tokens is not None and max_tokens < 1)
+        or samples < 1
+        or temperature < 0
+        or not 0 < top_p <= 1
+    ):
         raise CotpressError(
             "choose --max-tokens and --samples of at least 1, --temperature "
             "of at least 0 and 0 < --top-p <= 1."
@@ -104,11 +110,14 @@ def generate(
         )
         return
     answerer = models.load(model)
-    sampling = Sampling(max_tokens=max_tokens, temperature=temperature, top_p=top_p, seed=seed)
+    most = answer_limit(max_tokens, asked.max_tokens, task, [answerer], "generate")
+    sampling = Sampling(max_tokens=most, temperature=temperature, top_p=top_p, seed=seed)
     make(
         out,
         Trace,
-        lambda items, dropped: stage.answer(items, answerer, sampling, marker=asked.marker),
+        lambda items, dropped: watched(
+            stage.answer(items, answerer, sampling, marker=asked.marker), "generate", most
+        ),
         (
             stage.unanswered(problem, answerer, Asked(ratio=ratio), sample)
             for problem in problems
