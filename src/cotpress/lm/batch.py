@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import DynamicCache, PreTrainedModel
+from transformers import PreTrainedModel
 
-from cotpress.lm.cache import is_plain, put, repack, roomy_cache
+from cotpress.lm.cache import Cache, is_plain, put, repack, roomy_cache
 from cotpress.lm.latent_grammar import Grammar
 
 SPARE = 1.25
@@ -84,7 +84,7 @@ class Batch:
         self.joins = is_plain(model)
         """Whether rows may join while others run."""
         self.rows: list[Row] = []
-        self._cache: DynamicCache
+        self._cache: Cache
         self.state: State
         parameters = inspect.signature(model.forward).parameters
         self._takes_positions = "position_ids" in parameters
@@ -149,9 +149,7 @@ class Batch:
             self._put(free[: len(some)], some, cache, state)
             free = free[len(some) :]
 
-    def _put(
-        self, places: Sequence[int], rows: Sequence[Row], cache: DynamicCache, state: State
-    ) -> None:
+    def _put(self, places: Sequence[int], rows: Sequence[Row], cache: Cache, state: State) -> None:
         """Let rows that were read stand at these places."""
         at = torch.tensor(places, device=self.model.device)
         put(self._cache, cache, at)
@@ -173,7 +171,7 @@ class Batch:
             self._cache.batch_select_indices(at)
         self.state, self.rows = state, [self.rows[i] for i in places]
 
-    def _prefill(self, rows: Sequence[Row]) -> Iterator[tuple[list[Row], DynamicCache, State]]:
+    def _prefill(self, rows: Sequence[Row]) -> Iterator[tuple[list[Row], Cache, State]]:
         """Read the rows' tokens, those of similar length together."""
         left = sorted(rows, key=lambda row: -row.length)
         device = self.model.device

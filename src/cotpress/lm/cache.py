@@ -12,6 +12,9 @@ import torch
 from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer
 
+Cache = DynamicCache
+"""What a model reads from and writes to, layer by layer."""
+
 ROOM = 64
 """Steps for which the buffers of keys and values are enlarged at once."""
 
