@@ -9,6 +9,8 @@ pytest.importorskip("torch")
 
 import msgspec
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from make import sum_trace
 from train_fixtures import make_model
 
@@ -69,15 +71,22 @@ def test_legal_latents_stand_in_runs_that_are_never_empty_and_hold_no_text(taugh
         assert BEGIN + END not in text
 
 
-def test_the_states_of_a_run_follow_the_row_when_others_leave_the_batch():
-    grammar = Grammar(LatentIds(0, 1, [2, 3]), None, rows=3, width=6, device=torch.device("cpu"))
-    grammar.follow(torch.tensor([4, 0, 4]))
-    grammar.keep(torch.tensor([1, 2]))
-    allowed = grammar.mask(torch.zeros(2, 6)).isfinite()
-    assert allowed.tolist() == [
+def test_a_state_belongs_to_what_a_row_has_said():
+    grammar = Grammar(LatentIds(0, 1, [2, 3]), None, width=6, device=torch.device("cpu"))
+    states = grammar.follow(torch.zeros(3, dtype=torch.long), torch.tensor([4, 0, 4]))
+    assert grammar.mask(torch.zeros(2, 6), states[1:]).isfinite().tolist() == [
         [False, False, True, True, False, False],
         [True, False, False, False, True, True],
     ]
+
+
+@given(st.one_of(st.none(), st.integers(0, 3)), st.lists(st.integers(0, 5), max_size=8))
+def test_the_state_of_a_row_can_be_told_from_what_it_has_said(forced, said):
+    grammar = Grammar(LatentIds(0, 1, [2, 3]), forced, width=6, device=torch.device("cpu"))
+    states = torch.tensor([grammar.state([])])
+    for token in said:
+        states = grammar.follow(states, torch.tensor([token]))
+    assert states.tolist() == [grammar.state(said)]
 
 
 def test_a_model_without_latent_tokens_cannot_be_made_to_write_them(tmp_path):

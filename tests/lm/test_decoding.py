@@ -1,67 +1,209 @@
-"""The next token: temperature, top-k, top-p and min-p against a naive computation."""
+"""Decoding: a request's answer is the same in any batch, whoever joins, ends or is set aside, and
+the batch stays within its room.
+"""
+
+import inspect
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
+from hypothesis import given, settings  # noqa: E402
+from hypothesis import strategies as st  # noqa: E402
+
+from cotpress.lm import decoding  # noqa: E402
+from cotpress.lm.batch import Row  # noqa: E402
 from cotpress.lm.contract import Sampling  # noqa: E402
-from cotpress.lm.decoding import choose  # noqa: E402
+from cotpress.lm.latent_grammar import Grammar, LatentIds  # noqa: E402
 
-# no further apart than single precision can tell the shares of all tokens
-LOGITS = st.lists(st.integers(-3, 3).map(float), min_size=1, max_size=12)
+Make = Callable[..., Any]
 
-
-def naive(logits, sampling):
-    """(token, probability) of what may be drawn, the likeliest first: each cut by its definition,
-    one after the other.
-    """
-    raised = [2.718281828459045 ** (one / sampling.temperature) for one in logits]
-    ranked = sorted(range(len(logits)), key=lambda token: (-raised[token], token))
-    left = [(token, raised[token] / sum(raised)) for token in ranked]
-    if sampling.top_k:
-        left = left[: sampling.top_k]
-    total, reached, kept = sum(share for _, share in left), 0.0, []
-    for token, share in left:
-        if reached >= sampling.top_p < 1:
-            break
-        kept.append((token, share))
-        reached += share / total
-    kept = [one for one in kept if one[1] >= sampling.min_p * kept[0][1] - 1e-9]
-    total = sum(share for _, share in kept)
-    return [(token, share / total) for token, share in kept]
+LONGEST, N = 24, 14
+WAYS = {
+    "greedy": Sampling(max_tokens=LONGEST),
+    "sampled": Sampling(max_tokens=LONGEST, temperature=1.3, top_p=0.9, seed=3),
+}
+RULES = {"free": (), "legal": (None,), "forced": (3,)}
+SLIDING = {"sliding_window": 16}
+GPT2 = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 512}
 
 
-@given(
-    LOGITS,
-    st.sampled_from([0.5, 1.0, 1.3]),
-    st.integers(0, 14),
-    st.sampled_from([0.31, 0.77, 0.93, 1.0]),
-    st.sampled_from([0.0, 0.07, 0.43, 1.0]),
-)
-def test_what_is_drawn_is_what_temperature_top_k_top_p_and_min_p_leave(
-    logits, temperature, top_k, top_p, min_p
-):
-    sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
-    left = naive(logits, sampling)
-    # in the middle of each token's part of the distribution
-    ends, reached = [], 0.0
-    for _, share in left:
-        ends.append(reached + share / 2)
-        reached += share
-    draws = torch.tensor([*ends, 0.0, 1 - 1e-9], dtype=torch.float64)
-    rows = torch.tensor([logits] * len(draws))
-    tokens = [token for token, _ in left]
-    assert choose(rows, sampling, draws).tolist() == [*tokens, tokens[0], tokens[-1]]
+def prompt(i: int) -> list[int]:
+    """Of 1 to 40 tokens."""
+    return [(7 * i + 13 * j) % 290 + 8 for j in range(1 + (i * 17) % 40)]
 
 
-def test_without_a_draw_the_likeliest_token_comes_whatever_else_is_said():
-    logits = torch.tensor([[0.0, 2.0, 1.0]])
-    assert choose(logits, Sampling(top_k=3, top_p=0.1, min_p=0.5), None).tolist() == [1]
+def grammar(rules: str) -> Grammar | None:
+    if not RULES[rules]:
+        return None
+    return Grammar(LatentIds(3, 4, [5, 6, 7]), *RULES[rules], 300, torch.device("cpu"))
 
 
-def test_a_top_k_of_more_tokens_than_there_are_is_none():
-    logits, draw = torch.tensor([[0.0, 2.0, 1.0]]), torch.tensor([0.999], dtype=torch.float64)
-    for top_k in (0, 3, 1000):
-        assert choose(logits, Sampling(temperature=1.0, top_k=top_k), draw).tolist() == [0]
+@pytest.fixture(scope="module")
+def nets(causal_lm: Make) -> Callable[[str], Any]:
+    """Models in double precision: padding and company change no sum by what could be seen."""
+
+    @cache
+    def build(family: str) -> Any:
+        config = {"mistral": SLIDING, "gpt2": GPT2}.get(family, {})
+        return causal_lm(family, **config).torch_model.double()
+
+    return build
+
+
+@torch.inference_mode()
+def naive(net: Any, i: int, sampling: Sampling, rules: str) -> list[int]:
+    """One request, no cache, no padding, no end, the whole text again at every step."""
+    table, state, said = grammar(rules), torch.tensor([0]), []
+    draws = torch.tensor(decoding.uniforms(str(i), sampling))
+    for step in range(LONGEST):
+        logits = net(torch.tensor([prompt(i) + said])).logits[:, -1].float()
+        drawn = draws[step : step + 1] if sampling.temperature else None
+        chosen = decoding.choose(table.mask(logits, state) if table else logits, sampling, drawn)
+        state = table.follow(state, chosen) if table else state
+        said.append(int(chosen))
+    return said
+
+
+@pytest.fixture(scope="module")
+def whole(nets: Callable[[str], Any]) -> Callable[..., list[list[int]]]:
+    @cache
+    def of(family: str, way: str, rules: str) -> list[list[int]]:
+        return [naive(nets(family), i, WAYS[way], rules) for i in range(N)]
+
+    return of
+
+
+def cut(ids: Sequence[int], stops: set[int], limit: int) -> list[int]:
+    ends = [at + 1 for at, token in enumerate(ids) if token in stops]
+    return list(ids[: min([limit, *ends])])
+
+
+class Asked:
+    """`more` of `decode`, for answers that are given out in order."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.rows, self.n_read, self.done = rows, 0, set[int]()
+        self.ahead = 0
+
+    def more(self, n: int) -> list[Row]:
+        given = next(i for i in range(len(self.rows) + 1) if i not in self.done)
+        new = list(self.rows[self.n_read : given + n])
+        self.n_read += len(new)
+        self.ahead = max(self.ahead, self.n_read - given)
+        return new
+
+
+def decoded(net: Any, asked: Asked, stops: set[int], way: str, **how: Any) -> dict[int, list[int]]:
+    found = {}
+    for row in decoding.decode(net, asked.more, stops, WAYS[way], **how):
+        assert row.index not in found
+        found[row.index] = row.said
+        asked.done.add(row.index)
+    return found
+
+
+@pytest.mark.parametrize("family", ["llama", "qwen3", "gpt2", "mistral"])
+@settings(max_examples=25)
+@given(data=st.data())
+def test_an_answer_is_that_of_a_naive_loop_whatever_the_batch_and_its_room(
+    nets: Any, whole: Any, family: str, data: st.DataObject
+) -> None:
+    way, rules = data.draw(st.sampled_from(list(WAYS))), data.draw(st.sampled_from(list(RULES)))
+    order = data.draw(st.permutations(range(N)))[: data.draw(st.integers(1, N))]
+    limits = data.draw(st.lists(st.integers(0, LONGEST), min_size=len(order), max_size=len(order)))
+    alone = whole(family, way, rules)
+    late = sorted({token for ids in alone for token in ids[3:]})
+    stops = data.draw(st.sets(st.sampled_from(late), max_size=6))
+    asked = Asked(
+        [
+            Row(at, str(i), prompt(i), limit)
+            for at, (i, limit) in enumerate(zip(order, limits, strict=True))
+        ]
+    )
+    how = {"room": data.draw(st.integers(1, 600)), "most": data.draw(st.integers(1, 6))}
+    found = decoded(nets(family), asked, stops, way, grammar=grammar(rules), **how)
+    assert found == {
+        at: cut(alone[i], stops, limit)
+        for at, (i, limit) in enumerate(zip(order, limits, strict=True))
+    }
+    assert asked.ahead <= max(how["most"], decoding.WINDOW * how["most"])
+
+
+class Watched:
+    """A model whose passes are written down: (rows, tokens of each, columns)."""
+
+    def __init__(self, net: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        forward, self.passes = net.forward, []
+
+        def watched(**given: Any) -> Any:
+            self.passes.append((*given["input_ids"].shape, given["attention_mask"].shape[1]))
+            return forward(**given)
+
+        watched.__signature__ = inspect.signature(forward)  # type: ignore[attr-defined]
+        monkeypatch.setattr(net, "forward", watched)
+
+    @property
+    def steps(self) -> list[tuple[int, int]]:
+        return [(rows, width) for rows, tokens, width in self.passes if tokens == 1]
+
+    @property
+    def n_read(self) -> int:
+        return sum(rows for rows, tokens, _ in self.passes if tokens > 1)
+
+
+def long_rows(n: int, limit: int = LONGEST) -> list[Row]:
+    return [Row(i, str(i), [*range(8, 18)], limit) for i in range(n)]
+
+
+@pytest.mark.parametrize(("family", "room"), [("llama", 240), ("llama", 90), ("mistral", 240)])
+def test_a_batch_stays_within_its_room_and_rows_that_were_set_aside_go_on(
+    nets: Any, monkeypatch: pytest.MonkeyPatch, family: str, room: int
+) -> None:
+    monkeypatch.setattr(decoding, "SLACK", 2)
+    watched = Watched(nets(family), monkeypatch)
+    found = decoded(nets(family), Asked(long_rows(12)), set(), "greedy", room=room, most=12)
+    assert all(len(said) == LONGEST for said in found.values())
+    assert all(rows == 1 or rows * width <= room for rows, width in watched.steps)
+    assert watched.n_read > 12  # some were read again with what they had written
+
+
+def test_rows_join_as_others_end_and_the_batch_is_not_left_to_drain(
+    nets: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = Watched(nets("llama"), monkeypatch)
+    rows = [Row(i, str(i), [*range(8, 18)], 20 if i == 0 else 2) for i in range(13)]
+    decoded(nets("llama"), Asked(rows), set(), "greedy", room=10**6, most=4)
+    assert {n for n, _ in watched.steps[:8]} == {4}
+    assert len(watched.steps) == 20
+    assert watched.n_read == 13  # nothing was read twice
+
+
+def test_columns_that_only_ended_rows_needed_are_cut_off(
+    nets: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = Watched(nets("llama"), monkeypatch)
+    rows = [Row(0, "0", [9] * 200, 2), *(Row(i, str(i), [9] * 10, LONGEST) for i in range(1, 12))]
+    decoded(nets("llama"), Asked(rows), set(), "greedy", room=10**6, most=12)
+    assert watched.steps[0] == (12, 201)
+    assert watched.steps[4][1] < 20
+
+
+def test_the_limit_reserves_no_memory(nets: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Watched(nets("llama"), monkeypatch)
+    stops = set(range(300))
+    decoded(nets("llama"), Asked(long_rows(8, 10**6)), stops, "greedy", room=1000, most=128)
+    assert watched.steps[0][0] == 8
+
+
+def test_the_time_of_a_batch_is_shared_out_once(nets: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(10**6))
+    monkeypatch.setattr(decoding, "perf_counter", lambda: float(next(clock)))
+    asked = Asked(long_rows(7))
+    rows = list(decoding.decode(nets("llama"), asked.more, (), WAYS["greedy"], room=90, most=3))
+    assert sum(row.seconds for row in rows) == pytest.approx(
+        next(clock) - 2
+    )  # nothing ran before the first

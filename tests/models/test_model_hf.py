@@ -198,6 +198,35 @@ def test_an_end_token_that_is_the_last_allowed_one_is_an_end(causal_lm: Make) ->
         assert (one.n_tokens, one.finished) == (first, False)
 
 
+def test_an_answer_ends_with_the_models_context_and_is_recorded_as_cut_off(
+    causal_lm: Make,
+) -> None:
+    n = len(causal_lm().prompt_ids(requests(1)[0].messages))
+    model = causal_lm(positions=n + 5)
+    model.torch_model.generation_config.eos_token_id = []
+    model.end_id = -1
+    model.tokenizer.eos_token = None
+    short, long = requests(2)  # the second is longer than the whole context
+    found = said(list(model.generate([short, long, short], GREEDY)))
+    assert [(n_tokens, finished) for _, n_tokens, finished in found] == [
+        (5, False),
+        (0, False),
+        (5, False),
+    ]
+    assert model.context == n + 5
+
+
+def test_answers_come_out_before_all_requests_are_read(causal_lm: Make) -> None:
+    model = causal_lm()
+    small = hf.HFModel("small", "", model.tokenizer, lambda: model.torch_model, batch_tokens=400)
+    asked = requests(600)
+    read = iter(asked)
+    answers = small.generate(read, Sampling(max_tokens=2))
+    first = [next(answers) for _ in range(3)]
+    assert len(list(read)) > 400
+    assert said(first) == said(list(small.generate(asked[:3], Sampling(max_tokens=2))))
+
+
 def test_no_requests_need_no_weights(causal_lm: Make) -> None:
     def refuse() -> Any:
         raise AssertionError("weights were loaded")

@@ -8,6 +8,7 @@ import os
 import time
 from importlib.util import find_spec
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from cotpress import grading
 from cotpress.errors import MissingExtra
 from cotpress.pipeline import grade as stage
+from cotpress.pipeline.split import split
 from cotpress.records import Grade, Problem, Trace
 
 needs_algebra = pytest.mark.skipif(
@@ -86,6 +88,24 @@ def test_the_conclusion_is_graded_else_a_finished_reasoning_and_nothing_that_was
     assert grade.status == status
     assert grade.correct == (status == "ok")
     assert (grade.answer is None) == (answer is None)
+
+
+@pytest.mark.parametrize("text", [r"<think>so \boxed{18}. The answer is \boxed{18}.", "<think>18"])
+def test_an_answer_that_was_cut_off_inside_its_thinking_is_none(text):
+    parts = split(text)
+    cut = trace(parts.conclusion, reasoning=parts.reasoning, finished=False)
+    assert one(msgspec.structs.replace(cut, opening=parts.opening, closing=parts.closing)) == (
+        Grade(answer=None, correct=False, status="no_answer")
+    )
+
+
+def test_a_box_in_what_was_taken_for_a_conclusion_is_none_while_the_thinking_goes_on():
+    cut = trace(r"The answer is \boxed{18}.", reasoning="so", finished=False)
+    thinking = msgspec.structs.replace(cut, opening="<think>\n")
+    assert one(thinking).status == "no_answer"
+    for opening, closing in (("<think>\n", "\n</think>\n"), ("<think>\n\n</think>\n", "\n")):
+        closed = msgspec.structs.replace(cut, opening=opening, closing=closing)
+        assert one(closed).correct
 
 
 def test_every_trace_has_its_own_grader():

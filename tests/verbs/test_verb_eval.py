@@ -371,7 +371,7 @@ def test_two_tasks_with_the_same_problems_are_refused(run, monkeypatch):
 
 
 def test_answers_that_the_limit_cuts_off_are_said_at_once_and_at_the_end(run, monkeypatch, capsys):
-    monkeypatch.setattr(verb, "EARLY", 4)
+    monkeypatch.setattr("cotpress.verbs.common.AT_LEAST", 4)
     cut = {"plus/test/0", "plus/test/1"}
     real = Short.generate
 
@@ -384,7 +384,8 @@ def test_answers_that_the_limit_cuts_off_are_said_at_once_and_at_the_end(run, mo
     found = run(ratios=[0.6], max_tokens=77)
     assert [row.truncated for row in found] == [1 / 3, 1 / 3]
     said = capsys.readouterr().err
-    assert said.count("the limit of 77 tokens cut off 2 of the first 4 answers: stop") == 1
+    assert "eval: 2 of the first 4 answers of original were cut off at 77 tokens: raise" in said
+    assert said.count("of the first 4 answers") == 2  # once for each arm
     assert "eval: tokenskip at ratio 0.6: the limit of 77 tokens cut off 33% of the answers" in said
     assert "raise --max-tokens and choose another --out" in said
 

@@ -10,6 +10,9 @@ from types import SimpleNamespace
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from make import make_trace
 
 from cotpress import storage
 from cotpress.errors import CotpressError
@@ -127,3 +130,65 @@ def test_on_a_terminal_progress_passes_every_record_through(
     records = [Item(str(number)) for number in range(3)]
     assert list(common.progress(records, "test", total=3)) == records
     assert "test" in capsys.readouterr().err
+
+
+def answerer(name: str, context: int | None) -> SimpleNamespace:
+    return SimpleNamespace(name=name, context=context)
+
+
+SMALL, LARGE, SILENT = answerer("small", 2048), answerer("large", 8192), SimpleNamespace(name="s")
+
+
+@pytest.mark.parametrize(
+    ("asked", "models", "limit", "line"),
+    [
+        (None, [LARGE, SILENT], 4096, "4,096 tokens (task gsm8k); --max-tokens says otherwise"),
+        (None, [SILENT], 4096, "4,096 tokens (task gsm8k)"),
+        (None, [LARGE, SMALL], 2048, "2,048 tokens (all that small reads, prompt included)"),
+        (100, [LARGE, SMALL], 100, ""),
+        (2048, [SMALL], 2048, ""),
+        (10**6, [SILENT], 10**6, ""),
+    ],
+)
+def test_an_answer_may_take_what_was_asked_for_else_what_the_task_says_within_the_context(
+    asked: int | None, models: list, limit: int, line: str, capsys: pytest.CaptureFixture
+) -> None:
+    assert common.answer_limit(asked, 4096, "gsm8k", models, "eval") == limit
+    said = capsys.readouterr().err
+    assert said.count("\n") == bool(line)
+    assert line in said
+
+
+def test_more_than_a_model_reads_is_refused_with_what_is_possible() -> None:
+    with pytest.raises(CotpressError, match=r"9,000 is more than small reads.*at most 2,048"):
+        common.answer_limit(9000, 512, "t", [LARGE, SMALL], "eval")
+
+
+@given(st.lists(st.booleans(), max_size=60))
+def test_many_cut_off_answers_are_said_once_and_at_the_first_answer_that_shows_it(
+    finished: list[bool],
+) -> None:
+    traces = [make_trace(finished=one) for one in finished]
+    cut = [sum(not one for one in finished[:n]) for n in range(len(finished) + 1)]
+    wanted = [n for n in range(20, len(cut)) if cut[n] > 0.3 * n][:1]
+    told, passed = [], []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(common, "say", lambda line: told.append((len(passed) + 1, line)))
+        for trace in common.watched(traces, "eval", 512):
+            passed.append(trace)
+    assert passed == traces
+    assert told == [
+        (
+            n,
+            f"eval: {cut[n]} of the first {n} answers were cut off at 512 tokens: "
+            "raise --max-tokens",
+        )
+        for n in wanted
+    ]
+
+
+def test_each_arm_is_counted_for_itself(capsys: pytest.CaptureFixture) -> None:
+    traces = [make_trace(finished=i >= 12, model=name) for name in "ab" for i in range(40)]
+    list(common.watched(traces, "eval", 512, lambda trace: f"arm {trace.model}"))
+    said = capsys.readouterr().err
+    assert said.count("12 of the first 20 answers of arm") == 2

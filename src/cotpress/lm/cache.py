@@ -12,6 +12,9 @@ import torch
 from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer
 
+Cache = DynamicCache
+"""What a model reads from and writes to, layer by layer."""
+
 ROOM = 64
 """Steps for which the buffers of keys and values are enlarged at once."""
 
@@ -49,6 +52,31 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers is untyped
         super().batch_select_indices(indices)
         self.buffers = None
 
+    def repack(self, rows: torch.Tensor, width: int) -> None:
+        """These rows, in this order, right-aligned in `width` columns: padding on the
+        left goes, or comes.
+        """
+        if not self.is_initialized:
+            return
+        old, self.buffers = (self.keys, self.values), None
+        kept = min(width, self.get_seq_length())
+        made = []
+        for states in old:
+            _, heads, _, size = states.shape
+            buffer = states.new_empty(len(rows), heads, width + ROOM, size)
+            buffer[:, :, : width - kept] = 0  # what is masked must still be a number
+            buffer[:, :, width - kept : width] = states[:, :, states.shape[2] - kept :][rows]
+            made.append(buffer)
+        self.buffers = made[0], made[1]
+        self.keys, self.values = made[0][:, :, :width], made[1][:, :, :width]
+
+    def put(self, other: "RoomyLayer", rows: torch.Tensor) -> None:
+        """Let the rows of another layer stand in place of `rows`, right-aligned."""
+        if self.is_initialized:
+            begin = self.get_seq_length() - other.get_seq_length()
+            self.keys[rows, :, begin:] = other.keys
+            self.values[rows, :, begin:] = other.values
+
 
 def _enlarged(old: torch.Tensor, new: torch.Tensor, length: int) -> torch.Tensor:
     buffer = new.new_empty(*new.shape[:2], length + ROOM, new.shape[-1])
@@ -76,3 +104,17 @@ def roomy_cache(model: PreTrainedModel) -> DynamicCache:
         RoomyLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers
     ]
     return cache
+
+
+def repack(cache: DynamicCache, rows: torch.Tensor, width: int) -> None:
+    """Keep these rows of a plain, roomy cache, in this order and in `width` columns; one may come
+    twice.
+    """
+    for layer in cache.layers:
+        layer.repack(rows, width)
+
+
+def put(cache: DynamicCache, other: DynamicCache, rows: torch.Tensor) -> None:
+    """Let the rows of another plain, roomy cache, no wider, stand in place of `rows`."""
+    for ours, theirs in zip(cache.layers, other.layers, strict=True):
+        ours.put(theirs, rows)

@@ -114,3 +114,10 @@ def gives(model: Model, kind: type[Any]) -> bool:
         if name[0] != "_"
     }
     return all(inspect.getattr_static(model, name, None) is not None for name in members)
+
+
+def context_of(model: Model) -> int | None:
+    """How many tokens of prompt and answer the model reads at most (its member `context`); None
+    where it does not say.
+    """
+    return cast(int | None, getattr(model, "context", None))

@@ -1,32 +1,42 @@
 """Batched decoding with transformers models: greedy, or sampled with draws that belong to the
 request, not to the batch.
 
-A plain loop over `forward` instead of `generate()`: rows that are finished leave the batch, and
-nothing of a model's own generation_config (sampling, repetition penalty) can leak in. Sampling
-inverts the cumulative distribution with one uniform number per row and step, drawn from (seed,
-request key), so that batch, order and restarts change nothing.
+A plain loop over `forward` instead of `generate()`: nothing of a model's own generation_config
+(sampling, repetition penalty) can leak in. Sampling inverts the cumulative distribution with one
+uniform number per row and step, drawn from (seed, request key), so that batch, order and restarts
+change nothing.
 
-Measured with a 0.65 M parameter model on one CPU core, 110 tokens per row, no row ending early:
-7,300 tokens/s with 256 to 512 rows, `generate()` 5,200 and 4,100; copying the cache at every step,
-as transformers does, costs the difference.
+Memory is counted in tokens in use, not in what could come: a prompt joins as soon as a row has
+ended and there is room, and where the batch outgrows its room, those that have written least are
+set aside and later go on from what they have written.
 """
 
 import hashlib
-import inspect
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
+from time import perf_counter
 
 import numpy as np
 import torch
+from torch import Tensor
 from transformers import PreTrainedModel
 
-from cotpress.lm.cache import roomy_cache
+from cotpress.lm.batch import SPARE, Batch, Row
 from cotpress.lm.contract import Sampling
 from cotpress.lm.latent_grammar import Grammar
 
 LIVE = 0.9
-"""Finished rows leave the batch when no more than this share
-is live; leaving costs one copy of the cache.
+"""Rows that have ended leave the batch, and others join, when no more than this share is live:
+leaving costs one copy of the cache, joining one pass of the model.
 """
+
+WINDOW = 4
+"""Batches of requests that are sorted by length together: more would save padding, and lose more
+work to a kill.
+"""
+
+SLACK = 64
+"""Steps that a batch must have room for before another row joins."""
 
 
 def uniforms(key: str, sampling: Sampling) -> np.ndarray:
@@ -38,63 +48,136 @@ def uniforms(key: str, sampling: Sampling) -> np.ndarray:
 @torch.inference_mode()
 def decode(
     model: PreTrainedModel,
-    prompts: Sequence[Sequence[int]],
-    keys: Sequence[str],
+    more: Callable[[int], list[Row]],
     stops: Collection[int],
     sampling: Sampling,
+    *,
+    room: int,
+    most: int,
     grammar: Grammar | None = None,
-) -> list[list[int]]:
-    """Continue each prompt (token ids) until a token of
-    `stops`, which is included, or `sampling.max_tokens`.
+) -> Iterator[Row]:
+    """Rows as they end, in any order: at a token of `stops`, which is included, or at their limit.
+
+    `more(n)` gives further rows, until `n` have been read whose answers could not be given out in
+    order: none for now where a row that runs must end first.
+
+    `most`: rows at once. `room`: tokens, padding included, whose keys and values fit in memory; a
+    row that is alone goes on beyond it.
     """
-    device, width = model.device, max(map(len, prompts))
-    # (B, T)
-    mask = torch.tensor(
-        [[0] * (width - len(ids)) + [1] * len(ids) for ids in prompts], device=device
-    )
-    # (B, T), left-padded
-    tokens = torch.tensor([[0] * (width - len(ids)) + list(ids) for ids in prompts], device=device)
-    positions = (mask.cumsum(1) - 1).clamp(min=0)
-    draws = (
-        torch.tensor(np.array([uniforms(key, sampling) for key in keys]), device=device)
-        if sampling.temperature
-        else None
-    )
-    stop_ids = torch.tensor(sorted(stops), device=device)
-    takes_positions = "position_ids" in inspect.signature(model.forward).parameters
-    cache = roomy_cache(model)
-    results: list[list[int]] = [[] for _ in prompts]
-    # (B,) which prompt each row of the batch belongs to
-    rows = torch.arange(len(prompts), device=device)
-    live = torch.ones(len(prompts), dtype=torch.bool, device=device)
-    steps: list[torch.Tensor] = []
-    for step in range(sampling.max_tokens):
-        where = {"position_ids": positions} if takes_positions else {}
-        past = {"past_key_values": cache, "use_cache": True, "logits_to_keep": 1}
-        output = model(input_ids=tokens, attention_mask=mask, **past, **where)
-        logits = output.logits[:, -1].float()
-        drawn = None if draws is None else draws[rows, step]
-        chosen = choose(grammar.mask(logits) if grammar else logits, sampling, drawn)  # (B,)
-        if grammar:
-            grammar.follow(chosen)
-        steps.append(torch.where(live, chosen, -1))
-        live = live & ~torch.isin(chosen, stop_ids)
-        n_live = int(live.sum())
-        if n_live <= LIVE * len(live) or step == sampling.max_tokens - 1:
-            for row, ids in zip(rows.tolist(), torch.stack(steps, 1).tolist(), strict=True):
-                results[row] += [token for token in ids if token >= 0]
-            if not n_live:
+    drawn = partial(uniforms, sampling=sampling) if sampling.temperature else None
+    run = _Run(Batch(model, grammar, drawn), more, room, most)
+    stop_ids = torch.tensor(sorted(stops), device=model.device)
+    while True:
+        if run.is_due():
+            yield from run.change()
+            if not run.batch.rows:
+                return
+        state = run.batch.state
+        at = state.written.clamp(max=sampling.max_tokens - 1)[:, None]
+        draws = state.draws.gather(1, at)[:, 0] if drawn else None
+        chosen = choose(run.batch.allowed(), sampling, draws)  # (B,)
+        run.steps.append(torch.where(state.live, chosen, -1))
+        live = state.live & ~torch.isin(chosen, stop_ids) & (state.written + 1 < state.limit)
+        run.batch.step(chosen, live)
+
+
+class _Run:
+    """Who is in the batch, who waits, and how long answers are."""
+
+    def __init__(
+        self, batch: Batch, more: Callable[[int], list[Row]], room: int, most: int
+    ) -> None:
+        self.batch, self.more, self.room, self.most = batch, more, room, most
+        self.steps: list[Tensor] = []
+        """(B,) each: what was said since rows last came or went, -1 where a row had ended."""
+        self.waiting: list[Row] = []
+        self.n_ended = self.n_written = 0
+        self.n_began = 0
+        """Rows when others joined, or were set aside, for the last time."""
+        self.since = perf_counter()
+
+    def is_due(self) -> bool:
+        """Whether rows should come or go, or columns of padding."""
+        n = len(self.batch.rows)
+        if not n or self._is_full(n):
+            return True
+        n_live, longest = self.batch.in_use()
+        return n_live <= LIVE * n or (self.batch.joins and self.batch.width > SPARE * longest)
+
+    def change(self) -> Iterator[Row]:
+        """Give out the rows that have ended, set rows aside where room ends, let others join."""
+        self._write_down()
+        rows, live = self.batch.rows, self.batch.live()
+        ended = [rows[i] for i in sorted({*range(len(rows))} - {*live})]
+        self.n_ended += len(ended)
+        self.n_written += sum(len(row.said) for row in ended)
+        yield from ended
+        stay = self._that_fit(live)
+        if len(stay) < len(live):
+            self.n_began = len(stay)
+            self._wait([rows[i] for i in sorted({*live} - {*stay})])
+        joining: list[Row] = []
+        if self.batch.joins or not stay:
+            yield from self._read()
+            n = self._n_that_join([rows[i] for i in stay])
+            joining, self.waiting = self.waiting[:n], self.waiting[n:]
+        if joining:
+            self.n_began = len(stay) + len(joining)
+        self.batch.change(stay, joining, tight=self._is_full(len(rows), SLACK))
+
+    def _read(self) -> Iterator[Row]:
+        """Let further rows wait; those that may write nothing are given out.
+
+        How many is known only when it is known how many run together.
+        """
+        n = WINDOW * self.n_began or self.most
+        while new := self.more(n):
+            yield from (row for row in new if row.limit < 1)
+            self._wait([row for row in new if row.limit >= 1])
+            n = WINDOW * (self.n_began or self._n_that_join([])) or self.most
+
+    def _wait(self, rows: Sequence[Row]) -> None:
+        """The longest stand in front: beside those that run, the others need little padding."""
+        self.waiting = sorted([*self.waiting, *rows], key=lambda row: -row.length)
+
+    def _is_full(self, n: int, steps: int = 1) -> bool:
+        return n > 1 and n * (self.batch.width + steps) > self.room
+
+    def _write_down(self) -> None:
+        now = perf_counter()
+        said = torch.stack(self.steps, 1).tolist() if self.steps else []
+        for row, ids in zip(self.batch.rows, said, strict=True):
+            row.said += [token for token in ids if token >= 0]
+            row.seconds += (now - self.since) / len(said)
+        self.since, self.steps = now, []
+
+    def _that_fit(self, live: Sequence[int]) -> list[int]:
+        """The places of the rows that go on; those that have written least do not, where room
+        ends.
+        """
+        stay = sorted(live, key=lambda i: -len(self.batch.rows[i].said))
+        if self._needs(stay, 1) > self.room:
+            while len(stay) > 1 and self._needs(stay, SLACK) > self.room:
+                stay.pop()
+        return sorted(stay)
+
+    def _needs(self, places: Sequence[int], steps: int) -> int:
+        """Tokens that these rows take after so many steps."""
+        return len(places) * (self.batch.width_of(places) + steps)
+
+    def _n_that_join(self, running: Sequence[Row]) -> int:
+        """How many of the next rows have room beside those that run, if their answers will be as
+        long as those that have ended; before one has, as long as their prompts.
+        """
+        width, n = max((row.length for row in running), default=0) + SLACK, len(running)
+        for row in self.waiting[: self.most - n]:
+            usual = self.n_written // self.n_ended if self.n_ended else len(row.prompt)
+            left = min(max(usual - len(row.said), SLACK), row.limit - len(row.said))
+            width = max(width, row.length + left)
+            if n and (n + 1) * width > self.room:
                 break
-            steps, keep = [], live.nonzero()[:, 0]
-            cache.batch_select_indices(keep)
-            if grammar:
-                grammar.keep(keep)
-            rows, chosen, live = rows[keep], chosen[keep], live[keep]
-            mask, positions = mask[keep], positions[keep]
-        tokens = chosen[:, None]
-        mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
-        positions = positions[:, -1:] + 1
-    return results
+            n += 1
+        return n - len(running)
 
 
 def choose(logits: torch.Tensor, sampling: Sampling, draws: torch.Tensor | None) -> torch.Tensor:

@@ -7,6 +7,7 @@ end marker, and then text without latent tokens; 0 is text alone. One model then
 of accuracy over length.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -37,10 +38,10 @@ def latent_ids(tokenizer: PreTrainedTokenizerFast) -> LatentIds | None:
 
 
 class Grammar:
-    """What the rows of one batch may say next; `row` of a finished batch leave with `keep`."""
+    """What may come next in each state of a row; before it has said anything it is in state 0."""
 
     def __init__(
-        self, ids: LatentIds, forced: int | None, rows: int, width: int, device: torch.device
+        self, ids: LatentIds, forced: int | None, width: int, device: torch.device
     ) -> None:
         latent = [ids.begin, ids.end, *ids.codes]
         text = ~_only(latent, width)
@@ -60,30 +61,28 @@ class Grammar:
         self.after = torch.zeros(width, dtype=torch.long, device=device)
         self.after[ids.begin] = 1
         self.after[torch.tensor(ids.codes, device=device)] = 2
-        self.states = torch.zeros(rows, dtype=torch.long, device=device)  # (B,)
 
-    def mask(self, logits: Tensor) -> Tensor:
-        """(B, V) with what may not come next at minus infinity."""
-        return logits.masked_fill(~self.allowed[self.states], float("-inf"))
+    def mask(self, logits: Tensor, states: Tensor) -> Tensor:
+        """(B, V) with what may not come next at minus infinity; `states` is (B,)."""
+        return logits.masked_fill(~self.allowed[states], float("-inf"))
 
-    def follow(self, chosen: Tensor) -> None:
-        """(B,) the tokens that were written."""
-        self.states = (
-            (self.states + 1).clamp(max=len(self.allowed) - 1)
-            if self.forced
-            else self.after[chosen]
-        )
+    def follow(self, states: Tensor, chosen: Tensor) -> Tensor:
+        """(B,) the states after the tokens that were written."""
+        if self.forced:
+            return (states + 1).clamp(max=len(self.allowed) - 1)
+        return self.after[chosen]
 
-    def keep(self, rows: Tensor) -> None:
-        """Keep only these rows of the batch."""
-        self.states = self.states[rows]
+    def state(self, said: Sequence[int]) -> int:
+        """The state of a row that has said these tokens."""
+        if self.forced:
+            return min(len(said), len(self.allowed) - 1)
+        return int(self.after[said[-1]]) if said else 0
 
 
 def grammar(
     name: str,
     ids: LatentIds | None,
     sampling: Sampling,
-    rows: int,
     width: int,
     device: torch.device,
 ) -> Grammar | None:
@@ -97,7 +96,7 @@ def grammar(
             f"model {name} knows no latent tokens (no {BEGIN} in its tokenizer): "
             "name one that was trained on what `cotpress mix` made."
         )
-    return Grammar(ids, sampling.latents, rows, width, device)
+    return Grammar(ids, sampling.latents, width, device)
 
 
 def _only(ids: list[int], width: int) -> Tensor:

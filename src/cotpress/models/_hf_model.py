@@ -4,8 +4,7 @@ prompts, token ids, token ends and batched answers.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import accumulate, islice
-from time import perf_counter
+from itertools import accumulate, chain, islice
 from typing import Any
 
 import torch
@@ -14,6 +13,7 @@ from transformers import AutoConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 from cotpress.errors import CotpressError, TemplateRefusal
 from cotpress.lm import templates
+from cotpress.lm.batch import Row
 from cotpress.lm.decoding import decode
 from cotpress.lm.latent_grammar import LatentIds, grammar, latent_ids
 from cotpress.lm.markup import Markup, find
@@ -21,11 +21,6 @@ from cotpress.models import Completion, Request, Sampling
 from cotpress.models._chat_fields import NO_BUDGET
 from cotpress.models._hf_files import generation_config, tokenizer_hash
 from cotpress.prompts import Message
-
-WINDOW = 4
-"""Batches of requests that are sorted by length together: more
-would save padding, and lose more work to a kill.
-"""
 
 ROWS = 128
 """Rows of a batch at most: the tiny model on a CPU is no faster with more."""
@@ -225,42 +220,53 @@ class HFModel:
         ]
 
     def generate(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
-        """One completion per request, in order; batches are made by
-        prompt length inside windows of `WINDOW` batches.
-        """
+        """One completion per request, in order, each as soon as those before it are there."""
         if sampling.thinking_budget is not None:
             raise CotpressError(NO_BUDGET.format(self.name))
-        requests = iter(requests)
-        first = next(requests, None)
-        if first is None:
-            return
-        n_rows = self._n_rows(len(self.prompt_ids(first.messages, first.prefill)), sampling)
-        window = [first, *islice(requests, WINDOW * n_rows - 1)]
-        while window:
-            yield from self._window(window, sampling)
-            window = list(islice(requests, WINDOW * n_rows))
-
-    def _window(self, requests: list[Request], sampling: Sampling) -> list[Completion]:
-        prompts = [self.prompt_ids(request.messages, request.prefill) for request in requests]
-        order = sorted(range(len(prompts)), key=lambda i: -len(prompts[i]))
+        unread = enumerate(requests)
+        if (first := next(unread, None)) is None:
+            return  # and no weights are loaded
+        todo = chain([first], unread)
         done: dict[int, Completion] = {}
-        while order:
-            batch = order[: self._n_rows(len(prompts[order[0]]), sampling)]
-            order = order[len(batch) :]
-            began = perf_counter()
-            keys = [requests[i].key for i in batch]
-            rows, width = len(batch), self.torch_model.get_output_embeddings().weight.shape[0]
-            allowed = grammar(
-                self.name, self.latent_ids, sampling, rows, width, self.torch_model.device
-            )
-            answers = decode(
-                self.torch_model, [prompts[i] for i in batch], keys, self._stops, sampling, allowed
-            )
-            seconds = (perf_counter() - began) / len(batch)
-            done |= {
-                i: self._completion(ids, seconds) for i, ids in zip(batch, answers, strict=True)
-            }
-        return [done[i] for i in range(len(requests))]
+        n_read = n_given = 0
+
+        def more(n: int) -> list[Row]:
+            """Further requests, until `n` have been read whose answers were not given yet."""
+            nonlocal n_read
+            wanted = islice(todo, max(0, n_given + n - n_read))
+            rows = [self._row(i, request, sampling) for i, request in wanted]
+            n_read += len(rows)
+            return rows
+
+        model, room = self.torch_model, self._batch_tokens or self._room
+        width = model.get_output_embeddings().weight.shape[0]
+        allowed = grammar(self.name, self.latent_ids, sampling, width, model.device)
+        for row in decode(
+            model, more, self._stops, sampling, room=room, most=ROWS, grammar=allowed
+        ):
+            done[row.index] = self._completion(row.said, row.seconds)
+            while n_given in done:
+                yield done.pop(n_given)
+                n_given += 1
+
+    def _row(self, index: int, request: Request, sampling: Sampling) -> Row:
+        """What is asked, and how much may be answered within the model's context."""
+        prompt = self.prompt_ids(request.messages, request.prefill)
+        left = sampling.max_tokens if self.context is None else self.context - len(prompt)
+        return Row(index, request.key, prompt, min(sampling.max_tokens, left))
+
+    @cached_property
+    def context(self) -> int | None:
+        """Tokens of prompt and answer that the model reads at most; None where it does not say."""
+        if self.weights:
+            config = AutoConfig.from_pretrained(self.weights, trust_remote_code=False)
+        else:
+            config = self.torch_model.config
+        text = config.get_text_config()
+        said: int | None = getattr(text, "max_position_embeddings", None)
+        rope = getattr(text, "rope_parameters", None) or {}
+        stretched = (rope.get("factor") or 1) * rope.get("original_max_position_embeddings", 0)
+        return max(said, int(stretched)) if said else None
 
     def _completion(self, ids: list[int], seconds: float) -> Completion:
         finished = bool(ids) and ids[-1] in self._stops
@@ -269,11 +275,6 @@ class HFModel:
             said, skip_special_tokens=False, clean_up_tokenization_spaces=False
         )
         return Completion(text=text, n_tokens=len(said), finished=finished, seconds=seconds)
-
-    def _n_rows(self, n_prompt: int, sampling: Sampling) -> int:
-        """How many prompts of this length share a batch."""
-        batch_tokens = self._batch_tokens or self._room
-        return max(1, min(ROWS, batch_tokens // (n_prompt + sampling.max_tokens)))
 
     @cached_property
     def _room(self) -> int:

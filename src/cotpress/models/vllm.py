@@ -12,7 +12,7 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 import vllm
 
@@ -52,6 +52,11 @@ class VLLMModel:
     def generation_config(self) -> dict[str, Any]:
         """What its generation_config.json says; empty where there is none."""
         return self._tokens.generation_config
+
+    @property
+    def context(self) -> int | None:
+        """Tokens of prompt and answer at most, where it was told; None: what the engine allows."""
+        return cast(int | None, self._engine.get("max_model_len"))
 
     @cached_property
     def llm(self) -> Any:

@@ -69,6 +69,8 @@ def graded_text(trace: Trace) -> str:
     conclusion = trace.conclusion.strip()
     if trace.finished:
         return conclusion or trace.reasoning
+    if trace.opening.strip() and "</" not in trace.opening + trace.closing:
+        return ""  # cut off while it was thinking: a box in there is no answer
     box = grading.boxed(conclusion)
     return rf"\boxed{{{box}}}" if box else ""
 

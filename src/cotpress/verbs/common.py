@@ -4,8 +4,8 @@ with resume, progress and a summary line.
 
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,8 +22,10 @@ from rich.progress import (
 
 from cotpress import __version__, storage
 from cotpress.errors import CotpressError
+from cotpress.lm.capabilities import context_of
 from cotpress.lm.own_sampling import own_sampling
 from cotpress.models import Model, Sampling
+from cotpress.records import Trace
 
 I = TypeVar("I")  # noqa: E741
 R = TypeVar("R", bound=msgspec.Struct)
@@ -174,6 +176,54 @@ def _refuse_copies(sampling: Sampling, samples: int) -> None:
 def say(line: str) -> None:
     """One line for a person, on standard error: standard output is for results."""
     print(line, file=sys.stderr, flush=True)
+
+
+CUT_OFF, AT_LEAST = 0.3, 20
+"""A larger share of cut off answers is said at once, as soon as so many are there."""
+
+
+def answer_limit(
+    asked: int | None, usual: int, task: str, answerers: Sequence[Model], verb: str
+) -> int:
+    """How many tokens an answer may take: what the user asked for, else what the task's answers
+    `usual`ly take, within what every model reads; which of them is said.
+
+    `CotpressError` where more was asked for than a model reads.
+    """
+    contexts = [(n, model.name) for model in answerers if (n := context_of(model)) is not None]
+    least, name = min(contexts, default=(None, ""))
+    if asked is not None:
+        if least is not None and asked > least:
+            raise CotpressError(
+                f"--max-tokens {asked:,} is more than {name} reads, prompt included: "
+                f"choose at most {least:,}."
+            )
+        return asked
+    limit = usual if least is None else min(usual, least)
+    why = f"task {task}" if limit == usual else f"all that {name} reads, prompt included"
+    say(f"{verb}: answers may take {limit:,} tokens ({why}); --max-tokens says otherwise")
+    return limit
+
+
+def watched(
+    traces: Iterable[Trace], verb: str, limit: int, arm: Callable[[Trace], str] = lambda _: ""
+) -> Iterator[Trace]:
+    """Pass traces through; say once per arm, and at once, that many of its answers are cut off."""
+    counts: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
+    said = set()
+    for trace in traces:
+        name = arm(trace)
+        counts[name][0] += not trace.finished
+        counts[name][1] += 1
+        cut, n = counts[name]
+        if name not in said and n >= AT_LEAST and cut > CUT_OFF * n:
+            said.add(name)
+            of = f" of {name}" if name else ""
+            say(
+                f"{verb}: {cut} of the first {n} answers{of} were cut off at {limit:,} tokens: "
+                "raise --max-tokens"
+            )
+        yield trace
 
 
 def rows_path(out: Path) -> Path:

@@ -4,7 +4,7 @@ with intervals in another, a table on the screen.
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -19,25 +19,25 @@ from cotpress import __version__, models, plugins, storage, tasks
 from cotpress.errors import CotpressError
 from cotpress.evaluation import evaluate as stage
 from cotpress.evaluation.rows import MOSTLY_CUT, rows
+from cotpress.evaluation.setting import setting_of
 from cotpress.lm.checkpoint import FINISHED, Checkpoint, folder_of, read
 from cotpress.methods import ORIGINAL
 from cotpress.models import Model, Sampling
 from cotpress.pipeline import instruction
 from cotpress.pipeline.grade import grade
 from cotpress.pipeline.segmenting import USUAL, Protect, Rules
-from cotpress.records import EvalRow, Problem, Trace
+from cotpress.records import NOTHING, EvalRow, Problem, Trace
 from cotpress.report.screen import table
 from cotpress.verbs.common import (
     PLAIN_WIDTH,
+    answer_limit,
     check_sampling,
     progress,
     rows_path,
     sampling_as_meant,
     say,
+    watched,
 )
-
-EARLY = 20
-"""Answers after which it is said that the token limit cuts too many of them off."""
 
 Many = Parameter(consume_multiple=True)
 
@@ -70,7 +70,7 @@ def evaluate(
     instruction_mismatch: Literal["refuse", "allow"] = "refuse",
     split: str = "test",
     limit: int | None = None,
-    max_tokens: int = 512,
+    max_tokens: int | None = None,
     samples: int = 1,
     temperature: float = 0.0,
     top_p: float = 1.0,
@@ -121,7 +121,8 @@ def evaluate(
     limit
         How many problems of each task, from the first on; all where it is not given.
     max_tokens
-        The same limit for every row.
+        The same limit for every row; where it is not given, what each task's answers take, within
+        what the models read.
     samples
         Answers a problem; more than one needs a temperature. Accuracy is then their mean (avg@k),
         with an interval over problems, beside pass@k and maj@k.
@@ -143,7 +144,7 @@ def evaluate(
         Print the rows as JSON instead of a table.
     """
     drawing = Sampling(
-        max_tokens=max_tokens,
+        max_tokens=1 if max_tokens is None else max_tokens,
         temperature=temperature,
         top_p=top_p,
         top_k=top_k,
@@ -161,6 +162,8 @@ def evaluate(
     judged, untouched = _models(model, original, trained, folder)
     codebook, forced = _codes(model, trained, latents or (), corrupt_codes=corrupt_codes)
     drawing = sampling_as_meant(drawing, samples, judged, own=sampling == "model", verb="eval")
+    limits = _limits(asked, max_tokens, [judged, untouched] if untouched else [judged])
+    drawing = msgspec.structs.replace(drawing, max_tokens=max(limits.values()))
     plan = stage.Plan(
         model=judged,
         method=trained.method if trained else ORIGINAL,
@@ -176,7 +179,9 @@ def evaluate(
     )
     known = trained.ratios if trained else None
     _say_untrained(model, plan.ratios, known)
-    _write_traces(out, asked, plan, _deciding(asked, split, limit, plan))
+    deciding = _deciding(asked, split, limit, plan)
+    deciding |= {"max_tokens": limits} if len(set(limits.values())) > 1 else {}
+    _write_traces(out, asked, plan, limits, deciding)
     found = rows(
         storage.read(out, Trace),
         scorer=trained.scorer if trained else "",
@@ -185,7 +190,7 @@ def evaluate(
         graders={name: one.task.grader for one in asked for name in one.names},
     )
     storage.write(rows_path(out), found)
-    _say_notes(found, max_tokens)
+    _say_notes(found, {name: limits[one.spec] for one in asked for name in one.names})
     if json:
         print(msgspec.json.format(msgspec.json.encode(found)).decode())
     else:
@@ -271,7 +276,7 @@ def _say_untrained(model: str, ratios: Sequence[float], known: Sequence[float] |
             )
 
 
-def _say_notes(found: Sequence[EvalRow], max_tokens: int) -> None:
+def _say_notes(found: Sequence[EvalRow], limits: Mapping[str, int]) -> None:
     """What must not be missed about the rows."""
     several = len({row.task for row in found}) > 1
     for row in found:
@@ -281,7 +286,7 @@ def _say_notes(found: Sequence[EvalRow], max_tokens: int) -> None:
             say(f"eval: {at}: {row.note}")
         if row.truncated > MOSTLY_CUT:
             say(
-                f"eval: {at}: the limit of {max_tokens} tokens cut off "
+                f"eval: {at}: the limit of {limits[row.task]:,} tokens cut off "
                 f"{row.truncated:.0%} of the answers, so that its figures tell about the limit: "
                 "raise --max-tokens and choose another --out"
             )
@@ -298,8 +303,19 @@ def rules_of(trained: Checkpoint) -> Rules:
     )
 
 
+def _arm(trace: Trace) -> str:
+    """What a trace's row is called in a line."""
+    setting = setting_of(trace)
+    at = "" if setting.asked == NOTHING else f" at {setting.asked}"
+    return f"{setting.method}{at}" + ("" if trace.latents is None else f" {trace.latents}")
+
+
 def _write_traces(
-    out: Path, asked: Sequence[Questions], plan: stage.Plan, options: dict[str, object]
+    out: Path,
+    asked: Sequence[Questions],
+    plan: stage.Plan,
+    limits: Mapping[str, int],
+    options: dict[str, object],
 ) -> None:
     with storage.run(
         out, Trace, "eval", options, version=__version__, key=lambda trace: trace.key
@@ -312,10 +328,9 @@ def _write_traces(
         if before:
             say(f"eval: resuming {out} with {before} traces done")
         done = list(storage.read(storage.part_path(out), Trace)) if before else []
-        new = chain.from_iterable(_traces(one, plan, done, this.dropped) for one in asked)
+        new = chain.from_iterable(_traces(one, plan, done, limits, this.dropped) for one in asked)
         total = plan.n_arms * n_problems * plan.samples
-        written = this.write(_watched(new, plan.sampling.max_tokens))
-        for _ in progress(written, "eval", total, before):
+        for _ in progress(this.write(new), "eval", total, before):
             pass
         for why, count in this.dropped.items():
             say(
@@ -324,27 +339,29 @@ def _write_traces(
             )
 
 
-def _watched(traces: Iterable[Trace], max_tokens: int) -> Iterator[Trace]:
-    """Pass traces through, and say at once where the token limit cuts many of the first ones
-    off.
-    """
-    cut = 0
-    for n, trace in enumerate(traces, 1):
-        cut += not trace.finished
-        if n == EARLY and cut > MOSTLY_CUT * EARLY:
-            say(
-                f"eval: the limit of {max_tokens} tokens cut off {cut} of the first {n} answers: "
-                "stop, and begin again with a larger --max-tokens and another --out"
-            )
-        yield trace
-
-
 def _traces(
-    one: Questions, plan: stage.Plan, done: Sequence[Trace], dropped: Counter[str]
+    one: Questions,
+    plan: stage.Plan,
+    done: Sequence[Trace],
+    limits: Mapping[str, int],
+    dropped: Counter[str],
 ) -> Iterator[Trace]:
     """The graded traces of one task that are still to be made."""
+    most = limits[one.spec]
     ids = {problem.id for problem in one.problems}
     known = [trace for trace in done if trace.problem.id in ids]
     graded = partial(grade, grader_of=lambda trace: one.task.grader)
-    here = replace(plan, marker=one.task.marker)
-    return stage.evaluate(one.problems, here, graded, done=known, dropped=dropped)
+    sampling = msgspec.structs.replace(plan.sampling, max_tokens=most)
+    here = replace(plan, marker=one.task.marker, sampling=sampling)
+    made = stage.evaluate(one.problems, here, graded, done=known, dropped=dropped)
+    return watched(made, "eval", most, _arm)
+
+
+def _limits(
+    asked: Sequence[Questions], max_tokens: int | None, answerers: Sequence[Model]
+) -> dict[str, int]:
+    """How many tokens an answer may take, task by task."""
+    return {
+        one.spec: answer_limit(max_tokens, one.task.max_tokens, one.spec, answerers, "eval")
+        for one in asked
+    }

@@ -6,13 +6,22 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from cotpress import models, storage, tasks
 from cotpress.errors import CotpressError
 from cotpress.models import Sampling
 from cotpress.pipeline import generate as stage
 from cotpress.prompts import check_ratio
 from cotpress.records import Asked, Trace
-from cotpress.verbs.common import check_sampling, make, sampling_as_meant, say
+from cotpress.verbs.common import (
+    answer_limit,
+    check_sampling,
+    make,
+    sampling_as_meant,
+    say,
+    watched,
+)
 
 GOLD = "gold"
 """Stands for no model: the task's own worked reasoning."""
@@ -28,7 +37,7 @@ def generate(
     samples: int = 1,
     limit: int | None = None,
     skip: int = 0,
-    max_tokens: int = 512,
+    max_tokens: int | None = None,
     temperature: float = 0.0,
     top_p: float = 1.0,
     top_k: int = 0,
@@ -64,7 +73,8 @@ def generate(
     skip
         Leave out this many problems at the beginning, which another model was trained on, say.
     max_tokens
-        Longest answer; one that reaches it is recorded as not finished.
+        Longest answer; one that reaches it is recorded as not finished. Where it is not given, what
+        the task's answers take, within what the model reads.
     temperature
         0: greedy.
     top_p
@@ -82,7 +92,7 @@ def generate(
     if ratio is not None:
         check_ratio(ratio)
     drawing = Sampling(
-        max_tokens=max_tokens,
+        max_tokens=1 if max_tokens is None else max_tokens,
         temperature=temperature,
         top_p=top_p,
         top_k=top_k,
@@ -114,13 +124,20 @@ def generate(
         )
         return
     answerer = models.load(model)
+    most = answer_limit(max_tokens, asked.max_tokens, task, [answerer], "generate")
     drawing = sampling_as_meant(
-        drawing, samples, answerer, own=sampling == "model", verb="generate"
+        msgspec.structs.replace(drawing, max_tokens=most),
+        samples,
+        answerer,
+        own=sampling == "model",
+        verb="generate",
     )
     make(
         out,
         Trace,
-        lambda items, dropped: stage.answer(items, answerer, drawing, marker=asked.marker),
+        lambda items, dropped: watched(
+            stage.answer(items, answerer, drawing, marker=asked.marker), "generate", most
+        ),
         (
             stage.unanswered(problem, answerer, Asked(ratio=ratio), sample)
             for problem in problems

@@ -46,8 +46,10 @@ class Run:
     """How many problems to take reasoning for."""
     eval_limit: int | None = None
     """How many problems to judge on."""
-    max_tokens: int = 512
-    """Longest answer, in training and in evaluation."""
+    max_tokens: int | None = None
+    """Longest answer, in training and in evaluation; as many tokens as
+    the task's answers take where it is not given.
+    """
 
 
 def check(run: Run, options: TrainOptions | None, *scorers: str) -> None:
