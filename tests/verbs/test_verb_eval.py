@@ -16,7 +16,6 @@ from cotpress.models import Completion
 from cotpress.records import EvalRow, Problem, Trace
 from cotpress.tasks import Task
 from cotpress.tasks._sources import split_of
-from cotpress.verbs import evaluate as verb
 from cotpress.verbs.common import rows_path
 from cotpress.verbs.evaluate import evaluate
 from cotpress.verbs.report import report
