@@ -34,6 +34,12 @@ CHAT = (
     "{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
+THINKS = CHAT.replace(
+    "message['content']",
+    "('<think>\n' + message['reasoning_content'] + '\n</think>\n\n' "
+    "if message['reasoning_content'] else '') + message['content']",
+)
+"""The same for a model that marks its thinking."""
 
 POOL = 40
 """Batches drawn at once, to be sorted by length; between two
@@ -98,13 +104,14 @@ def make_tokenizer(traces: list[Trace], largest: int) -> PreTrainedTokenizerFast
     chat = "system\nuser\nassistant\n" + "".join(RATIO_TAG.format(n / 10) for n in range(1, 10))
     texts = [f"{t.problem.prompt()[0]['content']}\n{t.completion()}" for t in traces]
     tokenizer.train_from_iterator([*texts, *[numbers, chat] * 50], trainer)
-    if any("<think>" in text for text in texts):
+    thinks = any("<think>" in text for text in texts)
+    if thinks:
         tokenizer.add_tokens(["<think>", "</think>"])
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         eos_token="<|im_end|>",
         pad_token="<|endoftext|>",
-        chat_template=CHAT,
+        chat_template=THINKS if thinks else CHAT,
         clean_up_tokenization_spaces=False,
         model_max_length=2048,
     )

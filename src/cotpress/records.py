@@ -320,6 +320,8 @@ class TrainingExample(Record, frozen=True, kw_only=True):
     ending: str = ""
     think: Think = "target"
     """In whose marks the turn is taught."""
+    writer: str = ""
+    """The model that wrote the trace: where its template marks no thinking, its own are kept."""
     method: str = ""
     scorer: str = ""
     unit: str = ""

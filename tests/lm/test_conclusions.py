@@ -48,13 +48,13 @@ def test_a_conclusion_is_read_after_question_opening_reasoning_and_closing(causa
         assert one.n_tokens == len(lm.text_ids(TRACE.conclusion))
 
 
-def test_a_model_that_marks_no_thinking_reads_none_and_one_that_does_reads_its_own(
+def test_a_model_that_marks_no_thinking_reads_the_trace_s_marks_and_one_that_does_its_own(
     causal_lm: Make,
 ) -> None:
     bare = msgspec.structs.replace(TRACE, opening="", closing="\n")
     theirs = msgspec.structs.replace(TRACE, opening="[THINK]", closing="[/THINK]")
     for thinks, one, pieces in (
-        (False, TRACE, [TRACE.reasoning, "\n\n"]),
+        (False, TRACE, ["<think>\n", TRACE.reasoning, "\n</think>\n\n"]),
         (False, bare, [TRACE.reasoning, "\n"]),
         (True, bare, ["<think>\n", TRACE.reasoning, "\n</think>\n\n"]),
         (True, theirs, ["<think>\n", TRACE.reasoning, "\n</think>\n\n"]),

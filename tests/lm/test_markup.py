@@ -19,7 +19,7 @@ from cotpress.doctor.data import examine_data
 from cotpress.errors import CotpressError
 from cotpress.lm.markup import NONE, Markup
 from cotpress.models import Request, Sampling, hf
-from cotpress.pipeline.build import IGNORED, example, message, tokenize_example
+from cotpress.pipeline.build import IGNORED, example, message, tokenize_example, unmarked
 from cotpress.pipeline.generate import split_answer, unanswered
 from cotpress.pipeline.split import split
 from cotpress.records import Problem, Think, Trace, TrainingExample
@@ -74,7 +74,7 @@ def of(completion: str, **problem: Any) -> Trace:
     assert (parts.reasoning, parts.conclusion) == (REASONING, CONCLUSION)
     about = Problem(id="p", question="Q?", answer="42", task="t", **problem)
     marks = {"opening": parts.opening, "closing": parts.closing, "ending": parts.ending}
-    trace = make_trace(REASONING, conclusion=CONCLUSION, **marks)
+    trace = make_trace(REASONING, conclusion=CONCLUSION, model="another", **marks)
     return msgspec.structs.replace(trace, problem=about)
 
 
@@ -183,6 +183,17 @@ def test_marks_are_kept_or_left_out_where_that_is_asked_for() -> None:
     assert taught(theirs, lm, "keep") == f"[THINK]{REASONING}[/THINK]{CONCLUSION}<|end|>"
     assert taught(theirs, lm, "none") == f"{REASONING}\n\n{CONCLUSION}<|end|>"
     assert taught(theirs, model(FAMILIES["qwen3"]), "none").startswith(REASONING)
+
+
+def test_a_model_whose_template_marks_nothing_keeps_the_marks_that_it_wrote_itself() -> None:
+    lm = model(FAMILIES["none"])
+    own = msgspec.structs.replace(LAYOUTS["think tags"], model=lm.name)
+    assert taught(own, lm) == f"<think>\n{REASONING}\n</think>\n\n{CONCLUSION}<|end|>"
+    others = msgspec.structs.replace(own, model="another")
+    assert taught(others, lm) == f"{REASONING}\n\n{CONCLUSION}<|end|>"
+    assert unmarked([learnt(own)], lm) == ""
+    assert unmarked([learnt(others)], lm).startswith("1 examples are taught without the marks")
+    assert unmarked([learnt(others)], model(FAMILIES["qwen3"])) == ""
 
 
 @pytest.mark.parametrize("think", ["keep", "none"])

@@ -42,7 +42,7 @@ def _span(lm: CausalLM, trace: Trace, reasoning: str) -> Span | None:
     if not trace.conclusion.strip():
         return None
     marks = markup_of(lm)
-    closing = marks.between(trace.opening, trace.closing)
+    closing = marks.between(trace.closing)
     markup = closing.rstrip(" ")
     text, said = logprobs.encode(lm, [reasoning, closing[len(markup) :] + trace.conclusion])
     begin = marks.begin(trace.opening)

@@ -42,16 +42,16 @@ class Markup(Record, frozen=True, kw_only=True):
     """How much of `opening` the prompt holds; empty: the model writes it."""
 
     def begin(self, opening: str) -> str:
-        """What stands before the reasoning, for a trace that came with this `opening`."""
-        if self.family:
-            return self.opening
-        return "" if marked(opening) else opening
+        """What stands before the reasoning where a model reads a trace that came with this
+        `opening`: a model that marks nothing reads what the trace has.
+        """
+        return self.opening if self.family else opening
 
-    def between(self, opening: str, closing: str) -> str:
-        """What stands between reasoning and conclusion, for a trace that came with these marks."""
-        if self.family:
-            return self.closing
-        return "\n\n" if marked(opening + closing) else closing
+    def between(self, closing: str) -> str:
+        """What stands between reasoning and conclusion, for a trace that came with this
+        `closing`.
+        """
+        return self.closing if self.family else closing
 
     def rest(self, turn: str) -> str:
         """What is still to be written of a turn, or of its beginning, after the prompt."""
@@ -97,10 +97,9 @@ def turn(
     """What a model with this markup is taught to write after its prompt, from the parts of a trace;
     `CotpressError` where the prompt opens a thinking that the turn would not close.
     """
-    if think == "target":
-        ending = markup.ending if markup.family else ("" if marked(opening) else ending)
-        opening, closing = markup.begin(opening), markup.between(opening, closing)
-    elif think == "none" and marked(opening + closing):
+    if think == "target" and markup.family:
+        opening, closing, ending = markup.opening, markup.closing, markup.ending
+    elif think != "keep" and marked(opening + closing):
         opening, closing, ending = "", "\n\n", ""
     said = markup.rest(opening + reasoning + closing + conclusion + ending)
     if conclusion and not markup.closes(said):

@@ -149,6 +149,7 @@ def example(
         conclusion=trace.conclusion,
         ending=trace.ending,
         think=think,
+        writer=trace.model,
         method=one.method,
         scorer=one.scorer,
         unit=one.unit,
@@ -237,7 +238,7 @@ def taught(one: TrainingExample, model: object) -> str:
         return markup.rest(one.completion)
     return turn(
         markup,
-        one.think,
+        "keep" if _is_its_own(one, model) else one.think,
         opening=parts.opening,
         reasoning=parts.reasoning,
         closing=parts.closing,
@@ -246,13 +247,22 @@ def taught(one: TrainingExample, model: object) -> str:
     )
 
 
+def _is_its_own(one: TrainingExample, model: object) -> bool:
+    """Whether a model whose template marks no thinking wrote the trace, and so its marks."""
+    mine = bool(one.writer) and one.writer == getattr(model, "name", "")
+    return mine and one.think == "target" and not markup_of(model).family
+
+
 def unmarked(examples: Iterable[TrainingExample], model: object) -> str:
     """One sentence where examples lose the marks of their thinking, because the model has none;
     else empty.
     """
     if markup_of(model).family:
         return ""
-    n = sum(one.think == "target" and marked(one.opening + one.closing) for one in examples)
+    n = sum(
+        one.think == "target" and marked(one.opening + one.closing) and not _is_its_own(one, model)
+        for one in examples
+    )
     return (
         f"{n} examples are taught without the marks around their thinking, because the model's "
         "chat template has none (build --think keep keeps them)"
