@@ -314,8 +314,12 @@ def test_a_table_that_is_none_is_named_by_file_and_line(tmp_path: Path, content:
     ("name", "content", "says"),
     [
         ("a.zip", b"PK\x03\x04....", "is a zip archive: unpack it first, with unzip"),
-        ("a.jsonl.gz", gzip.compress(gzip.compress(b"{}")), "packed twice"),
-        ("a.parquet.gz", gzip.compress(b"PAR1...."), "or a table that is packed: unpack it first"),
+        ("a.jsonl.gz", gzip.compress(gzip.compress(b"{}", mtime=0), mtime=0), "packed twice"),
+        (
+            "a.parquet.gz",
+            gzip.compress(b"PAR1....", mtime=0),
+            "or a table that is packed: unpack it first",
+        ),
         ("a.txt", b"What is it?\n", "neither JSON nor a table"),
         ("a.parquet", b"PAR1 but not really", "not a Parquet file, or a damaged one"),
         ("a.arrow", b"ARROW1\0\0 but not really", "not a Arrow file, or a damaged one"),
