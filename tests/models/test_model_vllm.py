@@ -59,3 +59,16 @@ def test_an_adapter_is_to_be_merged_first(tmp_path) -> None:  # type: ignore[no-
     (tmp_path / "adapter_config.json").write_text("{}")
     with pytest.raises(CotpressError, match="merge it with `cotpress export"):
         models.load(f"vllm:{tmp_path}")
+
+
+def test_the_engine_s_own_budget_ends_the_thinking() -> None:
+    folder = PACKAGE / "assets" / "overthink"
+    thinks = models.load(f"vllm:{folder},dtype=float32,max_len=1024,eager=true,memory=0.3")
+    problems = tasks.take(tasks.load("overthink"), "test", 4)
+    requests = [Request(key=one.id, messages=one.prompt()) for one in problems]
+    for budget in (16, 48):
+        sampling = Sampling(max_tokens=600, thinking_budget=budget)
+        for one in thinks.generate(requests, sampling):
+            (ends,) = thinks.token_ends([one.text.partition("</think>")[0]])
+            assert "</think>" in one.text
+            assert abs(len(ends) - budget) <= 3

@@ -7,6 +7,8 @@ is taken from the model's generation_config but its end tokens. The engine start
 request comes. To ask a running server, take `http`.
 """
 
+import importlib
+import inspect
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
@@ -15,6 +17,7 @@ from time import perf_counter
 from typing import Any, cast
 
 import vllm
+from vllm.engine.arg_utils import EngineArgs
 
 from cotpress.errors import CotpressError
 from cotpress.lm.markup import Markup
@@ -60,8 +63,8 @@ class VLLMModel:
 
     @cached_property
     def llm(self) -> Any:
-        """The engine (`vllm.LLM`)."""
-        return vllm.LLM(**self._engine)
+        """The engine (`vllm.LLM`), which knows the marks of thinking where it takes a budget."""
+        return vllm.LLM(**self._engine, **_marks(self.markup))
 
     def prompt_ids(self, request: Request) -> list[int]:
         """What the engine is asked with: the token ids that training and `hf` use."""
@@ -109,6 +112,19 @@ class VLLMModel:
             ids, skip_special_tokens=False, clean_up_tokenization_spaces=False
         )
         return Completion(text=text, n_tokens=len(ids), finished=finished, seconds=seconds)
+
+
+def _marks(markup: Markup) -> dict[str, Any]:
+    """What tells the engine how the model thinks."""
+    if not markup.family or "reasoning_config" not in inspect.signature(EngineArgs).parameters:
+        return {}
+    ends = {"reasoning_end_str": markup.closing.strip()}
+    config = importlib.import_module("vllm.config.reasoning")
+    return {
+        "reasoning_config": config.ReasoningConfig(
+            reasoning_start_str=markup.opening.strip(), **ends
+        )
+    }
 
 
 def load(
