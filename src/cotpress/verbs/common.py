@@ -42,6 +42,12 @@ this.
 """
 
 
+ENOUGH = 20
+"""Records after which the time left is told: the first answers of a batch say little about the
+others.
+"""
+
+
 def make(
     out: Path,
     record: type[R],
@@ -120,7 +126,10 @@ def progress(
         next_batch = now - before >= GAP_SECONDS
         if count and now - last >= PLAIN_SECONDS and (next_batch or now - batch >= GAP_SECONDS):
             last, rate = now, count / max(before - began, 1e-9)
-            left = f", {(total - started_with - count) / rate:.0f} s left" if total else ""
+            enough = count >= ENOUGH or now - began >= 6 * PLAIN_SECONDS
+            left = (
+                f", {(total - started_with - count) / rate:.0f} s left" if total and enough else ""
+            )
             of = f"/{total}" if total else ""
             say(f"{verb}: {started_with + count}{of} ({rate:.{1 if rate >= 1 else 3}f}/s{left})")
         batch = now if next_batch else batch
