@@ -86,6 +86,10 @@ LAYOUTS = {
     "think tags": of(f"<think>\n{REASONING}\n</think>\n\n{CONCLUSION}"),
     "another family": of(f"[THINK]{REASONING}[/THINK]{CONCLUSION}"),
     "answer tags": of(f"<thinking>{REASONING}</thinking>\n<answer>{CONCLUSION}</answer>"),
+    "sections": of(
+        f"<|begin_of_thought|>\n\n{REASONING}\n\n<|end_of_thought|>\n\n<|begin_of_solution|>\n\n"
+        f"{CONCLUSION}\n\n<|end_of_solution|>"
+    ),
     "a chat with earlier turns": of(f"<think>{REASONING}</think>{CONCLUSION}", **HISTORY),
 }
 
