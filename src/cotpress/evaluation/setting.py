@@ -22,11 +22,14 @@ def is_reference(setting: Setting) -> bool:
 
 def order(setting: Setting, scorer: str = "") -> tuple[int, str, str, str, float, int]:
     """Where it stands in a report: original, methods, what
-    they are compared with; each by falling ratio.
+    they are compared with; each by falling ratio or budget.
     """
     kind = method(setting.method).kind
     rank = 0 if kind == "original" else 1 if kind == "taught" else 2
-    falling = -2.0 if setting.asked.ratio is None else -setting.asked.ratio
+    asked = setting.asked
+    falling = -2.0 if asked.ratio is None else -asked.ratio
+    if asked.budget is not None:
+        falling = -float(asked.budget)
     return (
         rank,
         setting.method,

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
-from cotpress.records import EvalRow
+from cotpress.records import NOTHING, EvalRow
 
 
 def table(rows: Sequence[EvalRow], title: str) -> Table:
-    """The rows for a person: shares in percent, lengths in tokens per problem."""
+    """The rows for a person: shares in percent, lengths in tokens per problem, of the reasoning and
+    in all.
+    """
     result = Table(title=Text(title), box=None, pad_edge=False, title_justify="left")
     latent = ("latent", "with any", "changed") if any(row.mean_latent for row in rows) else ()
     tasked = ("task",) if len({row.task for row in rows}) > 1 else ()
@@ -17,11 +19,12 @@ def table(rows: Sequence[EvalRow], title: str) -> Table:
     for name in (
         *tasked,
         "method",
-        "ratio",
+        "asked",
         "n",
         "accuracy [95 %]",
         *several,
         "tokens",
+        "in all",
         "kept",
         "truncated",
         "looping",
@@ -38,11 +41,12 @@ def table(rows: Sequence[EvalRow], title: str) -> Table:
         cells = (
             *((row.task,) if tasked else ()),
             row.method if row.latents is None else f"{row.method} {row.latents}",
-            "" if row.ratio is None else f"{row.ratio:g}",
+            "" if row.setting.asked == NOTHING else str(row.setting.asked),
             str(row.n),
             f"{row.accuracy:.1%} [{100 * row.accuracy_low:.1f}, {100 * row.accuracy_high:.1f}]",
             *((str(row.k), _share(row.pass_at_k), _share(row.maj_at_k)) if several else ()),
             f"{row.mean_tokens:.1f}",
+            f"{row.mean_total_tokens:.1f}",
             "" if row.kept is None else f"{row.kept:.2f}",
             f"{row.truncated:.1%}",
             f"{row.looping:.1%}",

@@ -57,6 +57,8 @@ def setting(row: EvalRow) -> str:
     """What a row was asked for, to follow its name: ` at 0.5`, `, 2 forced`, or nothing."""
     if row.latents is not None:
         return f", {row.latents} forced"
+    if row.setting.asked.budget is not None:
+        return f" at {row.setting.asked}"
     return "" if row.ratio is None else f" at {ratio(row.ratio)}"
 
 
@@ -95,6 +97,7 @@ def table(rows: Sequence[EvalRow]) -> Table:
     columns: list[tuple[str, bool, list[str]]] = [
         ("method", True, [row.method for row in rows]),
         ("ratio asked", False, [ratio(row.ratio) for row in rows]),
+        ("tokens asked", False, [_budget(row) for row in rows]),
         ("actual ratio [95\u00a0%]", False, [kept(row) for row in rows]),
         (
             "of own 1.0",
@@ -144,6 +147,12 @@ def known(columns: Sequence[tuple[str, bool, list[str]]]) -> Table:
         *(column for column in columns if {*column[2]} != {NOTHING}), strict=True
     )
     return Table(list(titles), list(words), [list(line) for line in zip(*cells, strict=True)])
+
+
+def _budget(row: EvalRow) -> str:
+    """The budget in reasoning tokens; a dash where none was asked for."""
+    budget = row.setting.asked.budget
+    return NOTHING if budget is None else f"{budget:,}"
 
 
 def _latents(row: EvalRow) -> str:
