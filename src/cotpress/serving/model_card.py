@@ -13,12 +13,20 @@ from cotpress.training.options import TrainSummary
 
 OURS = "made by cotpress, Apache-2.0"
 
+COMPETITION = "of the Mathematical Association of America; see the data set's card"
+
 LICENCES = {
+    "aime24": COMPETITION,
+    "aime25": COMPETITION,
+    "amc23": COMPETITION,
     "arithmetic": OURS,
+    "gpqa-diamond": "CC BY 4.0",
     "gsm-symbolic": "made by reasoning-gym, Apache-2.0",
     "gsm8k": "MIT",
     "math500": "MIT",
+    "hub": "see the data set's card",
     "maze": OURS,
+    "olympiadbench": "see the data set's card",
     "overthink": OURS,
     "prontoqa": OURS,
     "prosqa": OURS,
