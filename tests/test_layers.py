@@ -17,7 +17,7 @@ FLOORS = (
     {"__init__", "errors"},
     {"answers", "prompts", "jsonl"},
     {"atoms", "storage", "segments", "plugins", "records", "methods", "latent_tokens"},
-    {"folders", "inputs"},
+    {"folders", "inputs", "replacing"},
     {"lm", "grading"},
     {"models"},
     {"pipeline", "scorers", "latent"},
@@ -26,7 +26,9 @@ FLOORS = (
     {"doctor"},
     {"walks"},
     {"verbs"},
+    {"console"},
     {"cli"},
+    {"__main__"},
 )
 """Bottom first. A module imports from lower floors and from its own
 folder only: `pipeline` never imports `scorers`.
