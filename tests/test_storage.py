@@ -271,7 +271,8 @@ def test_a_run_without_keys_never_empties_what_another_run_left(
         (tmp_path / "out.jsonl.part.json").unlink()
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     with pytest.raises(
-        CotpressError, match=r"out\.jsonl\.part was made .*: choose another --out, or remove it"
+        CotpressError,
+        match=r"out\.jsonl\.part was made .*: choose another --out, or replace it with --overwrite",
     ):
         make(path, items(3), keyed=False)
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before

@@ -206,10 +206,8 @@ def _parsed(
     words: list[str], config: Path | None
 ) -> tuple[tuple[str, ...], Callable[..., Any], BoundArguments]:
     """The names of a command, its function, and what that is called with."""
-    app.config = ()
     if config is not None:
         configuration.check(config, VERBS, METHODS)
-        app.config = (configuration.reader(config),)
         if words == ["run"] or (words[:1] == ["run"] and words[1].startswith("-")):
             words = ["run", configuration.method_of(config), *words[1:]]
     commands, apps, _ = app.parse_commands(words)
@@ -219,11 +217,14 @@ def _parsed(
     if arguments is not None and commands:
         words = [*words[:n], *typed.spread(words[n:], arguments)]
     try:
+        app.config = (configuration.reader(config),) if config and commands else ()
         verb, bound, _ = app.parse_args(words, print_error=False, exit_on_error=False)
     except MissingArgumentError:
         if arguments is not None and (said := typed.unknown_option(words[n:], arguments)):
             raise CotpressError(f"{said} See {' '.join(['cotpress', *commands])} --help.") from None
         raise
+    finally:
+        app.config = ()
     return tuple(commands), verb, bound
 
 
