@@ -14,7 +14,7 @@ from cotpress.plugins import EXTRAS
 PACKAGE = Path(cotpress.__file__).parent
 
 FLOORS = (
-    {"__init__", "errors"},
+    {"__init__", "errors", "kinds"},
     {"answers", "prompts", "jsonl"},
     {"atoms", "storage", "segments", "plugins", "records", "methods", "latent_tokens"},
     {"folders", "inputs", "replacing"},

@@ -176,7 +176,7 @@ def test_an_output_is_replaced_on_purpose_and_stays_where_the_new_one_fails(
         assert cotpress(monkeypatch, f"{made} --overwrite {broken}") == 2
         assert (room / "a.jsonl").read_bytes() == before
         assert (room / "a.meta.json").exists()
-    assert cotpress(monkeypatch, f"compress a.jsonl --out a.jsonl --ratios 0.5 --overwrite") == 2
+    assert cotpress(monkeypatch, "compress a.jsonl --out a.jsonl --ratios 0.5 --overwrite") == 2
     assert (room / "a.jsonl").read_bytes() == before
     assert cotpress(monkeypatch, f"{made} --ratios 0.7 --overwrite") == 0
     assert ratios("a.jsonl") == [0.7]

@@ -26,7 +26,9 @@ from cotpress.pipeline.build import IGNORED, pretokenized_rows
 from cotpress.records import TrainingExample
 from cotpress.training import quantised
 from cotpress.training import sft as stage
-from cotpress.training.folder import Point, last_checkpoint
+from cotpress.training.curve import Point
+from cotpress.training.folder import last_checkpoint
+from cotpress.training.held_out import split
 from cotpress.training.options import TrainOptions, too_little
 from cotpress.training.sft import make_trainer, train, trainable
 from cotpress.training.trainer import CompletionTrainer, Progress, SortedSteps
@@ -469,11 +471,11 @@ def test_what_is_held_out_shares_no_problem_with_what_is_taught(n, share, seed):
         stage.Row(input_ids=[i], attention_mask=[1], labels=[i], problem=f"p{i // 2}")
         for i in range(2 * n)
     ]
-    taught, held = stage.split(rows, TrainOptions(eval_share=share, seed=seed))
+    taught, held = split(rows, TrainOptions(eval_share=share, seed=seed))
     assert sorted([*taught, *held], key=lambda row: row.input_ids) == rows
     assert not {row.problem for row in taught} & {row.problem for row in held}
     assert len(held) == 2 * max(1, round(share * n))
-    assert (taught, held) == stage.split(rows, TrainOptions(eval_share=share, seed=seed))
+    assert (taught, held) == split(rows, TrainOptions(eval_share=share, seed=seed))
 
 
 def test_the_checkpoint_with_the_lowest_loss_on_what_was_held_out_is_kept(base, tmp_path):
@@ -488,7 +490,7 @@ def test_the_checkpoint_with_the_lowest_loss_on_what_was_held_out_is_kept(base, 
     assert summary.best_step < summary.steps  # it over-learns, or nothing would be tested here
     kept = load(str(tmp_path / "x"))
     rows = trainable(sum_examples(10), kept, options, Counter())
-    taught, held = stage.split(rows, options)
+    taught, held = split(rows, options)
     again = make_trainer(taught, kept, tmp_path / "y", options, silent, held)
     assert again.evaluate()["eval_loss"] == pytest.approx(summary.eval_loss, rel=1e-4)
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from cotpress import folders
 from cotpress.lm.checkpoint import FINISHED, read
-from cotpress.records import Record
 from cotpress.training.options import TrainSummary
 
 KIND = folders.Kind(
@@ -20,25 +19,8 @@ KIND = folders.Kind(
 CHECKPOINTS = "checkpoints"
 """What a rerun goes on from."""
 
-LOG = "train_log.jsonl"
-"""The curve of the loss: a `Point` a line."""
-
 STATE = "trainer_state.json"
 """What the trainer writes last into a checkpoint."""
-
-
-class Point(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """What was logged at one step."""
-
-    step: int
-    epoch: float
-    loss: float | None = None
-    """Mean over the completion tokens of the steps since the point before."""
-    eval_loss: float | None = None
-    """On the examples that were held out."""
-    lr: float | None = None
-    grad_norm: float | None = None
-    """Of the step alone, before it is shortened."""
 
 
 def finished(out: Path, mark: str) -> TrainSummary | None:

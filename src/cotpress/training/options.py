@@ -11,7 +11,6 @@ from cotpress import plugins
 from cotpress.errors import CotpressError, UnknownName
 from cotpress.records import Record
 
-
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
 Many = Parameter(consume_multiple=True)

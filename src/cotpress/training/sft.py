@@ -16,7 +16,6 @@ things of theirs are changed:
 
 import math
 import os
-import random
 import time
 import warnings
 from collections import Counter
@@ -24,7 +23,6 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from statistics import mean
 from typing import Any, NamedTuple
 
 import msgspec
@@ -41,6 +39,8 @@ from cotpress.pipeline import instruction
 from cotpress.pipeline.build import PretokenizedRow, pretokenized_rows, unmarked
 from cotpress.records import TrainingExample
 from cotpress.training import folder as folder
+from cotpress.training.curve import LOG, Losses, curve, summed_up
+from cotpress.training.held_out import split
 from cotpress.training.options import TrainOptions, TrainSummary
 from cotpress.training.quantised import quantised
 from cotpress.training.trainer import CompletionTrainer, Progress, SortedSteps
@@ -54,9 +54,6 @@ NOT_THE_WEIGHTS = (
     "report_to",
 )
 """Options that decide memory, speed or messages: a run goes on under others."""
-
-SHOWN = 10
-"""Steps whose mean is a loss that is told."""
 
 SCHEDULERS = {"constant": "constant_with_warmup"}
 """What transformers calls a schedule otherwise."""
@@ -144,11 +141,8 @@ def summarised(
         examples=n_rows,
         left_out=dict(left_out),
         steps=fitted.steps,
-        loss=fitted.loss,
-        first_loss=fitted.first_loss,
         held_out=fitted.held_out,
-        eval_loss=fitted.eval_loss,
-        best_step=fitted.best_step,
+        **fitted.losses._asdict(),
         seconds=0.0,
         options=options,
         version=__version__,
@@ -212,35 +206,13 @@ def trainable(
     return rows
 
 
-def split(rows: Sequence[Row], options: TrainOptions) -> tuple[list[Row], list[Row]]:
-    """(taught, held out): by problem, so that no problem is on both sides."""
-    if not options.eval_share:
-        return list(rows), []
-    problems = sorted({row.problem for row in rows})
-    n = max(1, round(options.eval_share * len(problems)))
-    if n >= len(problems):
-        raise CotpressError(
-            f"--eval-share {options.eval_share:g} of {len(problems)} problems leaves none to "
-            "train on: choose a smaller share, or leave it out."
-        )
-    held = set(random.Random(options.seed).sample(problems, n))
-    return [row for row in rows if row.problem not in held], [
-        row for row in rows if row.problem in held
-    ]
-
-
 class Fitted(NamedTuple):
     """What a training came to."""
 
     steps: int
-    loss: float | None
-    """Mean of the last `SHOWN` steps, or of the second half of fewer."""
-    first_loss: float | None
-    """Mean of as many at the beginning."""
     held_out: int
     """Examples that were held out."""
-    eval_loss: float | None
-    best_step: int | None
+    losses: Losses
 
 
 def fit(
@@ -268,43 +240,8 @@ def fit(
     save(trainer, model, out, dtype)
     points = curve(trainer.state.log_history)
     if trainer.args.should_save:
-        storage.write(out / folder.LOG, points)
-    losses = [point.loss for point in points if point.loss is not None]
-    best = min(
-        (point for point in points if point.eval_loss is not None),
-        key=lambda point: (point.eval_loss, point.step),
-        default=None,
-    )
-    n = max(1, min(SHOWN, len(losses) // 2))
-    return Fitted(
-        trainer.state.global_step,
-        mean(losses[-n:]) if losses else None,
-        mean(losses[:n]) if losses else None,
-        len(held),
-        best.eval_loss if best else None,
-        best.step if best else None,
-    )
-
-
-def curve(history: Sequence[dict[str, Any]]) -> list[folder.Point]:
-    """What the trainer logged, a point for each step; without what depends on the clock, so that a
-    run that was interrupted has the curve of one that was not.
-    """
-    points: dict[int, dict[str, Any]] = {}
-    for entry in history:
-        kept = {
-            name: entry[key]
-            for key, name in (
-                ("loss", "loss"),
-                ("eval_loss", "eval_loss"),
-                ("learning_rate", "lr"),
-                ("grad_norm", "grad_norm"),
-            )
-            if key in entry
-        }
-        if kept:
-            points.setdefault(entry["step"], {}).update(kept, epoch=round(entry["epoch"], 4))
-    return [folder.Point(step=step, **found) for step, found in sorted(points.items())]
+        storage.write(out / LOG, points)
+    return Fitted(trainer.state.global_step, len(held), summed_up(points))
 
 
 def make_trainer(

@@ -14,7 +14,6 @@ from cyclopts import Group, Parameter
 from cotpress import plugins
 from cotpress.training.options import TrainOptions, check_trackers
 
-
 DATA = Parameter(group=Group("Data", sort_key=10))
 CUT = Parameter(group=Group("Cut", sort_key=20))
 EVALUATION = Parameter(group=Group("Evaluation", sort_key=40))
