@@ -25,6 +25,7 @@ FLOORS = (
     {"report", "serving", "harness"},
     {"doctor"},
     {"walks"},
+    {"cost"},
     {"verbs"},
     {"console"},
     {"cli"},

@@ -188,7 +188,13 @@ def launch(
     for name, value in ({} if verbose else LIBRARIES).items():
         os.environ.setdefault(name, value)
     commands, verb, bound = _parsed(list(words), config)
-    out = bound.arguments.get("out") or getattr(bound.arguments.get("run"), "out", None)
+    walked = bound.arguments.get("run")
+    if getattr(walked, "dry_run", False):
+        from cotpress.verbs.run import dry_run
+
+        dry_run(verb(*bound.args, **bound.kwargs))
+        return
+    out = bound.arguments.get("out") or getattr(walked, "out", None)
     if not isinstance(out, Path):
         verb(*bound.args, **bound.kwargs)
         return

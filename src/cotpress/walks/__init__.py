@@ -55,6 +55,10 @@ class Run:
     """How many problems to judge on."""
     max_tokens: Annotated[int, EVALUATION] = 512
     """Longest answer, in training and in evaluation."""
+    dry_run: Annotated[bool, DATA] = False
+    """Do nothing but say what each step would take: time, from a few
+    answers of the model, memory and disk.
+    """
 
 
 def check(run: Run, options: TrainOptions | None, *scorers: str) -> None:
