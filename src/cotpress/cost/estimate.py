@@ -1,7 +1,7 @@
 """What each step of a walk takes, from how fast its model was seen to be and how large it is.
 
 Rules of thumb, each a constant here: a control of the evaluation only concludes; training costs as
-many forward passes as it has to (two more for all weights, one for an adapter, one where activations
+many forward passes as it must (two more for all weights, one for an adapter, one where activations
 are computed twice). What the rules do not know, such as how long the taught model's answers are, is
 taken as asked for.
 """

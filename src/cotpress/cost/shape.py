@@ -79,7 +79,7 @@ class Shape:
         return size * (self.parameters + cache)
 
     def reading(self, tokens: int, size: int) -> float:
-        """Bytes of a forward pass over `tokens` tokens at once, their logits in 32 bits included."""
+        """Bytes of a forward pass over `tokens` tokens at once, with their logits in 32 bits."""
         return (
             size * self.parameters
             + LAYER_BYTES / 2 * size * tokens * self.width
