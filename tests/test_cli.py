@@ -165,7 +165,7 @@ def test_on_a_terminal_no_color_means_no_escape_codes(color: dict[str, str], esc
         ),
         (
             ["compress", "x", "--ratios", "half", "--out", "o"],
-            'Invalid value for --ratios: unable to convert "half" into float.',
+            'Invalid value for --ratios: unable to convert "half" into float. Write several as 0.9 0.7',
         ),
         (["compress", "x", "--ratios", "5", "--out", "o"], "choose 0 < ratio <= 1"),
         (

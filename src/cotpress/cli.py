@@ -18,6 +18,7 @@ from typing import Annotated, Any, Never
 
 from cyclopts import (
     App,
+    CoercionError,
     CycloptsError,
     Group,
     MissingArgumentError,
@@ -252,7 +253,7 @@ def main() -> None:
         _stop(str(UnknownName(kind, word, known)), 2)
     except CycloptsError as error:
         chain = " ".join(["cotpress", *(error.command_chain or ())])
-        _stop(f"{_missing(error) or error} See {chain} --help.", 2)
+        _stop(f"{_missing(error) or f'{error}{_written(error)}'} See {chain} --help.", 2)
     except CotpressError as error:
         _stop(str(error), 2)
     except KeyboardInterrupt:
@@ -290,6 +291,12 @@ def _missing(error: CycloptsError) -> str:
     return (
         f"{verb} needs {name}: put it directly behind {verb}, before options with several values."
     )
+
+
+def _written(error: CycloptsError) -> str:
+    """How several numbers are written, behind a complaint about one of them."""
+    several = error.argument is not None and error.argument.parameter.consume_multiple
+    return " Write several as 0.9 0.7 0.5." if several and isinstance(error, CoercionError) else ""
 
 
 def _stop_on_terminate() -> None:

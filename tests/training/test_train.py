@@ -495,6 +495,27 @@ def test_the_checkpoint_with_the_lowest_loss_on_what_was_held_out_is_kept(base, 
     assert again.evaluate()["eval_loss"] == pytest.approx(summary.eval_loss, rel=1e-4)
 
 
+def test_a_killed_training_keeps_the_same_best_checkpoint(base, tmp_path, monkeypatch):
+    options = TrainOptions(
+        method="full", epochs=8, lr=3e-2, scheduler="constant", eval_share=0.3, batch=4, warmup=0.0
+    )
+    whole = train(sum_examples(10), load(base), tmp_path / "whole", options, say=silent)
+
+    def die(self, args, state, control, **_):
+        if state.global_step == 11:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "on_step_end", die)
+        with pytest.raises(Killed):
+            train(sum_examples(10), load(base), tmp_path / "x", options, say=silent)
+    again = train(sum_examples(10), load(base), tmp_path / "x", options, say=silent)
+    assert (again.best_step, again.eval_loss) == (whole.best_step, whole.eval_loss)
+    assert same(weights(tmp_path / "x"), weights(tmp_path / "whole"))
+    log, other = (tmp_path / name / "train_log.jsonl" for name in ("x", "whole"))
+    assert log.read_text() == other.read_text()
+
+
 def test_one_problem_cannot_be_split(base, tmp_path):
     with pytest.raises(CotpressError, match=r"--eval-share 0.5 of 1 problems leaves none to train"):
         train(sum_examples(1), load(base), tmp_path / "x", TrainOptions(eval_share=0.5), say=silent)
