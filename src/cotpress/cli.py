@@ -16,15 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, Never
 
-from cyclopts import (
-    App,
-    CoercionError,
-    CycloptsError,
-    Group,
-    MissingArgumentError,
-    Parameter,
-    UnknownCommandError,
-)
+from cyclopts import App, CycloptsError, Group, MissingArgumentError, Parameter
 from cyclopts.help import DefaultFormatter, HelpPanel, PanelSpec
 from rich.box import SIMPLE
 from rich.console import Console, ConsoleOptions
@@ -32,8 +24,9 @@ from rich.text import Text
 
 from cotpress import __version__
 from cotpress.console import config as configuration
+from cotpress.console import mistakes
 from cotpress.console import words as typed
-from cotpress.errors import CotpressError, UnknownName
+from cotpress.errors import CotpressError
 from cotpress.replacing import replacing
 
 HELP = """Teach a language model to reason in fewer tokens, and see what it costs in accuracy.
@@ -245,15 +238,8 @@ def main() -> None:
             command_line(print_error=False, exit_on_error=False)
         finally:
             sys.stdout.flush()  # where a closed pipe shows
-    except UnknownCommandError as error:
-        kind, known = ("method", METHODS) if error.command_chain else ("verb", VERBS)
-        word = (error.unused_tokens or [""])[0]
-        if word.startswith("-"):
-            kind, known = "option", ("--help", "--version", "--install-completion")
-        _stop(str(UnknownName(kind, word, known)), 2)
     except CycloptsError as error:
-        chain = " ".join(["cotpress", *(error.command_chain or ())])
-        _stop(f"{_missing(error) or f'{error}{_written(error)}'} See {chain} --help.", 2)
+        _stop(mistakes.said(error, VERBS, METHODS), 2)
     except CotpressError as error:
         _stop(str(error), 2)
     except KeyboardInterrupt:
@@ -271,32 +257,6 @@ def main() -> None:
             "make room, and run the same command again.",
             2,
         )
-
-
-def _missing(error: CycloptsError) -> str:
-    """What to say where an argument or its value was not given at all; empty for any other
-    mistake.
-    """
-    if (
-        not isinstance(error, MissingArgumentError)
-        or error.argument is None
-        or error.argument.tokens
-    ):
-        return ""
-    if error.keyword:
-        return f"{error.keyword} needs a value."
-    verb, name = " ".join(error.command_chain or ()), error.argument.name
-    if name.startswith("-"):
-        return f"{verb} needs {name}."
-    return (
-        f"{verb} needs {name}: put it directly behind {verb}, before options with several values."
-    )
-
-
-def _written(error: CycloptsError) -> str:
-    """How several numbers are written, behind a complaint about one of them."""
-    several = error.argument is not None and error.argument.parameter.consume_multiple
-    return " Write several as 0.9 0.7 0.5." if several and isinstance(error, CoercionError) else ""
 
 
 def _stop_on_terminate() -> None:

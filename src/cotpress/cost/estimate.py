@@ -171,7 +171,8 @@ class Estimate:
     def _compress(self, step: Step) -> Line:
         ratios = step.options.get("ratios") or [1.0]
         self.shares[step.options["out"]] = mean([*ratios, 1.0] if 1.0 not in ratios else ratios)
-        line = self._passed(step, 1 + CUT_SHARE * sum(ratios), f"traces at {len(ratios)} ratios")
+        what = f"traces at {len(ratios)} ratios" if len(ratios) > 1 else "traces at one ratio each"
+        line = self._passed(step, 1 + CUT_SHARE * sum(ratios), what)
         return line._replace(seconds=(line.seconds or 0.0) * len(ratios))
 
     def _verify(self, step: Step) -> Line:
