@@ -20,8 +20,13 @@ MADE = ("cotpress.json", "cotpress_export.json", "vqvae.json", "config.toml")
 def replacing(out: Path) -> Iterator[None]:
     """Set aside what stands at `out` while another output is made there.
 
-    `CotpressError` for what no verb made: it is not ours to remove.
+    `CotpressError` for what no verb made: it is not ours to remove; and under a launcher of several
+    processes, of which some may have found the old output already.
     """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise CotpressError(
+            f"--overwrite cannot be used by several processes at once: remove {out} before."
+        )
     aside = out.with_name(f".{out.name}.replaced")
     if aside.exists():  # of a run that was killed: what it replaced is still whole
         raise CotpressError(

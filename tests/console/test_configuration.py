@@ -197,6 +197,14 @@ def test_what_no_verb_made_is_never_removed(
     assert (room / "mine.jsonl").read_text() == "{}"
 
 
+def test_several_processes_replace_nothing(
+    room: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert cotpress(monkeypatch, "compress --config c.toml --overwrite") == 2
+    assert "cannot be used by several processes at once: remove c.jsonl" in capsys.readouterr().err
+
+
 def test_the_folders_that_may_be_replaced_are_those_that_verbs_make() -> None:
     pytest.importorskip("transformers")
     from cotpress.serving.export import ABOUT
