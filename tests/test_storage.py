@@ -183,6 +183,8 @@ def test_a_path_that_cannot_be_read_is_one_sentence(tmp_path: Path, reader: obje
     (tmp_path / "file").touch()
     with pytest.raises(CotpressError, match="cannot read"):
         reader(tmp_path / "file" / "a.jsonl")
+    with pytest.raises(CotpressError, match=r"no file .*mine\.csv: check the path"):
+        storage.hash_file(tmp_path / "mine.csv")
 
 
 @settings(

@@ -108,9 +108,9 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise CotpressError(
-            f"no file {path}: run the verb that writes it, or check the path."
-        ) from error
+        ours = path.suffix in ("", ".jsonl")
+        cure = "run the verb that writes it, or check the path" if ours else "check the path"
+        raise CotpressError(f"no file {path}: {cure}.") from error
     except IsADirectoryError as error:
         raise CotpressError(f"{path} is a folder: name a file in it.") from error
     except (PermissionError, NotADirectoryError) as error:
