@@ -41,7 +41,7 @@ def raising(monkeypatch: pytest.MonkeyPatch):
         def verb(**_: object) -> None:
             raise error
 
-        monkeypatch.setattr(cli, "app", verb)
+        monkeypatch.setattr(cli, "command_line", verb)
         return run(monkeypatch=monkeypatch)
 
     return command
@@ -153,7 +153,7 @@ def test_on_a_terminal_no_color_means_no_escape_codes(color: dict[str, str], esc
         (["score", "x", "--scorer"], "--scorer needs a value. See cotpress score --help."),
         (
             ["compress", "--ratios", "0.5", "x", "--out", "o"],
-            "compress needs SCORED right behind it: an option with several",
+            "no file x: run the verb that writes it",
         ),
         (
             ["compress", "x", "--ratios", "0.5", "--out", "o", "--protect", "all"],
@@ -165,7 +165,7 @@ def test_on_a_terminal_no_color_means_no_escape_codes(color: dict[str, str], esc
         ),
         (
             ["compress", "x", "--ratios", "half", "--out", "o"],
-            'Invalid value for --ratios: unable to convert "half" into float.',
+            'Invalid value for --ratios: unable to convert "half" into float. Write several as 0.9 0.7',
         ),
         (["compress", "x", "--ratios", "5", "--out", "o"], "choose 0 < ratio <= 1"),
         (
@@ -211,7 +211,7 @@ def test_our_own_mistake_keeps_its_traceback(
     def verb(**_: object) -> None:
         raise error
 
-    monkeypatch.setattr(cli, "app", verb)
+    monkeypatch.setattr(cli, "command_line", verb)
     with pytest.raises(type(error)):
         cli.main()
 
@@ -241,7 +241,7 @@ SLOW = textwrap.dedent(
         make(out, Problem, stage, iter(range(100)), verb="slow", options={}, skip=str, key=lambda problem: problem.id)
 
     out, pause = Path(sys.argv[1]), float(sys.argv[2])
-    cli.app = verb
+    cli.command_line = verb
     cli.main()
     """
 )
@@ -302,7 +302,7 @@ def verb(**_):
     os.kill(child, signal.SIGTERM)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
-cli.app = verb
+cli.command_line = verb
 cli.main()
 """
     found = subprocess.run(

@@ -53,7 +53,8 @@ def test_a_folder_is_made_once_and_holds_nothing_of_the_making(tmp_path, kind):
 def test_another_run_is_refused_whether_the_folder_is_finished_or_not(tmp_path, kind):
     bake(tmp_path / "done", kind)
     with pytest.raises(
-        CotpressError, match="done was baked otherwise: choose another --out, or remove it"
+        CotpressError,
+        match="done was baked otherwise: choose another --out, or replace it with --overwrite",
     ):
         bake(tmp_path / "done", kind, "b")
     with pytest.raises(KeyboardInterrupt):

@@ -14,10 +14,10 @@ from cotpress.plugins import EXTRAS
 PACKAGE = Path(cotpress.__file__).parent
 
 FLOORS = (
-    {"__init__", "errors"},
+    {"__init__", "errors", "kinds"},
     {"answers", "prompts", "jsonl"},
     {"atoms", "storage", "segments", "plugins", "records", "methods", "latent_tokens"},
-    {"folders", "inputs"},
+    {"folders", "inputs", "replacing"},
     {"lm", "grading"},
     {"models"},
     {"pipeline", "scorers", "latent"},
@@ -25,14 +25,17 @@ FLOORS = (
     {"report", "serving", "harness"},
     {"doctor"},
     {"walks"},
+    {"cost"},
     {"verbs"},
+    {"console"},
     {"cli"},
+    {"__main__"},
 )
 """Bottom first. A module imports from lower floors and from its own
 folder only: `pipeline` never imports `scorers`.
 """
 
-ASKED_FOR = {f"cotpress.training.{name}" for name in ("sft", "trainer", "vocabulary")}
+ASKED_FOR = {f"cotpress.training.{name}" for name in ("sft", "trainer", "vocabulary", "quantised")}
 """Core modules no more: loaded by the one verb that needs them. So are the plug-ins and
 `latent`.
 """

@@ -183,6 +183,8 @@ def test_a_path_that_cannot_be_read_is_one_sentence(tmp_path: Path, reader: obje
     (tmp_path / "file").touch()
     with pytest.raises(CotpressError, match="cannot read"):
         reader(tmp_path / "file" / "a.jsonl")
+    with pytest.raises(CotpressError, match=r"no file .*mine\.csv: check the path"):
+        storage.hash_file(tmp_path / "mine.csv")
 
 
 @settings(
@@ -271,7 +273,8 @@ def test_a_run_without_keys_never_empties_what_another_run_left(
         (tmp_path / "out.jsonl.part.json").unlink()
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     with pytest.raises(
-        CotpressError, match=r"out\.jsonl\.part was made .*: choose another --out, or remove it"
+        CotpressError,
+        match=r"out\.jsonl\.part was made .*: choose another --out, or replace it with --overwrite",
     ):
         make(path, items(3), keyed=False)
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before

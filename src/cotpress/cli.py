@@ -9,22 +9,25 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable
+from contextlib import nullcontext
+from inspect import BoundArguments
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Never
+from typing import Annotated, Any, Never
 
-from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, UnknownCommandError
+from cyclopts import App, CycloptsError, Group, MissingArgumentError, Parameter
 from cyclopts.help import DefaultFormatter, HelpPanel, PanelSpec
 from rich.box import SIMPLE
 from rich.console import Console, ConsoleOptions
 from rich.text import Text
 
 from cotpress import __version__
-from cotpress.errors import CotpressError, UnknownName
-
-if TYPE_CHECKING:
-    from cotpress.walks import Step
+from cotpress.console import config as configuration
+from cotpress.console import mistakes
+from cotpress.console import words as typed
+from cotpress.errors import CotpressError
+from cotpress.replacing import replacing
 
 HELP = """Teach a language model to reason in fewer tokens, and see what it costs in accuracy.
 
@@ -113,16 +116,7 @@ app = App(
 )
 
 
-def _walk(steps: "Iterable[Step] | None") -> Never:
-    """Run what a walk yields; None: its help was asked for."""
-    if steps is not None:
-        from cotpress.verbs.run import run
-
-        run(steps)
-    raise SystemExit(0)
-
-
-walks = App(name="run", help=RUN, sort_key=VERBS.index("run"), result_action=_walk)
+walks = App(name="run", help=RUN, sort_key=VERBS.index("run"))
 app.command(walks)
 for _place, _verb in enumerate(VERBS):
     _name = NAMES.get(_verb, _verb)
@@ -142,6 +136,97 @@ for _place, _method in enumerate(METHODS):
         sort_key=_place,
     )
 
+app.register_install_completion_command(
+    help="Let the shell complete verbs and options (bash, zsh, fish).", sort_key=len(VERBS)
+)
+
+command_line = app.meta
+EVERY = Parameter(group=Group("Every verb", sort_key=99), negative=())
+LIBRARIES = {
+    "HF_HUB_VERBOSITY": "error",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
+    "DATASETS_VERBOSITY": "error",
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    "TQDM_DISABLE": "1",
+}
+"""What keeps the bars and warnings of other libraries out of ours."""
+
+
+@command_line.default
+def launch(
+    *words: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+    config: Annotated[Path | None, EVERY] = None,
+    overwrite: Annotated[bool, EVERY] = False,
+    quiet: Annotated[bool, EVERY] = False,
+    verbose: Annotated[bool, EVERY] = False,
+) -> None:
+    """Run one verb.
+
+    Parameters
+    ----------
+    words
+        The verb and what it is told.
+    config
+        TOML with flags, a table for each verb: [compress], [run.tokenskip]. What is typed wins.
+    overwrite
+        Replace an output that exists, once there is something to put in its place.
+    quiet
+        Say nothing but mistakes.
+    verbose
+        Show what other libraries say, too.
+    """
+    from cotpress.verbs import common
+
+    common.hush(quiet)
+    for name, value in ({} if verbose else LIBRARIES).items():
+        os.environ.setdefault(name, value)
+    commands, verb, bound = _parsed(list(words), config)
+    walked = bound.arguments.get("run")
+    if getattr(walked, "dry_run", False):
+        from cotpress.verbs.run import dry_run
+
+        dry_run(verb(*bound.args, **bound.kwargs))
+        return
+    out = bound.arguments.get("out") or getattr(walked, "out", None)
+    if not isinstance(out, Path):
+        verb(*bound.args, **bound.kwargs)
+        return
+    values = configuration.resolved(bound)
+    with replacing(out) if overwrite else nullcontext():
+        steps = verb(*bound.args, **bound.kwargs)
+        if commands[0] == "run":
+            from cotpress.verbs.run import run
+
+            run(steps, began=lambda: configuration.begin(out, commands, values))
+    configuration.write(out, commands, values)
+
+
+def _parsed(
+    words: list[str], config: Path | None
+) -> tuple[tuple[str, ...], Callable[..., Any], BoundArguments]:
+    """The names of a command, its function, and what that is called with."""
+    if config is not None:
+        configuration.check(config, VERBS, METHODS)
+        if words == ["run"] or (words[:1] == ["run"] and words[1].startswith("-")):
+            words = ["run", configuration.method_of(config), *words[1:]]
+    commands, apps, _ = app.parse_commands(words)
+    with app.app_stack(words):
+        arguments = apps[-1].assemble_argument_collection() if apps[-1].default_command else None
+    n = len(commands)
+    if arguments is not None and commands:
+        words = [*words[:n], *typed.spread(words[n:], arguments)]
+    try:
+        app.config = (configuration.reader(config),) if config and commands else ()
+        verb, bound, _ = app.parse_args(words, print_error=False, exit_on_error=False)
+    except MissingArgumentError:
+        if arguments is not None and (said := typed.unknown_option(words[n:], arguments)):
+            raise CotpressError(f"{said} See {' '.join(['cotpress', *commands])} --help.") from None
+        raise
+    finally:
+        app.config = ()
+    return tuple(commands), verb, bound
+
 
 def main() -> None:
     """Run one verb. A user's mistake is one sentence and exit code 2;
@@ -150,15 +235,11 @@ def main() -> None:
     _stop_on_terminate()
     try:
         try:
-            app(print_error=False, exit_on_error=False)
+            command_line(print_error=False, exit_on_error=False)
         finally:
             sys.stdout.flush()  # where a closed pipe shows
-    except UnknownCommandError as error:
-        kind, known = ("method", METHODS) if error.command_chain else ("verb", VERBS)
-        _stop(str(UnknownName(kind, (error.unused_tokens or [""])[0], known)), 2)
     except CycloptsError as error:
-        chain = " ".join(["cotpress", *(error.command_chain or ())])
-        _stop(f"{_missing(error) or error} See {chain} --help.", 2)
+        _stop(mistakes.said(error, VERBS, METHODS), 2)
     except CotpressError as error:
         _stop(str(error), 2)
     except KeyboardInterrupt:
@@ -176,27 +257,6 @@ def main() -> None:
             "make room, and run the same command again.",
             2,
         )
-
-
-def _missing(error: CycloptsError) -> str:
-    """What to say where an argument or its value was not given at all; empty for any other
-    mistake.
-    """
-    if (
-        not isinstance(error, MissingArgumentError)
-        or error.argument is None
-        or error.argument.tokens
-    ):
-        return ""
-    if error.keyword:
-        return f"{error.keyword} needs a value."
-    name = error.argument.name
-    where = (
-        ""
-        if name.startswith("-")
-        else " right behind it: an option with several values takes all that follows"
-    )
-    return f"{' '.join(error.command_chain or ())} needs {name}{where}."
 
 
 def _stop_on_terminate() -> None:

@@ -90,7 +90,9 @@ def _refuse_what_others_made(out: Path, kind: Kind, mark: str) -> None:
             f"{out} holds something else than {kind.noun}: choose another --out, or remove it."
         )
     if _mark(made) != mark:
-        raise CotpressError(f"{out} {kind.other}: choose another --out, or remove it.")
+        raise CotpressError(
+            f"{out} {kind.other}: choose another --out, or replace it with --overwrite."
+        )
 
 
 def _mark(path: Path) -> str:

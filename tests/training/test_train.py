@@ -3,6 +3,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,15 +18,18 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from train_fixtures import make_model
 
-from cotpress import models
+from cotpress import models, storage
 from cotpress.errors import CotpressError
 from cotpress.models import Request, Sampling
 from cotpress.models.hf import load
 from cotpress.pipeline.build import IGNORED, pretokenized_rows
 from cotpress.records import TrainingExample
+from cotpress.training import quantised
 from cotpress.training import sft as stage
+from cotpress.training.curve import Point
 from cotpress.training.folder import last_checkpoint
-from cotpress.training.options import TrainOptions
+from cotpress.training.held_out import split
+from cotpress.training.options import TrainOptions, too_little
 from cotpress.training.sft import make_trainer, train, trainable
 from cotpress.training.trainer import CompletionTrainer, Progress, SortedSteps
 
@@ -173,6 +177,7 @@ def test_what_was_trained_on_is_written_down(base, tmp_path):
         "cotpress.json",
         "tokenizer.json",
         "tokenizer_config.json",
+        "train_log.jsonl",
     }
 
 
@@ -251,6 +256,8 @@ def test_a_killed_training_goes_on_to_the_weights_of_an_undisturbed_one(
     )
     assert summary.steps == 8
     assert same(weights(tmp_path / "x"), weights(tmp_path / "whole"))
+    log, whole = (tmp_path / name / "train_log.jsonl" for name in ("x", "whole"))
+    assert log.read_text() == whole.read_text()
 
 
 def test_a_training_killed_after_its_last_checkpoint_only_saves(base, tmp_path, monkeypatch):
@@ -443,3 +450,169 @@ def test_the_defaults_are_the_paper_s():
     options = TrainOptions()
     assert (options.method, options.lora_rank, options.lora_alpha) == ("lora", 8, 16)
     assert (options.lr, options.warmup, options.epochs, options.batch) == (5e-5, 0.1, 3.0, 8)
+
+
+# --- less usual options ---------------------------------------------------------------------------
+
+
+def test_max_steps_stand_in_place_of_epochs_and_every_step_is_in_the_log(base, tmp_path):
+    options = TrainOptions(max_steps=5, epochs=1, **FAST)
+    summary = train(sum_examples(8), load(base), tmp_path / "x", options, say=silent)
+    points = list(storage.read(tmp_path / "x" / "train_log.jsonl", Point))
+    assert summary.steps == 5
+    assert [point.step for point in points] == [1, 2, 3, 4, 5]
+    assert summary.loss == pytest.approx(sum(point.loss for point in points[-2:]) / 2)
+    assert summary.first_loss == pytest.approx(sum(point.loss for point in points[:2]) / 2)
+
+
+@given(st.integers(2, 30), st.floats(0.01, 0.6), st.integers(0, 5))
+def test_what_is_held_out_shares_no_problem_with_what_is_taught(n, share, seed):
+    rows = [
+        stage.Row(input_ids=[i], attention_mask=[1], labels=[i], problem=f"p{i // 2}")
+        for i in range(2 * n)
+    ]
+    taught, held = split(rows, TrainOptions(eval_share=share, seed=seed))
+    assert sorted([*taught, *held], key=lambda row: row.input_ids) == rows
+    assert not {row.problem for row in taught} & {row.problem for row in held}
+    assert len(held) == 2 * max(1, round(share * n))
+    assert (taught, held) == split(rows, TrainOptions(eval_share=share, seed=seed))
+
+
+def test_the_checkpoint_with_the_lowest_loss_on_what_was_held_out_is_kept(base, tmp_path):
+    options = TrainOptions(
+        method="full", epochs=30, lr=3e-2, scheduler="constant", eval_share=0.3, batch=4, warmup=0.0
+    )
+    summary = train(sum_examples(10), load(base), tmp_path / "x", options, say=silent)
+    points = list(storage.read(tmp_path / "x" / "train_log.jsonl", Point))
+    losses = {point.step: point.eval_loss for point in points if point.eval_loss is not None}
+    assert (summary.examples, summary.held_out) == (7, 3)
+    assert summary.eval_loss == min(losses.values()) == losses[summary.best_step]
+    assert summary.best_step < summary.steps  # it over-learns, or nothing would be tested here
+    kept = load(str(tmp_path / "x"))
+    rows = trainable(sum_examples(10), kept, options, Counter())
+    taught, held = split(rows, options)
+    again = make_trainer(taught, kept, tmp_path / "y", options, silent, held)
+    assert again.evaluate()["eval_loss"] == pytest.approx(summary.eval_loss, rel=1e-4)
+
+
+def test_a_killed_training_keeps_the_same_best_checkpoint(base, tmp_path, monkeypatch):
+    options = TrainOptions(
+        method="full", epochs=8, lr=3e-2, scheduler="constant", eval_share=0.3, batch=4, warmup=0.0
+    )
+    whole = train(sum_examples(10), load(base), tmp_path / "whole", options, say=silent)
+
+    def die(self, args, state, control, **_):
+        if state.global_step == 11:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "on_step_end", die)
+        with pytest.raises(Killed):
+            train(sum_examples(10), load(base), tmp_path / "x", options, say=silent)
+    again = train(sum_examples(10), load(base), tmp_path / "x", options, say=silent)
+    assert (again.best_step, again.eval_loss) == (whole.best_step, whole.eval_loss)
+    assert same(weights(tmp_path / "x"), weights(tmp_path / "whole"))
+    log, other = (tmp_path / name / "train_log.jsonl" for name in ("x", "whole"))
+    assert log.read_text() == other.read_text()
+
+
+def test_one_problem_cannot_be_split(base, tmp_path):
+    with pytest.raises(CotpressError, match=r"--eval-share 0.5 of 1 problems leaves none to train"):
+        train(sum_examples(1), load(base), tmp_path / "x", TrainOptions(eval_share=0.5), say=silent)
+
+
+def test_an_adapter_stands_on_the_layers_that_are_named(base, tmp_path):
+    options = TrainOptions(
+        max_steps=1, target_modules=("q_proj", "v_proj"), lora_dropout=0.1, **FAST
+    )
+    train(sum_examples(4), load(base), tmp_path / "x", options, say=silent)
+    assert {name.split(".")[-3] for name in weights(tmp_path / "x")} == {"q_proj", "v_proj"}
+    about = json.loads((tmp_path / "x" / "adapter_config.json").read_text())
+    assert about["lora_dropout"] == 0.1
+
+
+def test_a_layer_that_is_not_there_is_named_with_those_that_are(base, tmp_path):
+    options = TrainOptions(target_modules=("q_pro",), **FAST)
+    with pytest.raises(CotpressError, match=r"unknown layer 'q_pro'; did you mean q_proj\? Avail"):
+        train(sum_examples(4), load(base), tmp_path / "x", options, say=silent)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"scheduler": "linear"}, {"lr_scheduler_type": "linear"}),
+        ({"scheduler": "constant"}, {"lr_scheduler_type": "constant_with_warmup"}),
+        ({"weight_decay": 0.1}, {"weight_decay": 0.1}),
+        ({"max_grad_norm": 0.5}, {"max_grad_norm": 0.5}),
+        ({"dtype": "bfloat16"}, {"bf16": True, "fp16": False}),
+        ({"dtype": "float32"}, {"bf16": False, "fp16": False}),
+        ({}, {"weight_decay": 0.0, "max_grad_norm": 1.0, "lr_scheduler_type": "cosine"}),
+    ],
+)
+def test_options_reach_the_trainer(tmp_path, given, expected):
+    found = stage.settings([], TrainOptions(**given), tmp_path, "cpu", 1)
+    assert {name: getattr(found, name) for name in expected} == expected
+
+
+def test_half_precision_without_a_gpu_is_refused(tmp_path):
+    with pytest.raises(CotpressError, match="--dtype float16 needs a GPU"):
+        stage.settings([], TrainOptions(dtype="float16"), tmp_path, "cpu", 1)
+
+
+def test_four_bits_need_a_gpu_an_adapter_and_the_extra(base, tmp_path, monkeypatch):
+    with pytest.raises(CotpressError, match="leave out --method full"):
+        TrainOptions(method="full", quantize="4bit")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    options = TrainOptions(quantize="4bit", **FAST)
+    with pytest.raises(CotpressError, match="--quantize 4bit needs a CUDA GPU"):
+        train(sum_examples(4), load(base), tmp_path / "x", options, say=silent)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setitem(sys.modules, "bitsandbytes", None)
+    with pytest.raises(CotpressError, match=r"pip install 'cotpress\[4bit\]'"):
+        train(sum_examples(4), load(base), tmp_path / "x", options, say=silent)
+    assert not (tmp_path / "x").exists()
+
+
+def test_four_bits_are_asked_for_as_in_qlora_and_run_no_code(base, monkeypatch):
+    asked = {}
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    monkeypatch.setitem(sys.modules, "bitsandbytes", SimpleNamespace())
+    model = quantised.quantised(load_on_cpu(base))
+    monkeypatch.setattr(
+        quantised.AutoModelForCausalLM,
+        "from_pretrained",
+        lambda path, **how: asked.update(how, path=path) or torch.nn.Linear(1, 1),
+    )
+    assert isinstance(model.torch_model, torch.nn.Linear)
+    assert (asked["path"], asked["trust_remote_code"], asked["use_safetensors"]) == (
+        base,
+        False,
+        True,
+    )
+    how = asked["quantization_config"]
+    assert (how.load_in_4bit, how.bnb_4bit_quant_type, how.bnb_4bit_use_double_quant) == (
+        True,
+        "nf4",
+        True,
+    )
+    with pytest.raises(CotpressError, match="cannot train the rows of latent tokens"):
+        quantised.quantised(load_on_cpu(base), latents=True)
+
+
+def load_on_cpu(folder):
+    return load(folder, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("steps", "first", "last", "says"),
+    [
+        (7, 2.0, 0.1, "7 steps teach next to nothing: raise --epochs or --lr"),
+        (30, 2.0, 1.95, "the loss went from 2.000 to 1.950"),
+        (30, 2.0, 1.9, ""),
+        (30, None, None, ""),
+    ],
+)
+def test_a_training_that_taught_next_to_nothing_says_so(steps, first, last, says):
+    assert says in too_little(steps, first, last)
+    assert bool(says) == bool(too_little(steps, first, last))

@@ -341,7 +341,10 @@ def test_traces_say_how_many_of_them_can_be_learnt_from(found, tmp_path):
     ("content", "says"),
     [
         ("", "is empty"),
-        ('{"a": 1}\n', "holds rows with a: doctor knows"),
+        (
+            '{"a": 1}\n',
+            "holds rows with a: read your own traces with `cotpress import` first. doctor knows",
+        ),
         ("not JSON\n", "is no row of JSON Lines"),
     ],
 )

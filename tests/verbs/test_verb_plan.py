@@ -39,4 +39,4 @@ def test_mistakes_are_one_sentence(evaluation, tmp_path):
     with pytest.raises(CotpressError, match="--price -1 is below 0"):
         plan(evaluation, min_accuracy=0.9, price=-1)
     with pytest.raises(CotpressError, match="no file"):
-        plan(tmp_path / "none.jsonl", min_accuracy=0.9)
+        plan(tmp_path / "none.jsonl")

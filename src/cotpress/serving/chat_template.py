@@ -73,17 +73,13 @@ TAG = """\
         {%- elif message.content is string -%}
             {%- set cotpress.messages = cotpress.messages + [{"role": "user", "content": message.content + tag}] -%}
         {%- else -%}
-            {%- set said = namespace(parts=[]) -%}
-            {%- for part in message.content -%}
-                {%- if not loop.last -%}
-                    {%- set said.parts = said.parts + [part] -%}
-                {%- elif part.type == "text" -%}
-                    {%- set said.parts = said.parts + [{"type": "text", "text": part.text + tag}] -%}
-                {%- else -%}
-                    {%- set said.parts = said.parts + [part, {"type": "text", "text": tag}] -%}
-                {%- endif -%}
-            {%- endfor -%}
-            {%- set cotpress.messages = cotpress.messages + [{"role": "user", "content": said.parts}] -%}
+            {%- set part = {"type": "text", "text": tag} -%}
+            {%- set parts = message.content + [part] -%}
+            {%- if message.content[-1].type == "text" -%}
+                {%- set part = {"type": "text", "text": message.content[-1].text + tag} -%}
+                {%- set parts = message.content[:-1] + [part] -%}
+            {%- endif -%}
+            {%- set cotpress.messages = cotpress.messages + [{"role": "user", "content": parts}] -%}
         {%- endif -%}
     {%- endfor -%}
     {%- set messages = cotpress.messages -%}

@@ -3,48 +3,83 @@ command line can show the options without torch.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from cyclopts import Group, Parameter
 
 from cotpress import plugins
 from cotpress.errors import CotpressError, UnknownName
 from cotpress.records import Record
+
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+
+Many = Parameter(consume_multiple=True)
+TRAINING = Parameter(group=Group("Training", sort_key=30))
+ADAPTER = Parameter(group=Group("Adapter", sort_key=31))
+MACHINE = Parameter(group=Group("Memory, speed and messages", sort_key=32))
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions:
     """How to train; the defaults are TokenSkip's."""
 
-    method: Literal["lora", "full"] = "lora"
+    method: Annotated[Literal["lora", "full"], TRAINING] = "lora"
     """lora: an adapter, the model itself is left alone; full: all weights."""
-    epochs: float = 3.0
+    epochs: Annotated[float, TRAINING] = 3.0
     """How often each example is seen."""
-    lr: float = 5e-5
-    """Highest learning rate; it falls to 0 along a cosine."""
-    batch: int = 8
+    max_steps: Annotated[int, TRAINING] = 0
+    """Optimiser steps, in place of --epochs; 0: as many as --epochs makes."""
+    lr: Annotated[float, TRAINING] = 5e-5
+    """Highest learning rate."""
+    scheduler: Annotated[Literal["cosine", "linear", "constant"], TRAINING] = "cosine"
+    """How the learning rate goes on behind --warmup: it falls to 0
+    along a cosine or a line, or stays.
+    """
+    warmup: Annotated[float, TRAINING] = 0.1
+    """Share of the steps over which the learning rate rises."""
+    weight_decay: Annotated[float, TRAINING] = 0.0
+    """By how much AdamW shrinks the weights, per step and unit of learning rate."""
+    max_grad_norm: Annotated[float, TRAINING] = 1.0
+    """A gradient that is longer is shortened to this; 0: never."""
+    batch: Annotated[int, TRAINING] = 8
     """Examples per optimiser step, over all processes."""
-    micro_batch: int = 0
+    max_length: Annotated[int, TRAINING] = 0
+    """Longer examples, in tokens, are left out, never cut; 0: the model's context."""
+    max_left_out: Annotated[float, TRAINING] = 0.05
+    """Refuse to train if a larger share of the examples than this is left out."""
+    eval_share: Annotated[float, TRAINING] = 0.0
+    """Hold out this share of the problems, measure the loss on them at every
+    checkpoint, and keep the checkpoint with the lowest.
+    """
+    seed: Annotated[int, TRAINING] = 42
+    """Of the order of the examples, of what is held out and of the adapter's first values."""
+    lora_rank: Annotated[int, ADAPTER] = 8
+    """Rank of the adapter's matrices."""
+    lora_alpha: Annotated[int, ADAPTER] = 16
+    """The adapter's output is scaled by alpha / rank."""
+    lora_dropout: Annotated[float, ADAPTER] = 0.0
+    """Share of the adapter's inputs that are zeroed in training."""
+    target_modules: Annotated[tuple[str, ...], ADAPTER, Many] = ("all-linear",)
+    """Layers that it stands on, such as q_proj v_proj; all-linear: all but the output head."""
+    quantize: Annotated[Literal["none", "4bit"], ADAPTER] = "none"
+    """4bit: hold the model itself in 4 bits (NF4) under the adapter, a
+    quarter of the memory; needs a GPU and bitsandbytes.
+    """
+    dtype: Annotated[Dtype, MACHINE] = "auto"
+    """What is computed in; auto: bfloat16 on a GPU that can, else float32.
+    With --method full the weights themselves stay in float32.
+    """
+    micro_batch: Annotated[int, MACHINE] = 0
     """Examples that one process holds at once; 0: up to 8. Smaller
     needs less memory and gives the same gradient.
     """
-    max_length: int = 0
-    """Longer examples, in tokens, are left out, never cut; 0: the model's context."""
-    max_left_out: float = 0.05
-    """Refuse to train if a larger share of the examples than this is left out."""
-    warmup: float = 0.1
-    """Share of the steps over which the learning rate rises."""
-    lora_rank: int = 8
-    """Rank of the adapter's matrices."""
-    lora_alpha: int = 16
-    """The adapter's output is scaled by alpha / rank."""
-    seed: int = 42
-    """Of the order of the examples and of the adapter's first values."""
-    save_every: int = 0
-    """Steps between two points that an interrupted run can go on from; 0: one epoch."""
-    gradient_checkpointing: bool = True
+    gradient_checkpointing: Annotated[bool, MACHINE] = True
     """Compute activations twice instead of keeping them: less
     memory, about a third slower. Never on a CPU.
     """
-    report_to: tuple[str, ...] = ()
+    save_every: Annotated[int, MACHINE] = 0
+    """Steps between two points that an interrupted run can go on from; 0: one epoch."""
+    report_to: Annotated[tuple[str, ...], MACHINE] = ()
     """Trackers to report to: tensorboard, wandb, mlflow, trackio …"""
 
     def __post_init__(self) -> None:
@@ -54,12 +89,23 @@ class TrainOptions:
                 raise CotpressError(
                     f"--{name.replace('_', '-')} {getattr(self, name):g} must be above 0."
                 )
-        for name in ("micro_batch", "max_length", "save_every"):
+        for name in (
+            "micro_batch",
+            "max_length",
+            "save_every",
+            "max_steps",
+            "weight_decay",
+            "max_grad_norm",
+        ):
             if getattr(self, name) < 0:
                 raise CotpressError(
                     f"--{name.replace('_', '-')} {getattr(self, name)} must not be below 0."
                 )
-        for name in ("max_left_out", "warmup"):
+        if self.quantize != "none" and self.method == "full":
+            raise CotpressError(
+                "--quantize 4bit holds weights that cannot be trained: leave out --method full."
+            )
+        for name in ("max_left_out", "warmup", "lora_dropout", "eval_share"):
             if not 0 <= getattr(self, name) < 1:
                 raise CotpressError(
                     f"--{name.replace('_', '-')} {getattr(self, name):g} must be "
@@ -116,12 +162,40 @@ class TrainSummary(Record, frozen=True, kw_only=True):
     left_out: dict[str, int]
     steps: int
     loss: float | None
-    """Mean of the last logged steps; None for a run too short to log."""
+    """Mean of the last ten steps, or of the second half of fewer than twenty."""
+    first_loss: float | None = None
+    """Mean of as many at the beginning; the whole curve stands in `train_log.jsonl`."""
+    held_out: int = 0
+    """Examples on whose problems nothing was trained (`--eval-share`)."""
+    eval_loss: float | None = None
+    """The lowest on those: that of the checkpoint that was kept."""
+    best_step: int | None = None
     seconds: float
     """Of the last, uninterrupted stretch."""
     options: TrainOptions
     version: str
     fingerprint: str
+
+
+FEW_STEPS = 30
+"""Fewer teach next to nothing at the usual learning rates."""
+
+LITTLE = 0.05
+"""A loss that fell by a smaller share than this taught next to nothing."""
+
+
+def too_little(steps: int, first: float | None, last: float | None) -> str:
+    """Why a training taught next to nothing, and the cure; empty where it may have taught
+    something.
+    """
+    cure = "raise --epochs or --lr, or give it more examples"
+    if steps < FEW_STEPS:
+        return f"{steps} steps teach next to nothing: {cure}."
+    if first is not None and last is not None and last > (1 - LITTLE) * first:
+        return (
+            f"the loss went from {first:.3f} to {last:.3f}, so next to nothing was taught: {cure}."
+        )
+    return ""
 
 
 def check_trackers(options: TrainOptions | None) -> None:

@@ -33,13 +33,16 @@ from transformers import PreTrainedModel, PrinterCallback
 from trl import SFTConfig
 
 from cotpress import __version__, storage
-from cotpress.errors import CotpressError
+from cotpress.errors import CotpressError, UnknownName
 from cotpress.models.hf import HFModel
 from cotpress.pipeline import instruction
 from cotpress.pipeline.build import PretokenizedRow, pretokenized_rows, unmarked
 from cotpress.records import TrainingExample
 from cotpress.training import folder as folder
+from cotpress.training.curve import LOG, Losses, curve, summed_up
+from cotpress.training.held_out import split
 from cotpress.training.options import TrainOptions, TrainSummary
+from cotpress.training.quantised import quantised
 from cotpress.training.trainer import CompletionTrainer, Progress, SortedSteps
 from cotpress.training.vocabulary import is_tied, latent_rows, with_latents
 
@@ -51,6 +54,9 @@ NOT_THE_WEIGHTS = (
     "report_to",
 )
 """Options that decide memory, speed or messages: a run goes on under others."""
+
+SCHEDULERS = {"constant": "constant_with_warmup"}
+"""What transformers calls a schedule otherwise."""
 
 
 def train(
@@ -69,6 +75,8 @@ def train(
     `say` gets a line of progress now and then.
     """
     options, examples = options or TrainOptions(), list(examples)
+    if options.quantize != "none":
+        model = quantised(model, latents=any(one.codebook for one in examples))
     model = with_latents(model, max((one.codebook for one in examples), default=0), options.seed)
     mark = fingerprint(examples, model, options)
     if found := folder.finished(out, mark):
@@ -93,7 +101,9 @@ def train(
             # TRL's own settings under their old names
             warnings.simplefilter("ignore", FutureWarning)
             fitted = fit(rows, model, out, options, say)
-        summary = summarised(examples, model, options, len(rows), left_out, fitted, mark)
+        summary = summarised(
+            examples, model, options, len(rows) - fitted.held_out, left_out, fitted, mark
+        )
         summary = msgspec.structs.replace(summary, seconds=round(time.monotonic() - began, 3))
         if first:
             folder.finish(out, summary)
@@ -131,7 +141,8 @@ def summarised(
         examples=n_rows,
         left_out=dict(left_out),
         steps=fitted.steps,
-        loss=fitted.loss,
+        held_out=fitted.held_out,
+        **fitted.losses._asdict(),
         seconds=0.0,
         options=options,
         version=__version__,
@@ -154,9 +165,10 @@ def fingerprint(examples: Sequence[TrainingExample], model: HFModel, options: Tr
 
 
 class Row(PretokenizedRow, frozen=True, kw_only=True):
-    """One example as token ids, and the epoch it belongs to."""
+    """One example as token ids, with the epoch and the problem it belongs to."""
 
     epoch: int = 0
+    problem: str = ""
 
 
 def trainable(
@@ -177,7 +189,9 @@ def trainable(
             if len(row.input_ids) > longest:
                 left_out[f"longer than {longest} tokens"] += 1
             else:
-                rows.append(Row(**msgspec.structs.asdict(row), epoch=one.epoch))
+                rows.append(
+                    Row(**msgspec.structs.asdict(row), epoch=one.epoch, problem=one.problem.id)
+                )
     n_out = left_out.total()
     reasons = ", ".join(f"{count} {why}" for why, count in sorted(left_out.items()))
     if not rows:
@@ -196,8 +210,9 @@ class Fitted(NamedTuple):
     """What a training came to."""
 
     steps: int
-    loss: float | None
-    """Mean of the last logged steps; None for a run too short to log."""
+    held_out: int
+    """Examples that were held out."""
+    losses: Losses
 
 
 def fit(
@@ -207,9 +222,10 @@ def fit(
     options: TrainOptions,
     say: Callable[[str], None],
 ) -> Fitted:
-    """Train and save weights (or adapter) and tokenizer in `out`."""
+    """Train and save weights (or adapter), tokenizer and the curve of the loss in `out`."""
     dtype = model.torch_model.dtype
-    trainer = make_trainer(rows, model, out, options, say)
+    taught, held = split(rows, options)
+    trainer = make_trainer(taught, model, out, options, say, held)
     resumed = folder.last_checkpoint(out)
     if resumed:
         say(f"train: going on from {resumed}")
@@ -219,11 +235,13 @@ def fit(
         micro = trainer.args.per_device_train_batch_size
         raise CotpressError(
             f"out of memory with {micro} examples at once: go on with --micro-batch "
-            f"{max(1, micro // 2)} or on a larger device."
+            f"{max(1, micro // 2)}, --quantize 4bit or on a larger device."
         ) from error
     save(trainer, model, out, dtype)
-    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
-    return Fitted(trainer.state.global_step, losses[-1] if losses else None)
+    points = curve(trainer.state.log_history)
+    if trainer.args.should_save:
+        storage.write(out / LOG, points)
+    return Fitted(trainer.state.global_step, len(held), summed_up(points))
 
 
 def make_trainer(
@@ -232,8 +250,11 @@ def make_trainer(
     out: Path,
     options: TrainOptions,
     say: Callable[[str], None],
+    held: Sequence[Row] = (),
 ) -> CompletionTrainer:
-    """The trainer for these rows: the loss counts what their labels name."""
+    """The trainer for these rows, judged on those that are `held` out: the loss counts what their
+    labels name.
+    """
     net = model.torch_model
     cuda, n_processes = net.device.type == "cuda", int(os.environ.get("WORLD_SIZE", "1"))
     if cuda and n_processes == 1 and torch.cuda.device_count() > 1:
@@ -245,16 +266,28 @@ def make_trainer(
     if options.method == "full":
         # half precision would round small updates away; computing is in bfloat16 all the same
         net.float()
-    args = settings(rows, options, out, net.device.type, n_processes)
-    columns = {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
-    trainer = CompletionTrainer(
-        net,
-        args=args,
-        train_dataset=Dataset.from_dict(columns),
-        processing_class=model.tokenizer,
-        peft_config=_lora(options, model) if options.method == "lora" else None,
-        callbacks=[Progress(say)],
-    )
+    elif options.dtype != "auto" and options.quantize == "none":
+        net.to(getattr(torch, options.dtype))
+    args = settings(rows, options, out, net.device.type, n_processes, bool(held))
+    try:
+        trainer = CompletionTrainer(
+            net,
+            args=args,
+            train_dataset=_dataset(rows),
+            eval_dataset=_dataset(held) if held else None,
+            processing_class=model.tokenizer,
+            peft_config=_lora(options, model) if options.method == "lora" else None,
+            callbacks=[Progress(say)],
+        )
+    except ValueError as error:
+        if "arget modules" not in str(error):
+            raise
+        layers = {
+            name.rpartition(".")[2]
+            for name, module in net.named_modules()
+            if isinstance(module, torch.nn.Linear)
+        }
+        raise UnknownName("layer", " ".join(options.target_modules), layers) from error
     lengths, epochs = [len(row.input_ids) for row in rows], [row.epoch for row in rows]
     trainer.sampler = SortedSteps(lengths, options.batch, options.seed, epochs)
     trainer.plain_loss = not cuda or (options.method == "lora" and bool(latent_rows(model)))
@@ -266,8 +299,19 @@ def make_trainer(
     return trainer
 
 
+def _dataset(rows: Sequence[Row]) -> Dataset:
+    return Dataset.from_dict(
+        {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
+    )
+
+
 def settings(
-    rows: Sequence[Row], options: TrainOptions, out: Path, device: str, n_processes: int
+    rows: Sequence[Row],
+    options: TrainOptions,
+    out: Path,
+    device: str,
+    n_processes: int,
+    judged: bool = False,
 ) -> SFTConfig:
     """TRL's settings: TokenSkip's, a checkpoint for each epoch, no row cut and no loss hidden."""
     cuda = device == "cuda"
@@ -276,25 +320,41 @@ def settings(
     save_every = options.save_every or (
         -(-len(rows) // (draws * options.batch)) if draws > 1 else 0
     )
+    strategy = "steps" if save_every else "epoch"
+    if options.dtype == "float16" and not cuda:
+        raise CotpressError("--dtype float16 needs a GPU: choose bfloat16 or float32.")
+    halves = torch.cuda.is_bf16_supported() if cuda else False
     return SFTConfig(
         output_dir=str(out / folder.CHECKPOINTS),
         num_train_epochs=options.epochs,
+        max_steps=options.max_steps or -1,
         per_device_train_batch_size=micro,
+        per_device_eval_batch_size=micro,
         gradient_accumulation_steps=accumulation,
         learning_rate=options.lr,
-        lr_scheduler_type="cosine",
+        lr_scheduler_type=SCHEDULERS.get(options.scheduler, options.scheduler),
         warmup_steps=options.warmup,
+        weight_decay=options.weight_decay,
+        max_grad_norm=options.max_grad_norm,
         max_length=None,
         dataset_kwargs={"skip_prepare_dataset": True},
         use_cpu=device == "cpu",
-        bf16=cuda and torch.cuda.is_bf16_supported(),
+        bf16=options.dtype == "bfloat16" or (options.dtype == "auto" and halves),
+        fp16=options.dtype == "float16",
         gradient_checkpointing=options.gradient_checkpointing and cuda,
         dataloader_pin_memory=cuda,
-        save_strategy="steps" if save_every else "epoch",
+        save_strategy=strategy,
         save_steps=save_every or 500,
         save_total_limit=1,
+        eval_strategy=strategy if judged else "no",
+        eval_steps=save_every or 500,
+        load_best_model_at_end=judged,
+        metric_for_best_model="eval_loss" if judged else None,
+        greater_is_better=False if judged else None,
+        prediction_loss_only=True,
         seed=options.seed,
-        logging_steps=10,
+        # Each step: what is logged is then the same, wherever a run was interrupted.
+        logging_steps=1,
         logging_nan_inf_filter=False,
         report_to=list(options.report_to) or "none",
         disable_tqdm=True,
@@ -323,8 +383,10 @@ def _lora(options: TrainOptions, model: HFModel) -> LoraConfig:
         task_type="CAUSAL_LM",
         r=options.lora_rank,
         lora_alpha=options.lora_alpha,
-        target_modules="all-linear",
-        lora_dropout=0.0,
+        target_modules="all-linear"
+        if options.target_modules == ("all-linear",)
+        else list(options.target_modules),
+        lora_dropout=options.lora_dropout,
         trainable_token_indices=rows or None,
         ensure_weight_tying=bool(rows) and is_tied(model.torch_model),
     )

@@ -7,7 +7,9 @@ versions they were seen in, and fails where a newer one differs.
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from statistics import mean
 from typing import Any
 
 import torch
@@ -89,7 +91,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self.say = say
-        self.loss = math.nan
+        self.losses: deque[float] = deque(maxlen=10)
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
@@ -107,8 +109,10 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         **_: Any,
     ) -> None:
         """Take up the loss."""
-        self.loss = logs.get("loss", self.loss)
-        if "loss" in logs and not math.isfinite(self.loss):
+        if "loss" not in logs:
+            return
+        self.losses.append(logs["loss"])
+        if not math.isfinite(logs["loss"]):
             raise CotpressError(
                 "the loss is no number any more at step "
                 f"{state.global_step}: train with a smaller --lr."
@@ -122,7 +126,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         if now - self.last >= SECONDS and state.is_world_process_zero:
             self.last, rate = now, (state.global_step - self.first) / (now - self.began)
             left = (state.max_steps - state.global_step) / rate
-            loss = "" if math.isnan(self.loss) else f"loss {self.loss:.3f}, "
+            loss = f"loss {mean(self.losses):.3f}, " if self.losses else ""
             self.say(
                 f"train: step {state.global_step}/{state.max_steps} "
                 f"({loss}{rate:.2f} steps/s, {left:.0f} s left)"

@@ -36,6 +36,9 @@ PLAIN_SECONDS = 10.0
 PLAIN_WIDTH = 140
 """Columns of a table where it is not printed on a terminal."""
 
+hushed = False
+"""Whether `say` and `progress` are silent: `--quiet`."""
+
 GAP_SECONDS = 1.0
 """Records that come closer together than this are of one batch, if they last no longer than
 this.
@@ -105,7 +108,7 @@ def progress(
     Models answer in batches, all of one at once: the line waits for the end of a batch, so that its
     rate is right.
     """
-    if Console(stderr=True).is_terminal:
+    if Console(stderr=True).is_terminal and not hushed:
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -184,7 +187,14 @@ def _refuse_copies(sampling: Sampling, samples: int) -> None:
 
 def say(line: str) -> None:
     """One line for a person, on standard error: standard output is for results."""
-    print(line, file=sys.stderr, flush=True)
+    if not hushed:
+        print(line, file=sys.stderr, flush=True)
+
+
+def hush(quiet: bool) -> None:
+    """Let `say` and `progress` be silent, or speak."""
+    global hushed
+    hushed = quiet
 
 
 CUT_OFF, AT_LEAST = 0.3, 20

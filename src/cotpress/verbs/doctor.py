@@ -1,8 +1,11 @@
-"""`cotpress doctor`: what is wrong with a model, a data file or a server, and what to change."""
+"""`cotpress doctor`: what this installation has, or what is wrong with a model, a data file or a
+server, and what to change.
+"""
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -12,6 +15,7 @@ from cotpress import models, plugins, storage
 from cotpress.doctor import findings as stage
 from cotpress.doctor.data import KINDS, examine_data, kind_of
 from cotpress.doctor.findings import Finding, problem
+from cotpress.doctor.machine import examine_machine
 from cotpress.doctor.model import examine_model
 from cotpress.doctor.server import Answer, examine_server
 from cotpress.errors import CotpressError
@@ -29,25 +33,25 @@ SHOWN = 200
 
 
 def doctor(
-    what: Literal["model", "data", "server"],
-    target: Annotated[str, Parameter(name="TARGET")],
+    what: str = "",
+    target: Annotated[str, Parameter(name="TARGET")] = "",
     /,
     *,
     model: str = "",
     key: str = "",
     json: bool = False,
 ) -> None:
-    """Examine a model, a data file or a running server: findings, each with its cure. Exit code 1
-    where there is a problem.
+    """Say what this machine and installation have, or examine a model, a data file or a running
+    server: findings, each with its cure. Exit code 1 where there is a problem.
 
     Example: cotpress doctor server http://localhost:8000/v1
 
     Parameters
     ----------
     what
-        model: template, vocabulary, tied weights, end of turn; data: prompts, masks, lengths,
-        markup inside traces; server: does the ratio reach the template, measured by counting prompt
-        tokens.
+        Nothing: versions, extras, GPUs, memory, the hub; model: template, vocabulary, tied weights,
+        end of turn; data: prompts, masks, lengths, markup inside traces; server: does the ratio
+        reach the template, measured by counting prompt tokens.
     target
         A model folder, a file of traces or training data, or a server's URL.
     model
@@ -58,7 +62,15 @@ def doctor(
     json
         Print the findings as JSON.
     """
-    found = list(_EXAMINE[what](target, model, key))
+    if what and what not in _EXAMINE:
+        near = get_close_matches(what, _EXAMINE, n=1, cutoff=0.6)
+        meant = f"{near[0]} …" if near else f"{_meant(what)} {what}"
+        raise CotpressError(
+            f"doctor examines a model, data or a server: write cotpress doctor {meant}"
+        )
+    if what and not target:
+        raise CotpressError(f"doctor {what} needs a target: cotpress doctor {what} {_SUCH[what]}.")
+    found = list(_EXAMINE[what](target, model, key) if what else examine_machine())
     if json:
         print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
     else:
@@ -77,7 +89,8 @@ def _model(target: str, model: str, key: str) -> Iterable[Finding]:
         loaded = _hf(target)
         about = trained(Path(loaded.path))
     except CotpressError as error:
-        return [problem("loading", str(error), "see above")]
+        cure = "name one of `cotpress ls`, hf:NAME of the hub, or a folder with a config.json"
+        return [problem("loading", str(error), cure)]
     return examine_model(loaded, about)
 
 
@@ -98,7 +111,8 @@ def _data(target: str, model: str, key: str) -> Iterable[Finding]:
     if record is None:
         known = "; ".join(needed.replace(" ", ", ") for needed in KINDS)
         raise CotpressError(
-            f"{path} holds rows with {', '.join(fields)}: doctor knows rows with {known}."
+            f"{path} holds rows with {', '.join(fields)}: read your own traces with `cotpress "
+            f"import` first. doctor knows rows with {known}."
         )
     loaded = _hf(model) if model else None
     about = trained(Path(loaded.path)) if loaded else None
@@ -113,6 +127,14 @@ def _server(target: str, model: str, key: str) -> Iterable[Finding]:
 
 
 _EXAMINE = {"model": _model, "data": _data, "server": _server}
+_SUCH = {"model": "runs/x", "data": "train.jsonl", "server": "http://localhost:8000/v1"}
+
+
+def _meant(target: str) -> str:
+    """What a target without a word before it most likely is."""
+    if "://" in target:
+        return "server"
+    return "data" if Path(target).is_file() else "model"
 
 
 def _hf(spec: str) -> "HFModel":

@@ -47,6 +47,7 @@ def plan(
         raise CotpressError(
             f"--price {price:g} is below 0: write what a million generated tokens cost."
         )
+    next(storage.lines(evaluation), None)  # a file that is not there is said before anything else
     wish = stage.Wish(min_accuracy, max_tokens)
     found = stage.plan(storage.read(evaluation, Trace), wish, price)
     if json:

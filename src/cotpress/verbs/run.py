@@ -2,21 +2,107 @@
 other. Every verb resumes, so a run does.
 """
 
-from collections.abc import Iterable
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from cotpress.verbs.common import say
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cotpress import models, plugins, tasks
+from cotpress.cost import table
+from cotpress.cost.estimate import Device, Estimate, Line
+from cotpress.cost.rates import SEVERAL, measure
+from cotpress.cost.reading import reader, shape_of
+from cotpress.cost.shape import Shape
+from cotpress.errors import CotpressError
+from cotpress.verbs.common import PLAIN_WIDTH, say
 from cotpress.walks import Step
 
 
-def run(steps: Iterable[Step]) -> None:
-    """Run each step's verb, and say where the page is that the last one wrote."""
+def run(steps: Iterable[Step], *, began: Callable[[], None] = lambda: None) -> None:
+    """Run each step's verb, and say where the page is that the last one wrote; `began` is called
+    once all is checked and the first step is done.
+    """
     page: Path | None = None
-    for step in steps:
+    for n, step in enumerate(steps):
         getattr(import_module(f"cotpress.verbs.{step.verb}"), step.verb)(
             *step.given, **step.options
         )
         page = step.options["out"] if step.verb == "report" else None
+        if not n:
+            began()
     if page:
         say(f"run: open {page}")
+
+
+def dry_run(steps: Iterable[Step]) -> None:
+    """Print what each step would take; writes nothing."""
+    lines = estimated(list(steps))
+    shown = Table(*table.HEAD, box=None, pad_edge=False)
+    for line in [*lines, table.total(lines)]:
+        shown.add_row(*map(Text, table.cells(line)))
+    console = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
+    console.print(shown)
+    say(
+        "run: nothing was done. Times are of this machine as busy as it is now; what is not known "
+        "before training, such as how long the taught model answers, is taken as asked for."
+    )
+
+
+def estimated(
+    steps: list[Step],
+    clock: Callable[[], float] = time.perf_counter,
+    loaded: Callable[[], float] = time.process_time,
+) -> list[Line]:
+    """A line for each step, and one for what is loaded; `CotpressError` for a walk whose answers
+    cannot be measured.
+
+    `loaded`: seconds since this process began, once all is loaded.
+    """
+    asked = next((step for step in steps if step.verb == "generate"), None)
+    judged = next((step for step in steps if step.verb == "evaluate"), None)
+    if asked is None or judged is None:
+        raise CotpressError("--dry-run measures answers to a task: name one with --task.")
+    gold = asked.options["model"] == "gold"
+    spec = str(judged.options["original"] if gold else asked.options["model"])
+    model = models.load(spec)
+    read = reader(model)
+    if any(step.verb == "train" for step in steps):
+        plugins.require("trl", "cotpress run")
+        import_module("cotpress.training.sft")
+    loading = loaded()
+    problems = _problems(asked.options)
+    max_tokens = asked.options["max_tokens"] or tasks.load(asked.options["task"]).max_tokens
+    rates = measure(problems[:SEVERAL], model, max_tokens, read=read, clock=clock)
+    own = shape_of(spec)
+    say(
+        f"run: measured {min(SEVERAL, len(problems))} answers of {spec} in {rates.seconds:.1f} s: "
+        f"{rates.written:.0f} tokens each, {1 / (rates.per_step + rates.per_token):.0f} tokens/s "
+        "alone"
+    )
+
+    def shape(name: str) -> Shape | None:
+        return shape_of(name) or own
+
+    estimate = Estimate(rates, shape, lambda how: len(_problems(how)), _device(own), own)
+    return [Line("load", "libraries and models", spec, seconds=loading), *estimate.lines(steps)]
+
+
+def _problems(how: Mapping[str, Any]) -> list[Any]:
+    return tasks.take(tasks.load(how["task"]), how["split"], how.get("limit"), how.get("skip") or 0)
+
+
+def _device(own: Shape | None) -> Device:
+    """Where models run here."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return Device()
+    size = 2 if torch.cuda.is_bf16_supported() else 4
+    free = torch.cuda.mem_get_info()[0]
+    return Device(size, free / 2, checkpointing=True)

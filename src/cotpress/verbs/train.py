@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from cotpress import models, plugins, storage
 from cotpress.lm.capabilities import able
 from cotpress.records import TrainingExample
-from cotpress.training.options import TrainOptions, check_trackers
+from cotpress.training.options import TrainOptions, check_trackers, too_little
 from cotpress.verbs.common import say
 
 
@@ -51,4 +51,13 @@ def train(
         f", {count} left out ({why})" for why, count in sorted(done.left_out.items())
     )
     loss = "" if done.loss is None else f", loss {done.loss:.3f}"
-    say(f"train: {out} holds {done.steps} steps over {done.examples} examples{loss}{left_out}")
+    held = (
+        ""
+        if done.eval_loss is None
+        else f", {done.eval_loss:.3f} on {done.held_out} that were held out (step {done.best_step})"
+    )
+    say(
+        f"train: {out} holds {done.steps} steps over {done.examples} examples{loss}{held}{left_out}"
+    )
+    if note := too_little(done.steps, done.first_loss, done.loss):
+        say(f"train: {note}")

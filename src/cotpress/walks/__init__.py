@@ -7,10 +7,17 @@ verb resumes, so a walk does.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
+
+from cyclopts import Group, Parameter
 
 from cotpress import plugins
 from cotpress.training.options import TrainOptions, check_trackers
+
+DATA = Parameter(group=Group("Data", sort_key=10))
+CUT = Parameter(group=Group("Cut", sort_key=20))
+EVALUATION = Parameter(group=Group("Evaluation", sort_key=40))
+"""How help arranges the options of a walk; those of training have groups of their own."""
 
 
 class Step(NamedTuple):
@@ -32,23 +39,27 @@ def step(verb: str, *given: Path, **options: Any) -> Step:
 class Run:
     """What every walk is told."""
 
-    task: str
+    task: Annotated[str, DATA]
     """What is asked: trained on its split train, judged on its split test."""
-    model: str
+    model: Annotated[str, DATA]
     """The model to be taught."""
-    out: Path
+    out: Annotated[Path, DATA]
     """Folder for every intermediate file, the trained model and report.html."""
-    source: str = ""
+    source: Annotated[str, DATA] = ""
     """Whose reasoning is shortened and taught: any model, or gold
     for the task's own; without it that of --model.
     """
-    limit: int | None = None
+    limit: Annotated[int | None, DATA] = None
     """How many problems to take reasoning for."""
-    eval_limit: int | None = None
+    eval_limit: Annotated[int | None, EVALUATION] = None
     """How many problems to judge on."""
-    max_tokens: int | None = None
+    max_tokens: Annotated[int | None, EVALUATION] = None
     """Longest answer, in training and in evaluation; as many tokens as
     the task's answers take where it is not given.
+    """
+    dry_run: Annotated[bool, DATA] = False
+    """Do nothing but say what each step would take: time, from a few
+    answers of the model, memory and disk.
     """
 
 

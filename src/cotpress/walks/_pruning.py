@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from cotpress.pipeline.segmenting import Protect
 from cotpress.prompts import check_ratio
 from cotpress.training.options import TrainOptions
-from cotpress.walks import Run, Step, step
+from cotpress.walks import CUT, EVALUATION, Run, Step, step
 
 Many = Parameter(consume_multiple=True)
 
@@ -20,27 +20,27 @@ Many = Parameter(consume_multiple=True)
 class Cut:
     """How reasoning is cut, and what the result is held against."""
 
-    unit: str = ""
+    unit: Annotated[str, CUT] = ""
     """What is kept or dropped whole: token, number or word;
     without it word for llmlingua2, else number.
     """
-    protect: Protect | None = None
+    protect: Annotated[Protect | None, CUT] = None
     """symbols (default): digits, operators, LaTeX commands and \\boxed{…} are dropped last; strict:
     never; none: like any other text, as in the papers.
     """
-    protect_regex: str = ""
+    protect_regex: Annotated[str, CUT] = ""
     """A regular expression: what it matches in a reasoning is protected, too."""
-    ratios: Annotated[tuple[float, ...], Many] = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
+    ratios: Annotated[tuple[float, ...], CUT, Many] = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
     """Fractions of reasoning tokens to train on and to judge at."""
-    draw: Literal["one", "all"] = "one"
+    draw: Annotated[Literal["one", "all"], CUT] = "one"
     """one: each trace at one ratio drawn for it, as in the paper; all: each trace at every
     ratio.
     """
-    keep_answer: float | None = None
+    keep_answer: Annotated[float | None, CUT] = None
     """Teach each trace at the smallest ratio at which its conclusion
     loses at most this many nats of log-likelihood.
     """
-    baseline: Annotated[tuple[str, ...], Many] = ("truncation", "random")
+    baseline: Annotated[tuple[str, ...], EVALUATION, Many] = ("truncation", "random")
     """be-concise, only-numbers, abbre-words, lc-prompt; truncation,
     random (controls at the ratio really reached).
     """

@@ -8,16 +8,16 @@ from cyclopts import Parameter
 
 from cotpress.errors import CotpressError
 from cotpress.training.options import TrainOptions
-from cotpress.walks import Run, Step, check, graded, step
+from cotpress.walks import CUT, Run, Step, check, graded, step
 from cotpress.walks._pruning import Cut, prune
 
 
 def cts(
     run: Annotated[Run, Parameter(name="*")],
     *,
-    reference: str = "",
-    reference_limit: int = 1000,
-    scorer: str = "",
+    reference: Annotated[str, CUT] = "",
+    reference_limit: Annotated[int, CUT] = 1000,
+    scorer: Annotated[str, CUT] = "",
     cut: Annotated[Cut | None, Parameter(name="*")] = None,
     options: Annotated[TrainOptions | None, Parameter(name="*")] = None,
 ) -> Iterator[Step]:

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from cotpress.latent.options import Preset
-from cotpress.training.options import TrainOptions
-from cotpress.walks import Run, Step, check, graded, step
+from cotpress.training.options import TRAINING, TrainOptions
+from cotpress.walks import CUT, Run, Step, check, graded, step
 
 FORCED = [0, 1, 2, 4]
 """Numbers of latent tokens at which the model is judged, beside those that it chooses."""
@@ -19,16 +19,16 @@ FORCED = [0, 1, 2, 4]
 class Whole(TrainOptions):
     """How to train here: all weights, as in the paper."""
 
-    method: Literal["lora", "full"] = "full"
+    method: Annotated[Literal["lora", "full"], TRAINING] = "full"
     """lora: an adapter and the rows of the latent tokens; full: all weights."""
 
 
 def token_assorted(
     run: Annotated[Run, Parameter(name="*")],
     *,
-    codebook: int = 512,
-    preset: Preset = "small",
-    vq_steps: int | None = None,
+    codebook: Annotated[int, CUT] = 512,
+    preset: Annotated[Preset, CUT] = "small",
+    vq_steps: Annotated[int | None, CUT] = None,
     options: Annotated[Whole | None, Parameter(name="*")] = None,
 ) -> Iterator[Step]:
     """Walk Token Assorted: generate, grade, train-vqvae, mix, build, train, eval, report; started

@@ -7,15 +7,15 @@ from cyclopts import Parameter
 
 from cotpress.errors import CotpressError
 from cotpress.training.options import TrainOptions
-from cotpress.walks import Run, Step, check, graded
+from cotpress.walks import CUT, Run, Step, check, graded
 from cotpress.walks._pruning import Cut, prune
 
 
 def tokenskip(
     run: Annotated[Run, Parameter(name="*")],
     *,
-    scorer: str = "llmlingua2:microsoft/llmlingua-2-xlm-roberta-large-meetingbank",
-    reference: str = "",
+    scorer: Annotated[str, CUT] = "llmlingua2:microsoft/llmlingua-2-xlm-roberta-large-meetingbank",
+    reference: Annotated[str, CUT] = "",
     cut: Annotated[Cut | None, Parameter(name="*")] = None,
     options: Annotated[TrainOptions | None, Parameter(name="*")] = None,
 ) -> Iterator[Step]:

@@ -21,7 +21,13 @@ def weights_of(model: models.Model | None) -> str:
 
 def shared(data: str) -> dict[str, Any]:
     """What all of them call alike; `data` is the name of the file of rows."""
-    return {"learning_rate": OPTIONS.lr, "output_dir": f"runs/{stem(data)}", "seed": OPTIONS.seed}
+    return {
+        "learning_rate": OPTIONS.lr,
+        "weight_decay": OPTIONS.weight_decay,
+        "max_grad_norm": OPTIONS.max_grad_norm,
+        "output_dir": f"runs/{stem(data)}",
+        "seed": OPTIONS.seed,
+    }
 
 
 def transformers_steps() -> dict[str, Any]:
@@ -29,7 +35,7 @@ def transformers_steps() -> dict[str, Any]:
     return {
         "per_device_train_batch_size": OPTIONS.batch,
         "num_train_epochs": OPTIONS.epochs,
-        "lr_scheduler_type": "cosine",
+        "lr_scheduler_type": OPTIONS.scheduler,
     }
 
 

@@ -113,7 +113,7 @@ def settings(model: str, data: str, folder: str, *, n_rows: int, longest: int = 
         "finetuning_type": "lora",
         "lora_rank": OPTIONS.lora_rank,
         "lora_alpha": OPTIONS.lora_alpha,
-        "lora_dropout": 0.0,
+        "lora_dropout": OPTIONS.lora_dropout,
         "lora_target": "all",
         "warmup_steps": math.ceil(OPTIONS.warmup * n_steps),
     }

@@ -70,7 +70,7 @@ def settings(model: str, data: str, folder: str) -> str:
         "use_peft": True,
         "lora_r": OPTIONS.lora_rank,
         "lora_alpha": OPTIONS.lora_alpha,
-        "lora_dropout": 0.0,
+        "lora_dropout": OPTIONS.lora_dropout,
         "lora_target_modules": "all-linear",
     }
     return as_yaml(

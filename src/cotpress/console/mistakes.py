@@ -1,0 +1,50 @@
+"""What is said of a command that cyclopts cannot read."""
+
+from collections.abc import Iterable
+
+from cyclopts import CoercionError, CycloptsError, MissingArgumentError, UnknownCommandError
+
+from cotpress.errors import UnknownName
+
+ALONE = ("--help", "--version", "--install-completion")
+"""Options that need no verb."""
+
+
+def said(error: CycloptsError, verbs: Iterable[str], methods: Iterable[str]) -> str:
+    """One sentence with the cure."""
+    chain = " ".join(error.command_chain or ())
+    if isinstance(error, UnknownCommandError):
+        word = (error.unused_tokens or [""])[0]
+        if word.startswith("-"):
+            return str(UnknownName("option", word, ALONE))
+        return str(
+            UnknownName("method", word, methods) if chain else UnknownName("verb", word, verbs)
+        )
+    sentence = _missing(error, chain) or f"{error}{_written(error)}"
+    return f"{sentence} See {' '.join(filter(None, ['cotpress', chain]))} --help."
+
+
+def _missing(error: CycloptsError, verb: str) -> str:
+    """What to say where an argument or its value was not given at all; empty for any other
+    mistake.
+    """
+    if (
+        not isinstance(error, MissingArgumentError)
+        or error.argument is None
+        or error.argument.tokens
+    ):
+        return ""
+    if error.keyword:
+        return f"{error.keyword} needs a value."
+    name = error.argument.name
+    if name.startswith("-"):
+        return f"{verb} needs {name}."
+    return (
+        f"{verb} needs {name}: put it directly behind {verb}, before options with several values."
+    )
+
+
+def _written(error: CycloptsError) -> str:
+    """How several numbers are written, behind a complaint about one of them."""
+    several = error.argument is not None and error.argument.parameter.consume_multiple
+    return " Write several as 0.9 0.7 0.5." if several and isinstance(error, CoercionError) else ""

@@ -1,0 +1,63 @@
+"""The curve of a training's loss: what was logged at each step, and what it comes to."""
+
+from collections.abc import Mapping, Sequence
+from statistics import mean
+from typing import Any, NamedTuple
+
+from cotpress.records import Record
+
+LOG = "train_log.jsonl"
+"""The curve of the loss: a `Point` a line."""
+
+SHOWN = 10
+"""Steps whose mean is a loss that is told."""
+
+LOGGED = {"loss": "loss", "eval_loss": "eval_loss", "learning_rate": "lr", "grad_norm": "grad_norm"}
+"""What transformers calls the fields of a point."""
+
+
+class Point(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """What was logged at one step."""
+
+    step: int
+    epoch: float
+    loss: float | None = None
+    """Mean over the completion tokens of the steps since the point before."""
+    eval_loss: float | None = None
+    """On the examples that were held out."""
+    lr: float | None = None
+    grad_norm: float | None = None
+    """Of the step alone, before it is shortened."""
+
+
+def curve(history: Sequence[Mapping[str, Any]]) -> list[Point]:
+    """What the trainer logged, a point for each step; without what depends on the clock, so that a
+    run that was interrupted has the curve of one that was not.
+    """
+    points: dict[int, dict[str, Any]] = {}
+    for entry in history:
+        kept = {name: entry[key] for key, name in LOGGED.items() if key in entry}
+        if kept:
+            points.setdefault(entry["step"], {}).update(kept, epoch=round(entry["epoch"], 4))
+    return [Point(step=step, **found) for step, found in sorted(points.items())]
+
+
+class Losses(NamedTuple):
+    """What a curve comes to, under the names of `TrainSummary`."""
+
+    loss: float | None
+    """Mean of the last `SHOWN` steps, or of the second half of fewer."""
+    first_loss: float | None
+    """Mean of as many at the beginning."""
+    eval_loss: float | None
+    """The lowest on what was held out."""
+    best_step: int | None
+
+
+def summed_up(points: Sequence[Point]) -> Losses:
+    """The losses that are told."""
+    losses = [point.loss for point in points if point.loss is not None]
+    judged = [(point.eval_loss, point.step) for point in points if point.eval_loss is not None]
+    n = max(1, min(SHOWN, len(losses) // 2))
+    ends = (mean(losses[-n:]), mean(losses[:n])) if losses else (None, None)
+    return Losses(*ends, *(min(judged) if judged else (None, None)))

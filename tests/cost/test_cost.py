@@ -1,0 +1,278 @@
+"""What a walk would take: shapes against real models, rates with a clock of our own, and one line
+for each step.
+"""
+
+from pathlib import Path
+
+import pytest
+from command import cotpress
+from hypothesis import given
+from hypothesis import strategies as st
+from make import make_problem
+
+from cotpress import models
+from cotpress.cost import table
+from cotpress.cost.estimate import CONCLUDES, Device, Estimate, Line
+from cotpress.cost.rates import FEW, SEVERAL, Rates, computed, measure
+from cotpress.cost.shape import ADAM_BYTES, Shape
+from cotpress.models import Completion, Request, Sampling
+from cotpress.training.options import TrainOptions
+from cotpress.walks import Step, step
+
+SHAPE = Shape(
+    layers=2, width=8, heads=4, kv_heads=2, head_dim=2, inner=16, vocabulary=50, tied=True
+)
+RATES = Rates(
+    per_step=0.1, per_token=0.01, per_read=0.001, prompt=50, written=100, longest=150, line=1000
+)
+
+# --- shapes ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["tiny", "overthink"])
+def test_the_weights_of_a_model_are_counted_from_its_config(name: str) -> None:
+    pytest.importorskip("torch")
+    net = models.load(name).torch_model
+    real = sum(one.numel() for one in net.parameters())
+    norms = sum(one.numel() for one in net.parameters() if one.ndim == 1)
+    assert Shape.of(net.config).parameters == real - norms
+
+
+def test_an_adapter_is_counted_as_peft_makes_it() -> None:
+    peft = pytest.importorskip("peft")
+    net = models.load("tiny").torch_model
+    config = peft.LoraConfig(task_type="CAUSAL_LM", r=4, target_modules="all-linear")
+    made = peft.get_peft_model(net, config)
+    assert Shape.of(net.config).adapter(4) == made.get_nb_trainable_parameters()[0]
+
+
+def test_memory_by_hand() -> None:
+    assert SHAPE.linear == 2 * (8 * 2 * (8 + 4) + 3 * 8 * 16)
+    assert SHAPE.answering(3, 10, 2) == 2 * (SHAPE.parameters + 2 * 2 * 2 * 2 * 10 * 3)
+    full = SHAPE.training(100, 2, full=True)
+    assert full > ADAM_BYTES * SHAPE.parameters
+    lora = SHAPE.training(100, 2, full=False, rank=1)
+    assert SHAPE.training(100, 2, full=False, rank=1, four_bits=True) < lora < full
+    assert SHAPE.training(100, 2, full=True, checkpointing=False) > full
+
+
+# --- rates ----------------------------------------------------------------------------------------
+
+
+class Clocked:
+    """A model of which every step takes a time, and every token of it another; it moves a clock."""
+
+    name = identity = "clocked"
+
+    def __init__(self, per_step: float, per_token: float, lengths: list[int]) -> None:
+        self.per_step, self.per_token, self.lengths, self.now = per_step, per_token, lengths, 0.0
+
+    def clock(self) -> float:
+        return self.now
+
+    def generate(self, requests, sampling: Sampling):
+        asked: list[Request] = list(requests)
+        lengths = [min(sampling.max_tokens, self.lengths[int(one.key)]) for one in asked]
+        self.now += self.per_step * max(lengths) + self.per_token * sum(lengths)
+        for one, length in zip(asked, lengths, strict=True):
+            finished = length == self.lengths[int(one.key)]
+            yield Completion(text="x" * length, n_tokens=length, finished=finished)
+
+    def token_ends(self, texts):
+        return [list(range(1, len(text) + 1)) for text in texts]
+
+
+PROBLEMS = [make_problem(str(i)) for i in range(SEVERAL)]
+
+
+@given(
+    st.floats(0, 2),
+    st.floats(0.001, 2),
+    st.lists(st.integers(5, 400), min_size=SEVERAL, max_size=SEVERAL),
+)
+def test_steps_and_tokens_are_told_apart(
+    per_step: float, per_token: float, lengths: list[int]
+) -> None:
+    model = Clocked(per_step, per_token, lengths)
+    found = measure(PROBLEMS, model, 512, clock=model.clock)
+    assert (found.written, found.longest) == (sum(lengths) / SEVERAL, max(lengths))
+    together = found.per_step * max(lengths) + found.per_token * sum(lengths)
+    assert together == pytest.approx(per_step * max(lengths) + per_token * sum(lengths), rel=1e-6)
+    assert found.seconds == pytest.approx(model.now)
+    few, several = (sum(lengths[:n]) / max(lengths[:n]) for n in (FEW, SEVERAL))
+    if several > 1.5 * few:  # two batches that are alike tell nothing apart
+        assert found.per_step == pytest.approx(per_step, abs=1e-6)
+        assert found.per_token == pytest.approx(per_token, abs=1e-6)
+
+
+def test_an_answer_that_does_not_end_is_taken_to_reach_the_limit() -> None:
+    model = Clocked(1, 1, [600] * SEVERAL)
+    assert measure(PROBLEMS, model, 9000, clock=model.clock).written == 9000
+
+
+def test_reading_is_timed_where_the_weights_are_at_hand() -> None:
+    model = Clocked(1, 1, [10] * SEVERAL)
+
+    def read(texts) -> int:
+        model.now += 3 * len(texts)
+        return 6 * len(texts)
+
+    assert measure(PROBLEMS, model, 512, read=read, clock=model.clock).per_read == 0.5
+
+
+def test_answers_come_in_batches_each_as_long_as_its_longest() -> None:
+    assert RATES.answers(10, 4) == pytest.approx(3 * 0.1 * 150 + 10 * 100 * 0.01 + 10 * 50 * 0.001)
+    assert RATES.answers(10, 4, 0.5) - 0.5 == pytest.approx((RATES.answers(10, 4) - 0.5) / 2)
+
+
+def test_a_gpu_that_is_not_at_hand_is_computed_from_its_figures() -> None:
+    found = computed(SHAPE, flops=1e12, bandwidth=1e9, prompt=10, written=20)
+    assert found.per_step == pytest.approx(2 * SHAPE.parameters / 0.6e9)
+    assert found.per_read == pytest.approx(2 * SHAPE.parameters / 0.4e12)
+
+
+# --- steps ----------------------------------------------------------------------------------------
+
+OUT = Path("q")
+OPTIONS = TrainOptions(epochs=2, batch=8, lora_rank=1)
+
+
+def walk(**changes) -> list[Step]:
+    names = ("traces", "graded", "scored", "compressed", "train", "eval")
+    traces, graded, scored, compressed, examples, judged = (OUT / f"{name}.jsonl" for name in names)
+    return [
+        step("generate", task="t", model="m", out=traces, split="train", limit=40, max_tokens=200),
+        step("grade", traces, out=graded),
+        step("score", graded, scorer="surprisal:m", target="m", out=scored),
+        step("compress", scored, ratios=[1.0, 0.5], out=compressed),
+        step("build", compressed, out=examples),
+        step("train", examples, model="m", out=OUT / "model", options=OPTIONS),
+        step(
+            "evaluate",
+            **{
+                "task": "t",
+                "model": "q/model",
+                "out": judged,
+                "ratios": [1.0, 0.5],
+                "baseline": ["truncation", "be-concise"],
+                "original": "m",
+                "limit": 10,
+            }
+            | changes,
+        ),
+        step("report", judged, out=OUT / "report.html"),
+    ]
+
+
+def lines(steps: list[Step], device: Device | None = None) -> dict[str, Line]:
+    estimate = Estimate(RATES, lambda name: SHAPE, lambda how: how["limit"], device, SHAPE)
+    return {line.verb: line for line in estimate.lines(steps)}
+
+
+def test_every_step_has_a_line_with_its_counts() -> None:
+    found = lines(walk())
+    assert list(found) == [
+        "generate",
+        "grade",
+        "score",
+        "compress",
+        "build",
+        "train",
+        "eval",
+        "report",
+    ]
+    assert found["generate"].seconds == pytest.approx(RATES.answers(40, 40))
+    assert found["generate"].tokens == 40 * 100
+    assert found["score"].seconds == pytest.approx(40 * 150 * 0.001)
+    assert found["train"].what == "10 steps, an adapter"
+    assert found["train"].tokens == 2 * 40 * (50 + 100 * 0.75)
+    assert found["train"].seconds == pytest.approx(found["train"].tokens * 2 * 0.001)
+    shares = [1.0, 0.5, 1.0, CONCLUDES, 1.0]  # two ratios, the original, a control, a prompt
+    assert found["eval"].what == "10 problems, 5 settings"
+    assert found["eval"].seconds == pytest.approx(sum(RATES.answers(10, 10, one) for one in shares))
+    assert all(line.disk for line in found.values())
+
+
+def test_all_weights_take_more_and_so_do_activations_that_are_computed_twice() -> None:
+    def train(options: TrainOptions, device: Device | None = None) -> Line:
+        steps = walk()
+        steps[5] = step("train", *steps[5].given, **steps[5].options | {"options": options})
+        return lines(steps, device)["train"]
+
+    lora, full = train(OPTIONS), train(TrainOptions(epochs=2, method="full"))
+    assert full.seconds == pytest.approx(1.5 * lora.seconds)
+    assert full.memory > lora.memory
+    assert train(OPTIONS, Device(2, 1e9, True)).seconds == pytest.approx(1.5 * lora.seconds)
+    assert train(TrainOptions(max_steps=3)).tokens == 3 * 8 * 125
+
+
+def test_worked_answers_cost_no_time_and_cts_reads_twice() -> None:
+    steps = walk()
+    steps[0] = step("generate", **steps[0].options | {"model": "gold"})
+    steps[2] = step("score", *steps[2].given, **steps[2].options | {"scorer": "cts:m"})
+    found = lines(steps)
+    assert found["generate"].seconds == 0
+    assert found["score"].tokens == 2 * lines(walk())["score"].tokens
+
+
+def test_a_batch_is_no_larger_than_the_memory_for_it() -> None:
+    row = SHAPE.answering(1, 250, 4) - SHAPE.answering(0, 250, 4)
+    assert lines(walk(), Device(room=5 * row))["generate"].seconds == pytest.approx(
+        RATES.answers(40, 5)
+    )
+
+
+def test_a_step_without_a_rule_is_said_to_be_unknown_and_the_others_go_on() -> None:
+    steps = walk()
+    steps.insert(2, step("select", OUT / "graded.jsonl", out=OUT / "chosen.jsonl"))
+    found = lines(steps)
+    assert found["select"].seconds is None
+    total = table.total(list(found.values()))
+    assert total.what == "without select"
+    assert total.seconds == pytest.approx(sum(one.seconds or 0 for one in found.values()))
+    assert total.memory == max(one.memory for one in found.values())
+
+
+@pytest.mark.parametrize(
+    ("made", "text"),
+    [
+        (table.duration(0.2), "0.2 s"),
+        (table.duration(90), "90 s"),
+        (table.duration(150), "2.5 min"),
+        (table.duration(3 * 86400), "3 d"),
+        (table.duration(None), "not known"),
+        (table.size(3 * 2**30), "3 GiB"),
+        (table.amount(12_345_678), "12.3 M"),
+    ],
+)
+def test_figures_are_written_for_a_person(made: str, text: str) -> None:
+    assert made == text
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+def test_a_dry_run_says_what_a_walk_would_take_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    for package in ("trl", "math_verify"):
+        pytest.importorskip(package)
+    command = (
+        "run tokenskip --task arithmetic --model tiny --scorer surprisal:tiny "
+        f"--out {tmp_path / 'q'} --limit 100 --eval-limit 20 --ratios 1.0 0.5 --dry-run"
+    )
+    assert cotpress(monkeypatch, command) == 0
+    said = capsys.readouterr()
+    steps = [line.split()[0] for line in said.out.splitlines()[1:] if line.strip()]
+    assert steps == ["load", *lines(walk()), "all"]
+    assert "measured 16 answers of tiny" in said.err
+    assert "nothing was done" in said.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_mistake_is_found_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    command = f"run tokenskip --task arithmetik --model tiny --out {tmp_path / 'q'} --dry-run"
+    assert cotpress(monkeypatch, command) == 2
+    assert "did you mean arithmetic" in capsys.readouterr().err
