@@ -216,7 +216,7 @@ def test_worked_answers_cost_no_time_and_cts_reads_twice() -> None:
 
 
 def test_a_batch_is_no_larger_than_the_memory_for_it() -> None:
-    row = SHAPE.answering(1, 250, 4) - SHAPE.answering(0, 250, 4)
+    row = SHAPE.answering(1, 150, 4) - SHAPE.answering(0, 150, 4)
     assert lines(walk(), Device(room=5 * row))["generate"].seconds == pytest.approx(
         RATES.answers(40, 5)
     )

@@ -1,6 +1,7 @@
 """The exported template writes the text of training, for every family, ratio, chat and engine."""
 
 import json
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -135,6 +136,13 @@ def test_content_in_parts_gets_the_tag_at_its_end():
     assert (
         render(wrap(parts, EFFORTS), turns, compression_ratio=0.5) == "1 + 1?\n<ratio>0.5</ratio>"
     )
+
+
+def test_no_loop_goes_over_a_content_from_which_vllm_would_conclude_that_parts_are_wanted():
+    """vLLM hands text in parts to templates with such a loop, and most models' own cannot join
+    them.
+    """
+    assert not re.search(r"{%-?\s*for\s+\w+\s+in\s+[^%]*content", wrap("", EFFORTS))
 
 
 def test_content_in_parts_is_written_like_plain_text_where_a_template_trims_every_part():
