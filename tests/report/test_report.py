@@ -309,6 +309,11 @@ def test_without_an_original_the_headline_and_the_warnings_say_that_there_is_non
             {"statuses": {"timeout": 2}},
             "The grader gave up (timeout or error); …: tokenskip at 0.6 (2 of 500).",
         ),
+        (
+            {"mean_total_tokens": 130.0},
+            "The conclusion takes over what the reasoning leaves out; …: tokenskip at 0.6 (130 "
+            "tokens in all).",
+        ),
         ({"kept": 0.64}, "The ratio needs a second look: tokenskip at 0.6 (kept 0.64)."),
         (
             {"note": "never trained on"},

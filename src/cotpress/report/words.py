@@ -114,6 +114,10 @@ def _mostly_cut(rows: Sequence[EvalRow]) -> list[str]:
     return [found] if found else []
 
 
+TAKEN_OVER = 0.3
+"""A conclusion that grows by more than this share of the original's reasoning is pointed out."""
+
+
 def _finding(curve: Series, rows: Sequence[EvalRow], *, alone: bool, on_task: bool) -> str:
     """The best a method does, against its original."""
     shorter = [row for row in curve.rows if row.ratio != 1.0] or list(curve.rows)
@@ -132,6 +136,8 @@ def _finding(curve: Series, rows: Sequence[EvalRow], *, alone: bool, on_task: bo
         else f"at ratio {ratio(best.ratio)} "
         if best.ratio is not None
         else "without a ratio in the prompt "
+        if best.setting.asked.budget is None
+        else f"at {best.setting.asked} "
     )
     who = "the model" if alone and not free and best.ratio is not None else curve.label
     start = f"{at}{who} reasons in"
@@ -167,8 +173,10 @@ def _finding(curve: Series, rows: Sequence[EvalRow], *, alone: bool, on_task: bo
 
 
 def _holds(row: EvalRow, original: EvalRow | None) -> bool:
-    """Whether a row keeps the accuracy of its original, by the rule of the headline."""
-    if original is None:
+    """Whether a row keeps the accuracy of its original and is no longer in all, by the rule of the
+    headline.
+    """
+    if original is None or row.mean_total_tokens > original.mean_total_tokens:
         return False
     worse = original.accuracy - row.accuracy
     return worse <= 0 or (
@@ -214,6 +222,12 @@ def warnings(rows: Sequence[EvalRow]) -> list[str]:
             lambda row: f"{_ungraded(row)} of {row.n * row.k}",
         ),
         _where(
+            "The conclusion takes over what the reasoning leaves out; compare the tokens in all",
+            called,
+            lambda row: _taken_over(row, original_of(row, rows)) > TAKEN_OVER,
+            lambda row: f"{row.mean_total_tokens:.0f} tokens in all",
+        ),
+        _where(
             "The ratio needs a second look",
             called,
             lambda row: bool(row.note) or missed(row),
@@ -223,6 +237,14 @@ def warnings(rows: Sequence[EvalRow]) -> list[str]:
     for task in tasks_of(rows):
         found += _about_task(task, [row for row in rows if row.task == task])
     return [sentence for sentence in found if sentence]
+
+
+def _taken_over(row: EvalRow, original: EvalRow | None) -> float:
+    """By how much of the original's reasoning the rest of an answer grows."""
+    if original is None or not original.mean_tokens:
+        return 0.0
+    rests = [one.mean_total_tokens - one.mean_tokens for one in (row, original)]
+    return (rests[0] - rests[1]) / original.mean_tokens
 
 
 def _about_task(task: str, rows: Sequence[EvalRow]) -> list[str]:
