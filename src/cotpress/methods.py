@@ -93,7 +93,8 @@ METHODS: dict[str, Method] = {
     ),
     SHORTEST: Method(
         "ablation",
-        "as shortest-right, but the shortest of the samples that ended by themselves, right or not.",
+        "as shortest-right, but the shortest of all samples that ended by themselves, right or "
+        "not.",
     ),
     "longest-right": Method(
         "control", "as shortest-right, but the longest right one: what choosing by length is worth."

@@ -43,8 +43,9 @@ _ITEM = re.compile(r"[ \t>]*(?:[-*+•–]|\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4})[.)
 """The beginning of an item of a list."""
 _HEAD = r"[\s>#*_\"'“(]*"
 TURN = re.compile(
-    _HEAD + r"(?:(?i:wait|hmm+|hm|oh|okay|ok|no(?=,)|alternatively|actually|however|but|so|now|next|then|first"
-    r"|firstly|second|secondly|third|thirdly|finally|lastly|therefore|thus|hence|maybe|perhaps"
+    _HEAD
+    + r"(?:(?i:wait|hmm+|hm|oh|okay|ok|no(?=,)|alternatively|actually|however|but|so|now|next|then"
+    r"|first|firstly|second|secondly|third|thirdly|finally|lastly|therefore|thus|hence|maybe|perhaps"
     r"|check|let me|let us|let's|let’s|another way|one more time|one last time|on second thought"
     r"|to check|to verify|to be safe|is that right|in summary|in short|step \d+|case \d+)\b"
     r"|等等|等一下|不对|不過|不过|嗯|但是|可是|所以|因此|于是|首先|其次|再次|然后|接下来|最后|另外|或者"

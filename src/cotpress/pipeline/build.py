@@ -83,9 +83,9 @@ def build(
     """Examples, trace by trace: at `one` ratio drawn for it, or at `all`.
 
     `ratios` are those to choose from; None: those at hand for the trace, and 1.0. `think`: in whose
-    marks the turns are taught. `control` none: the prompt asks for nothing, so a trace has one cut to
-    be taught, and the original is not added. What is drawn for several epochs gives examples for
-    each. `dropped` counts the traces left out by reason, `noted` those that were kept ungraded.
+    marks the turns are taught. `control` none: the prompt asks for nothing, so that a trace has one
+    cut to be taught, and the original is not added. What is drawn for several epochs gives examples
+    for each. `dropped` counts the traces left out by reason, `noted` those that were kept ungraded.
     """
     dropped, noted = (
         Counter() if dropped is None else dropped,

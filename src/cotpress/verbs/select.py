@@ -75,9 +75,7 @@ def select(
     )
     for what, count in noted.items():
         say(f"select: {count} {what}")
-    lengths = [
-        (trace.problem.id, trace.n_tokens) for trace in storage.read(out, Trace)
-    ]
+    lengths = [(trace.problem.id, trace.n_tokens) for trace in storage.read(out, Trace)]
     mean = sum(n for _, n in lengths) / len(lengths)
     n_problems = len({name for name, _ in lengths})
     say(f"select: {n_problems} problems, {mean:.1f} reasoning tokens on average")

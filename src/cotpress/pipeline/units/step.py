@@ -1,5 +1,5 @@
-"""A step of a reasoning (a paragraph, an item, a turn of thought such as "Wait"), at the mean of the
-scores of its tokens, as `sentence` has it.
+"""A step (a paragraph, an item, a turn of thought such as "Wait"), at the mean of the scores of its
+tokens, as `sentence` has it.
 
 With the sum, or the highest, a long step would win by its length: among many tokens there is one
 that is important, or enough of those that are not.
