@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+import msgspec
+
 from cotpress.evaluation import setting
 from cotpress.methods import ORIGINAL, method
 from cotpress.records import EvalRow
@@ -47,12 +49,16 @@ def is_taught(row: EvalRow) -> bool:
 
 
 def in_order(rows: Iterable[EvalRow]) -> list[EvalRow]:
-    """Rows without repetitions: by task, the original first, then
-    methods, then baselines, each by falling ratio.
+    """Rows without repetitions (of an original that several evaluations judged, too, though not in
+    the same time): by task, the original first, then methods, then baselines, each by falling
+    ratio.
     """
     distinct: list[EvalRow] = []
+    known: list[EvalRow] = []
     for row in rows:
-        if row not in distinct:
+        same = msgspec.structs.replace(row, seconds_per_problem=0.0) if is_reference(row) else row
+        if same not in known:
+            known.append(same)
             distinct.append(row)
 
     return sorted(distinct, key=lambda row: (row.task, *setting.order(row.setting, row.scorer)))
