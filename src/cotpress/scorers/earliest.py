@@ -6,8 +6,8 @@ as it reads a completion: in a box, announced, or as the last number. What the q
 must be announced or be the result of an equation, for else the first fact that is repeated would
 count. A sentence that finds the same number for something else counts, so that a trace may be cut
 too early; nobody is asked what it means. Computer algebra is not used: an answer that it alone
-could tell is passed over. Where no sentence states the answer, the conclusion is the first that does, and all
-of the reasoning is kept; `compress --above 0` counts those.
+could tell is passed over. Where no sentence states the answer, the conclusion is the first that
+does, and all of the reasoning is kept; `compress --above 0` counts those.
 
 Within both parts importance falls, as with `prefix`: `compress --ratios` cuts prefixes.
 """
@@ -25,7 +25,6 @@ from cotpress.scorers import Importance, Scorer
 from cotpress.scorers.prefix import falling
 from cotpress.scorers.random import PIECE
 from cotpress.steps import sentences
-
 
 RESULT = re.compile("[=≈]")
 """What stands before a result."""
