@@ -62,16 +62,25 @@ arm() { # arm NAME SEED
   esac
 }
 
+scored() { # scored SCORER: the file of its scores, made when it is first needed
+  local file=$OUT/scored/${1%%:*}.jsonl
+  [ -f $file ] || cotpress score $OUT/one.jsonl --scorer $1 --target $MODEL --out $file
+  echo $file
+}
+
 cut() { # cut NAME: what an arm learns, for all of its seeds
-  local to=$OUT/$1/compressed.jsonl
+  local to=$OUT/$1/compressed.jsonl from
   case $1 in
-    surprisal-token) cotpress compress $OUT/scored/surprisal.jsonl --ratios $RATIOS --method $1 --out $to ;;
-    surprisal-step) cotpress compress $OUT/scored/surprisal.jsonl --ratios $RATIOS --unit step --method $1 --out $to ;;
-    random-step) cotpress compress $OUT/scored/random.jsonl --ratios $RATIOS --unit step --method $1 --out $to ;;
-    prefix) cotpress compress $OUT/scored/prefix.jsonl --ratios $RATIOS --out $to ;;
-    earliest) cotpress compress $OUT/scored/earliest.jsonl --above 0 --out $to ;;
+    surprisal-* | policy) from=$(scored surprisal:$MODEL) ;;
+    random-step | prefix | earliest) from=$(scored ${1%-step}) ;;
+  esac
+  case $1 in
+    surprisal-token) cotpress compress $from --ratios $RATIOS --method $1 --out $to ;;
+    surprisal-step | random-step) cotpress compress $from --ratios $RATIOS --unit step --method $1 --out $to ;;
+    prefix) cotpress compress $from --ratios $RATIOS --out $to ;;
+    earliest) cotpress compress $from --above 0 --out $to ;;
     policy)
-      cotpress compress $OUT/scored/surprisal.jsonl --ratios $OWN --unit step --out $OUT/$1/offered.jsonl
+      cotpress compress $from --ratios $OWN --unit step --out $OUT/$1/offered.jsonl
       cotpress verify $OUT/$1/offered.jsonl --reference $MODEL --out $OUT/$1/verified.jsonl
       cotpress compress $OUT/$1/verified.jsonl --keep-answer $LOSS --out $to ;;
   esac
@@ -85,9 +94,6 @@ fi
 # Once for all: the samples, and of each problem one right one at random, whose reasoning is scored and cut.
 sample $OUT/samples $MODEL 0 0
 cotpress select $OUT/samples/graded.jsonl --keep random --out $OUT/one.jsonl
-for scorer in surprisal:$MODEL random prefix earliest; do
-  cotpress score $OUT/one.jsonl --scorer $scorer --target $MODEL --out $OUT/scored/${scorer%%:*}.jsonl
-done
 for name in $ARMS; do cut $name; done
 
 for seed in $SEEDS; do for name in $ARMS; do echo $name $seed; done; done | xargs -P $JOBS -L 1 bash "$HERE/choose.sh"

@@ -93,7 +93,7 @@ def test_the_truth_ends_with_a_table_of_scorers_and_one_of_taught_arms(tmp_path:
 
 def test_choosing_ends_with_a_table_of_arms_and_one_at_equal_tokens(tmp_path: Path) -> None:
     few = {
-        "ARMS": "surprisal-step earliest shortest policy",
+        "ARMS": "surprisal-step shortest policy",
         "LIMIT": "6",
         "SAMPLES": "2",
         "EVAL_LIMIT": "2",
@@ -109,7 +109,6 @@ def test_choosing_ends_with_a_table_of_arms_and_one_at_equal_tokens(tmp_path: Pa
     rows = [line.split(" | ")[:2] for line in arms.splitlines()[2:]]
     assert rows == [
         ["| original", "–"],
-        ["| earliest", "–"],
         ["| policy", "–"],
         ["| shortest", "round 1"],
         ["| shortest", "round 2"],

@@ -98,7 +98,7 @@ class Grade(Record, frozen=True, kw_only=True):
 class Trace(Record, frozen=True, kw_only=True):
     """One completion, split once: `opening + reasoning + closing + conclusion + ending`."""
 
-    written_by = ("generate", "grade", "import")
+    written_by = ("generate", "grade", "import", "select")
     superseded = ("ratio",)
 
     problem: Problem

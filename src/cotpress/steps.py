@@ -34,6 +34,7 @@ _END = re.compile(
 )
 _LOWER = re.compile(r"\s*[a-z,;.)\]]")
 """What goes on with a sentence."""
+_GLUED = re.compile(r"\S")
 _ABBREVIATED = re.compile(
     r"(?:\b(?:Nos?|Figs?|Eqs?|Dr|Mrs?|Ms|St|Prof|vs|approx|ca|cf|Ch|Sec|Thm|Vol|pp?|e\.g|i\.e|resp)"
     r"|(?:^|\n)[ \t>*_#]*(?:\d{1,3}|[A-Za-z]|[ivx]{1,4}))$"
@@ -123,8 +124,10 @@ def _end_of(text: str, match: re.Match[str]) -> int:
 
 
 def _behind(text: str, end: int) -> int:
-    """Where the sentence of a formula may end first: behind what goes on in lower case."""
-    on = _LOWER.match(text, end)
+    """Where the sentence of a formula may end first: behind what goes on in lower case, or without
+    a blank.
+    """
+    on = _LOWER.match(text, end) or _GLUED.match(text, end)
     return on.end() if on else end
 
 

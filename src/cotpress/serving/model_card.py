@@ -112,6 +112,8 @@ UNTRAINED = (
 
 def _what(efforts: Mapping[str, float], trained: TrainSummary | None) -> str:
     """What the model does, as far as its training says."""
+    if trained and not trained.ratios and (sentence := method(trained.method).sentence):
+        return UNASKED.format(sentence=sentence[0].upper() + sentence[1:])
     if trained and not any(ratio < 1 for ratio in trained.ratios):
         return LATENT.format(codebook=trained.codebook) if trained.codebook else FULL
     return SHORTER.format(
