@@ -12,8 +12,9 @@ from make import sum_trace
 from cotpress.errors import CotpressError
 from cotpress.methods import METHODS
 from cotpress.pipeline import select as stage
-from cotpress.pipeline.build import build, unfit, whole
+from cotpress.pipeline.build import build, unfit
 from cotpress.pipeline.select import FEWER, FIRST_KEPT, NO_SAMPLE, NOT_CHOSEN, Keep, select
+from cotpress.pipeline.whole import whole
 from cotpress.records import Grade, Trace
 
 RIGHT = Grade(answer="1", correct=True, status="ok")

@@ -1,5 +1,5 @@
 """`CompressedTrace -> TrainingExample`: (question, ratio) as the prompt, short reasoning and
-conclusion as the completion. A chosen trace (select.py) is taught as it is, and asks for nothing.
+conclusion as the completion. A trace that is taught as it is (whole.py) asks for nothing.
 
 TokenSkip draws ONE ratio per example out of 1.0 and the compressed ones (specification section
 2.6). It draws in file order from one generator; here every trace has a generator of its own, from
@@ -20,7 +20,7 @@ from cotpress.errors import CotpressError, TemplateRefusal
 from cotpress.lm.capabilities import Chatting, Tokenizing
 from cotpress.lm.marks import marked
 from cotpress.lm.markup import markup_of, turn
-from cotpress.methods import ALL_RIGHT, ORIGINAL, POLICY
+from cotpress.methods import POLICY
 from cotpress.pipeline.split import split
 from cotpress.prompts import Message, check_ratio
 from cotpress.records import (
@@ -108,16 +108,6 @@ def build(
             )
             for ratio in drawn:
                 yield example(one, cuts, ratio, think, control)
-
-
-def whole(traces: Iterable[Trace]) -> Iterator[CompressedTrace]:
-    """Traces as they are, in place of cuts: one each, which answers to nothing that was asked. One
-    that nobody chose is called after what `build` takes of it, all that is right.
-    """
-    for one in traces:
-        cut = Cut(asked=NOTHING, reasoning=one.reasoning, kept=1.0, n_tokens=one.n_tokens)
-        method = ALL_RIGHT if one.method == ORIGINAL else one.method
-        yield CompressedTrace(trace=one, method=method, scorer="", cuts=[cut])
 
 
 def distinct(compressed: Iterable[CompressedTrace]) -> Iterator[CompressedTrace]:

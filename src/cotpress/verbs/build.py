@@ -10,7 +10,8 @@ from cyclopts import Parameter
 
 from cotpress import storage
 from cotpress.errors import CotpressError
-from cotpress.pipeline.build import Control, whole
+from cotpress.pipeline.build import Control
+from cotpress.pipeline.whole import whole
 from cotpress.records import CompressedTrace, Think, Trace, TrainingExample
 from cotpress.training import formats
 from cotpress.verbs.common import make, say

@@ -14,21 +14,11 @@ from cotpress.pipeline import compress as stage
 from cotpress.pipeline import units
 from cotpress.pipeline.above import above as cut_above
 from cotpress.pipeline.keep_answer import keep_answer as choose
+from cotpress.pipeline.kept import RatioSummary, summarised
 from cotpress.pipeline.segmenting import Protect, Rules, usual_rules
 from cotpress.prompts import check_ratio
 from cotpress.records import Budget, CompressedTrace, ScoredTrace
 from cotpress.verbs.common import make, say
-
-
-class RatioSummary(msgspec.Struct):
-    """What became of one ratio; stands in the meta file."""
-
-    ratio: float
-    n: int = 0
-    kept: float = 0.0
-    """Mean fraction of the reasoning's target-model tokens that was kept."""
-    n_over_budget: int = 0
-    """Traces whose protected tokens alone exceed the budget."""
 
 
 def compress(
@@ -238,24 +228,6 @@ def _choose(verified: Path, threshold: float, out: Path, *, alone: bool) -> None
     )
     for what, count in noted.items():
         say(f"compress: {count} traces {what}")
-
-
-def summarised(
-    compressed: Iterable[CompressedTrace], summaries: list[RatioSummary]
-) -> Iterator[CompressedTrace]:
-    """Pass traces on and keep one summary per ratio up to date;
-    ratios that come up later are added in order.
-    """
-    for one in compressed:
-        for cut in one.cuts:
-            summary = next((known for known in summaries if known.ratio == cut.ratio), None)
-            if summary is None:
-                summary = RatioSummary(cut.ratio)
-                summaries.append(summary)
-                summaries.sort(key=lambda known: known.ratio)
-            summary.n += 1
-            summary.kept += (cut.kept - summary.kept) / summary.n
-        yield one
 
 
 WHOLE = "kept whole"
