@@ -2,8 +2,9 @@
 tokens by unit and protection, and counts of damaged cuts.
 
     cotpress import SOLUTIONS.jsonl --out traces.jsonl
-    python benchmarks/kept_ratio.py traces.jsonl [--target smollm2] [--limit N]
+    python benchmarks/kept_ratio.py traces.jsonl [--target smollm2] [--limit N] [--units …] [--alone]
 
+Of sentences and steps a trace's budget holds what those before it left; `--alone`: it does not.
 Importance is drawn at random, once for each trace. A cut is damaged where braces, brackets, math
 delimiters or fences are not balanced although they were; where it holds a number that the original
 does not; where it divides a grapheme cluster; where it glues two lines.
@@ -22,13 +23,14 @@ from typing import get_args
 import regex
 
 from cotpress import models, storage
+from cotpress.pipeline.budgets import Left
 from cotpress.pipeline.compress import selected
 from cotpress.pipeline.order import keeping_order
-from cotpress.pipeline.segmenting import Protect, Rules, segmented
+from cotpress.pipeline.segmenting import Protect, Rules, is_long, segmented
 from cotpress.records import ScoredTrace, Trace
 
 RATIOS = [0.9, 0.7, 0.5, 0.3]
-UNITS = ["token", "number", "word"]
+UNITS = ["token", "number", "word", "sentence", "step"]
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 MARK = re.compile(
     r"```|\\(?:begin|end)\{\w+\*?\}|\\(?:left|right)(?![a-z])\s*(?:\\.|[^\\])|\\.|\$\$|[$(){}\[\]]",
@@ -105,14 +107,17 @@ def main() -> None:
     parser.add_argument("traces", type=Path)
     parser.add_argument("--target", default="smollm2")
     parser.add_argument("--limit", type=int)
+    parser.add_argument("--units", nargs="+", default=UNITS)
+    parser.add_argument("--alone", action="store_true")
     given = parser.parse_args()
     traces = scored(given.traces, given.target, given.limit)
     print(f"{given.traces.name}, n = {len(traces)}, tokens of {given.target}\n")
     print(f"| unit | protect | protected | {' | '.join(map(str, RATIOS))} | damaged cuts |")
     print("|---|---|---|" + "---|" * len(RATIOS) + "---|")
-    for unit, protect in product(UNITS, get_args(Protect)):
+    for unit, protect in product(given.units, get_args(Protect)):
         kept: dict[float, list[float]] = {ratio: [] for ratio in RATIOS}
         share, wrong = [], Counter[str]()
+        left = None if given.alone or not is_long(Rules(unit, protect)) else Left(RATIOS)
         for one in traces:
             parts = segmented(one, Rules(unit, protect))
             order, total = keeping_order(parts), sum(parts.n_tokens)
@@ -122,9 +127,12 @@ def main() -> None:
             }
             late = zip(parts.group, parts.n_tokens, strict=True)
             share.append(sum(n for own, n in late if own in named) / total)
+            rooms = left.rooms(total) if left else {}
             for ratio in RATIOS:
-                chosen = selected(parts, order, ratio)
+                chosen = selected(parts, order, ratio, rooms.get(ratio))
                 kept[ratio].append(sum(parts.n_tokens[i] for i in chosen) / total)
+                if left:
+                    left.spend(ratio, kept[ratio][-1])
                 at = [c for i in chosen for c in range(starts[i], starts[i + 1])]
                 wrong.update(damages(parts.text, at))
         means = " | ".join(f"{mean(values):.3f}" for values in kept.values())

@@ -20,7 +20,11 @@ OLD = Path(__file__).parent / "data" / "0.1.0"
     ("name", "record", "verbs"),
     [
         ("scored.jsonl", ScoredTrace, "`cotpress score`"),
-        ("eval.jsonl", Trace, "`cotpress generate` or `cotpress grade` or `cotpress import`"),
+        (
+            "eval.jsonl",
+            Trace,
+            "`cotpress generate` or `cotpress grade` or `cotpress import` or `cotpress select`",
+        ),
         ("eval.rows.jsonl", EvalRow, "`cotpress eval`"),
     ],
 )

@@ -16,7 +16,7 @@ PACKAGE = Path(cotpress.__file__).parent
 FLOORS = (
     {"__init__", "errors", "kinds"},
     {"answers", "prompts", "jsonl"},
-    {"atoms", "storage", "segments", "plugins", "records", "methods", "latent_tokens"},
+    {"atoms", "storage", "segments", "steps", "plugins", "records", "methods", "latent_tokens"},
     {"folders", "inputs", "replacing"},
     {"lm", "grading"},
     {"models"},

@@ -91,6 +91,34 @@ def test_the_truth_ends_with_a_table_of_scorers_and_one_of_taught_arms(tmp_path:
     assert (tmp_path / "scorers.html").stat().st_size > 10_000
 
 
+def test_choosing_ends_with_a_table_of_arms_and_one_at_equal_tokens(tmp_path: Path) -> None:
+    few = {
+        "ARMS": "surprisal-step shortest policy",
+        "LIMIT": "6",
+        "SAMPLES": "2",
+        "EVAL_LIMIT": "2",
+        "SEEDS": "1",
+        "RATIOS": "0.7 0.5",
+        "OWN": "0.7 0.5",
+        "EPOCHS": "1",
+        "LONE_EPOCHS": "1",
+    }
+    found = _walked("choose", tmp_path, few)
+    assert found.returncode == 0, found.stderr
+    arms, equal = (tmp_path / "choose.md").read_text().split("\n\n", 1)
+    rows = [line.split(" | ")[:2] for line in arms.splitlines()[2:]]
+    assert rows == [
+        ["| original", "–"],
+        ["| policy", "–"],
+        ["| shortest", "round 1"],
+        ["| shortest", "round 2"],
+        ["| surprisal-step", "0.7"],
+        ["| surprisal-step", "0.5"],
+    ]
+    assert "shortest round 2: " in equal
+    assert (tmp_path / "report.html").stat().st_size > 10_000
+
+
 def _walked(name: str, out: Path, settings: dict[str, str]) -> "subprocess.CompletedProcess[str]":
     """What a recipe says, with the `cotpress` and `python` of this interpreter."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])

@@ -21,6 +21,7 @@ _OFFERED = {
     "pipeline.generate": "generate",
     "pipeline.importing": "import_traces Columns",
     "pipeline.grade": "grade",
+    "pipeline.select": "select",
     "pipeline.segmenting": "Rules",
     "pipeline.compress": "compress",
     "pipeline.verify": "verify",

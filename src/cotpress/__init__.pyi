@@ -23,6 +23,7 @@ from cotpress.pipeline.grade import grade as grade
 from cotpress.pipeline.importing import Columns as Columns
 from cotpress.pipeline.importing import import_traces as import_traces
 from cotpress.pipeline.segmenting import Rules as Rules
+from cotpress.pipeline.select import select as select
 from cotpress.pipeline.verify import verify as verify
 from cotpress.records import Asked as Asked
 from cotpress.records import CompressedTrace as CompressedTrace

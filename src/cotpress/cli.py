@@ -39,6 +39,7 @@ WALK = (
     "generate",
     "import",
     "grade",
+    "select",
     "score",
     "compress",
     "verify",
@@ -60,7 +61,7 @@ RUN = """Walk a whole method in one folder, from problems to a report; started a
 Example: cotpress run tokenskip --task gsm8k --model hf:Qwen/Qwen2.5-1.5B-Instruct --out runs/q
 """
 
-METHODS = ("tokenskip", "cts", "token-assorted")
+METHODS = ("tokenskip", "cts", "token-assorted", "shortest")
 """What `cotpress run` walks, one file each."""
 
 STOPPED = "stopped; finished records are kept, and the same command goes on from there."

@@ -17,6 +17,11 @@ FORCED = "forced-latents"
 CORRUPTED = "corrupted-codes"
 LC_PROMPT = "lc-prompt"
 """The one prompt that names a ratio."""
+SHORTEST = "shortest"
+SHORTEST_RIGHT = "shortest-right"
+ALL_RIGHT = "all-right"
+POLICY = "policy"
+"""Where nothing is asked for, and each trace had a ratio of its own."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,39 @@ METHODS: dict[str, Method] = {
     ),
     "token-assorted": Method(
         "taught", "fine-tuned on reasoning whose first part is replaced by discrete latent tokens."
+    ),
+    SHORTEST_RIGHT: Method(
+        "taught",
+        "fine-tuned on the shortest right one of its own samples for each problem; in rounds, each "
+        "from the model of the one before.",
+    ),
+    SHORTEST: Method(
+        "ablation",
+        "as shortest-right, but the shortest of all samples that ended by themselves, right or "
+        "not.",
+    ),
+    "longest-right": Method(
+        "control", "as shortest-right, but the longest right one: what choosing by length is worth."
+    ),
+    "random-right": Method(
+        "control",
+        "as shortest-right, but a right one at random (rejection sampling): what practice on its "
+        "own right answers is worth by itself.",
+    ),
+    ALL_RIGHT: Method("control", "fine-tuned on all of its own right samples."),
+    "earliest": Method(
+        "taught",
+        "fine-tuned on its own reasoning, cut behind the first statement of the right answer.",
+    ),
+    "prefix": Method(
+        "control",
+        "fine-tuned on the beginning of its own reasoning, as much as the prompt asks for, with "
+        "the whole conclusion: truncation that was taught.",
+    ),
+    POLICY: Method(
+        "taught",
+        "fine-tuned on its own reasoning, each trace at the smallest ratio that keeps its answer "
+        "likely, with nothing asked for in the prompt: the model decides how long it reasons.",
     ),
     "be-concise": _prompt("Be concise."),
     "only-numbers": _prompt("Only use numbers or equations."),

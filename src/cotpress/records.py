@@ -98,7 +98,7 @@ class Grade(Record, frozen=True, kw_only=True):
 class Trace(Record, frozen=True, kw_only=True):
     """One completion, split once: `opening + reasoning + closing + conclusion + ending`."""
 
-    written_by = ("generate", "grade", "import")
+    written_by = ("generate", "grade", "import", "select")
     superseded = ("ratio",)
 
     problem: Problem
@@ -185,6 +185,8 @@ class ScoredTrace(Record, frozen=True, kw_only=True):
     """Log-likelihood with the condition, in nats, of what decided each token's importance (CTS)."""
     alone: list[float] | None = None
     """The same without the condition."""
+    from_start: bool = False
+    """Whether a cut keeps a beginning of the reasoning: nothing behind what is dropped."""
 
     def __post_init__(self) -> None:
         """Refuse what could not be cut: unequal lists, offsets

@@ -48,7 +48,7 @@ def scorer(
     counted = tmp_path / "traces.jsonl"
     counted.write_bytes(b"".join(msgspec.json.encode(item) + b"\n" for item in TRACES))
     targets = {
-        "random": "",
+        **dict.fromkeys(("random", "prefix", "earliest"), ""),
         "llmlingua2": str(bert(tmp_path / "bert", TEXTS)),
         "unigram": str(counted),
     }

@@ -231,6 +231,13 @@ def test_the_card_claims_a_ratio_only_where_one_below_1_was_taught(adapter):
     assert "A model that reasons at full length" in whole
 
 
+def test_the_card_of_a_model_that_was_asked_for_nothing_says_that_it_decides(adapter):
+    taught = msgspec.structs.replace(trained(adapter), ratios=[], method="shortest-right")
+    card = model_card("m", {"medium": 0.7}, taught)
+    assert "decides by itself how long it reasons. Fine-tuned on the shortest right one" in card
+    assert "set per request" not in card
+
+
 def test_the_card_knows_the_licence_of_every_task_that_brings_its_problems(adapter):
     named = [name for name in plugins.available("tasks") if name != "jsonl"]
     known = {

@@ -222,3 +222,55 @@ def test_a_unit_there_is_not_is_named_before_anything_is_written(
     with pytest.raises(CotpressError, match="unknown unit 'words'; did you mean word"):
         run(scored, "--ratios", "0.5", "--unit", "words", "--out", tmp_path / "out.jsonl")
     assert list(tmp_path.iterdir()) == [scored]
+
+
+def test_what_scored_above_a_threshold_is_kept_and_the_whole_ones_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = tmp_path / "scored.jsonl", tmp_path / "out.jsonl"
+    storage.write(path, [scored_trace("a", "abcdefghi"), scored_trace("b", "a")])
+    run(path, "--above", "0", "--method", "mine", "--out", out)
+    one, other = storage.read(out, CompressedTrace)
+    assert (one.cuts[0].reasoning, other.cuts[0].reasoning) == ("bcefhi", "")
+    assert {(each.method, each.protect, each.cuts[0].asked.ratio) for each in (one, other)} == {
+        ("mine", "none", None)
+    }
+    assert "0.333 kept on average of 2 traces, 0 of them kept whole" in capsys.readouterr().err
+    run(path, "--above", "-1", "--out", tmp_path / "all.jsonl")
+    assert "1.000 kept on average of 2 traces, 2 of them kept whole" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["--ratios 0.5", "--budget dataset", "--longest-run 3", "--protect symbols"],
+)
+def test_a_threshold_leaves_no_budget_to_choose(scored: Path, tmp_path: Path, words: str) -> None:
+    with pytest.raises(CotpressError, match="--above keeps what scored above it"):
+        run(scored, "--above", "0", *words.split(), "--out", tmp_path / "out.jsonl")
+
+
+def test_scores_of_a_beginning_have_nothing_to_protect_and_name_their_method(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "scored.jsonl"
+    one = msgspec.structs.replace(scored_trace("a", "a1b2c3", "prefix"), from_start=True)
+    storage.write(path, [one])
+    with pytest.raises(CotpressError, match="the scores of prefix keep a beginning"):
+        run(path, "--ratios", "0.5", "--protect", "symbols", "--out", tmp_path / "out.jsonl")
+    run(path, "--ratios", "0.5", "--unit", "token", "--out", tmp_path / "out.jsonl")
+    (made,) = storage.read(tmp_path / "out.jsonl", CompressedTrace)
+    assert (made.method, made.protect) == ("prefix", "none")
+
+
+def test_mathematics_in_sentences_and_steps_is_not_protected_unless_it_is_asked_for(
+    scored: Path, tmp_path: Path
+) -> None:
+    for unit, words, protect in (
+        ("step", (), "none"),
+        ("sentence", (), "none"),
+        ("step", ("--protect", "symbols"), "symbols"),
+        ("number", (), "symbols"),
+    ):
+        out = tmp_path / f"{unit}-{len(words)}.jsonl"
+        run(scored, "--ratios", "0.5", "--unit", unit, *words, "--out", out)
+        assert {one.protect for one in storage.read(out, CompressedTrace)} == {protect}

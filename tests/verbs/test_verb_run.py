@@ -10,9 +10,11 @@ pytest.importorskip("math_verify")
 
 from command import cotpress
 
-from cotpress import plugins, storage
+from cotpress import plugins, storage, tasks
 from cotpress.cli import METHODS
 from cotpress.records import CompressedTrace, EvalRow, ScoredTrace, Trace
+from cotpress.walks import Run
+from cotpress.walks.shortest import shortest
 from cotpress.walks.token_assorted import FORCED
 
 FILES = (
@@ -136,6 +138,55 @@ def test_token_assorted_teaches_gold_reasoning_and_judges_forced_and_corrupted_c
     capsys.readouterr()
     assert cotpress(monkeypatch, command) == 0
     assert capsys.readouterr().err.count("was finished before under the same options") == 7
+
+
+def test_the_shortest_right_samples_are_learnt_in_rounds_each_from_the_model_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = (
+        f"run shortest --task arithmetic --model tiny --out {tmp_path} --samples 2 --rounds 2 "
+        "--limit 6 --eval-limit 2 --max-tokens 200 --method full --epochs 1 --batch 3 --lr 1e-4"
+    )
+    assert cotpress(monkeypatch, command) == 0
+    first, second = (tmp_path / f"round-{n}" for n in (1, 2))
+    asked = [
+        {trace.problem.id for trace in storage.read(out / "traces.jsonl", Trace)}
+        for out in (first, second)
+    ]
+    assert [len(ids) for ids in asked] == [6, 6]
+    assert not asked[0] & asked[1]
+    assert {trace.model for trace in storage.read(second / "traces.jsonl", Trace)} == {
+        f"hf:{first / 'model'}"
+    }
+    bases = [json.loads((out / "model" / "cotpress.json").read_bytes()) for out in (first, second)]
+    assert [base["method"] for base in bases] == ["shortest-right"] * 2
+    assert [base["ratios"] for base in bases] == [[], []]
+    assert bases[1]["base"] == f"hf:{first / 'model'}"
+    told = json.loads((tmp_path / "report.json").read_bytes())["rows"]
+    models = [(row["setting"]["method"], row["setting"]["model"]) for row in told]
+    assert models == [
+        ("original", "tiny"),
+        ("shortest-right", f"hf:{first / 'model'}"),
+        ("shortest-right", f"hf:{second / 'model'}"),
+    ]
+    (second / "chosen.jsonl").unlink()
+    capsys.readouterr()
+    assert cotpress(monkeypatch, command) == 0
+    said = capsys.readouterr().err
+    assert said.count("was finished before under the same options") == 11  # all but select
+    assert "select: 6 records" in said
+
+
+def test_rounds_take_the_same_problems_where_there_are_no_others(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    rows = [{"question": f"{i} + 1?", "answer": str(i + 1)} for i in range(40)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    half = len(list(tasks.load(f"jsonl:{path}").problems("train"))) // 2
+    for limit, skips in ((half, [0, half]), (half + 1, [0, 0]), (None, [0, 0])):
+        run = Run(task=f"jsonl:{path}", model="tiny", out=tmp_path, limit=limit)
+        steps = [one for one in shortest(run, rounds=2) if one.verb == "generate"]
+        assert [one.options["skip"] for one in steps] == skips
+        assert [one.options["seed"] for one in steps] == [0, 1]
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,19 @@ from itertools import pairwise
 
 from cotpress.atoms import Atom
 
+Span = tuple[int, int]
 Needs = Mapping[int, frozenset[int]]
 """Group -> the groups without which it is not kept; there are no circles."""
 
 
-def bonds(text: str, ends: Sequence[int], whole: Sequence[Atom]) -> tuple[list[int], Needs]:
+def bonds(
+    text: str, ends: Sequence[int], whole: Sequence[Atom], long: Sequence[Span] = ()
+) -> tuple[list[int], Needs]:
     """The group of each segment, and the groups that each group needs.
 
     The segments of one atom are one group. No cut glues two lines: all of a line needs a line break
-    beside it. Groups that need each other are one.
+    beside it, but for one within a sentence or step (`long`), which divides nothing. Groups that
+    need each other are one.
     """
     groups = _Groups(len(ends))
     first = [bisect_right(ends, atom.spans[0][0]) for atom in whole]
@@ -29,11 +33,31 @@ def bonds(text: str, ends: Sequence[int], whole: Sequence[Atom]) -> tuple[list[i
     edges = [(begin, first[atom.needs]) for atom, begin in zip(whole, first, strict=True)
              if atom.needs >= 0]  # fmt: skip
     inside = [span for atom in whole for span in atom.spans if text[slice(*span)].strip()]
-    breaks = sorted({bisect_right(ends, at) for at in _line_ends(text, inside)})
+    between = {*_line_ends(text, inside)} & {*_line_ends(text, long)}
+    breaks = sorted({bisect_right(ends, at) for at in between})
     groups.join_all_needed(edges, breaks)
     lines = [*_breaks_needed(text, ends, breaks), *_blocks_needed(text, ends, whole)]
     needs = groups.without_circles([*edges, *lines])
     return [groups.root(i) for i in range(len(ends))], needs
+
+
+def in_a_row(ends: Sequence[int], whole: Sequence[Atom]) -> tuple[list[int], Needs]:
+    """The same for a reasoning of which a beginning is kept: each group needs the one before it.
+
+    What lies between the two ends of an atom (brackets, the delimiters of a formula) is of its
+    group, so that a beginning ends before it or behind it.
+    """
+    last = list(range(len(ends)))
+    for atom in whole:
+        first = bisect_right(ends, atom.spans[0][0])
+        last[first] = max(last[first], bisect_right(ends, atom.spans[-1][1] - 1))
+    group: list[int] = []
+    reach = -1
+    for i, until in enumerate(last):
+        group.append(i if i > reach else group[-1])
+        reach = max(reach, until)
+    firsts = sorted(set(group))
+    return group, {own: frozenset([before]) for before, own in pairwise(firsts)}
 
 
 class _Groups:

@@ -118,6 +118,33 @@ def whole_data(traces: Iterable[Segments], ratios: Sequence[float]) -> list[list
     return [list(row) for row in zip(*columns, strict=True)]
 
 
+class Left:
+    """What traces left of their budgets, at each ratio, carried to the next.
+
+    Where a sentence or a step is a tenth of a trace, the budget of each trace alone would fall
+    short of the ratio by half of one on average. So a trace may keep what those before it did not,
+    as a fraction of its own tokens: then the mean of what is kept differs from the ratio by less
+    than one trace in as many as there are. A smaller ratio is never allowed more than a larger
+    one, so that cuts stay nested.
+    """
+
+    def __init__(self, ratios: Sequence[float]) -> None:
+        self._left = dict.fromkeys(ratios, 0.0)
+
+    def rooms(self, total: int) -> dict[float, int]:
+        """For each ratio how many of its `total` target-model tokens the next trace may keep."""
+        most = 0
+        found = {}
+        for ratio in sorted(self._left):
+            most = max(most, round((ratio + self._left[ratio]) * total))
+            found[ratio] = most
+        return found
+
+    def spend(self, ratio: float, kept: float) -> None:
+        """Carry what the trace left that kept this fraction."""
+        self._left[ratio] += ratio - kept
+
+
 def _refuse_released(parts: Segments) -> None:
     if parts.percentile is not None:
         raise CotpressError(

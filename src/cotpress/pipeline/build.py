@@ -1,5 +1,5 @@
 """`CompressedTrace -> TrainingExample`: (question, ratio) as the prompt, short reasoning and
-conclusion as the completion.
+conclusion as the completion. A trace that is taught as it is (whole.py) asks for nothing.
 
 TokenSkip draws ONE ratio per example out of 1.0 and the compressed ones (specification section
 2.6). It draws in file order from one generator; here every trace has a generator of its own, from
@@ -20,14 +20,28 @@ from cotpress.errors import CotpressError, TemplateRefusal
 from cotpress.lm.capabilities import Chatting, Tokenizing
 from cotpress.lm.marks import marked
 from cotpress.lm.markup import markup_of, turn
+from cotpress.methods import POLICY
 from cotpress.pipeline.split import split
 from cotpress.prompts import Message, check_ratio
-from cotpress.records import Asked, CompressedTrace, Cut, Record, Think, Trace, TrainingExample
+from cotpress.records import (
+    NOTHING,
+    Asked,
+    CompressedTrace,
+    Cut,
+    Record,
+    Think,
+    Trace,
+    TrainingExample,
+)
 
 IGNORED = -100
 """The label of a token that the loss does not count, as torch, TRL and Axolotl have it."""
 
 Draw = Literal["one", "all"]
+
+Control = Literal["ratio", "none"]
+"""What the prompt says of the length: the ratio of the cut, or nothing, so that the model decides.
+"""
 
 
 class TrlRow(Record, frozen=True, kw_only=True):
@@ -62,14 +76,16 @@ def build(
     seed: int = 42,
     ratios: Sequence[float] | None = None,
     think: Think = "target",
+    control: Control = "ratio",
     dropped: Counter[str] | None = None,
     noted: Counter[str] | None = None,
 ) -> Iterator[TrainingExample]:
     """Examples, trace by trace: at `one` ratio drawn for it, or at `all`.
 
     `ratios` are those to choose from; None: those at hand for the trace, and 1.0. `think`: in whose
-    marks the turns are taught. What is drawn for several epochs gives examples for each. `dropped`
-    counts the traces left out by reason, `noted` those that were kept ungraded.
+    marks the turns are taught. `control` none: the prompt asks for nothing, so that a trace has one
+    cut to be taught, and the original is not added. What is drawn for several epochs gives examples
+    for each. `dropped` counts the traces left out by reason, `noted` those that were kept ungraded.
     """
     dropped, noted = (
         Counter() if dropped is None else dropped,
@@ -83,12 +99,15 @@ def build(
         if one.trace.grade is None:
             noted["ungraded, kept"] += 1
         for cuts in by_ratio(one):
-            offered = sorted({*cuts, 1.0}) if chosen is None else chosen
+            added = {1.0} if control == "ratio" else set()
+            offered = sorted({*cuts, *added}) if chosen is None else chosen
+            if control == "none" and len(offered) > 1:
+                raise _several(one, offered)
             drawn = (
                 offered if draw == "all" else [random.Random(f"{seed}|{one.key}").choice(offered)]
             )
             for ratio in drawn:
-                yield example(one, cuts, ratio, think)
+                yield example(one, cuts, ratio, think, control)
 
 
 def distinct(compressed: Iterable[CompressedTrace]) -> Iterator[CompressedTrace]:
@@ -118,6 +137,14 @@ def _twice(one: CompressedTrace) -> CotpressError:
     )
 
 
+def _several(one: CompressedTrace, ratios: Sequence[float]) -> CotpressError:
+    told = " ".join(f"{ratio:g}" for ratio in ratios)
+    return CotpressError(
+        f"trace {one.key} has cuts at several ratios ({told}), and with --control none the prompt "
+        "does not say which: name one with --ratios, or let compress --keep-answer choose."
+    )
+
+
 def unfit(trace: Trace) -> str:
     """Why a trace is no example to learn from; empty if it is
     one. An ungraded trace is taken to be right.
@@ -130,19 +157,28 @@ def unfit(trace: Trace) -> str:
 
 
 def example(
-    one: CompressedTrace, cuts: Mapping[float, Cut], ratio: float, think: Think = "target"
+    one: CompressedTrace,
+    cuts: Mapping[float, Cut],
+    ratio: float,
+    think: Think = "target",
+    control: Control = "ratio",
 ) -> TrainingExample:
-    """The trace at one ratio; the original, if 1.0 is not among the cuts."""
+    """The trace at one ratio; the original, if 1.0 is not among the cuts. A trace whose ratio was
+    chosen for it, and is not asked for, belongs to the method `policy`.
+    """
     if ratio not in cuts and ratio != 1.0:
         raise CotpressError(
             f"trace {one.key} was not compressed at ratio {ratio:g}: compress "
             "at it too, or leave it out of --ratios."
         )
     trace, problem = one.trace, one.trace.problem
+    asked = cuts[ratio].asked if ratio in cuts else Asked(ratio=ratio)
+    asked = NOTHING if control == "none" else asked
+    decides = asked == NOTHING and one.keep_answer is not None
     return TrainingExample(
         problem=problem,
-        asked=Asked(ratio=ratio),
-        prompt=problem.prompt(ratio),
+        asked=asked,
+        prompt=problem.prompt(asked.ratio),
         completion=trace.completion(cuts[ratio].reasoning if ratio in cuts else None),
         opening=trace.opening,
         closing=trace.closing,
@@ -150,7 +186,7 @@ def example(
         ending=trace.ending,
         think=think,
         writer=trace.model,
-        method=one.method,
+        method=POLICY if decides else one.method,
         scorer=one.scorer,
         unit=one.unit,
         protect=one.protect,

@@ -22,9 +22,9 @@ from itertools import accumulate
 
 import numpy as np
 
-from cotpress.pipeline.budgets import prepared, whole_data
+from cotpress.pipeline.budgets import Left, prepared, whole_data
 from cotpress.pipeline.order import Order, keeping_order
-from cotpress.pipeline.segmenting import USUAL, Rules, Segments, segmented
+from cotpress.pipeline.segmenting import USUAL, Rules, Segments, is_long, segmented
 from cotpress.prompts import check_ratio
 from cotpress.records import Asked, Budget, CompressedTrace, Cut, ScoredTrace
 
@@ -50,9 +50,16 @@ def compress(
     """
     ratios = [check_ratio(ratio) for ratio in ratios]
     rooms = None if allowed is None else iter(allowed)
+    left = Left(ratios) if rooms is None and is_long(rules) else None
     for trace in scored:
         parts = prepared(segmented(trace, rules), budget, longest_run)
-        cuts = cuts_of(parts, ratios, None if rooms is None else next(rooms), counts)
+        if left and not parts.percentile:
+            spare = left.rooms(sum(parts.n_tokens))
+            cuts = cuts_of(parts, ratios, [spare[ratio] for ratio in ratios], counts)
+            for ratio, kept in {one.ratio: one.kept for one in cuts}.items():
+                left.spend(ratio, kept)
+        else:
+            cuts = cuts_of(parts, ratios, None if rooms is None else next(rooms), counts)
         own = Rules("", "none") if parts.percentile else rules
         yield CompressedTrace(
             trace=trace.trace,
@@ -150,8 +157,10 @@ def above_percentile(parts: Segments, ratio: float) -> list[int]:
     return kept
 
 
-def cut(parts: Segments, kept: Sequence[int], ratio: float) -> Cut:
-    """The reasoning with only the segments at the indices `kept`, which must rise."""
+def cut(parts: Segments, kept: Sequence[int], ratio: float | None) -> Cut:
+    """The reasoning with only the segments at the indices `kept`, which must rise; `ratio` is what
+    was asked for, None: nothing.
+    """
     text, ends, n_tokens = parts.text, parts.ends, parts.n_tokens
     n_kept = sum([n_tokens[i] for i in kept])
     return Cut(

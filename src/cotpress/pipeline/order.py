@@ -20,10 +20,27 @@ class Order(NamedTuple):
     """How many are kept in any case."""
 
 
-def keeping_order(parts: Segments) -> Order:
-    """What is held, then what is protected, then the rest, each by falling importance, ties by
-    position; groups together, and none before what it needs.
-    """
+class Rank(NamedTuple):
+    """How late a group is dropped."""
+
+    held: bool
+    protected: bool
+    importance: float
+
+
+class Groups(NamedTuple):
+    """What is kept or dropped together, by the number of the group."""
+
+    members: dict[int, list[int]]
+    """Its segments."""
+    rank: dict[int, Rank]
+    """At least that of all that needs it."""
+    depth: dict[int, int]
+    """How many others it needs, one behind the other."""
+
+
+def grouped(parts: Segments) -> Groups:
+    """The groups of a trace, what each needs considered."""
     n = len(parts.ends)
     group, held = parts.group or range(n), parts.held or [False] * n
     rank: dict[int, Rank] = {}
@@ -42,6 +59,15 @@ def keeping_order(parts: Segments) -> Order:
     depth = dict.fromkeys(members, 0)
     for own in reversed(last_first):
         depth[own] = 1 + max((depth[other] for other in needs.get(own, ())), default=-1)
+    return Groups(members, rank, depth)
+
+
+def keeping_order(parts: Segments) -> Order:
+    """What is held, then what is protected, then the rest, each by falling importance, ties by
+    position; groups together, and none before what it needs.
+    """
+    members, rank, depth = grouped(parts)
+    needs = parts.needs
     order = sorted(members, key=lambda own: (depth[own], members[own][0]))
     order.sort(key=rank.__getitem__, reverse=True)  # keeps the order of ties
     sizes = {own: sum(parts.n_tokens[i] for i in of) for own, of in members.items()}
@@ -49,14 +75,6 @@ def keeping_order(parts: Segments) -> Order:
     found = [i for own in order for i in members[own]]
     ends = [0, *accumulate(len(members[own]) for own in order)]
     return Order(found, ends, sum(len(members[own]) for own in order if rank[own].held))
-
-
-class Rank(NamedTuple):
-    """How late a group is dropped."""
-
-    held: bool
-    protected: bool
-    importance: float
 
 
 STEPS = 10

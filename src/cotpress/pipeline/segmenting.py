@@ -15,7 +15,7 @@ from cotpress import segments
 from cotpress.atoms import atoms, seams
 from cotpress.errors import CotpressError
 from cotpress.pipeline import units
-from cotpress.pipeline.bonds import bonds
+from cotpress.pipeline.bonds import bonds, in_a_row
 from cotpress.records import Percentile, ScoredTrace
 
 Protect = Literal["none", "symbols", "strict"]
@@ -99,16 +99,28 @@ def segmented(scored: ScoredTrace, rules: Rules = USUAL) -> Segments:
             percentile=scored.percentile,
         )
     unit, whole = _unit(rules.unit), atoms(text)
-    spans = [*unit.spans(text), *(span for atom in whole for span in atom.spans)]
+    own = list(unit.spans(text))
+    spans = [*own, *(span for atom in whole for span in atom.spans)]
     pieces, closing = seams(whole)
+    if unit.long:  # a token may hold the end of one and the line break behind it
+        closing = sorted({*closing, *(end for _, end in own if text[end : end + 1] in _BREAKS)})
     ends = segments.segment_ends(text, scored.ends, spans, [*pieces, *closing])
     parts = list(segments.overlapping(ends, scored.ends))
+    importance = [float(unit.pool(scored.importance[part])) for part in parts]
+    if unit.long:
+        importance = _blanks_least(text, ends, importance)
+    if scored.from_start:
+        rules = rules._replace(protect="none", protect_regex="")
     last = protected(ends, text, rules)
-    group, needs = bonds(text, ends, whole)
+    group, needs = (
+        in_a_row(ends, whole)
+        if scored.from_start
+        else bonds(text, ends, whole, own if unit.long else ())
+    )
     return Segments(
         text,
         ends,
-        [float(unit.pool(scored.importance[part])) for part in parts],
+        importance,
         segments.count_starts(ends, scored.ends, len(text), closing),
         last,
         last if rules.protect == "strict" else (),
@@ -120,6 +132,24 @@ def segmented(scored: ScoredTrace, rules: Rules = USUAL) -> Segments:
 
 
 _unit = cache(units.load)
+_BREAKS = ("\r", "\n")
+
+
+def is_long(rules: Rules) -> bool:
+    """Whether the unit of these rules may be a large part of a trace."""
+    return _unit(rules.unit).long
+
+
+def _blanks_least(text: str, ends: Sequence[int], importance: list[float]) -> list[float]:
+    """The same importance, but that of white space between two units is the least of all: it is
+    kept for what needs it, never for itself.
+    """
+    starts = [0, *ends]
+    least = min(importance, default=0.0)
+    return [
+        least if text[start:end].isspace() else value
+        for start, end, value in zip(starts, ends, importance, strict=False)
+    ]
 
 
 def protected(ends: Sequence[int], text: str, rules: Rules) -> list[bool]:

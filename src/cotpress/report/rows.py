@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+import msgspec
+
 from cotpress.evaluation import setting
 from cotpress.methods import ORIGINAL, method
 from cotpress.records import EvalRow
@@ -49,12 +51,16 @@ def is_taught(row: EvalRow) -> bool:
 
 
 def in_order(rows: Iterable[EvalRow]) -> list[EvalRow]:
-    """Rows without repetitions: by task, the original first, then
-    methods, then baselines, each by falling ratio and then by seed.
+    """Rows without repetitions (of an original that several evaluations judged, too, though not in
+    the same time): by task, the original first, then methods, then baselines, each by falling
+    ratio and then by seed.
     """
     distinct: list[EvalRow] = []
+    known: list[EvalRow] = []
     for row in rows:
-        if row not in distinct:
+        same = msgspec.structs.replace(row, seconds_per_problem=0.0) if is_reference(row) else row
+        if same not in known:
+            known.append(same)
             distinct.append(row)
 
     return sorted(

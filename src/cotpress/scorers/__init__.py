@@ -57,6 +57,8 @@ class Importance(NamedTuple):
     pieces are then the segments, empty ones included.
     """
     likelihoods: Likelihoods | None = None
+    from_start: bool = False
+    """Whether a cut keeps a beginning of the reasoning, whatever fits better behind it."""
 
 
 class Unscored(NamedTuple):
@@ -151,6 +153,7 @@ def score_trace(
         importance=segments.spread(ends, pieces, values),
         given=given,
         alone=alone,
+        from_start=importance.from_start,
     )
 
 

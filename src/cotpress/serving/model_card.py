@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import indent
 
+from cotpress.methods import method
 from cotpress.prompts import ratio_tag
 from cotpress.records import EvalRow
 from cotpress.training.options import TrainSummary
@@ -58,6 +59,11 @@ knows {codebook}. How many is its own choice. Its chat template takes `compressi
 
 FULL = """\
 A model that reasons at full length. Its chat template takes `compression_ratio`, but it was taught none below 1.
+"""
+
+UNASKED = """\
+A model that decides by itself how long it reasons. {sentence} Its chat template takes `compression_ratio`, but it was
+taught none.
 """
 
 SERVE = """
@@ -120,6 +126,9 @@ UNTRAINED = (
 
 def _what(efforts: Mapping[str, float], trained: TrainSummary | None) -> str:
     """What the model does, as far as its training says."""
+    if trained and not trained.ratios and not trained.codebook:
+        told = method(trained.method).sentence
+        return UNASKED.format(sentence=told[:1].upper() + told[1:])
     if trained and not any(ratio < 1 for ratio in trained.ratios):
         return LATENT.format(codebook=trained.codebook) if trained.codebook else FULL
     return SHORTER.format(

@@ -10,7 +10,9 @@ from cyclopts import Parameter
 
 from cotpress import storage
 from cotpress.errors import CotpressError
-from cotpress.records import CompressedTrace, Think, TrainingExample
+from cotpress.pipeline.build import Control
+from cotpress.pipeline.whole import whole
+from cotpress.records import CompressedTrace, Think, Trace, TrainingExample
 from cotpress.training import formats
 from cotpress.verbs.common import make, say
 
@@ -26,6 +28,7 @@ def build(
     target: str = "",
     family: Literal["qwen", "llama3"] = "qwen",
     think: Think = "target",
+    control: Control = "ratio",
     seed: int = 42,
 ) -> None:
     """Make training examples: (question, ratio) as the prompt, a shorter answer as the completion.
@@ -35,7 +38,8 @@ def build(
     Parameters
     ----------
     compressed
-        Compressed traces.
+        Compressed traces; or traces, as `cotpress select` writes them, which are taught as they
+        are, with nothing asked for in the prompt.
     out
         Where the training examples go.
     draw
@@ -52,11 +56,17 @@ def build(
     think
         In whose marks of thinking a turn is taught. target: those of the model to be taught, as its
         chat template writes them; keep: those that the trace came with; none: none.
+    control
+        What the prompt says of the length. ratio: the ratio of the cut; none: nothing, so that the
+        model decides, which needs one cut of each trace (compress --keep-answer, or one of
+        --ratios).
     seed
         Of the draw.
     """
-    chosen = _chosen(format, target, family, think, alone=draw == "one" and not ratios)
-    how, noted, about = formats.Drawing(draw, ratios, seed, think), Counter[str](), {"n_tokens": 0}
+    alone = draw == "one" and not ratios and control == "ratio"
+    chosen = _chosen(format, target, family, think, alone=alone)
+    how = formats.Drawing(draw, ratios, seed, think, control)
+    noted, about = Counter[str](), {"n_tokens": 0}
 
     def rows(cuts: Iterator[CompressedTrace], dropped: Counter[str]) -> Iterator[msgspec.Struct]:
         if chosen:
@@ -69,17 +79,30 @@ def build(
     options: dict[str, Any] = {"compressed": content, "draw": draw, "ratios": ratios}
     options |= {"format": format or None, "target": target, "family": family, "seed": seed}
     options |= {} if think == "target" else {"think": think}
+    options |= {} if control == "ratio" else {"control": control}
     make(
         out,
         chosen.record if chosen else TrainingExample,
         rows,
-        storage.read(compressed, CompressedTrace),
+        _read(compressed),
         verb="build",
         options=options,
         identity={"target": chosen.model.identity} if chosen and chosen.model else {},
         extra={"noted": noted, "longest": about},
     )
     _told(out, noted, chosen)
+
+
+def _read(path: Path) -> Iterator[CompressedTrace]:
+    """What a file holds: compressed traces, or traces to be taught as they are."""
+    _, first = next(storage.lines(path), (0, b"{}"))
+    try:
+        fields = msgspec.json.decode(first, type=dict[str, msgspec.Raw]).keys()
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        fields = {}.keys()  # which is said where it is read
+    if {"problem", "reasoning"} <= fields:
+        return whole(storage.read(path, Trace))
+    return storage.read(path, CompressedTrace)
 
 
 def _told(out: Path, noted: Counter[str], chosen: formats.Format | None) -> None:
@@ -114,7 +137,7 @@ def _chosen(
     if chosen and chosen.draws_alone and not alone:
         raise CotpressError(
             f"--format {format} draws as the release does, from 1.0 to "
-            "0.5: leave out --draw and --ratios."
+            "0.5: leave out --draw, --ratios and --control."
         )
     return chosen
 

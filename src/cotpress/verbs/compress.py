@@ -12,22 +12,13 @@ from cotpress import storage
 from cotpress.errors import CotpressError
 from cotpress.pipeline import compress as stage
 from cotpress.pipeline import units
+from cotpress.pipeline.above import above as cut_above
 from cotpress.pipeline.keep_answer import keep_answer as choose
+from cotpress.pipeline.kept import RatioSummary, summarised
 from cotpress.pipeline.segmenting import Protect, Rules, usual_rules
 from cotpress.prompts import check_ratio
 from cotpress.records import Budget, CompressedTrace, ScoredTrace
 from cotpress.verbs.common import make, say
-
-
-class RatioSummary(msgspec.Struct):
-    """What became of one ratio; stands in the meta file."""
-
-    ratio: float
-    n: int = 0
-    kept: float = 0.0
-    """Mean fraction of the reasoning's target-model tokens that was kept."""
-    n_over_budget: int = 0
-    """Traces whose protected tokens alone exceed the budget."""
 
 
 def compress(
@@ -42,7 +33,8 @@ def compress(
     budget: Budget = "trace",
     longest_run: int | None = None,
     keep_answer: float | None = None,
-    method: str = "tokenskip",
+    above: float | None = None,
+    method: str = "",
     json: bool = False,
 ) -> None:
     """Keep the most important tokens: at every ratio, or at the smallest that keeps the answer.
@@ -58,35 +50,50 @@ def compress(
     ratios
         Fractions of the reasoning's tokens to keep, such as 0.5 0.7 0.9.
     unit
-        What is scored as one: token, number (a token, but numbers and LaTeX commands in one piece)
-        or word; without it word for scores of llmlingua2, as in its release, else number. Whatever
-        the unit, no cut divides a number, a formula's operands, code, a table or a character.
+        What is scored as one: token, number (a token, but numbers and LaTeX commands in one
+        piece), word, sentence or step (a paragraph, an item, a turn of thought such as "Wait");
+        without it word for scores of llmlingua2, as in its release, else number. Whatever the unit,
+        no cut divides a number, a formula's operands, code, a table or a character.
     protect
         symbols (default): numbers, operators, LaTeX commands and boxes are dropped last, once all
-        other text is; strict: never, though a trace exceed its budget; none: like any other text.
+        other text is; strict: never, though a trace exceed its budget; none (default of sentence
+        and step): like any other text.
     protect_regex
         A regular expression: what it matches in a reasoning is protected, too.
     budget
-        What a ratio holds for. trace: each trace; window: each window of 64 tokens of it; dataset:
-        all traces together, by one threshold on their scores.
+        What a ratio holds for. trace: each trace (of sentences and steps, what one leaves goes to
+        the next); window: each window of 64 tokens of it; dataset: all traces together, by one
+        threshold on their scores.
     longest_run
         Never drop more than this many tokens in a row.
     keep_answer
         For each trace the smallest ratio at which its conclusion loses at most so many nats.
+    above
+        In place of --ratios: keep of each trace what scored above this, with nothing asked for in
+        the prompt; 0 for scores of earliest.
     method
-        What the report calls it: tokenskip, cts, random … (--keep-answer leaves it as it is).
+        What the report calls it: tokenskip, cts, random …; without it prefix and earliest for their
+        scores, else tokenskip (--keep-answer leaves it as it is).
     json
         Print the summary as JSON on standard output.
     """
     if keep_answer is not None:
         how = ratios or unit or protect or protect_regex or longest_run or budget != "trace"
-        _choose(scored, keep_answer, out, alone=not how)
+        _choose(scored, keep_answer, out, alone=not (how or above is not None))
+    elif above is not None:
+        if ratios or longest_run or budget != "trace" or protect == "symbols":
+            raise CotpressError(
+                "--above keeps what scored above it, without a budget: leave out --ratios, "
+                "--budget, --longest-run and --protect symbols."
+            )
+        rules = _rules(scored, unit, protect or "none", protect_regex)
+        _cut_above(scored, above, rules, method or _method(scored), out)
     elif not ratios:
         raise CotpressError("name the fractions of tokens to keep: --ratios 0.5 0.7 0.9, say.")
     else:
         ratios = list(dict.fromkeys(check_ratio(ratio) for ratio in ratios))
         rules = _rules(scored, unit, protect, protect_regex)
-        _cut(scored, ratios, rules, budget, longest_run, method, out)
+        _cut(scored, ratios, rules, budget, longest_run, method or _method(scored), out)
     report(storage.meta_path(out), json)
 
 
@@ -98,9 +105,23 @@ def _rules(scored: Path, unit: str, protect: Protect | None, protect_regex: str)
             f"the scores of {first.scorer} carry a released selection, in pieces of its own: "
             "leave out --unit, --protect and --protect-regex, or score without it."
         )
+    if first and first.from_start and (protect in ("symbols", "strict") or protect_regex):
+        raise CotpressError(
+            f"the scores of {first.scorer} keep a beginning of each reasoning, and nothing behind "
+            "it: leave out --protect and --protect-regex."
+        )
     usual = usual_rules(first.scorer if first else "")
-    units.load(unit or usual.unit)  # a wrong name is said now
-    return Rules(unit or usual.unit, protect or usual.protect, protect_regex)
+    long = units.load(unit or usual.unit).long  # a wrong name is said now
+    free = long or (first is not None and first.from_start)
+    held = protect or ("none" if free else usual.protect)
+    return Rules(unit or usual.unit, held, protect_regex)
+
+
+def _method(scored: Path) -> str:
+    """What a cut of these scores is called where nobody says."""
+    first = next(storage.read(scored, ScoredTrace), None)
+    name = first.scorer.partition(",")[0] if first else ""
+    return name if name in ("prefix", "earliest") else "tokenskip"
 
 
 def _cut(
@@ -159,6 +180,28 @@ def _cut(
     )
 
 
+def _cut_above(scored: Path, least: float, rules: Rules, method: str, out: Path) -> None:
+    """Each trace at a ratio of its own, which nothing asks for."""
+    summaries: list[RatioSummary] = []
+    noted: Counter[str] = Counter()
+
+    def cuts(items: Iterable[ScoredTrace], _: Counter[str]) -> Iterator[CompressedTrace]:
+        for one in summarised(cut_above(items, least, rules=rules, method=method), summaries):
+            noted[WHOLE] += one.cuts[0].kept == 1.0
+            yield one
+
+    options = {"scored": storage.hash_file(scored), "above": least, "method": method}
+    make(
+        out,
+        CompressedTrace,
+        cuts,
+        storage.read(scored, ScoredTrace),
+        verb="compress",
+        options=options | rules._asdict(),
+        extra={"ratios": summaries, "noted": noted},
+    )
+
+
 def _choose(verified: Path, threshold: float, out: Path, *, alone: bool) -> None:
     """Each trace at a ratio of its own; `CotpressError` for an option that goes with ratios."""
     if not alone:
@@ -187,23 +230,7 @@ def _choose(verified: Path, threshold: float, out: Path, *, alone: bool) -> None
         say(f"compress: {count} traces {what}")
 
 
-def summarised(
-    compressed: Iterable[CompressedTrace], summaries: list[RatioSummary]
-) -> Iterator[CompressedTrace]:
-    """Pass traces on and keep one summary per ratio up to date;
-    ratios that come up later are added in order.
-    """
-    for one in compressed:
-        for cut in one.cuts:
-            summary = next((known for known in summaries if known.ratio == cut.ratio), None)
-            if summary is None:
-                summary = RatioSummary(cut.ratio)
-                summaries.append(summary)
-                summaries.sort(key=lambda known: known.ratio)
-            summary.n += 1
-            summary.kept += (cut.kept - summary.kept) / summary.n
-        yield one
-
+WHOLE = "kept whole"
 
 MISSED = 0.02
 """How far the mean kept ratio may be from what was asked for before it is worth a warning."""
@@ -222,6 +249,11 @@ def report(meta: Path, json: bool) -> None:
     if json:
         print(msgspec.json.encode(summaries).decode())
         return
+    if made["options"].get("above") is not None:
+        for one in summaries:
+            n_whole = made["noted"].get(WHOLE, 0)
+            say(f"{one.kept:.3f} kept on average of {one.n} traces, {n_whole} of them {WHOLE}")
+        return
     for summary in summaries:
         over = (
             f", {summary.n_over_budget} over budget (protected tokens alone exceed it)"
@@ -232,6 +264,8 @@ def report(meta: Path, json: bool) -> None:
             f"ratio {summary.ratio:g}: {summary.kept:.3f} kept on "
             f"average of {summary.n} traces{over}"
         )
+        if "keep_answer" in made["options"]:
+            continue  # who has which ratio was chosen by what it keeps
         if summary.ratio - summary.kept > MISSED:
             cure = "--unit number divides more" if made["options"].get("unit") == "word" else LARGER
             say(f"  less than asked for: the next formula, table or code did not fit. {cure}.")

@@ -74,7 +74,6 @@ def graded(run: Run, out: Path, *, limit: int | None, skip: int = 0) -> Iterator
     """The source's graded answers to `limit` problems of the split train,
     behind the first `skip`: graded.jsonl in `out`.
     """
-    name = plugins.parse_spec(run.task).name
     yield step(
         "generate",
         task=run.task,
@@ -85,5 +84,11 @@ def graded(run: Run, out: Path, *, limit: int | None, skip: int = 0) -> Iterator
         skip=skip,
         max_tokens=run.max_tokens,
     )
-    task = run.task if plugins.is_own("tasks", name) else ""
-    yield step("grade", out / "traces.jsonl", out=out / "graded.jsonl", task=task)
+    yield step("grade", out / "traces.jsonl", out=out / "graded.jsonl", task=own(run.task))
+
+
+def own(task: str) -> str:
+    """The task, where it is a plug-in of the user's own, which no file can name to `grade`; else
+    empty.
+    """
+    return task if plugins.is_own("tasks", plugins.parse_spec(task).name) else ""

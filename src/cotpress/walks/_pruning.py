@@ -21,12 +21,12 @@ class Cut:
     """How reasoning is cut, and what the result is held against."""
 
     unit: Annotated[str, CUT] = ""
-    """What is kept or dropped whole: token, number or word;
+    """What is kept or dropped whole: token, number, word, sentence or step;
     without it word for llmlingua2, else number.
     """
     protect: Annotated[Protect | None, CUT] = None
     """symbols (default): digits, operators, LaTeX commands and \\boxed{…} are dropped last; strict:
-    never; none: like any other text, as in the papers.
+    never; none (default of sentence and step): like any other text, as in the papers.
     """
     protect_regex: Annotated[str, CUT] = ""
     """A regular expression: what it matches in a reasoning is protected, too."""

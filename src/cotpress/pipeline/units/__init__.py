@@ -26,6 +26,11 @@ class Unit(NamedTuple):
     """
     pool: Callable[[Sequence[float]], float]
     """The scores of a segment's tokens -> that of the segment."""
+    long: bool = False
+    """Whether one may be a large part of a trace, as a sentence or a step may. Then the line breaks
+    between two are kept for what stands beside them alone, mathematics is not protected unless that
+    is asked for, and what a trace leaves of its budget goes to the next (`budgets.Left`).
+    """
 
 
 def load(name: str) -> Unit:

@@ -29,7 +29,7 @@ import msgspec
 from cotpress import models, plugins
 from cotpress.errors import CotpressError
 from cotpress.lm.capabilities import WHAT, T, able
-from cotpress.pipeline.build import Draw, build
+from cotpress.pipeline.build import Control, Draw, build
 from cotpress.records import CompressedTrace, Think, TrainingExample
 
 
@@ -40,6 +40,7 @@ class Drawing(NamedTuple):
     ratios: Sequence[float] | None = None
     seed: int = 42
     think: Think = "target"
+    control: Control = "ratio"
 
 
 class Format:
@@ -97,6 +98,7 @@ def examples(
         seed=how.seed,
         ratios=how.ratios,
         think=how.think,
+        control=how.control,
         dropped=dropped,
         noted=noted,
     )

@@ -1,0 +1,117 @@
+"""The tables of recipes/choose.sh: what every arm reached, over seeds, and all arms at equal mean
+tokens.
+
+    python benchmarks/choose.py runs/choose
+
+A seed is one fine-tuning. `accuracy` is the mean over seeds with each seed's in brackets, `pooled`
+Wilson's interval over all answers, which the seeds' common problems make too narrow. At equal mean
+tokens: an arm that is asked for ratios is a line from the untouched model through its ratios, and
+the accuracy where that line has the tokens that another arm reached is read off by linear
+interpolation, seed by seed; nothing is read off beyond its shortest point.
+"""
+
+import argparse
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from statistics import mean
+from typing import NamedTuple
+
+from cotpress import storage
+from cotpress.evaluation.statistics import wilson
+from cotpress.records import EvalRow
+
+ORIGINAL = "original"
+
+
+class Point(NamedTuple):
+    """What one seed of an arm reached at one ratio, or after one round."""
+
+    tokens: float
+    accuracy: float
+    n: int
+
+
+Found = dict[str, dict[str, dict[str, Point]]]
+"""Arm -> what was asked for, or the round -> seed -> point."""
+
+
+def found(folder: Path) -> Found:
+    """All points of a folder; those of the untouched model are one."""
+    points: Found = defaultdict(lambda: defaultdict(dict))
+    for path in sorted(folder.glob("*/*/eval.rows.jsonl")):
+        arm, run, _ = path.relative_to(folder).parts
+        rest, seed = run.rpartition("seed-")[::2]
+        for row in storage.read(path, EvalRow):
+            name = ORIGINAL if row.method == ORIGINAL else arm
+            asked = "" if row.ratio in (None, 1.0) else f"{row.ratio:g}"
+            what = "" if name == ORIGINAL else f"{asked} {rest}".replace("-", " ").strip()
+            point = Point(row.mean_tokens, row.accuracy, row.n)
+            points[name][what]["" if name == ORIGINAL else seed] = point
+    return points
+
+
+def line(arm: str, what: str, seeds: dict[str, Point]) -> str:
+    """One row of the first table."""
+    n = sum(point.n for point in seeds.values())
+    low, high = wilson(sum(round(point.accuracy * point.n) for point in seeds.values()), n)
+    tokens = mean(point.tokens for point in seeds.values())
+    each = ", ".join(f"{100 * seeds[seed].accuracy:.1f}" for seed in sorted(seeds))
+    accuracy = 100 * mean(point.accuracy for point in seeds.values())
+    return (
+        f"| {arm} | {what or '–'} | {len(seeds)} | {n} | {tokens:.1f} | {accuracy:.1f} ({each}) "
+        f"| [{100 * low:.1f}, {100 * high:.1f}] |"
+    )
+
+
+def at(curve: Sequence[Point], tokens: float) -> float | None:
+    """The accuracy of a curve where it has so many tokens; None where it does not reach."""
+    for long, short in pairwise(sorted(curve, key=lambda point: -point.tokens)):
+        if short.tokens <= tokens <= long.tokens:
+            share = (long.tokens - tokens) / ((long.tokens - short.tokens) or 1.0)
+            return long.accuracy + share * (short.accuracy - long.accuracy)
+    return None
+
+
+def equal(points: Found, arm: str, tokens: float) -> str:
+    """The mean accuracy of an arm at so many tokens, over the seeds that reach it."""
+    whole = points[ORIGINAL][""][""]
+    seeds = sorted({seed for of in points[arm].values() for seed in of})
+    curves = [[whole, *(of[seed] for of in points[arm].values() if seed in of)] for seed in seeds]
+    values = [value for curve in curves if (value := at(curve, tokens)) is not None]
+    if not values:
+        return "–"
+    few = "" if len(values) == len(seeds) else f" ({len(values)} of {len(seeds)} seeds)"
+    return f"{100 * mean(values):.1f}{few}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    points = found(parser.parse_args().folder)
+    arms = [arm for arm in points if arm != ORIGINAL]
+    print("| arm | ratio, round | seeds | n | tokens | accuracy, % (seeds) | pooled 95 % |")
+    print("|---|---|---|---|---|---|---|")
+    for arm in [ORIGINAL, *arms]:
+        for what, seeds in points[arm].items():
+            print(line(arm, what, seeds))
+    own = {
+        f"{arm} {what}".strip(): mean(point.tokens for point in seeds.values())
+        for arm in arms
+        for what, seeds in points[arm].items()
+        if not what or "round" in what
+    }
+    if not own:
+        return
+    print("\nAccuracy, %, at the mean tokens that an arm without a ratio reached:\n")
+    print("| arm | " + " | ".join(f"{name}: {n:.0f}" for name, n in own.items()) + " |")
+    print("|---|" + "---|" * len(own))
+    for arm in arms:
+        print(f"| {arm} | " + " | ".join(equal(points, arm, n) for n in own.values()) + " |")
+
+
+if __name__ == "__main__":
+    main()

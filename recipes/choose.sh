@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# Choosing among samples, pruning tokens and steps, prefixes and earliest right nodes on one data flow, at equal mean tokens: the
+# arms of docs/methods.md ("Choosing, steps, prefixes") on the bundled model that overthinks. Every arm learns one example for
+# each ratio and problem (of all that were sampled once for all arms), and is judged on the same test problems.
+#   ARMS="shortest earliest" SEEDS="1" bash recipes/choose.sh     some of it; started again, it goes on
+# Folders: $OUT/ARM/seed-S, in rounds $OUT/ARM/round-R-seed-S. At most $JOBS processes at once.
+set -euo pipefail
+export OUT=${OUT:-runs/choose} MODEL=${MODEL:-overthink} TASK=${TASK:-overthink}
+export ARMS=${ARMS:-surprisal-token surprisal-step random-step prefix earliest shortest random-right longest-right policy}
+export SEEDS=${SEEDS:-1 2 3}
+export LIMIT=${LIMIT:-400}           # problems to learn from, in every round others
+export SAMPLES=${SAMPLES:-8}         # of each
+export ROUNDS=${ROUNDS:-2}           # of shortest, random-right and longest-right
+export RATIOS=${RATIOS:-0.7 0.5 0.3} # of the arms that are asked for a ratio
+export OWN=${OWN:-0.9 0.7 0.5 0.3 0.2} # among which policy chooses for each trace
+export LOSS=${LOSS:-0.5}             # nats that its conclusion may lose
+export EVAL_LIMIT=${EVAL_LIMIT:-300}
+export MAX_TOKENS=${MAX_TOKENS:-800}
+export TRAIN=${TRAIN:---method full --lr 1e-3 --batch 16 --micro-batch 16}
+export EPOCHS=${EPOCHS:-2}           # of the arms with an example for each ratio
+export LONE_EPOCHS=${LONE_EPOCHS:-6} # of the others, with one for each problem: as many steps
+export JOBS=${JOBS:-2}
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$([ "$JOBS" -gt 1 ] && echo 1 || nproc)}
+HERE=$(cd "$(dirname "$0")" && pwd)
+
+sample() { # sample DIR MODEL SKIP SEED: several answers to each problem, graded
+  cotpress generate --task $TASK --model $2 --split train --skip $3 --limit $LIMIT --samples $SAMPLES --temperature 1.0 \
+    --max-tokens $MAX_TOKENS --seed $4 --out $1/traces.jsonl
+  cotpress grade $1/traces.jsonl --out $1/graded.jsonl
+}
+
+teach() { # teach DIR EXAMPLES MODEL SEED [RATIOS…]: train, and judge against the untouched model
+  cotpress train $2 --model $3 --out $1/model --seed $4 $TRAIN --epochs $([ $# -gt 4 ] && echo $EPOCHS || echo $LONE_EPOCHS)
+  cotpress eval --task $TASK --model $1/model --original $MODEL ${5:+--ratios ${@:5}} --split test --limit $EVAL_LIMIT \
+    --max-tokens $MAX_TOKENS --out $1/eval.jsonl
+}
+
+rounds() { # rounds ARM KEEP SEED: choose, teach, and choose again among the samples of the model that was taught
+  local model=$MODEL from=$OUT/samples round
+  for round in $(seq $ROUNDS); do
+    local dir=$OUT/$1/round-$round-seed-$3
+    if [ $round -gt 1 ]; then from=$dir; sample $dir $model $(((round - 1) * LIMIT)) $3; fi
+    cotpress select $from/graded.jsonl --keep $2 --seed $3 --out $dir/chosen.jsonl
+    cotpress build $dir/chosen.jsonl --seed $3 --out $dir/train.jsonl
+    teach $dir $dir/train.jsonl $model $3
+    model=$dir/model
+  done
+}
+
+arm() { # arm NAME SEED
+  local dir=$OUT/$1/seed-$2
+  case $1 in
+    shortest) rounds $1 shortest-right $2 ;;
+    random-right) rounds $1 random $2 ;;
+    longest-right) rounds $1 longest $2 ;;
+    policy | earliest)
+      cotpress build $OUT/$1/compressed.jsonl --control none --seed $2 --out $dir/train.jsonl
+      teach $dir $dir/train.jsonl $MODEL $2 ;;
+    *)
+      cotpress build $OUT/$1/compressed.jsonl --draw all --ratios $RATIOS --seed $2 --out $dir/train.jsonl
+      teach $dir $dir/train.jsonl $MODEL $2 $RATIOS ;;
+  esac
+}
+
+scored() { # scored SCORER: the file of its scores, made when it is first needed
+  local file=$OUT/scored/${1%%:*}.jsonl
+  [ -f $file ] || cotpress score $OUT/one.jsonl --scorer $1 --target $MODEL --out $file
+  echo $file
+}
+
+cut() { # cut NAME: what an arm learns, for all of its seeds
+  local to=$OUT/$1/compressed.jsonl from
+  case $1 in
+    surprisal-* | policy) from=$(scored surprisal:$MODEL) ;;
+    random-step | prefix | earliest) from=$(scored ${1%-step}) ;;
+  esac
+  case $1 in
+    surprisal-token) cotpress compress $from --ratios $RATIOS --method $1 --out $to ;;
+    surprisal-step | random-step) cotpress compress $from --ratios $RATIOS --unit step --method $1 --out $to ;;
+    prefix) cotpress compress $from --ratios $RATIOS --out $to ;;
+    earliest) cotpress compress $from --above 0 --out $to ;;
+    policy)
+      cotpress compress $from --ratios $OWN --unit step --out $OUT/$1/offered.jsonl
+      cotpress verify $OUT/$1/offered.jsonl --reference $MODEL --out $OUT/$1/verified.jsonl
+      cotpress compress $OUT/$1/verified.jsonl --keep-answer $LOSS --out $to ;;
+  esac
+}
+
+if [ $# = 2 ]; then
+  arm $1 $2
+  exit
+fi
+
+# Once for all: the samples, and of each problem one right one at random, whose reasoning is scored and cut.
+sample $OUT/samples $MODEL 0 0
+cotpress select $OUT/samples/graded.jsonl --keep random --out $OUT/one.jsonl
+for name in $ARMS; do cut $name; done
+
+for seed in $SEEDS; do for name in $ARMS; do echo $name $seed; done; done | xargs -P $JOBS -L 1 bash "$HERE/choose.sh"
+
+cotpress report $(find $OUT -name eval.jsonl | sort) --out $OUT/report.html
+python "$HERE"/../benchmarks/choose.py $OUT | tee $OUT/choose.md
+echo "open $OUT/report.html"

@@ -1,0 +1,107 @@
+"""The shortest right one of several samples is learnt, and then samples of the new model again."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from cotpress import tasks
+from cotpress.errors import CotpressError
+from cotpress.pipeline.select import Keep
+from cotpress.training.options import TrainOptions
+from cotpress.walks import Run, Step, check, own, step
+
+
+def shortest(
+    run: Annotated[Run, Parameter(name="*")],
+    *,
+    samples: int = 8,
+    rounds: int = 3,
+    temperature: float = 1.0,
+    keep: Keep = "shortest-right",
+    per_problem: int = 1,
+    longest_tokens: int | None = None,
+    options: Annotated[TrainOptions | None, Parameter(name="*")] = None,
+) -> Iterator[Step]:
+    """Walk the shortest right samples: generate several, grade, select, build, train, eval, and
+    again from the trained model; report. Started again, it goes on.
+
+    Example: cotpress run shortest --task gsm8k --model hf:Qwen/Qwen2.5-1.5B-Instruct --out runs/q
+
+    Each round goes on from the model of the round before, which it samples and then trains, as
+    On-Policy SFT does (arXiv 2602.13407); nothing is asked for in the prompt. With --limit each
+    round draws other problems, if the task has as many; else all take the same, sampled anew.
+
+    Parameters
+    ----------
+    run
+        What is walked; --source is asked in the first round in place of --model.
+    samples
+        Answers per problem and round.
+    rounds
+        How often.
+    temperature
+        At which is sampled.
+    keep
+        Which samples are learnt: shortest-right, or for comparison shortest, longest, random,
+        all-right.
+    per_problem
+        How many samples of a problem are learnt at most.
+    longest_tokens
+        Samples of more reasoning tokens are not learnt.
+    options
+        How to train, in every round.
+    """
+    if samples < 1 or rounds < 1 or temperature <= 0:
+        raise CotpressError(
+            "choose --samples and --rounds of at least 1, and a --temperature above 0."
+        )
+    check(run, options)
+    skip = run.limit if run.limit and _has(run.task, rounds * run.limit) else 0
+    model, judged = run.model, []
+    for number in range(rounds):
+        out = run.out / f"round-{number + 1}"
+        yield step(
+            "generate",
+            task=run.task,
+            model=(run.source or model) if not number else model,
+            out=out / "traces.jsonl",
+            split="train",
+            limit=run.limit,
+            skip=number * skip,
+            samples=samples,
+            max_tokens=run.max_tokens,
+            temperature=temperature,
+            seed=number,
+        )
+        yield step("grade", out / "traces.jsonl", out=out / "graded.jsonl", task=own(run.task))
+        chosen = out / "chosen.jsonl"
+        yield step(
+            "select",
+            out / "graded.jsonl",
+            out=chosen,
+            keep=keep,
+            per_problem=per_problem,
+            longest_tokens=longest_tokens,
+            seed=number,
+        )
+        yield step("build", chosen, out=out / "train.jsonl")
+        yield step("train", out / "train.jsonl", model=model, out=out / "model", options=options)
+        model = str(out / "model")
+        judged.append(out / "eval.jsonl")
+        yield step(
+            "evaluate",
+            task=run.task,
+            model=model,
+            out=judged[-1],
+            original=run.model,
+            limit=run.eval_limit,
+            max_tokens=run.max_tokens,
+        )
+    yield step("report", *judged, out=run.out / "report.html")
+
+
+def _has(task: str, n: int) -> bool:
+    """Whether the split train has at least so many problems."""
+    return sum(1 for _ in islice(tasks.load(task).problems("train"), n)) == n
