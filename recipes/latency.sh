@@ -19,4 +19,4 @@ until curl --silent --fail http://127.0.0.1:$PORT/health > /dev/null; do
   sleep 2
 done
 cotpress doctor server http://127.0.0.1:$PORT/v1 --model short
-python benchmarks/serving_latency.py http://127.0.0.1:$PORT/v1 --model short --at-once 1 $AT_ONCE | tee $OUT/latency.txt
+python benchmarks/serving_latency.py http://127.0.0.1:$PORT/v1 --model short --at-once 1 $AT_ONCE --rounds 5 | tee $OUT/latency.txt
