@@ -105,7 +105,8 @@ def test_the_resolved_configuration_holds_every_option_and_repeats_the_verb(
     assert cotpress(monkeypatch, "compress scored.jsonl --ratios 0.5 0.7 --out a.jsonl") == 0
     values = tomllib.loads((room / "a.config.toml").read_text())["compress"]
     options = {name.replace("_", "-") for name in signature(compress).parameters}
-    assert set(values) == options - {"protect", "longest-run", "keep-answer"}  # None by default
+    none = {"protect", "longest-run", "keep-answer", "above"}  # by default
+    assert set(values) == options - none
     assert cotpress(monkeypatch, "compress --config a.config.toml --out b.jsonl") == 0
     assert (room / "a.jsonl").read_bytes() == (room / "b.jsonl").read_bytes()
 

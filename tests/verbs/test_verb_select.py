@@ -3,6 +3,7 @@
 """
 
 import json
+import re
 from pathlib import Path
 
 import msgspec
@@ -94,11 +95,15 @@ def test_rows_of_other_trainers_ask_for_nothing_too(graded: Path) -> None:
     assert "<ratio>" not in row["prompt"][-1]["content"]
 
 
-def test_a_file_of_neither_is_refused_by_its_line(tmp_path: Path) -> None:
+def test_a_file_of_neither_is_refused_in_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "other.jsonl"
-    for line in ("{}", "nonsense", '{"text": 1}'):
+    for line, says in (
+        ("{}", "was not written by cotpress (its rows have nothing)"),
+        ("nonsense", "other.jsonl:1: not a CompressedTrace"),
+        ('{"text": 1}', "was not written by cotpress (its rows have text)"),
+    ):
         path.write_text(line + "\n")
-        with pytest.raises(CotpressError, match=r"other\.jsonl:1: not a CompressedTrace"):
+        with pytest.raises(CotpressError, match=re.escape(says)):
             build(path, out=tmp_path / "train.jsonl")
 
 

@@ -17,7 +17,6 @@ from time import perf_counter
 from typing import Any, cast
 
 import vllm
-from vllm.engine.arg_utils import EngineArgs
 
 from cotpress.errors import CotpressError
 from cotpress.lm.markup import Markup
@@ -116,7 +115,10 @@ class VLLMModel:
 
 def _marks(markup: Markup) -> dict[str, Any]:
     """What tells the engine how the model thinks."""
-    if not markup.family or "reasoning_config" not in inspect.signature(EngineArgs).parameters:
+    if not markup.family:
+        return {}
+    engine = importlib.import_module("vllm.engine.arg_utils")
+    if "reasoning_config" not in inspect.signature(engine.EngineArgs).parameters:
         return {}
     ends = {"reasoning_end_str": markup.closing.strip()}
     config = importlib.import_module("vllm.config.reasoning")
