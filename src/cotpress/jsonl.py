@@ -34,7 +34,8 @@ def read(path: Path, record: type[R]) -> Iterator[R]:
         try:
             yield decoded(decoder, path, number, line)
         except BadRecord as error:
-            if not n and (said := mistaken(_fields(line), record.__name__, _makers(record))):
+            row = {} if n else _fields(line)
+            if row and (said := mistaken(row, record.__name__, _makers(record))):
                 raise BadRecord(f"{path} {said}") from error
             raise
 

@@ -54,7 +54,7 @@ def mistaken(row: Mapping[str, Any], wanted: str, written_by: Sequence[str]) -> 
         if ours or not written_by:
             return ""
         return (
-            f"was not written by cotpress (its rows have {', '.join(row) or 'nothing'}): read your own traces "
+            f"was not written by cotpress (its rows have {', '.join(row)}): read your own traces "
             "with `cotpress import` first."
         )
     if kind.record == wanted or not makers:

@@ -98,7 +98,7 @@ def test_rows_of_other_trainers_ask_for_nothing_too(graded: Path) -> None:
 def test_a_file_of_neither_is_refused_in_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "other.jsonl"
     for line, says in (
-        ("{}", "was not written by cotpress (its rows have nothing)"),
+        ("{}", "other.jsonl:1: not a CompressedTrace"),
         ("nonsense", "other.jsonl:1: not a CompressedTrace"),
         ('{"text": 1}', "was not written by cotpress (its rows have text)"),
     ):
