@@ -18,7 +18,7 @@ import transformers
 from cotpress.doctor.data import examine_data
 from cotpress.errors import CotpressError
 from cotpress.lm.markup import NONE, Markup
-from cotpress.models import Request, Sampling, hf
+from cotpress.models import Completion, Request, Sampling, hf
 from cotpress.pipeline.build import IGNORED, example, message, tokenize_example, unmarked
 from cotpress.pipeline.generate import split_answer, unanswered
 from cotpress.pipeline.split import split
@@ -216,8 +216,6 @@ def test_what_the_model_writes_after_an_opened_thinking_is_split_as_a_whole_turn
         (f"{REASONING}\n</think>\n\n{CONCLUSION}", REASONING, CONCLUSION),
         ("Is it \\boxed{42}? The answer is 42.", "Is it \\boxed{42}? The answer is 42.", ""),
     ):
-        from cotpress.models import Completion
-
         done = Completion(text=said, n_tokens=9, finished=bool(conclusion))
         trace = split_answer(asked, done, lm, "")
         assert (trace.reasoning, trace.conclusion) == (reasoning, conclusion)
@@ -316,5 +314,3 @@ def test_a_model_is_asked_with_its_template_s_arguments_and_named_by_them(
         [Request(key="1", messages=PLAIN.problem.prompt())], Sampling(max_tokens=1)
     )
     assert one.n_tokens <= 1
-    tokenizer = lm.tokenizer
-    tokenizer.chat_template = template

@@ -25,9 +25,6 @@ from cotpress.records import Asked, EvalRow, Setting, Trace
 TOLERANCE = 0.03
 """An actual ratio further than this from the requested one is called a miss."""
 
-MOSTLY_CUT = 0.3
-"""With more answers than this cut off by the token limit, a row tells about the limit."""
-
 Groups = Mapping[tuple[str, Setting], Group]
 """Traces by task and setting."""
 

@@ -18,9 +18,6 @@ from cotpress.tasks import Task
 LM_EVAL = Path(__file__).parent / "lm_eval"
 """What `lm-eval run --include_path` wants."""
 
-MAX_TOKENS = 512
-"""The limit of `cotpress eval`."""
-
 
 def problems(task: str, split: str, limit: int | None) -> list[dict[str, str]]:
     """The first problems of a cotpress task, as plain dictionaries."""

@@ -24,9 +24,12 @@ def problems(
     split: str = "test",
     limit: int | None = None,
     ratio: float | None = None,
-    max_tokens: int = 512,
+    max_tokens: int | None = None,
 ) -> Task:
-    """The problems of a cotpress task, asked at a ratio, greedily."""
+    """The problems of a cotpress task, asked at a ratio, greedily; an answer may take `max_tokens`,
+    by default as many as in `cotpress eval`.
+    """
+    most = tasks.load(task).max_tokens if max_tokens is None else max_tokens
     rows = harness.problems(task, split, limit)
     samples = [
         Sample(
@@ -38,7 +41,7 @@ def problems(
         dataset=MemoryDataset(samples, name=task),
         solver=generate(),
         scorer=graded(task),
-        config=GenerateConfig(temperature=0.0, max_tokens=max_tokens),
+        config=GenerateConfig(temperature=0.0, max_tokens=most),
     )
 
 

@@ -6,6 +6,9 @@ from typing import Protocol
 from cotpress.prompts import Message
 from cotpress.records import Record
 
+MOSTLY_CUT = 0.3
+"""Where `max_tokens` ends more than this share of the answers, figures tell about the limit."""
+
 
 class Request(Record, frozen=True, kw_only=True):
     """One completion to make."""

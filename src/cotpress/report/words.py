@@ -9,7 +9,8 @@ different from it.
 from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean, stdev
 
-from cotpress.evaluation.rows import MOSTLY_CUT, TOLERANCE
+from cotpress.evaluation.rows import TOLERANCE
+from cotpress.lm.contract import MOSTLY_CUT
 from cotpress.records import EvalRow
 from cotpress.report.rows import (
     Series,

@@ -23,6 +23,7 @@ from rich.progress import (
 from cotpress import __version__, storage
 from cotpress.errors import CotpressError
 from cotpress.lm.capabilities import context_of
+from cotpress.lm.contract import MOSTLY_CUT
 from cotpress.lm.own_sampling import own_sampling
 from cotpress.models import Model, Sampling
 from cotpress.records import Trace
@@ -197,8 +198,8 @@ def hush(quiet: bool) -> None:
     hushed = quiet
 
 
-CUT_OFF, AT_LEAST = 0.3, 20
-"""A larger share of cut off answers is said at once, as soon as so many are there."""
+AT_LEAST = 20
+"""Answers after which it is said that too many of them are cut off."""
 
 
 def answer_limit(
@@ -235,7 +236,7 @@ def watched(
         counts[name][0] += not trace.finished
         counts[name][1] += 1
         cut, n = counts[name]
-        if name not in said and n >= AT_LEAST and cut > CUT_OFF * n:
+        if name not in said and n >= AT_LEAST and cut > MOSTLY_CUT * n:
             said.add(name)
             of = f" of {name}" if name else ""
             say(

@@ -18,9 +18,10 @@ from rich.console import Console
 from cotpress import __version__, models, plugins, storage, tasks
 from cotpress.errors import CotpressError
 from cotpress.evaluation import evaluate as stage
-from cotpress.evaluation.rows import MOSTLY_CUT, rows
+from cotpress.evaluation.rows import rows
 from cotpress.evaluation.setting import setting_of
 from cotpress.lm.checkpoint import FINISHED, Checkpoint, folder_of, read
+from cotpress.lm.contract import MOSTLY_CUT
 from cotpress.methods import ORIGINAL
 from cotpress.models import Model, Sampling
 from cotpress.pipeline import instruction
