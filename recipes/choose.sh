@@ -3,22 +3,26 @@
 # arms of docs/methods.md ("Choosing, steps, prefixes") on the bundled model that overthinks. Every arm learns one example for
 # each ratio and problem (of all that were sampled once for all arms), and is judged on the same test problems.
 #   ARMS="shortest earliest" SEEDS="1" bash recipes/choose.sh     some of it; started again, it goes on
-# Folders: $OUT/ARM/seed-S, in rounds $OUT/ARM/round-R-seed-S. At most $JOBS processes at once.
+#   bash recipes/choose.sh sweep                                  rates and lengths, judged on validation problems, comes first
+# Folders: $OUT/ARM/seed-S, in rounds $OUT/ARM/round-R-seed-S, the sweep $OUT/sweep/ARM/lr-L-steps-N. At most $JOBS processes.
 set -euo pipefail
 export OUT=${OUT:-runs/choose} MODEL=${MODEL:-overthink} TASK=${TASK:-overthink}
-export ARMS=${ARMS:-surprisal-token surprisal-step random-step prefix earliest shortest random-right longest-right policy}
+export ARMS=${ARMS:-surprisal-step shortest random-right earliest surprisal-token random-step policy prefix longest-right}
 export SEEDS=${SEEDS:-1 2 3}
 export LIMIT=${LIMIT:-400}           # problems to learn from, in every round others
 export SAMPLES=${SAMPLES:-8}         # of each
+export PER_PROBLEM=${PER_PROBLEM:-4} # right samples of each that are cut
 export ROUNDS=${ROUNDS:-2}           # of shortest, random-right and longest-right
 export RATIOS=${RATIOS:-0.7 0.5 0.3} # of the arms that are asked for a ratio
 export OWN=${OWN:-0.9 0.7 0.5 0.3 0.2} # among which policy chooses for each trace
 export LOSS=${LOSS:-0.5}             # nats that its conclusion may lose
-export EVAL_LIMIT=${EVAL_LIMIT:-300}
+export EVAL_LIMIT=${EVAL_LIMIT:-300} VALIDATION_LIMIT=${VALIDATION_LIMIT:-150}
 export MAX_TOKENS=${MAX_TOKENS:-800}
-export TRAIN=${TRAIN:---method full --lr 1e-3 --batch 16 --micro-batch 16}
-export EPOCHS=${EPOCHS:-2}           # of the arms with an example for each ratio
-export LONE_EPOCHS=${LONE_EPOCHS:-6} # of the others, with one for each problem: as many steps
+export TRAIN=${TRAIN:---method full --batch 16 --micro-batch 16 --epochs 100}
+export LR=${LR:-1.5e-3} STEPS=${STEPS:-600}                # of the arms that are asked for a ratio
+export LONE_LR=${LONE_LR:-5e-4} LONE_STEPS=${LONE_STEPS:-150} # of the others
+export SWEEP_ARMS=${SWEEP_ARMS:-surprisal-step shortest}
+export SWEEP_LR=${SWEEP_LR:-5e-4 1.5e-3 4e-3} SWEEP_STEPS=${SWEEP_STEPS:-200 600} SWEEP_LONE_STEPS=${SWEEP_LONE_STEPS:-75 225}
 export JOBS=${JOBS:-2}
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$([ "$JOBS" -gt 1 ] && echo 1 || nproc)}
 HERE=$(cd "$(dirname "$0")" && pwd)
@@ -29,42 +33,42 @@ sample() { # sample DIR MODEL SKIP SEED: several answers to each problem, graded
   cotpress grade $1/traces.jsonl --out $1/graded.jsonl
 }
 
-teach() { # teach DIR EXAMPLES MODEL SEED [RATIOS…]: train, and judge against the untouched model
-  cotpress train $2 --model $3 --out $1/model --seed $4 $TRAIN --epochs $([ $# -gt 4 ] && echo $EPOCHS || echo $LONE_EPOCHS)
-  cotpress eval --task $TASK --model $1/model --original $MODEL ${5:+--ratios ${@:5}} --split test --limit $EVAL_LIMIT \
+teach() { # teach DIR EXAMPLES MODEL SEED LR STEPS [RATIOS…]: train, and judge against the untouched model
+  cotpress train $2 --model $3 --out $1/model --seed $4 $TRAIN --lr $5 --max-steps $6
+  cotpress eval --task $TASK --model $1/model --original $MODEL ${7:+--ratios ${@:7}} ${JUDGED:---split test --limit $EVAL_LIMIT} \
     --max-tokens $MAX_TOKENS --out $1/eval.jsonl
 }
 
-rounds() { # rounds ARM KEEP SEED: choose, teach, and choose again among the samples of the model that was taught
+rounds() { # rounds ARM KEEP SEED [DIR]: choose, teach, and choose again among the samples of the model that was taught
   local model=$MODEL from=$OUT/samples round
   for round in $(seq $ROUNDS); do
-    local dir=$OUT/$1/round-$round-seed-$3
+    local dir=${4:-$OUT/$1/round-$round-seed-$3}
     if [ $round -gt 1 ]; then from=$dir; sample $dir $model $(((round - 1) * LIMIT)) $3; fi
     cotpress select $from/graded.jsonl --keep $2 --seed $3 --out $dir/chosen.jsonl
     cotpress build $dir/chosen.jsonl --seed $3 --out $dir/train.jsonl
-    teach $dir $dir/train.jsonl $model $3
+    teach $dir $dir/train.jsonl $model $3 $LONE_LR $LONE_STEPS
     model=$dir/model
   done
 }
 
-arm() { # arm NAME SEED
-  local dir=$OUT/$1/seed-$2
+arm() { # arm NAME SEED [DIR]
+  local dir=${3:-$OUT/$1/seed-$2}
   case $1 in
-    shortest) rounds $1 shortest-right $2 ;;
+    shortest) rounds $1 shortest-right $2 ${3:-} ;;
     random-right) rounds $1 random $2 ;;
     longest-right) rounds $1 longest $2 ;;
     policy | earliest)
       cotpress build $OUT/$1/compressed.jsonl --control none --seed $2 --out $dir/train.jsonl
-      teach $dir $dir/train.jsonl $MODEL $2 ;;
+      teach $dir $dir/train.jsonl $MODEL $2 $LONE_LR $LONE_STEPS ;;
     *)
       cotpress build $OUT/$1/compressed.jsonl --draw all --ratios $RATIOS --seed $2 --out $dir/train.jsonl
-      teach $dir $dir/train.jsonl $MODEL $2 $RATIOS ;;
+      teach $dir $dir/train.jsonl $MODEL $2 $LR $STEPS $RATIOS ;;
   esac
 }
 
 scored() { # scored SCORER: the file of its scores, made when it is first needed
   local file=$OUT/scored/${1%%:*}.jsonl
-  [ -f $file ] || cotpress score $OUT/one.jsonl --scorer $1 --target $MODEL --out $file
+  [ -f $file ] || cotpress score $OUT/right.jsonl --scorer $1 --target $MODEL --out $file
   echo $file
 }
 
@@ -86,18 +90,33 @@ cut() { # cut NAME: what an arm learns, for all of its seeds
   esac
 }
 
-if [ $# = 2 ]; then
-  arm $1 $2
+sweep() { # sweep ARM LR STEPS: one setting, judged on problems that are neither taught nor tested
+  export JUDGED="--split train --skip 100000 --limit $VALIDATION_LIMIT" ROUNDS=1 LR=$2 STEPS=$3 LONE_LR=$2 LONE_STEPS=$3
+  arm $1 0 $OUT/sweep/$1/lr-$2-steps-$3
+}
+
+if [ $# -gt 1 ]; then
+  "$@"
   exit
 fi
 
-# Once for all: the samples, and of each problem one right one at random, whose reasoning is scored and cut.
+# Once for all: the samples, and of each problem some right ones at random, whose reasoning is scored and cut.
 sample $OUT/samples $MODEL 0 0
-cotpress select $OUT/samples/graded.jsonl --keep random --out $OUT/one.jsonl
+cotpress select $OUT/samples/graded.jsonl --keep random --per-problem $PER_PROBLEM --out $OUT/right.jsonl
+
+if [ "${1:-}" = sweep ]; then
+  for name in $SWEEP_ARMS; do cut $name; done
+  for name in $SWEEP_ARMS; do
+    case $name in shortest | random-right | longest-right | policy | earliest) lengths=$SWEEP_LONE_STEPS ;; *) lengths=$SWEEP_STEPS ;; esac
+    for steps in $lengths; do for lr in $SWEEP_LR; do echo sweep $name $lr $steps; done; done
+  done | xargs -P $JOBS -L 1 bash "$HERE/choose.sh"
+  python "$HERE"/../benchmarks/choose.py $OUT/sweep | tee $OUT/sweep.md
+  exit
+fi
+
 for name in $ARMS; do cut $name; done
+for seed in $SEEDS; do for name in $ARMS; do echo arm $name $seed; done; done | xargs -P $JOBS -L 1 bash "$HERE/choose.sh"
 
-for seed in $SEEDS; do for name in $ARMS; do echo $name $seed; done; done | xargs -P $JOBS -L 1 bash "$HERE/choose.sh"
-
-cotpress report $(find $OUT -name eval.jsonl | sort) --out $OUT/report.html
+cotpress report $(find $OUT -maxdepth 3 -name eval.jsonl | sort) --out $OUT/report.html
 python "$HERE"/../benchmarks/choose.py $OUT | tee $OUT/choose.md
 echo "open $OUT/report.html"
