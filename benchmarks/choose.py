@@ -1,13 +1,15 @@
-"""The tables of recipes/choose.sh: what every arm reached, over seeds, and all arms at equal mean
-tokens.
+"""The tables and the figure of recipes/choose.sh: what every arm reached, over seeds, and all arms
+at equal mean tokens.
 
-    python benchmarks/choose.py runs/choose
+    python benchmarks/choose.py runs/choose --figure choose.html
+    python benchmarks/choose.py runs/choose/sweep
 
 A seed is one fine-tuning. `accuracy` is the mean over seeds with each seed's in brackets, `pooled`
 Wilson's interval over all answers, which the seeds' common problems make too narrow. At equal mean
 tokens: an arm that is asked for ratios is a line from the untouched model through its ratios, and
 the accuracy where that line has the tokens that another arm reached is read off by linear
-interpolation, seed by seed; nothing is read off beyond its shortest point.
+interpolation, seed by seed; nothing is read off beyond its shortest point. Arms without a training
+come from the folder `untrained` and have one run.
 """
 
 import argparse
@@ -21,8 +23,11 @@ from typing import NamedTuple
 from cotpress import storage
 from cotpress.evaluation.statistics import wilson
 from cotpress.records import EvalRow
+from cotpress.report.plotting import COLOURS, SANS, SYMBOLS
 
+DASHES = ("solid", "dash", "dot")
 ORIGINAL = "original"
+UNTRAINED = "untrained"
 
 
 class Point(NamedTuple):
@@ -42,14 +47,21 @@ def found(folder: Path) -> Found:
     points: Found = defaultdict(lambda: defaultdict(dict))
     for path in sorted(folder.glob("*/*/eval.rows.jsonl")):
         arm, run, _ = path.relative_to(folder).parts
-        rest, seed = run.rpartition("seed-")[::2]
+        rest, seeded, seed = run.rpartition("seed-")
+        rest, seed = (rest.replace("-", " "), seed) if seeded else (run, "")
         for row in storage.read(path, EvalRow):
-            name = ORIGINAL if row.method == ORIGINAL else arm
-            asked = "" if row.ratio in (None, 1.0) else f"{row.ratio:g}"
-            what = "" if name == ORIGINAL else f"{asked} {rest}".replace("-", " ").strip()
+            free = row.method if UNTRAINED in (arm, run) or row.method == ORIGINAL else ""
             point = Point(row.mean_tokens, row.accuracy, row.n)
-            points[name][what]["" if name == ORIGINAL else seed] = point
+            name = free or arm
+            points[name][asked(row, rest if not free else "")]["" if free else seed] = point
     return points
+
+
+def asked(row: EvalRow, run: str) -> str:
+    """What an arm was asked for, and in which round or under which setting."""
+    ratio, budget = row.setting.asked.ratio, row.setting.asked.budget
+    told = "" if ratio in (None, 1.0) else f"{ratio:g}"
+    return f"{told if budget is None else f'{budget} tokens'} {run}".strip()
 
 
 def line(arm: str, what: str, seeds: dict[str, Point]) -> str:
@@ -86,18 +98,54 @@ def equal(points: Found, arm: str, tokens: float) -> str:
     return f"{100 * mean(values):.1f}{few}"
 
 
+def draw(points: Found, path: Path) -> None:
+    """Accuracy against reasoning tokens: an arm's means over seeds with the range of its seeds."""
+    import plotly.graph_objects as go
+
+    page = go.Figure()
+    for number, (arm, of) in enumerate(points.items()):
+        places = sorted(of.items(), key=lambda one: mean(p.tokens for p in one[1].values()))
+        each = [[100 * p.accuracy for p in seeds.values()] for _, seeds in places]
+        middle = [mean(values) for values in each]
+        page.add_scatter(
+            x=[mean(p.tokens for p in seeds.values()) for _, seeds in places],
+            y=middle,
+            name=arm,
+            mode="lines+markers",
+            text=[what for what, _ in places],
+            marker={"size": 9, "symbol": SYMBOLS[number % len(SYMBOLS)]},
+            line={"color": COLOURS[number % len(COLOURS)], "dash": DASHES[number // len(COLOURS)]},
+            error_y={
+                "array": [max(values) - m for values, m in zip(each, middle, strict=True)],
+                "arrayminus": [m - min(values) for values, m in zip(each, middle, strict=True)],
+            },
+        )
+    page.update_xaxes(title="mean reasoning tokens", rangemode="tozero")
+    page.update_yaxes(title="accuracy, %", range=[0, 102])
+    page.update_layout(
+        template="plotly_white",
+        font={"family": SANS, "size": 14},
+        margin={"t": 20, "r": 20, "b": 60},
+    )
+    page.write_html(path, config={"displayModeBar": False})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path)
-    points = found(parser.parse_args().folder)
+    parser.add_argument("--figure", type=Path, help="where a page with the figure goes")
+    options = parser.parse_args()
+    points = found(options.folder)
     arms = [arm for arm in points if arm != ORIGINAL]
     print("| arm | ratio, round | seeds | n | tokens | accuracy, % (seeds) | pooled 95 % |")
     print("|---|---|---|---|---|---|---|")
     for arm in [ORIGINAL, *arms]:
         for what, seeds in points[arm].items():
             print(line(arm, what, seeds))
+    if options.figure:
+        draw(points, options.figure)
     own = {
         f"{arm} {what}".strip(): mean(point.tokens for point in seeds.values())
         for arm in arms

@@ -16,13 +16,14 @@ export ROUNDS=${ROUNDS:-2}           # of shortest, random-right and longest-rig
 export RATIOS=${RATIOS:-0.7 0.5 0.3} # of the arms that are asked for a ratio
 export OWN=${OWN:-0.9 0.7 0.5 0.3 0.2} # among which policy chooses for each trace
 export LOSS=${LOSS:-0.5}             # nats that its conclusion may lose
-export EVAL_LIMIT=${EVAL_LIMIT:-300} VALIDATION_LIMIT=${VALIDATION_LIMIT:-150}
+export EVAL_LIMIT=${EVAL_LIMIT:-300} VALIDATION=${VALIDATION:-overthink,seed=1} VALIDATION_LIMIT=${VALIDATION_LIMIT:-150}
 export MAX_TOKENS=${MAX_TOKENS:-800}
 export TRAIN=${TRAIN:---method full --batch 16 --micro-batch 16 --epochs 100}
+export UNTRAINED=${UNTRAINED:-no-think budget-forcing chain-of-draft be-concise} BUDGETS=${BUDGETS:-64 128 192}
 export LR=${LR:-1.5e-3} STEPS=${STEPS:-600}                # of the arms that are asked for a ratio
 export LONE_LR=${LONE_LR:-5e-4} LONE_STEPS=${LONE_STEPS:-150} # of the others
 export SWEEP_ARMS=${SWEEP_ARMS:-surprisal-step shortest}
-export SWEEP_LR=${SWEEP_LR:-5e-4 1.5e-3 4e-3} SWEEP_STEPS=${SWEEP_STEPS:-200 600} SWEEP_LONE_STEPS=${SWEEP_LONE_STEPS:-75 225}
+export SWEEP_LR=${SWEEP_LR:-4e-3 1.5e-3 5e-4} SWEEP_STEPS=${SWEEP_STEPS:-200 600} SWEEP_LONE_STEPS=${SWEEP_LONE_STEPS:-75 225 600}
 export JOBS=${JOBS:-2}
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$([ "$JOBS" -gt 1 ] && echo 1 || nproc)}
 HERE=$(cd "$(dirname "$0")" && pwd)
@@ -35,7 +36,7 @@ sample() { # sample DIR MODEL SKIP SEED: several answers to each problem, graded
 
 teach() { # teach DIR EXAMPLES MODEL SEED LR STEPS [RATIOS…]: train, and judge against the untouched model
   cotpress train $2 --model $3 --out $1/model --seed $4 $TRAIN --lr $5 --max-steps $6
-  cotpress eval --task $TASK --model $1/model --original $MODEL ${7:+--ratios ${@:7}} ${JUDGED:---split test --limit $EVAL_LIMIT} \
+  cotpress eval --task ${JUDGED:-$TASK} --model $1/model --original $MODEL ${7:+--ratios ${@:7}} --split test --limit $EVAL_LIMIT \
     --max-tokens $MAX_TOKENS --out $1/eval.jsonl
 }
 
@@ -91,7 +92,7 @@ cut() { # cut NAME: what an arm learns, for all of its seeds
 }
 
 sweep() { # sweep ARM LR STEPS: one setting, judged on problems that are neither taught nor tested
-  export JUDGED="--split train --skip 100000 --limit $VALIDATION_LIMIT" ROUNDS=1 LR=$2 STEPS=$3 LONE_LR=$2 LONE_STEPS=$3
+  export JUDGED=$VALIDATION EVAL_LIMIT=$VALIDATION_LIMIT ROUNDS=1 LR=$2 STEPS=$3 LONE_LR=$2 LONE_STEPS=$3
   arm $1 0 $OUT/sweep/$1/lr-$2-steps-$3
 }
 
@@ -114,6 +115,8 @@ if [ "${1:-}" = sweep ]; then
   exit
 fi
 
+cotpress eval --task $TASK --model $MODEL --ratios 1.0 --baseline $UNTRAINED --budgets $BUDGETS --split test --limit $EVAL_LIMIT \
+  --max-tokens $MAX_TOKENS --out $OUT/untrained/all/eval.jsonl
 for name in $ARMS; do cut $name; done
 for seed in $SEEDS; do for name in $ARMS; do echo arm $name $seed; done; done | xargs -P $JOBS -L 1 bash "$HERE/choose.sh"
 
