@@ -27,6 +27,7 @@ class AxolotlRow(Record, frozen=True, kw_only=True):
     segments: list[Segment]
     id: str
     ratio: float | None
+    budget: int | None
 
 
 class Axolotl(Finished):
@@ -65,7 +66,12 @@ def axolotl_rows(
         prompt, completion = texts(one, model)
         if alike(one, model, [prompt, completion], dropped):
             segments = [Segment(label=False, text=prompt), Segment(label=True, text=completion)]
-            yield AxolotlRow(segments=segments, id=one.problem.id, ratio=one.ratio)
+            yield AxolotlRow(
+                segments=segments,
+                id=one.problem.id,
+                ratio=one.ratio,
+                budget=one.asked.budget,
+            )
 
 
 def settings(model: str, data: str, folder: str, *, longest: int = 0) -> str:

@@ -32,6 +32,7 @@ class LlamaFactoryRow(Record, frozen=True, kw_only=True):
     completion: str
     id: str
     ratio: float | None
+    budget: int | None
 
 
 class LlamaFactory(Finished):
@@ -93,6 +94,7 @@ def llamafactory_rows(
                 completion=completion,
                 id=one.problem.id,
                 ratio=one.ratio,
+                budget=one.asked.budget,
             )
 
 
