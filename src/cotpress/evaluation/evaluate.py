@@ -2,8 +2,9 @@
 baselines.
 
 The order is the untouched model first, then the method at each ratio and at each budget that it is
-asked for, then the controls, which need the actual ratio the method reached. Every setting is asked each problem `samples` times; a control
-cuts each of the untouched model's answers. What the traces say is for rows.py.
+asked for, then the controls, which need the actual ratio the method reached. Every setting is asked
+each problem `samples` times; a control cuts each of the untouched model's answers. What the traces
+say is for rows.py.
 """
 
 from collections import Counter, defaultdict

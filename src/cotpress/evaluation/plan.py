@@ -86,7 +86,7 @@ class Offer(Record, frozen=True, kw_only=True):
     problems; None for the base itself, or without one.
     """
     seconds: Mean | None = None
-    """Per answer in the evaluation, which mostly shares a machine among many; None: not measured."""
+    """Per answer in the evaluation, where many mostly share a machine; None: not measured."""
     seconds_saved: Mean | None = None
     """Like `saved`."""
     truncated: float

@@ -47,7 +47,8 @@ def rows(
 
     The reference is the untouched model: method `original` with no ratio. `scorer` and `trained`
     (the ratios the model was trained on; None: not known) belong to the rows of a trained method,
-    as do the `budgets` it was trained on. `seed` is the run's, and `graders` those of tasks that are graded by another one than `math`.
+    as do the `budgets` it was trained on. `seed` is the run's, and `graders` those of tasks that
+    are graded by another one than `math`.
     """
     groups: defaultdict[tuple[str, Setting], dict[Key, Trace]] = defaultdict(dict)
     for trace in traces:
@@ -83,9 +84,7 @@ def _beside(task: str, setting: Setting, groups: Groups, *, readable: bool) -> B
     return Beside(base, on_task.get(whole, {}), largest, readable)
 
 
-def note(
-    row: EvalRow, trained: Sequence[float] | None, budgets: Budgets | None = None
-) -> str:
+def note(row: EvalRow, trained: Sequence[float] | None, budgets: Budgets | None = None) -> str:
     """What must not be missed about a row's ratio or budget: it was never trained on, or the
     actual length is another. Else empty.
     """

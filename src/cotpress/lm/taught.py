@@ -38,6 +38,7 @@ def budgets_of(asked: Sequence[int]) -> Budgets | None:
     """Of the budgets of all examples (linear interpolation, rounded); None where there are none."""
     if not asked:
         return None
-    tenths = quantiles([*asked, *asked[-1:]] if len(asked) == 1 else asked, n=10, method="inclusive")
+    several = asked if len(asked) > 1 else [*asked, *asked]  # of one there are no quantiles
+    tenths = quantiles(several, n=10, method="inclusive")
     low, medium, high = (round(tenths[i]) for i in (0, 4, 8))
     return Budgets(least=min(asked), low=low, medium=medium, high=high, most=max(asked))

@@ -81,8 +81,8 @@ def evaluate(
     seed: int = 0,
     json: bool = False,
 ) -> None:
-    """Say what each ratio or budget costs: accuracy, length, truncation and loops against the untouched model
-    and baselines.
+    """Say what each ratio or budget costs: accuracy, length, truncation and loops against the
+    untouched model and baselines.
 
     Example: cotpress eval --task gsm8k --model runs/x --ratios 1.0 0.7 0.5 --out eval.jsonl
 

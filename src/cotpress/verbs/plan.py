@@ -23,8 +23,8 @@ def plan(
     price: float | None = None,
     json: bool = False,
 ) -> None:
-    """Say which ratio or budget to serve, with intervals, in tokens, seconds and money: the shortest
-    that keeps an accuracy, or the most accurate within a length.
+    """Say which ratio or budget to serve, in tokens, seconds and money: the shortest that keeps an
+    accuracy, or the most accurate within a length.
 
     Example: cotpress plan eval.jsonl --min-accuracy 0.9 --price 0.60
 
@@ -33,8 +33,8 @@ def plan(
     evaluation
         What `cotpress eval` wrote.
     min_accuracy
-        Share of right answers that is to be kept; a ratio or budget is recommended only if its whole 95 %
-        interval keeps it.
+        Share of right answers that is to be kept; a ratio or budget is recommended only if its
+        whole 95 % interval keeps it.
     max_tokens
         Generated tokens per request, in the mean, that are not to be exceeded; likewise.
     price
