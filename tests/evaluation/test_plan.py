@@ -184,7 +184,7 @@ def test_the_number_of_problems_that_would_tell_is_enough_and_not_far_too_many()
 @pytest.mark.parametrize(
     ("wish", "message"),
     [
-        ({}, "say what the ratio must keep to"),
+        ({}, "say what the ratio or budget must keep to"),
         ({"min_accuracy": 90}, "write 0.9 for 90 %"),
         ({"min_accuracy": 0}, "not a share"),
         ({"max_tokens": 0}, "leaves no room"),
@@ -213,7 +213,7 @@ def test_what_a_method_is_compared_with_is_never_recommended(name):
     served = [row(None, 99, 110, **UNTOUCHED), row(1.0, 98, 100, method="token-assorted")]
     found = plan(evaluation(*served, better), Wish(min_accuracy=0.8))
     assert [offer.method for offer in found.offers] == ["token-assorted"]
-    with pytest.raises(CotpressError, match="holds no ratio to choose"):
+    with pytest.raises(CotpressError, match="holds no ratio or budget to choose"):
         plan(evaluation(better), Wish(min_accuracy=0.8))
 
 
@@ -226,7 +226,7 @@ def test_ablations_and_methods_of_ones_own_may_be_served(name):
 
 
 def test_evaluations_without_a_choice_are_refused():
-    with pytest.raises(CotpressError, match="holds no ratio to choose"):
+    with pytest.raises(CotpressError, match="holds no ratio or budget to choose"):
         plan(evaluation(row(None, 9, 100, 10, **UNTOUCHED)), Wish(max_tokens=9))
     with pytest.raises(CotpressError, match="several tasks"):
         plan(evaluation(row(0.5, 9, 60, 10), row(0.5, 9, 60, 10, task="other")), Wish(max_tokens=9))

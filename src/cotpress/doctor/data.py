@@ -156,8 +156,8 @@ def prompts(examples: Sequence[TrainingExample], *, ours: bool) -> Iterator[Find
         told = ", ".join(f"{ratio:g}: {n}" for ratio, n in sorted(ratios.items(), reverse=True))
         budgets = [one.budget for one in asked if one.budget is not None]
         by = [f"by ratio: {told}"] if ratios else []
-        by += [f"{len(budgets)} with budgets of {budgets_of(budgets)} tokens"] if budgets else []
-        yield ok("prompts", f"{len(examples)} rows {', '.join(by)}")
+        by += [f"by budget: {len(budgets)}, {budgets_of(budgets)} tokens"] if budgets else []
+        yield ok("prompts", f"{len(examples)} rows {'; '.join(by)}")
     if empty := sum(not one.completion.strip() for one in examples):
         yield problem(
             "completions",

@@ -86,7 +86,7 @@ def examine_server(server: Server) -> Iterator[Finding]:
     if not alone:
         yield from _ratio(server, plain)
     yield from _budget(server, plain, alone=alone)
-    yield from _effort(server, plain)
+    yield from _effort(server, plain, alone=alone)
 
 
 def _fault(server: Server, plain: Answer) -> Finding | None:
@@ -205,8 +205,10 @@ def _budget(server: Server, plain: Answer, *, alone: bool) -> Iterator[Finding]:
             yield ok("bad budget", f"a budget of 0 is refused (status {wrong.status})")
 
 
-def _effort(server: Server, plain: Answer) -> Iterator[Finding]:
-    """OpenAI's own field, for clients that can send no other."""
+def _effort(server: Server, plain: Answer, *, alone: bool) -> Iterator[Finding]:
+    """OpenAI's own field, for clients that can send no other. Two budgets (`alone`) may be numbers
+    of equally many tokens: then a prompt that is longer than the plain one is enough.
+    """
     low, high = (
         server.ask(ASKED["content"], {"reasoning_effort": effort}) for effort in ("low", "high")
     )
@@ -216,10 +218,10 @@ def _effort(server: Server, plain: Answer) -> Iterator[Finding]:
             f"it refuses reasoning_effort (status {low.status})",
             "send compression_ratio or thinking_budget instead",
         )
-    elif low.n_prompt == high.n_prompt == plain.n_prompt:
+    elif low.n_prompt == high.n_prompt and not (alone and low.n_prompt != plain.n_prompt):
         says = (
-            "reasoning_effort low and high make the same prompt as none: it does not reach the "
-            "template, or both stand for full length"
+            "reasoning_effort low and high make the same prompt: it does not reach "
+            "the template, or both stand for one ratio"
         )
         yield warning("effort", says, "send compression_ratio or thinking_budget instead")
     else:

@@ -246,7 +246,8 @@ def _arms(plan: Plan, sets: Sets, dropped: Counter[str]) -> Iterator[Arm]:
             if actual < 1 - TOLERANCE:
                 yield Arm(original, name, asked, actual)
             else:
-                dropped[f"{name} at {asked}: the method itself keeps {actual:.2f}"] += 1
+                at = str(asked) if asked.ratio is None else f"{asked.ratio:g}"
+                dropped[f"{name} at {at}: the method itself keeps {actual:.2f}"] += 1
 
 
 def _answers(arm: Arm, todo: Todo, plan: Plan, sets: Sets) -> Iterator[Trace]:

@@ -47,7 +47,8 @@ class Wish:
         """Refuse a wish for nothing, or for what cannot be."""
         if self.min_accuracy is None and self.max_tokens is None:
             raise CotpressError(
-                "say what must be kept to: --min-accuracy 0.9, --max-tokens 150, or both."
+                "say what the ratio or budget must keep to: --min-accuracy 0.9, --max-tokens 150, "
+                "or both."
             )
         if self.min_accuracy is not None and not 0 < self.min_accuracy <= 1:
             raise CotpressError(

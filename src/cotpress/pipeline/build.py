@@ -52,14 +52,14 @@ drawn for each example, or nothing, so that the model decides.
 """
 
 
-class TrlRow(Record, frozen=True, kw_only=True):
+class TrlRow(Record, frozen=True, kw_only=True, omit_defaults=True):
     """TRL's conversational prompt/completion row; its trainer takes the loss on the completion."""
 
     prompt: list[Message]
     completion: list[Message]
     id: str
     ratio: float | None
-    budget: int | None
+    budget: int | None = None
 
 
 class PretokenizedRow(Record, frozen=True, kw_only=True):

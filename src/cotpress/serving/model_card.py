@@ -54,7 +54,7 @@ fraction of the reasoning tokens; without it the model reasons at full length. `
 
 BUDGETED = """\
 A model whose reasoning length is set per request: `thinking_budget` asks for so many reasoning tokens; it was taught
-{budgets} of them. Without it nothing was taught. `reasoning_effort` stands for: {efforts} tokens.
+{budgets} of them, and never the question without a budget: always send one. `reasoning_effort` stands for: {efforts} tokens.
 """
 
 EITHER = """\

@@ -82,6 +82,11 @@ def export(
         f"export: {out} takes {TAKES[done.takes]}, and reasoning_effort ({says}); its README.md "
         "says how to serve it"
     )
+    if done.takes == "budget":
+        say(
+            "export: it was never taught the plain question, without a budget: send one, or teach "
+            "it both (build --control both)"
+        )
     for effort, level in done.efforts.items():
         if done.takes == "budget" and done.budgets and not done.budgets.hold(int(level)):
             say(

@@ -21,13 +21,13 @@ class Segment(Record, frozen=True, kw_only=True):
     text: str
 
 
-class AxolotlRow(Record, frozen=True, kw_only=True):
+class AxolotlRow(Record, frozen=True, kw_only=True, omit_defaults=True):
     """A row of Axolotl's type `input_output`."""
 
     segments: list[Segment]
     id: str
     ratio: float | None
-    budget: int | None
+    budget: int | None = None
 
 
 class Axolotl(Finished):
