@@ -28,6 +28,8 @@ def row(
     cut=0,
     task="t",
     latents=None,
+    asked=None,
+    seconds=0.0,
 ):
     """Traces of one row: the first `right` of `n` are right; lengths
     alternate around `tokens`; `cut` are cut off.
@@ -36,7 +38,8 @@ def row(
         yield Trace(
             problem=Problem(id=str(i), question="?", answer="1", task=task),
             model=model,
-            asked=Asked(ratio=ratio),
+            asked=asked or Asked(ratio=ratio),
+            seconds=seconds,
             method=method,
             latents=latents,
             reasoning="",
@@ -170,6 +173,37 @@ def test_every_recommendation_keeps_to_the_wish_with_its_whole_interval(n, data,
     keeps = [offer for offer in found.offers if offer.accuracy.low >= least]
     assert found.choice == min(keeps, key=lambda offer: offer.tokens.mean, default=None)
     assert all((offer.met == "no") == (offer.accuracy.high < least) for offer in found.offers)
+
+
+def test_among_budgets_the_smallest_that_surely_keeps_the_accuracy_is_chosen():
+    budgets = [
+        row(None, right, tokens, asked=Asked(budget=budget), seconds=tokens / 100)
+        for budget, right, tokens in ((100, 98, 108), (70, 97, 80), (50, 92, 60), (40, 70, 50))
+    ]
+    untouched = row(None, 99, 110, seconds=1.1, **UNTOUCHED)
+    found = plan(evaluation(untouched, *budgets), Wish(min_accuracy=0.9), price=2.0)
+    assert [(offer.budget, offer.ratio, offer.met) for offer in found.offers] == [
+        (100, None, "yes"),
+        (70, None, "yes"),
+        (50, None, "perhaps"),
+        (40, None, "no"),
+    ]
+    assert found.choice == found.offers[1]
+    assert found.choice.seconds.mean == pytest.approx(0.8)
+    assert found.choice.seconds_saved.mean == pytest.approx(0.3)
+    assert found.money_saved.mean == 60
+    said = " ".join(found.sentences)
+    assert said.startswith("Serve a budget of 70 tokens: accuracy 97.0%")
+    assert "an answer took 0.8 [0.8, 0.8] s, 0.3 [0.3, 0.3] s less." in said
+    assert "A budget of 50 tokens perhaps does" in said
+    few = plan(evaluation(row(None, 5, 80, asked=Asked(budget=70))), Wish(min_accuracy=0.9))
+    assert few.sentences == ["No budget surely keeps to an accuracy of 90.0%."]
+
+
+def test_seconds_that_were_not_measured_are_not_told():
+    found = plan(CURVE, Wish(min_accuracy=0.9))
+    assert {offer.seconds for offer in found.offers} == {None}
+    assert not any("In the evaluation" in one for one in found.sentences)
 
 
 def test_the_number_of_problems_that_would_tell_is_enough_and_not_far_too_many():
