@@ -40,9 +40,12 @@ class FakeServer(ThreadingHTTPServer):
     def prompt(self, body: dict[str, Any]) -> list[str]:
         """The chat in tokens, as this server's template writes it."""
         messages = [dict(message) for message in body["messages"]]
-        ratio = body.get("chat_template_kwargs", {}).get("compression_ratio", 1.0)
+        told = body.get("chat_template_kwargs", {})
+        ratio, budget = told.get("compression_ratio") or 1.0, told.get("thinking_budget")
         if self.takes_ratio and ratio < 1:
             messages[-1]["content"] += f" <ratio> {ratio} </ratio>"
+        if self.takes_ratio and budget:
+            messages[-1]["content"] += f" <budget> {budget} </budget>"
         begun = self.continues and body.get("continue_final_message") and messages.pop()
         turns = [
             token

@@ -165,8 +165,41 @@ def test_the_tag_carries_the_ratio_exactly(ratio: float) -> None:
 def test_a_tag_is_taken_off_as_it_was_put_on(problem: Problem, ratio: float) -> None:
     system = {"role": "system", "content": "Be brief.\n<ratio>0.1</ratio>"}
     begun = {"role": "assistant", "content": "So"}
-    messages, found = untagged([system, *problem.prompt(ratio), begun])
-    assert (messages, found) == ([system, *problem.prompt(), begun], ratio)
+    found = untagged([system, *problem.prompt(ratio), begun])
+    assert found == ([system, *problem.prompt(), begun], ratio, None)
+    assert found.tagged == (ratio < 1)
+
+
+@given(problems, st.integers(1, 10**6))
+def test_a_budget_is_taken_off_as_it_was_put_on(problem: Problem, budget: int) -> None:
+    system = {"role": "system", "content": "Be brief.\n<budget>7</budget>"}
+    begun = {"role": "assistant", "content": "So"}
+    prompt = problem.prompt(budget=budget)
+    assert prompt[-1]["content"] == f"{problem.asked}\n<budget>{budget}</budget>"
+    assert untagged([system, *prompt, begun]) == ([system, *problem.prompt(), begun], 1.0, budget)
+
+
+@given(problems, st.sampled_from(["\n<ratio>0.5</ratio>", "\n<budget>40</budget>"]))
+def test_of_a_question_that_ends_in_a_tag_only_what_was_added_is_taken_off(
+    problem: Problem, own: str
+) -> None:
+    ending = msgspec.structs.replace(problem, question=problem.question + own)
+    assert untagged(ending.prompt(budget=9)) == (ending.prompt(), 1.0, 9)
+    assert untagged(ending.prompt(0.5)) == (ending.prompt(), 0.5, None)
+
+
+@pytest.mark.parametrize("text", ["0", "012", "-3", "1.5", "", "three", "\u0663"])
+def test_what_is_no_budget_is_no_tag(text: str) -> None:
+    turn = {"role": "user", "content": f"Why?\n<budget>{text}</budget>"}
+    assert untagged([turn]) == ([turn], 1.0, None)
+
+
+def test_a_ratio_and_a_budget_are_never_asked_for_at_once() -> None:
+    problem = Problem(id="p", question="Why?", answer="1", task="t")
+    with pytest.raises(ValueError, match="not both"):
+        problem.prompt(0.5, budget=10)
+    with pytest.raises(CotpressError, match="a budget of 0 tokens leaves none"):
+        problem.prompt(budget=0)
 
 
 @given(traces)

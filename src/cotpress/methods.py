@@ -20,6 +20,8 @@ LC_PROMPT = "lc-prompt"
 SHORTEST = "shortest"
 SHORTEST_RIGHT = "shortest-right"
 ALL_RIGHT = "all-right"
+BUDGET = "budget"
+"""Whole traces, each with its number of reasoning tokens in the prompt."""
 POLICY = "policy"
 """Where nothing is asked for, and each trace had a ratio of its own."""
 
@@ -118,6 +120,11 @@ METHODS: dict[str, Method] = {
         "taught",
         "fine-tuned on its own reasoning, each trace at the smallest ratio that keeps its answer "
         "likely, with nothing asked for in the prompt: the model decides how long it reasons.",
+    ),
+    BUDGET: Method(
+        "taught",
+        "fine-tuned on its own whole right samples, each with its number of reasoning tokens in "
+        "the prompt: the model reasons as long as it is told.",
     ),
     "be-concise": _prompt("Be concise."),
     "only-numbers": _prompt("Only use numbers or equations."),

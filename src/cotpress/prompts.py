@@ -1,10 +1,10 @@
-"""How a ratio becomes words at the end of a question, and is
-read off again: the one place that knows the tag.
+"""How a ratio or a budget becomes words at the end of a question, and is read off again: the one
+place that knows the tags.
 """
 
 import re
 from collections.abc import Sequence
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from cotpress.errors import CotpressError
 
@@ -13,6 +13,9 @@ RATIO_TAG = "\n<ratio>{}</ratio>"
 1.0 there is no tag (TokenSkip, section 2.2).
 """
 
+BUDGET_TAG = "\n<budget>{}</budget>"
+"""What a budget, in reasoning tokens, looks like in the same place."""
+
 BOXED = r"Please reason step by step, and put your final answer within \boxed{}."
 """The instruction of TokenSkip and of DeepSeek-Math's evaluation
 (specification section 2.2), where none is named.
@@ -20,6 +23,9 @@ BOXED = r"Please reason step by step, and put your final answer within \boxed{}.
 
 TAGGED = re.compile(re.escape(RATIO_TAG).replace(r"\{\}", r"(0\.\d{1,2})") + r"\Z")
 """The tag at the end of a turn, as `ratio_tag` writes it."""
+
+BUDGETED = re.compile(re.escape(BUDGET_TAG).replace(r"\{\}", r"([1-9][0-9]*)") + r"\Z")
+"""The same for `budget_tag`."""
 
 
 class Message(TypedDict):
@@ -61,15 +67,44 @@ def ratio_tag(ratio: float | None) -> str:
     return RATIO_TAG.format(round(float(ratio), 2))
 
 
-def untagged(messages: Sequence[Message]) -> tuple[list[Message], float]:
-    """The messages without the tag at the end of the last user turn, and
-    the ratio that it asked for; 1.0 without one.
-    """
+def check_budget(budget: int) -> int:
+    """Return `budget`, in reasoning tokens, if it is at least 1; `CotpressError` otherwise."""
+    if budget < 1:
+        raise CotpressError(
+            f"a budget of {budget} tokens leaves none to reason in: choose 1 or more."
+        )
+    return budget
+
+
+def budget_tag(budget: int | None) -> str:
+    """The text that asks for `budget` reasoning tokens; empty for None."""
+    return "" if budget is None else BUDGET_TAG.format(check_budget(budget))
+
+
+class Untagged(NamedTuple):
+    """A chat, and what the tag at the end of its last user turn asked for."""
+
+    messages: list[Message]
+    """Without the tag."""
+    ratio: float = 1.0
+    """1.0 without a tag of a ratio."""
+    budget: int | None = None
+
+    @property
+    def tagged(self) -> bool:
+        """Whether there was a tag."""
+        return self.ratio < 1 or self.budget is not None
+
+
+def untagged(messages: Sequence[Message]) -> Untagged:
+    """The messages without the tag at the end of the last user turn, and what it asked for."""
     turns = list(messages)
     for place, turn in reversed(list(enumerate(turns))):
         if turn["role"] == "user":
-            if tag := TAGGED.search(turn["content"]):
+            if tag := TAGGED.search(turn["content"]) or BUDGETED.search(turn["content"]):
                 turns[place] = {"role": "user", "content": turn["content"][: tag.start()]}
-                return turns, check_ratio(float(tag[1]))
+                if tag.re is BUDGETED:
+                    return Untagged(turns, budget=int(tag[1]))
+                return Untagged(turns, ratio=check_ratio(float(tag[1])))
             break
-    return turns, 1.0
+    return Untagged(turns)

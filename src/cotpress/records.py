@@ -2,15 +2,15 @@
 
 `Problem -> Trace -> ScoredTrace -> CompressedTrace -> TrainingExample`, and `EvalRow` at the end.
 The field names are the public file format (docs/formats.md): fields may be added, never renamed.
-`Problem.prompt` is the only place in the package where a question and a ratio become words, so that
-training and serving prompts cannot drift apart.
+`Problem.prompt` is the only place in the package where a question and a ratio or budget become
+words, so that training and serving prompts cannot drift apart.
 """
 
 from typing import ClassVar, Literal
 
 import msgspec
 
-from cotpress.prompts import Message, ratio_tag
+from cotpress.prompts import Message, budget_tag, ratio_tag
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +36,13 @@ class Asked(Record, frozen=True, kw_only=True, omit_defaults=True):
         """Refuse both at once."""
         if self.ratio is not None and self.budget is not None:
             raise ValueError("a ratio or a budget is asked for, not both")
+
+    @property
+    def tag(self) -> str:
+        """The text that asks for it, at the end of the question; empty for nothing and for ratio
+        1.0.
+        """
+        return ratio_tag(self.ratio) + budget_tag(self.budget)
 
     def __str__(self) -> str:
         """`0.5`, `200 tokens` or `None`, as keys have it."""
@@ -66,15 +73,17 @@ class Problem(Record, frozen=True, kw_only=True):
 
     @property
     def asked(self) -> str:
-        """The user turn without a ratio: instruction and question."""
+        """The user turn without a tag: instruction and question."""
         return f"{self.instruction}\n{self.question}" if self.instruction else self.question
 
-    def prompt(self, ratio: float | None = None) -> list[Message]:
+    def prompt(self, ratio: float | None = None, *, budget: int | None = None) -> list[Message]:
         """The chat that asks this question at `ratio` (fraction of reasoning tokens to keep; None
-        or 1.0: no tag): the tag stands at the end of the question.
+        or 1.0: no tag) or at `budget` (reasoning tokens; None: no tag): the tag stands at the end
+        of the question. Both are a `ValueError`.
         """
+        tag = Asked(ratio=ratio, budget=budget).tag
         system: list[Message] = [{"role": "system", "content": self.system}] if self.system else []
-        asked: Message = {"role": "user", "content": self.asked + ratio_tag(ratio)}
+        asked: Message = {"role": "user", "content": self.asked + tag}
         return [*system, *self.history, asked, *self.followed]
 
 
@@ -302,6 +311,14 @@ class CompressedTrace(Record, frozen=True, kw_only=True):
         """The key of the trace."""
         return self.trace.key
 
+    @property
+    def n_tokens(self) -> int:
+        """Tokens of the whole reasoning as its cuts count them, the target model's; the writer's
+        where every cut is empty.
+        """
+        longest = max(self.cuts, key=lambda cut: cut.n_tokens)
+        return round(longest.n_tokens / longest.kept) if longest.kept else self.trace.n_tokens
+
 
 class TrainingExample(Record, frozen=True, kw_only=True):
     """What the model is taught: this prompt, that completion."""
@@ -474,6 +491,9 @@ class EvalRow(Record, frozen=True, kw_only=True):
     """Mean of |asked - actual| / asked, in reasoning tokens of each
     answer; None where nothing was asked for.
     """
+    asked_error_low: float | None = None
+    """95 % interval of `asked_error`, over problems; None of a single one."""
+    asked_error_high: float | None = None
     over_asked: float | None = None
     """Share of answers that reason longer than they were asked to."""
     answer_stated: float | None = None
@@ -502,6 +522,11 @@ class EvalRow(Record, frozen=True, kw_only=True):
     def ratio(self) -> float | None:
         """The ratio that was asked for."""
         return self.setting.asked.ratio
+
+    @property
+    def budget(self) -> int | None:
+        """The reasoning tokens that were asked for, or allowed."""
+        return self.setting.asked.budget
 
     @property
     def latents(self) -> int | None:

@@ -33,8 +33,8 @@ PROBLEMS = [
 
 
 class Obedient:
-    """Reasons in 20 words, or in the share of them that `keeps` gives for the ratio in the prompt;
-    answers p/0 wrongly.
+    """Reasons in 20 words, or in the share of them that `keeps` gives for the ratio in the prompt,
+    or in as many as a budget in the prompt; answers p/0 wrongly.
 
     From a prefill it concludes rightly if more than 15 words of reasoning are left.
     """
@@ -56,7 +56,8 @@ class Obedient:
                     text=f"{i + 1 if kept > 15 else 0}}}.", n_tokens=1, finished=True, seconds=0.1
                 )
                 continue
-            n = round(20 * self.keeps(float(tag[1]) if tag else 1.0))
+            budget = re.search(r"<budget>(.*)</budget>", content)
+            n = int(budget[1]) if budget else round(20 * self.keeps(float(tag[1]) if tag else 1.0))
             said = " ".join(f"w{k}" for k in range(n))
             answer = i + 1 if i else 77
             yield Completion(

@@ -28,6 +28,8 @@ def row(
     cut=0,
     task="t",
     latents=None,
+    asked=None,
+    seconds=0.0,
 ):
     """Traces of one row: the first `right` of `n` are right; lengths
     alternate around `tokens`; `cut` are cut off.
@@ -36,7 +38,8 @@ def row(
         yield Trace(
             problem=Problem(id=str(i), question="?", answer="1", task=task),
             model=model,
-            asked=Asked(ratio=ratio),
+            asked=asked or Asked(ratio=ratio),
+            seconds=seconds,
             method=method,
             latents=latents,
             reasoning="",
@@ -172,6 +175,37 @@ def test_every_recommendation_keeps_to_the_wish_with_its_whole_interval(n, data,
     assert all((offer.met == "no") == (offer.accuracy.high < least) for offer in found.offers)
 
 
+def test_among_budgets_the_smallest_that_surely_keeps_the_accuracy_is_chosen():
+    budgets = [
+        row(None, right, tokens, asked=Asked(budget=budget), seconds=tokens / 100)
+        for budget, right, tokens in ((100, 98, 108), (70, 97, 80), (50, 92, 60), (40, 70, 50))
+    ]
+    untouched = row(None, 99, 110, seconds=1.1, **UNTOUCHED)
+    found = plan(evaluation(untouched, *budgets), Wish(min_accuracy=0.9), price=2.0)
+    assert [(offer.budget, offer.ratio, offer.met) for offer in found.offers] == [
+        (100, None, "yes"),
+        (70, None, "yes"),
+        (50, None, "perhaps"),
+        (40, None, "no"),
+    ]
+    assert found.choice == found.offers[1]
+    assert found.choice.seconds.mean == pytest.approx(0.8)
+    assert found.choice.seconds_saved.mean == pytest.approx(0.3)
+    assert found.money_saved.mean == 60
+    said = " ".join(found.sentences)
+    assert said.startswith("Serve a budget of 70 tokens: accuracy 97.0%")
+    assert "an answer took 0.8 [0.8, 0.8] s, 0.3 [0.3, 0.3] s less." in said
+    assert "A budget of 50 tokens perhaps does" in said
+    few = plan(evaluation(row(None, 5, 80, asked=Asked(budget=70))), Wish(min_accuracy=0.9))
+    assert few.sentences == ["No budget surely keeps to an accuracy of 90.0%."]
+
+
+def test_seconds_that_were_not_measured_are_not_told():
+    found = plan(CURVE, Wish(min_accuracy=0.9))
+    assert {offer.seconds for offer in found.offers} == {None}
+    assert not any("In the evaluation" in one for one in found.sentences)
+
+
 def test_the_number_of_problems_that_would_tell_is_enough_and_not_far_too_many():
     (sentence,) = [
         one for one in plan(CURVE, Wish(min_accuracy=0.9)).sentences if "would tell" in one
@@ -184,7 +218,7 @@ def test_the_number_of_problems_that_would_tell_is_enough_and_not_far_too_many()
 @pytest.mark.parametrize(
     ("wish", "message"),
     [
-        ({}, "say what the ratio must keep to"),
+        ({}, "say what the ratio or budget must keep to"),
         ({"min_accuracy": 90}, "write 0.9 for 90 %"),
         ({"min_accuracy": 0}, "not a share"),
         ({"max_tokens": 0}, "leaves no room"),
@@ -213,7 +247,7 @@ def test_what_a_method_is_compared_with_is_never_recommended(name):
     served = [row(None, 99, 110, **UNTOUCHED), row(1.0, 98, 100, method="token-assorted")]
     found = plan(evaluation(*served, better), Wish(min_accuracy=0.8))
     assert [offer.method for offer in found.offers] == ["token-assorted"]
-    with pytest.raises(CotpressError, match="holds no ratio to choose"):
+    with pytest.raises(CotpressError, match="holds no ratio or budget to choose"):
         plan(evaluation(better), Wish(min_accuracy=0.8))
 
 
@@ -226,7 +260,7 @@ def test_ablations_and_methods_of_ones_own_may_be_served(name):
 
 
 def test_evaluations_without_a_choice_are_refused():
-    with pytest.raises(CotpressError, match="holds no ratio to choose"):
+    with pytest.raises(CotpressError, match="holds no ratio or budget to choose"):
         plan(evaluation(row(None, 9, 100, 10, **UNTOUCHED)), Wish(max_tokens=9))
     with pytest.raises(CotpressError, match="several tasks"):
         plan(evaluation(row(0.5, 9, 60, 10), row(0.5, 9, 60, 10, task="other")), Wish(max_tokens=9))

@@ -53,5 +53,11 @@ def test_a_report_shows_methods_before_what_they_are_compared_with_each_by_falli
     compared = [s.method in METHODS and METHODS[s.method].kind != "taught" for s in found[1:]]
     assert compared == sorted(compared)
     for name, model in {(s.method, s.model) for s in found}:
-        asked = [s.asked.ratio or 2 for s in found if (s.method, s.model) == (name, model)]
+        of_one = [s.asked for s in found if (s.method, s.model) == (name, model)]
+        asked = [one.ratio or 2 for one in of_one if one.budget is None]
+        budgets = [one.budget for one in of_one if one.budget is not None]
         assert asked == sorted(asked, reverse=True)
+        assert budgets == sorted(budgets, reverse=True)
+        assert [one.budget is not None for one in of_one] == [False] * len(asked) + [True] * len(
+            budgets
+        )

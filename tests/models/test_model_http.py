@@ -63,7 +63,7 @@ def test_arguments_of_the_template_are_sent_and_belong_to_the_name(server: FakeS
     assert server.asked[0]["chat_template_kwargs"] == {"enable_thinking": False, "effort": "low"}
     both = load(server, ",template.enable_thinking=false,ratio=template")
     texts(both, ask())
-    sent = {"enable_thinking": False, "compression_ratio": 1.0}
+    sent = {"enable_thinking": False, "compression_ratio": 1.0, "thinking_budget": None}
     assert server.asked[-1]["chat_template_kwargs"] == sent
 
 
@@ -157,6 +157,23 @@ def test_the_ratio_is_in_the_text_or_in_the_template_and_never_in_both(server: F
     assert len(checks) == 2  # once, with and without
     assert {body["messages"][0]["content"] for body in sent} == {"How many?"}
     assert sorted(body["chat_template_kwargs"]["compression_ratio"] for body in sent) == [0.6, 1.0]
+
+
+def test_a_budget_is_in_the_text_or_in_the_template_and_never_beside_a_ratio(
+    server: FakeServer,
+) -> None:
+    problem = Problem(id="p", question="How many?", answer="4", task="t")
+    asked = [Request(key="p", messages=problem.prompt(budget=60))]
+    texts(load(server), asked)
+    assert server.asked[-1]["messages"][0]["content"] == "How many?\n<budget>60</budget>"
+    assert "chat_template_kwargs" not in server.asked[-1]
+    texts(load(server, ",ratio=template"), asked)
+    assert server.asked[-1]["messages"][0]["content"] == "How many?"
+    sent = {"compression_ratio": None, "thinking_budget": 60}
+    assert server.asked[-1]["chat_template_kwargs"] == sent
+    server.takes_ratio = False
+    with pytest.raises(CotpressError, match="drops thinking_budget: its chat template does not"):
+        texts(load(server, ",ratio=template"), asked)
 
 
 def test_a_server_that_drops_the_ratio_is_refused(server: FakeServer) -> None:

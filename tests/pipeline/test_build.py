@@ -1,5 +1,6 @@
 from collections import Counter
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +8,8 @@ from make import sum_cuts, sum_examples, sum_trace
 
 from cotpress.errors import CotpressError
 from cotpress.pipeline.build import IGNORED, build, pretokenized_rows, tokenize_example, trl_rows
-from cotpress.records import Grade, TrainingExample
+from cotpress.pipeline.whole import whole
+from cotpress.records import Asked, Cut, Grade, TrainingExample
 
 ENDS = {"chatml": "<|im_end|>", "qwen": "<|im_end|>", "llama3": "<|eot_id|>"}
 RATIOS = (0.9, 0.8, 0.7, 0.6, 0.5)
@@ -44,6 +46,69 @@ def test_the_original_is_added_without_a_tag_where_no_cut_at_1_is_at_hand():
 def test_a_cut_at_1_is_the_original_and_does_not_come_twice():
     examples = list(build(cuts_of(sum_trace(), ratios=(1.0, 0.5)), draw="all"))
     assert [one.ratio for one in examples] == [0.5, 1.0]
+
+
+# --- budgets --------------------------------------------------------------------------------------
+
+
+def test_a_budget_is_the_number_of_reasoning_tokens_that_is_taught():
+    trace = sum_trace(4, n_tokens=1000)  # in the writer's tokens, which nobody asked for
+    words = trace.reasoning.split()
+    cuts = [
+        Cut(
+            asked=Asked(ratio=ratio),
+            reasoning=" ".join(words[:n]),
+            kept=n / len(words),
+            n_tokens=n,
+        )
+        for ratio, n in ((0.4, 3), (0.8, 6))
+    ]
+    short = msgspec.structs.replace(sum_cuts(trace), cuts=cuts)
+    examples = list(build([short], draw="all", control="budget"))
+    assert [one.asked for one in examples] == [Asked(budget=n) for n in (3, 6, len(words))]
+    assert [len(one.reasoning.split()) for one in examples] == [3, 6, len(words)]
+    for one in examples:
+        assert one.prompt == trace.problem.prompt(budget=one.asked.budget)
+    assert examples[-1].completion == trace.completion()
+
+
+def test_a_reasoning_of_nothing_is_asked_for_with_the_smallest_budget_there_is():
+    empty = Cut(asked=Asked(ratio=0.1), reasoning="", kept=0.0, n_tokens=0)
+    one = msgspec.structs.replace(sum_cuts(sum_trace(), (0.5,)), cuts=[empty])
+    (made,) = build([one], ratios=[0.1], control="budget")
+    assert made.asked == Asked(budget=1)
+
+
+def test_whole_traces_have_the_length_that_their_writer_counted():
+    traces = [sum_trace(i, n_tokens=7 + i) for i in range(3)]
+    examples = list(build(whole(traces), control="budget"))
+    assert [one.asked.budget for one in examples] == [7, 8, 9]
+    assert {one.method for one in examples} == {"budget"}
+    assert {one.method for one in build(whole(traces), control="none")} == {"all-right"}
+
+
+@pytest.mark.parametrize("draw", ["one", "all"])
+def test_of_both_each_example_asks_for_one_and_half_of_them_for_budgets(draw):
+    traces = cuts_of(*map(sum_trace, range(200)))
+    examples = list(build(traces, draw=draw, control="both"))
+    budgets = [one.asked.budget is not None for one in examples]
+    assert abs(sum(budgets) / len(budgets) - 0.5) < 3 * 0.5 / len(budgets) ** 0.5
+    for one in examples:
+        text = one.prompt[-1]["content"]
+        assert text.count("</budget>") + text.count("</ratio>") == (one.asked.tag != "")
+    ratios = [one.completion for one in build(traces, draw=draw, control="ratio")]
+    assert [one.completion for one in examples] == ratios  # the same cuts, only asked otherwise
+
+
+@given(st.permutations(range(10)), st.integers(0, 10))
+def test_which_of_the_two_is_asked_for_depends_on_the_trace_alone(order, n):
+    def made(traces):
+        return {
+            one.problem.id: one for one in build(cuts_of(*map(sum_trace, traces)), control="both")
+        }
+
+    everything = made(range(10))
+    assert made(order[:n]) == {f"sum/{i}": everything[f"sum/{i}"] for i in order[:n]}
 
 
 def test_one_example_per_trace_about_a_sixth_of_them_original():

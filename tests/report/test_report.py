@@ -20,6 +20,7 @@ from cotpress.records import (
     Percentile,
     Problem,
     ScoredTrace,
+    Setting,
     Trace,
     Verified,
 )
@@ -336,6 +337,18 @@ def test_what_makes_a_row_hard_to_believe_is_said_in_plain_words(found, warning)
     assert warnings([original, row()]) == []
     (sentence,) = warnings([original, row(**found)])
     assert re.sub("; [^:]*:", "; …:", sentence.replace("\u00a0", " ")) == warning
+
+
+def test_a_budget_that_is_missed_is_a_warning_and_the_headline_names_one_that_holds():
+    original = row("original", None, kept=1.0)
+    told = Setting(model="runs/model", method="tokenskip", asked=Asked(budget=60))
+    budgeted = msgspec.structs.replace(row(kept=0.58, note="asked 60, spent 68"), setting=told)
+    rows = in_order([original, budgeted])
+    (sentence,) = warnings(rows)
+    assert sentence == (
+        "The budget needs a second look: tokenskip at 60 tokens (asked 60, spent 68)."
+    )
+    assert headline(rows)[0].startswith("At a budget of 60 tokens the model reasons in 58")
 
 
 def test_methods_that_really_keep_different_shares_at_one_ratio_are_not_compared_in_silence():

@@ -2,7 +2,8 @@
 
 from make import make_row
 
-from cotpress.report.rows import in_order
+from cotpress.records import Asked, Setting
+from cotpress.report.rows import in_order, series
 
 
 def test_an_original_that_several_evaluations_judged_stands_there_once() -> None:
@@ -14,6 +15,27 @@ def test_an_original_that_several_evaluations_judged_stands_there_once() -> None
     ]
     assert [row.model for row in in_order(rows)] == ["tiny", "a", "b"]
     assert in_order(rows)[0].seconds_per_problem == 0.5
+
+
+def told(budget: int) -> Setting:
+    return Setting(model="runs/model", method="tokenskip", asked=Asked(budget=budget))
+
+
+def test_ratios_and_budgets_of_one_model_are_two_curves_that_say_so() -> None:
+    rows = [
+        make_row("original", None),
+        *(make_row("tokenskip", ratio) for ratio in (1.0, 0.5)),
+        *(make_row(setting=told(budget)) for budget in (60, 100)),
+    ]
+    curves = series(in_order(rows))
+    assert [curve.label for curve in curves] == [
+        "original",
+        "tokenskip (ratios)",
+        "tokenskip (budgets)",
+    ]
+    assert [row.budget for row in curves[2].rows] == [100, 60]
+    alone = series(in_order([rows[0], *rows[3:]]))
+    assert [curve.label for curve in alone] == ["original", "tokenskip"]
 
 
 def test_originals_that_differ_and_methods_that_differ_in_time_alone_all_stand_there() -> None:

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cotpress.errors import CotpressError
+from cotpress.lm.taught import budgets_of
 from cotpress.prompts import ratio_tag
 from cotpress.records import Problem
 from cotpress.serving import chat_template
-from cotpress.serving.chat_template import efforts_for, unwrap, wrap
+from cotpress.serving.chat_template import efforts_for, taken, unwrap, wrap
 
 pytest.importorskip("transformers")
 from chat_templates import CHATML, FAMILIES
@@ -328,3 +329,136 @@ def test_the_efforts_are_the_smallest_middle_and_largest_ratio_that_was_trained(
 def test_an_effort_must_be_a_ratio():
     with pytest.raises(CotpressError, match=r"ratio 1.5 is not a fraction"):
         wrap(CHATML, (0.5, 0.7, 1.5))
+
+
+# --- budgets --------------------------------------------------------------------------------------
+
+BUDGETS = (1, 9, 10, 34, 128, 512, 1000, 32_768)
+LEVELS = (34, 128, 512)
+
+
+@pytest.mark.parametrize("takes", ["budget", "both"])
+@pytest.mark.parametrize("chat", CHATS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_served_budget_has_the_ids_of_the_training_prompt(family, chat, takes, tokenizer):
+    tokenizer.chat_template = FAMILIES[family]
+    trained = HFModel(family, "", tokenizer, lambda: None)
+    before, efforts = CHATS[chat], LEVELS if takes == "budget" else EFFORTS
+    ids = {n: trained.prompt_ids([*before, *problem().prompt(budget=n)]) for n in BUDGETS}
+    plain, half = (trained.prompt_ids([*before, *problem().prompt(r)]) for r in (1.0, 0.5))
+    assert len({*map(tuple, ids.values()), tuple(plain)}) == len(BUDGETS) + 1
+    tokenizer.chat_template = wrap(FAMILIES[family], efforts, takes=takes)
+    assert unwrap(tokenizer.chat_template) == FAMILIES[family]
+    asked = [*before, *problem().prompt()]
+    for n in BUDGETS:
+        assert served_ids(tokenizer, asked, thinking_budget=n) == ids[n]
+        assert served_ids(tokenizer, asked, thinking_budget=str(n)) == ids[n]
+        told = {"thinking_budget": n, "compression_ratio": None, "reasoning_effort": "high"}
+        assert served_ids(tokenizer, asked, **told) == ids[n]
+    for nothing in ({}, {"thinking_budget": None}, {"compression_ratio": 1.0}):
+        assert served_ids(tokenizer, asked, **nothing) == plain
+    low = served_ids(tokenizer, asked, reasoning_effort="low")
+    assert low == (ids[34] if takes == "budget" else half)
+    if takes == "both":
+        assert served_ids(tokenizer, asked, compression_ratio=0.5) == half
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.text(min_size=1).filter(lambda text: not text.endswith(("</ratio>", "</budget>"))),
+    st.integers(1, 10**9),
+    st.sampled_from(sorted(FAMILIES)),
+)
+def test_any_question_at_any_budget_is_written_as_in_training(question, budget, family):
+    asked = problem(question)
+    expected = render(FAMILIES[family], asked.prompt(budget=budget))
+    template = wrap(FAMILIES[family], LEVELS, takes="budget")
+    assert render(template, asked.prompt(), thinking_budget=budget) == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [0, -1, 1.5, 128.0, True, False, "", "x", "0", "-5", "07", " 8", "1e3", "1.0", "٣", [8], {}],
+)
+def test_what_is_no_budget_raises_a_template_error_that_names_it(value):
+    with pytest.raises(
+        TemplateError, match=r"thinking_budget .* send a whole number of at least 1"
+    ):
+        render(wrap(CHATML, LEVELS, takes="budget"), problem().prompt(), thinking_budget=value)
+
+
+@pytest.mark.parametrize("takes", ["ratio", "budget", "both"])
+def test_a_request_with_both_is_an_error_also_at_full_length(takes):
+    template = wrap(CHATML, LEVELS if takes == "budget" else EFFORTS, takes=takes)
+    for ratio in (0.5, 1.0, 7):
+        with pytest.raises(TemplateError, match="are both set: send one of them"):
+            render(template, problem().prompt(), compression_ratio=ratio, thinking_budget=128)
+
+
+def test_what_was_not_taught_is_refused_with_what_to_send_instead():
+    with pytest.raises(TemplateError, match="taught no budgets: send compression_ratio"):
+        render(wrap(CHATML, EFFORTS), problem().prompt(), thinking_budget=128)
+    budgets = wrap(CHATML, LEVELS, takes="budget")
+    for ratio in (0.5, 2, "x", True):
+        with pytest.raises(TemplateError, match="taught budgets and no ratios: send thinking_"):
+            render(budgets, problem().prompt(), compression_ratio=ratio)
+
+
+@pytest.mark.parametrize("takes", ["ratio", "budget", "both"])
+def test_a_prompt_with_a_tag_of_either_kind_gets_no_second_one(takes):
+    template = wrap(CHATML, LEVELS if takes == "budget" else EFFORTS, takes=takes)
+    sent = {"compression_ratio": 0.7} if takes == "ratio" else {"thinking_budget": 128}
+    for tagged in (problem().prompt(0.5), problem().prompt(budget=60)):
+        assert render(template, tagged, **sent) == render(CHATML, tagged)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_another_engine_of_templates_writes_the_same_budgets(family):
+    minijinja = pytest.importorskip("minijinja")
+
+    def raising(message):
+        raise ValueError(message)
+
+    engine = minijinja.Environment(trim_blocks=True, lstrip_blocks=True)
+    engine.add_function("raise_exception", raising)
+    engine.pycompat = True
+    wrapped = wrap(FAMILIES[family], EFFORTS, takes="both")
+    about = {"messages": problem().prompt(), "add_generation_prompt": True}
+    for asked in ({"thinking_budget": 128}, {"thinking_budget": "64"}, {"compression_ratio": 0.6}):
+        assert engine.render_str(wrapped, **about, **asked) == render(
+            wrapped, problem().prompt(), **asked
+        )
+    for wrong in ({"thinking_budget": 0}, {"thinking_budget": 1.5}, {"thinking_budget": True}):
+        with pytest.raises(
+            (ValueError, minijinja.TemplateError), match="is not a number of tokens"
+        ):
+            engine.render_str(wrapped, **about, **wrong)
+
+
+def test_a_template_with_a_thinking_budget_of_its_own_keeps_it_or_is_refused():
+    own = CHATML + "{{ thinking_budget }}"
+    asked = {"thinking_budget": 7, "compression_ratio": 0.5}
+    served = render(wrap(own, EFFORTS), problem().prompt(), **asked)
+    assert served == render(CHATML, problem().prompt(0.5)) + "7"
+    with pytest.raises(CotpressError, match="already takes thinking_budget, but cotpress did not"):
+        wrap(own, LEVELS, takes="budget")
+
+
+def test_servers_that_ask_which_variables_a_template_reads_see_the_budget():
+    from jinja2 import Environment, meta
+
+    for takes in ("budget", "both"):
+        wrapped = wrap(CHATML, LEVELS if takes == "budget" else EFFORTS, takes=takes)
+        found = meta.find_undeclared_variables(Environment(autoescape=True).parse(wrapped))
+        assert {"thinking_budget", "compression_ratio", "reasoning_effort"} <= found
+
+
+def test_what_a_template_takes_is_what_was_taught():
+    some = budgets_of([34, 50, 60, 512])
+    assert taken([], None) == taken([1.0, 0.5], None) == "ratio"
+    assert taken([], some) == taken([1.0], some) == "budget"
+    assert taken([1.0, 0.5], some) == "both"
+    assert efforts_for([], some) == some.usual
+    assert efforts_for([1.0, 0.5], some) == (0.5, 0.5, 1.0)
+    with pytest.raises(CotpressError, match=r"effort 0.5 is not a number of tokens"):
+        wrap(CHATML, (0.5, 0.7, 1.0), takes="budget")

@@ -53,7 +53,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace
     tokens = hf.tokenizer_only(str(folder))
     made = tmp_path_factory.mktemp("gguf")
     (made / "chat_template.jinja").write_text(
-        wrap(tokens.tokenizer.chat_template, (0.5, 0.7, 1.0)), encoding="utf-8"
+        wrap(tokens.tokenizer.chat_template, (0.5, 0.7, 1.0), takes="both"), encoding="utf-8"
     )
     script = [
         sys.executable,
@@ -107,6 +107,30 @@ def test_its_engine_writes_the_training_prompt(
     assert rendered(served, PROBLEM.prompt(), reasoning_effort="low") == rendered(
         served, PROBLEM.prompt(0.5)
     )
+
+
+@pytest.mark.parametrize("before", [[], SYSTEM, [*SYSTEM, *HISTORY]])
+def test_its_engine_writes_the_training_prompt_of_a_budget(
+    served: SimpleNamespace, before: list[Message]
+) -> None:
+    for budget in (1, 128, 32_768):
+        expected = served.tokens.prompt_text([*before, *PROBLEM.prompt(budget=budget)])
+        for sent in (budget, str(budget)):
+            asked = {"thinking_budget": sent, "compression_ratio": None}
+            turns = [*before, *PROBLEM.prompt()]
+            assert rendered(served, turns, chat_template_kwargs=asked) == expected
+
+
+@pytest.mark.parametrize("wrong", [0, "x", 1.5])
+def test_a_budget_that_is_none_and_a_ratio_beside_it_are_bad_requests(
+    served: SimpleNamespace, wrong: Any
+) -> None:
+    both = {"thinking_budget": 128, "compression_ratio": 0.5}
+    for asked, says in (({"thinking_budget": wrong}, "is not a number"), (both, "both set")):
+        with pytest.raises(urllib.error.HTTPError) as stop:
+            rendered(served, PROBLEM.prompt(), chat_template_kwargs=asked)
+        assert stop.value.code == 400
+        assert says in stop.value.read().decode()
 
 
 def test_a_ratio_that_is_none_is_a_bad_request_that_says_so(served: SimpleNamespace) -> None:

@@ -3,8 +3,8 @@ ratio that takes effect.
 
 They run in environments of their own (`make test-serving`), whose Pythons are named by
 COTPRESS_VLLM and COTPRESS_HARNESS. COTPRESS_SERVED may name a folder that `cotpress export` wrote;
-else the bundled model is exported, which was not taught any ratio, but answers another prompt in
-another length, too.
+else the bundled model is exported, with a template that takes ratios and budgets; it was taught
+none, but answers another prompt in another length, too.
 """
 
 import json
@@ -26,6 +26,7 @@ from cotpress import models, tasks
 from cotpress.models import Request, Sampling
 from cotpress.models.hf import HFModel
 from cotpress.records import Problem
+from cotpress.serving.chat_template import wrap
 from cotpress.verbs.export import export
 
 pytestmark = pytest.mark.serving
@@ -68,6 +69,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return Path(given)
     made = tmp_path_factory.mktemp("served") / "tiny-short"
     export("tiny", out=made)
+    template = made / "chat_template.jinja"
+    both = wrap(template.read_text(encoding="utf-8"), (0.5, 0.7, 1.0), takes="both")
+    template.write_text(both, encoding="utf-8")
     return made
 
 
@@ -171,27 +175,58 @@ def requests(problems: list[Problem], ratio: float) -> list[Request]:
     return [Request(key=problem.id, messages=problem.prompt(ratio)) for problem in problems]
 
 
+def written_alike(
+    served: Served, problem: Problem, told: dict[str, Any], expected: list[int]
+) -> None:
+    """The server's prompt for these template arguments has these ids."""
+    body = {"model": served.name, "messages": problem.prompt(), "chat_template_kwargs": told}
+    if served.kind == "vllm":
+        found = served.post("/tokenize", body | {"add_generation_prompt": True})
+        assert found["tokens"] == expected
+    else:  # it tells how many only
+        counted = served.post("/v1/chat/completions", body | {"max_tokens": 1, "temperature": 0.0})
+        assert counted["usage"]["prompt_tokens"] == len(expected)
+
+
 def test_the_template_writes_the_ids_of_training(
     served: Served, here: HFModel, problems: list[Problem]
 ) -> None:
     for problem in problems:
         for ratio in (*RATIOS, 0.7):
-            body = {
-                "model": served.name,
-                "messages": problem.prompt(),
-                "chat_template_kwargs": {"compression_ratio": ratio},
-            }
             expected = here.prompt_ids(problem.prompt(ratio))
-            if served.kind == "vllm":
-                assert (
-                    served.post("/tokenize", body | {"add_generation_prompt": True})["tokens"]
-                    == expected
-                )
-            else:  # it tells how many only
-                counted = served.post(
-                    "/v1/chat/completions", body | {"max_tokens": 1, "temperature": 0.0}
-                )["usage"]
-                assert counted["prompt_tokens"] == len(expected)
+            written_alike(served, problem, {"compression_ratio": ratio}, expected)
+
+
+def takes_budgets(folder: Path) -> None:
+    """Skip where another folder was named whose model was taught none."""
+    if "is not a number of tokens" not in (folder / "chat_template.jinja").read_text("utf-8"):
+        pytest.skip("the model that is served was taught no budgets")
+
+
+def test_the_template_writes_the_ids_of_training_for_a_budget(
+    served: Served, here: HFModel, problems: list[Problem], folder: Path
+) -> None:
+    takes_budgets(folder)
+    for problem in problems:
+        for budget in (1, 64, 4096):
+            expected = here.prompt_ids(problem.prompt(budget=budget))
+            for told in ({"thinking_budget": budget}, {"thinking_budget": str(budget)}):
+                written_alike(served, problem, told | {"compression_ratio": None}, expected)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"thinking_budget": 0}, {"thinking_budget": 64, "compression_ratio": 0.5}],
+    ids=["none", "both"],
+)
+def test_a_budget_that_is_none_and_one_beside_a_ratio_are_refused(
+    served: Served, problems: list[Problem], folder: Path, wrong: dict[str, Any]
+) -> None:
+    takes_budgets(folder)
+    body = {"model": served.name, "messages": problems[0].prompt(), "max_tokens": 1}
+    with pytest.raises(urllib.error.HTTPError) as stop:
+        served.post("/v1/chat/completions", body | {"chat_template_kwargs": wrong})
+    assert stop.value.code in ((400,) if served.kind == "vllm" else (400, 500))
 
 
 def test_the_openai_client_sets_the_ratio_per_request(

@@ -250,7 +250,7 @@ def test_a_tag_that_stands_twice_is_found_in_rows_of_others(found, tmp_path):
             tmp_path / "x.jsonl", [row | {"completion": [{"role": "assistant", "content": "2"}]}]
         ),
     )
-    assert said["prompts"] == ("problem", "1 prompts have the ratio tag twice")
+    assert said["prompts"] == ("problem", "1 prompts have two tags")
 
 
 def test_chat_markup_inside_traces_is_found_and_latent_tokens_are_not_markup(found, tmp_path):

@@ -22,7 +22,7 @@ from cotpress.verbs.report import report
 
 
 class Short:
-    """Reasons in 20 words times the ratio in the prompt, and never in
+    """Reasons in 20 words times the ratio in the prompt, or in as many as its budget, and never in
     fewer than 12; stops after `patience` answers.
     """
 
@@ -42,7 +42,9 @@ class Short:
             if request.prefill:
                 yield Completion(text=f"{answer}}}.", n_tokens=1, finished=True)
                 continue
-            n = max(12, round(20 * float(tag[1]) if tag else 20))
+            budget = re.search(r"<budget>(.*)</budget>", content)
+            n = int(budget[1]) if budget else round(20 * float(tag[1]) if tag else 20)
+            n = max(12, n)
             said = " ".join(f"w{k}" for k in range(n))
             yield Completion(
                 text=f"{said}\nThe answer is \\boxed{{{answer}}}.", n_tokens=n + 4, finished=True
@@ -138,6 +140,61 @@ def test_chance_is_cut_by_the_rules_that_the_checkpoint_records(run, tmp_path, r
     assert found["tokenskip"].kept == 0.6
     # every word of these models holds a digit, which `strict` never drops
     assert found["random"].kept == kept
+
+
+BUDGETS = {"least": 12, "low": 13, "medium": 15, "high": 18, "most": 40}
+
+
+@pytest.fixture
+def taught(run, tmp_path):
+    """The verb for a model that was taught budgets, and these ratios."""
+    path = tmp_path / "taught" / "cotpress.json"
+
+    def taught(known=(), **others):
+        about = json.loads(path.read_text()) | {"ratios": known, "budgets": BUDGETS}
+        path.write_text(json.dumps(about), encoding="utf-8")
+        return [(row.method, str(row.setting.asked)) for row in run(**others)]
+
+    return taught
+
+
+def test_a_model_that_was_taught_budgets_is_asked_for_the_usual_ones(taught):
+    asked = ["18 tokens", "15 tokens", "13 tokens"]
+    assert taught() == [("original", "None"), *(("tokenskip", one) for one in asked)]
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [
+        ({}, ["1.0", "0.6", "18 tokens", "15 tokens", "13 tokens"]),
+        ({"budgets": [14]}, ["14 tokens"]),
+        ({"ratios": [0.6]}, ["0.6"]),
+        ({"ratios": [0.6], "budgets": [14, 30]}, ["0.6", "30 tokens", "14 tokens"]),
+    ],
+)
+def test_a_model_that_was_taught_both_is_asked_for_what_is_named(taught, named, expected):
+    found = taught([1.0, 0.6], **named)
+    assert {one for _, one in found[1:]} == set(expected)
+
+
+def test_the_arms_end_thinking_at_the_budgets_that_the_prompt_asks_for(taught):
+    found = taught(budgets=[15], baseline=["budget-forcing"])
+    assert found[1:] == [("tokenskip", "15 tokens"), ("budget-forcing", "15 tokens")]
+
+
+def test_a_budget_outside_what_was_trained_or_missed_is_said(taught, capsys):
+    taught(budgets=[5, 50])
+    said = capsys.readouterr().err
+    outside = "eval: a budget of {} is outside what fakes.short:taught was trained on (12 to 40"
+    assert outside.format(5) in said
+    assert outside.format(50) in said
+    assert "tokenskip at 5 tokens: outside what was trained (12 to 40); asked 5, spent 12" in said
+    assert "tokenskip at 50 tokens: outside what was trained (12 to 40)\n" in said
+
+
+def test_budgets_are_refused_of_a_model_that_was_taught_none(run):
+    with pytest.raises(CotpressError, match=r"was not taught budgets \(build --control budget\)"):
+        run(budgets=[15])
 
 
 def test_a_ratio_that_was_never_trained_on_and_is_missed_is_said_twice(run, capsys):

@@ -14,6 +14,7 @@ from cotpress import latent_tokens
 from cotpress.doctor.findings import Finding, is_ill, ok, problem, unusable, warning
 from cotpress.errors import CotpressError
 from cotpress.lm.marks import FAMILIES, marked
+from cotpress.lm.taught import budgets_of
 from cotpress.methods import method
 from cotpress.pipeline import instruction
 from cotpress.pipeline.build import (
@@ -27,7 +28,7 @@ from cotpress.pipeline.build import (
     unfit,
 )
 from cotpress.pipeline.split import Parts, split
-from cotpress.prompts import untagged
+from cotpress.prompts import Message, untagged
 from cotpress.records import Asked, CompressedTrace, Problem, Record, Trace, TrainingExample
 from cotpress.training.formats.axolotl import AxolotlRow
 from cotpress.training.formats.llamafactory import LlamaFactoryRow
@@ -137,28 +138,37 @@ def prompts(examples: Sequence[TrainingExample], *, ours: bool) -> Iterator[Find
     """Is every prompt what `Problem.prompt` writes, with one
     tag at most, and every completion something?
     """
-    if drifted := [one for one in examples if ours and one.prompt != one.problem.prompt(one.ratio)]:
+    if drifted := [one for one in examples if ours and one.prompt != _served(one)]:
         says = (
             f"{len(drifted)} prompts are not what is served, such as "
             f"that of {drifted[0].problem.id}"
         )
         yield problem("prompts", says, "build them again with this version of cotpress")
-    elif twice := sum(untagged(untagged(one.prompt)[0])[1] < 1 for one in examples):
+    elif twice := sum(untagged(untagged(one.prompt).messages).tagged for one in examples):
         yield problem(
             "prompts",
-            f"{twice} prompts have the ratio tag twice",
+            f"{twice} prompts have two tags",
             "build them again from the problems",
         )
     else:
-        ratios = Counter(untagged(one.prompt)[1] for one in examples)
+        asked = [untagged(one.prompt) for one in examples]
+        ratios = Counter(one.ratio for one in asked if one.budget is None)
         told = ", ".join(f"{ratio:g}: {n}" for ratio, n in sorted(ratios.items(), reverse=True))
-        yield ok("prompts", f"{len(examples)} rows by ratio: {told}")
+        budgets = [one.budget for one in asked if one.budget is not None]
+        by = [f"by ratio: {told}"] if ratios else []
+        by += [f"by budget: {len(budgets)}, {budgets_of(budgets)} tokens"] if budgets else []
+        yield ok("prompts", f"{len(examples)} rows {'; '.join(by)}")
     if empty := sum(not one.completion.strip() for one in examples):
         yield problem(
             "completions",
             f"{empty} are empty: the model would be taught to say nothing",
             "leave them out",
         )
+
+
+def _served(one: TrainingExample) -> list[Message]:
+    """The prompt that asks for the same when the model is served."""
+    return one.problem.prompt(one.ratio, budget=one.asked.budget)
 
 
 def instructions(problems: Sequence[Problem], taught: Sequence[str] | None) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Is this model folder ready to be served at a ratio? Template,
+"""Is this model folder ready to be served at a ratio or budget? Template,
 vocabulary, tied weights, end of turn, tokenizer.
 """
 
@@ -11,9 +11,10 @@ from cotpress.doctor.findings import Finding, ok, problem, unusable, warning
 from cotpress.errors import TemplateRefusal
 from cotpress.lm import templates
 from cotpress.pipeline import instruction
-from cotpress.prompts import Message, ratio_tag
+from cotpress.prompts import Message
+from cotpress.records import Asked
 from cotpress.serving import chat_template
-from cotpress.serving.export import ASKED, HISTORY, recorded_efforts, served_ids
+from cotpress.serving.export import ASKED, HISTORY, arguments, read_about, served_ids
 from cotpress.training.options import TrainSummary
 
 if TYPE_CHECKING:
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
 
 EXPORT = "cotpress export {} --out DIR"
 
-PROBED = (1.0, 0.6, 0.05)
+PROBED: dict[chat_template.Takes, tuple[Asked, ...]] = {
+    "ratio": (Asked(ratio=1.0), Asked(ratio=0.6), Asked(ratio=0.05)),
+    "budget": (Asked(ratio=1.0), Asked(budget=256), Asked(budget=1)),
+    "both": (Asked(ratio=1.0), Asked(ratio=0.6), Asked(ratio=0.05), Asked(budget=256)),
+}
+"""What a template that takes this must write."""
 
 
 def examine_model(model: "HFModel", trained: TrainSummary | None) -> Iterator[Finding]:
@@ -36,10 +42,11 @@ def examine_model(model: "HFModel", trained: TrainSummary | None) -> Iterator[Fi
     if fault := unusable(model):
         yield fault
         return
-    yield from template(model, folder)
+    takes = chat_template.taken(trained.ratios, trained.budgets) if trained else "ratio"
+    yield from template(model, folder, takes)
     yield from thinking(model)
     yield from date(model, folder)
-    yield from vocabulary(model)
+    yield from vocabulary(model, Asked(budget=60) if takes == "budget" else Asked(ratio=0.6))
     yield from tied_weights(Path(model.weights))
     yield from end_of_turn(model, folder)
     if trained:
@@ -74,36 +81,40 @@ def date(model: "HFModel", folder: Path) -> Iterator[Finding]:
         )
 
 
-def template(model: "HFModel", folder: Path) -> Iterator[Finding]:
-    """Does the chat template take the ratio, and write what training wrote?"""
+def template(
+    model: "HFModel", folder: Path, takes: chat_template.Takes = "ratio"
+) -> Iterator[Finding]:
+    """Does the chat template take the ratio or the budget, and write what training wrote?"""
     from jinja2.exceptions import TemplateError
 
     written = model.tokenizer.chat_template
     text = written if isinstance(written, str) else written.get("default", "")
-    if not chat_template.reads(text, chat_template.TAKES):
-        says = "the chat template does not read compression_ratio: servers drop it without a word"
+    name = chat_template.BUDGET if takes == "budget" else chat_template.RATIO
+    if not chat_template.reads(text, name):
+        says = f"the chat template does not read {name}: servers drop it without a word"
         yield problem("template", says, EXPORT.format(folder))
         return
     plain: list[Message] = [*HISTORY, ASKED]
-    for ratio in PROBED:
+    for one in PROBED[takes]:
+        what = f"ratio {one.ratio:g}" if one.ratio is not None else f"a budget of {one}"
         tagged: list[Message] = [
             *HISTORY,
-            {"role": "user", "content": ASKED["content"] + ratio_tag(ratio)},
+            {"role": "user", "content": ASKED["content"] + one.tag},
         ]
         try:
-            served = served_ids(model.tokenizer, plain, compression_ratio=ratio)
+            served = served_ids(model.tokenizer, plain, **arguments(one))
             alike = served == model.prompt_ids(tagged)
         except (TemplateError, TemplateRefusal) as error:
             said = getattr(error.__cause__, "message", None) or str(error)
             yield problem(
                 "template",
-                f"it refuses ratio {ratio:g}: {said}",
+                f"it refuses {what}: {said}",
                 "put the model's own back, and export it",
             )
             return
         if not alike:
             says = (
-                f"at ratio {ratio:g} the chat template writes another prompt "
+                f"at {what} the chat template writes another prompt "
                 "than `Problem.prompt` did in training"
             )
             yield problem(
@@ -118,27 +129,30 @@ def template(model: "HFModel", folder: Path) -> Iterator[Finding]:
             "put the model's own back, and export it",
         )
     except TemplateError:
-        efforts = dict(zip(chat_template.EFFORTS, recorded_efforts(folder), strict=False))
-        stands = ", ".join(f"{name} {ratio:g}" for name, ratio in efforts.items())
+        about = read_about(folder)
+        efforts = about.efforts if about else {}
+        stands = ", ".join(f"{effort} {level:g}" for effort, level in efforts.items())
+        named = f"{chat_template.RATIO} and {chat_template.BUDGET} write"
         yield ok(
             "template",
-            "compression_ratio writes the ids of training"
+            f"{named if takes == 'both' else f'{name} writes'} the ids of training"
             + (f"; efforts: {stands}" if stands else ""),
         )
 
 
-def vocabulary(model: "HFModel") -> Iterator[Finding]:
-    """Can the ratio be said in this vocabulary, and is every latent
+def vocabulary(model: "HFModel", asked: Asked) -> Iterator[Finding]:
+    """Can what is asked for be said in this vocabulary, and is every latent
     token one token with an embedding of its own?
     """
     tokenizer = model.tokenizer
-    tag, ids = ratio_tag(0.6).strip(), model.text_ids(ratio_tag(0.6))
+    tag, ids = asked.tag.strip(), model.text_ids(asked.tag)
     back = tokenizer.decode(ids, clean_up_tokenization_spaces=False)
     if "".join(back.split()) != tag:
         says = f"the tokenizer cannot write {tag}: it comes back as {back!r}"
         yield problem("vocabulary", says, "train with a tokenizer that knows these characters")
     else:
-        yield ok("vocabulary", f"the ratio tag is {len(ids)} tokens")
+        kind = "ratio" if asked.budget is None else "budget"
+        yield ok("vocabulary", f"the {kind} tag is {len(ids)} tokens")
     latent = {
         token.content: i
         for i, token in tokenizer.added_tokens_decoder.items()

@@ -1,5 +1,5 @@
-"""Does this server pass the ratio on to the chat template? Measured by counting prompt tokens, not
-by asking.
+"""Does this server pass the ratio or budget on to the chat template? Measured by counting prompt
+tokens, not by asking.
 
 vLLM drops arguments that a template does not read, gateways those that they do not know; neither
 says so, and the only sign is that the prompt stays as long as it was.
@@ -10,10 +10,11 @@ from typing import Any, NamedTuple, Protocol
 
 from cotpress.doctor.findings import Finding, ok, problem, warning
 from cotpress.lm.chat import is_same_model
-from cotpress.prompts import ratio_tag
+from cotpress.prompts import budget_tag, ratio_tag
+from cotpress.serving.chat_template import NO_RATIO
 from cotpress.serving.export import ASKED
 
-RATIO = 0.5
+RATIO, BUDGET = 0.5, 256
 
 SERVE = "serve the folder that `cotpress export` wrote"
 LITERAL = (
@@ -81,8 +82,11 @@ def examine_server(server: Server) -> Iterator[Finding]:
     yield ok(
         "answers", f"as {plain.model or server.model}; {plain.n_prompt} prompt tokens for the probe"
     )
-    yield from _ratio(server, plain)
-    yield from _effort(server)
+    alone = _taught_budgets_alone(server)
+    if not alone:
+        yield from _ratio(server, plain)
+    yield from _budget(server, plain, alone=alone)
+    yield from _effort(server, plain, alone=alone)
 
 
 def _fault(server: Server, plain: Answer) -> Finding | None:
@@ -119,10 +123,12 @@ def _fault(server: Server, plain: Answer) -> Finding | None:
 def _ratio(server: Server, plain: Answer) -> Iterator[Finding]:
     """The ratio in the template, in the text, at 1.0 and out of range."""
     short, whole, wrong = (
-        server.ask(ASKED["content"], _kwargs(value)) for value in (RATIO, 1.0, 2.0)
+        server.ask(ASKED["content"], _kwargs(compression_ratio=value))
+        for value in (RATIO, 1.0, 2.0)
     )
     tagged = server.ask(
-        ASKED["content"] + ratio_tag(RATIO), _kwargs(1.0) if whole.status < 400 else {}
+        ASKED["content"] + ratio_tag(RATIO),
+        _kwargs(compression_ratio=1.0) if whole.status < 400 else {},
     )
     if short.status >= 400 or not short.status:
         says = f"it refuses chat_template_kwargs (status {short.status}: {short.said})"
@@ -158,8 +164,51 @@ def _ratio(server: Server, plain: Answer) -> Iterator[Finding]:
         )
 
 
-def _effort(server: Server) -> Iterator[Finding]:
-    """OpenAI's own field, for clients that can send no other."""
+def _taught_budgets_alone(server: Server) -> bool:
+    """Whether the template says that it takes budgets and no ratios."""
+    short = server.ask(ASKED["content"], _kwargs(compression_ratio=RATIO))
+    return short.status >= 400 and NO_RATIO in short.said
+
+
+def _budget(server: Server, plain: Answer, *, alone: bool) -> Iterator[Finding]:
+    """The budget in the template, in the text, and one that is none; nothing where the template
+    takes ratios (not `alone`) and writes no budgets.
+    """
+    short, wrong = (
+        server.ask(ASKED["content"], _kwargs(thinking_budget=value)) for value in (BUDGET, 0)
+    )
+    tagged = server.ask(ASKED["content"] + budget_tag(BUDGET), {})
+    writes = plain.n_prompt != short.n_prompt == tagged.n_prompt
+    if not alone and (short.status >= 400 or not writes):
+        return
+    if short.status >= 400 or not short.status:
+        says = f"it refuses thinking_budget (status {short.status}: {short.said})"
+        yield problem("budget", says, f"{SERVE}, {LITERAL}")
+    elif short.n_prompt == plain.n_prompt:
+        says = f"thinking_budget is dropped: {short.n_prompt} prompt tokens with it as without"
+        yield problem("budget", says, f"{SERVE}, check that no gateway stands between")
+    elif short.n_prompt != tagged.n_prompt:
+        says = (
+            f"thinking_budget {BUDGET} makes {short.n_prompt} prompt tokens, the tag of training "
+            f"{tagged.n_prompt}"
+        )
+        yield problem("budget", says, SERVE)
+    else:
+        yield ok(
+            "budget",
+            f"thinking_budget {BUDGET} writes the tag: {plain.n_prompt} prompt tokens become "
+            f"{short.n_prompt}",
+        )
+        if wrong.status < 400:
+            yield warning("bad budget", "a budget of 0 is answered as if nothing were wrong", SERVE)
+        else:
+            yield ok("bad budget", f"a budget of 0 is refused (status {wrong.status})")
+
+
+def _effort(server: Server, plain: Answer, *, alone: bool) -> Iterator[Finding]:
+    """OpenAI's own field, for clients that can send no other. Two budgets (`alone`) may be numbers
+    of equally many tokens: then a prompt that is longer than the plain one is enough.
+    """
     low, high = (
         server.ask(ASKED["content"], {"reasoning_effort": effort}) for effort in ("low", "high")
     )
@@ -167,14 +216,14 @@ def _effort(server: Server) -> Iterator[Finding]:
         yield warning(
             "effort",
             f"it refuses reasoning_effort (status {low.status})",
-            "send compression_ratio instead",
+            "send compression_ratio or thinking_budget instead",
         )
-    elif low.n_prompt == high.n_prompt:
+    elif low.n_prompt == high.n_prompt and not (alone and low.n_prompt != plain.n_prompt):
         says = (
             "reasoning_effort low and high make the same prompt: it does not reach "
             "the template, or both stand for one ratio"
         )
-        yield warning("effort", says, "send compression_ratio instead")
+        yield warning("effort", says, "send compression_ratio or thinking_budget instead")
     else:
         yield ok(
             "effort",
@@ -182,5 +231,5 @@ def _effort(server: Server) -> Iterator[Finding]:
         )
 
 
-def _kwargs(ratio: float) -> dict[str, Any]:
-    return {"chat_template_kwargs": {"compression_ratio": ratio}}
+def _kwargs(**asked: float) -> dict[str, Any]:
+    return {"chat_template_kwargs": asked}

@@ -1,8 +1,10 @@
-"""`Problem -> graded Trace` for a model at each ratio, for the untouched model and the baselines.
+"""`Problem -> graded Trace` for a model at each ratio and budget, for the untouched model and the
+baselines.
 
-The order is the untouched model first, then the method at each ratio, then the controls, which need
-the actual ratio the method reached. Every setting is asked each problem `samples` times; a control
-cuts each of the untouched model's answers. What the traces say is for rows.py.
+The order is the untouched model first, then the method at each ratio and at each budget that it is
+asked for, then the controls, which need the actual ratio the method reached. Every setting is asked
+each problem `samples` times; a control cuts each of the untouched model's answers. What the traces
+say is for rows.py.
 """
 
 from collections import Counter, defaultdict
@@ -47,8 +49,10 @@ class Plan:
     baselines: Sequence[str] = ()
     budgets: Sequence[int] = ()
     """Reasoning tokens that `budget-forcing` and `native-budget` may spend; empty: as many in the
-    mean as the method at each ratio.
+    mean as the method at each ratio. A model that was taught budgets is asked for them, too.
     """
+    taught_budgets: bool = False
+    """Whether the method is asked for the budgets in its prompt."""
     sampling: Sampling = field(default_factory=Sampling)
     samples: int = 1
     """Answers a problem; more than one needs a temperature."""
@@ -86,42 +90,50 @@ class Plan:
             )
 
     def _check_budgets(self) -> None:
-        """Budgets belong to arms that take them, and such arms need them or a method beside."""
+        """Budgets belong to what takes them, and arms that do need them or a method beside."""
         taking = [name for name in self.baselines if BASELINES[name].each == "budget"]
-        if self.budgets and not taking:
+        if self.budgets and not taking and not self.taught_budgets:
             raise CotpressError(
+                f"model {self.model.name} was not taught budgets (build --control budget), so that "
                 "--budgets is for the baselines budget-forcing and native-budget: name one."
             )
-        if taking and not self.budgets and not any(ratio < 1 for ratio in self.asked):
+        if taking and not self.budgets and all(one.ratio == 1.0 for one in self.asked):
             raise CotpressError(
                 f"baseline {taking[0]} needs --budgets, such as 128 256, or a model that is judged "
                 "at ratios below 1."
             )
 
     @property
-    def asked(self) -> list[float]:
-        """The ratios the method is asked for; without 1.0
-        where that is the very prompt of the reference.
+    def asked(self) -> list[Asked]:
+        """What the method is asked for: ratios, without 1.0 where that is the very prompt of the
+        reference, and budgets that are written in the prompt.
         """
-        return [
-            ratio
+        ratios = [
+            Asked(ratio=ratio)
             for ratio in dict.fromkeys(self.ratios)
             if not (self.model is self.original and ratio == 1.0)
         ]
+        budgets = dict.fromkeys(self.budgets if self.taught_budgets else ())
+        return [*ratios, *(Asked(budget=budget) for budget in budgets)]
+
+    @property
+    def below(self) -> list[Asked]:
+        """The ratios below 1 among them."""
+        return [one for one in self.asked if one.ratio is not None and one.ratio < 1]
 
     @property
     def n_arms(self) -> int:
         """How often every problem is asked for each sample, at most: controls
         that have nothing to cut are left out.
         """
-        ratios, below = len(self.asked), sum(ratio < 1 for ratio in self.asked)
+        settings = len(self.asked)
         times = {
             "once": 1,
-            "ratio below 1": below,
-            "ratio reached": ratios,
-            "budget": len(self.budgets) or ratios,
+            "ratio below 1": len(self.below),
+            "ratio reached": settings,
+            "budget": len(self.budgets) or settings,
         }
-        own = ratios + len(self.forced) + bool(self.corrupt)
+        own = settings + len(self.forced) + bool(self.corrupt)
         return (
             own
             + (self.original is not None)
@@ -211,35 +223,31 @@ def _arms(plan: Plan, sets: Sets, dropped: Counter[str]) -> Iterator[Arm]:
     original = plan.original
     if original is not None:
         yield Arm(original, ORIGINAL, NOTHING)
-    for ratio in plan.asked:
-        yield Arm(plan.model, plan.method, Asked(ratio=ratio))
+    for asked in plan.asked:
+        yield Arm(plan.model, plan.method, asked)
     for k in plan.forced:
-        yield Arm(plan.model, FORCED, Asked(ratio=plan.asked[0]), latents=k)
+        yield Arm(plan.model, FORCED, plan.asked[0], latents=k)
     if plan.corrupt:
-        yield Arm(plan.model, CORRUPTED, Asked(ratio=plan.asked[0]))
+        yield Arm(plan.model, CORRUPTED, plan.asked[0])
     if original is None:
         return
-    below = [ratio for ratio in plan.asked if ratio < 1]
     for name in dict.fromkeys(plan.baselines):
         if name not in CONTROLS:
-            asked = (
-                [Asked(ratio=ratio) for ratio in below]
-                if BASELINES[name].each == "ratio below 1"
-                else [NOTHING]
-            )
-            yield from (Arm(original, name, one) for one in asked)
+            each = plan.below if BASELINES[name].each == "ratio below 1" else [NOTHING]
+            yield from (Arm(original, name, one) for one in each)
             continue
         if BASELINES[name].each == "budget" and plan.budgets:
             yield from (Arm(original, name, Asked(budget=one)) for one in plan.budgets)
             continue
-        for ratio in plan.asked:
-            own = sets[Setting(model=plan.model.name, method=plan.method, asked=Asked(ratio=ratio))]
+        for asked in plan.asked:
+            own = sets[Setting(model=plan.model.name, method=plan.method, asked=asked)]
             reached = ratio_of_means(*pairs(tokens(own), tokens(_base(plan, sets))))
             actual = reached.value if reached else 1.0
             if actual < 1 - TOLERANCE:
-                yield Arm(original, name, Asked(ratio=ratio), actual)
+                yield Arm(original, name, asked, actual)
             else:
-                dropped[f"{name} at {ratio:g}: the method itself keeps {actual:.2f}"] += 1
+                at = str(asked) if asked.ratio is None else f"{asked.ratio:g}"
+                dropped[f"{name} at {at}: the method itself keeps {actual:.2f}"] += 1
 
 
 def _answers(arm: Arm, todo: Todo, plan: Plan, sets: Sets) -> Iterator[Trace]:

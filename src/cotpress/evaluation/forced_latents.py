@@ -27,7 +27,7 @@ def corrupted(
     requests = (
         Request(
             key=f"{trace.problem.id}|{trace.sample}|{CORRUPTED}",
-            messages=trace.problem.prompt(trace.ratio),
+            messages=trace.problem.prompt(trace.ratio, budget=trace.asked.budget),
             prefill=begin,
         )
         for trace, begin in zip(own, begins, strict=True)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cotpress.evaluation.problems import Group, by_problem
+from cotpress.evaluation.statistics import ratio_of_means
 from cotpress.records import Lengths, Trace
 
 
@@ -26,6 +27,9 @@ class Adherence(NamedTuple):
     2503.04697, section 4)."""
     over: float
     """Share that is longer."""
+    low: float | None = None
+    """95 % interval of the error, over problems; None of a single problem."""
+    high: float | None = None
 
 
 def adherence(group: Group, base: Mapping[str, float]) -> Adherence | None:
@@ -41,7 +45,12 @@ def adherence(group: Group, base: Mapping[str, float]) -> Adherence | None:
         if asked:
             errors.append(fmean(abs(asked - trace.n_tokens) / asked for trace in traces))
             over.append(fmean(trace.n_tokens > asked for trace in traces))
-    return Adherence(fmean(errors), fmean(over)) if errors else None
+    if not errors:
+        return None
+    found = ratio_of_means(errors, [1.0] * len(errors)) if len(errors) > 1 else None
+    return Adherence(
+        fmean(errors), fmean(over), found.low if found else None, found.high if found else None
+    )
 
 
 def _asked(trace: Trace, original: float | None) -> float | None:

@@ -1,4 +1,4 @@
-"""`graded Trace -> Plan`: which ratio of an evaluation to serve, and what that saves.
+"""`graded Trace -> Plan`: which ratio or budget of an evaluation to serve, and what that saves.
 
 A bound is met (`yes`) where the whole 95 % interval meets it, missed (`no`) where the whole
 interval misses it, and `perhaps` otherwise: only what is met is recommended. Lengths are all
@@ -23,7 +23,7 @@ from cotpress.evaluation.rows import rows
 from cotpress.evaluation.setting import is_reference, setting_of
 from cotpress.evaluation.statistics import Z, wilson
 from cotpress.methods import method
-from cotpress.records import EvalRow, Record, Setting, Trace
+from cotpress.records import NOTHING, EvalRow, Record, Setting, Trace
 
 SURE = 0.05
 """Two ratios with a p-value of at least this cannot be told apart."""
@@ -36,7 +36,7 @@ Met = Literal["yes", "perhaps", "no"]
 
 @dataclass(frozen=True)
 class Wish:
-    """What a served ratio must keep to."""
+    """What a served ratio or budget must keep to."""
 
     min_accuracy: float | None = None
     """Share of right answers."""
@@ -47,7 +47,8 @@ class Wish:
         """Refuse a wish for nothing, or for what cannot be."""
         if self.min_accuracy is None and self.max_tokens is None:
             raise CotpressError(
-                "say what the ratio must keep to: --min-accuracy 0.9, --max-tokens 150, or both."
+                "say what the ratio or budget must keep to: --min-accuracy 0.9, --max-tokens 150, "
+                "or both."
             )
         if self.min_accuracy is not None and not 0 < self.min_accuracy <= 1:
             raise CotpressError(
@@ -70,9 +71,12 @@ class Mean(Record, frozen=True, kw_only=True):
 
 
 class Offer(Record, frozen=True, kw_only=True):
-    """One ratio that could be served."""
+    """One ratio or budget that could be served."""
 
-    ratio: float
+    ratio: float | None
+    """1.0 where nothing is asked for; None for a budget."""
+    budget: int | None = None
+    """In reasoning tokens."""
     method: str
     n: int
     accuracy: Mean
@@ -82,6 +86,10 @@ class Offer(Record, frozen=True, kw_only=True):
     """Tokens per request fewer than the base generates on the same
     problems; None for the base itself, or without one.
     """
+    seconds: Mean | None = None
+    """Per answer in the evaluation, where many mostly share a machine; None: not measured."""
+    seconds_saved: Mean | None = None
+    """Like `saved`."""
     truncated: float
     """Share of answers that the evaluation's token limit cut
     off: served without it they are longer.
@@ -108,8 +116,8 @@ class Plan(Record, frozen=True, kw_only=True):
 
 
 def plan(traces: Iterable[Trace], wish: Wish, price: float | None = None) -> Plan:
-    """Choose among the ratios of one evaluation: the shortest that keeps
-    the accuracy, or the most accurate that fits.
+    """Choose among the ratios and budgets of one evaluation: the shortest that keeps the accuracy,
+    or the most accurate that fits.
     """
     traces = list(traces)
     groups: dict[Setting, dict[Key, Trace]] = {}
@@ -124,8 +132,8 @@ def plan(traces: Iterable[Trace], wish: Wish, price: float | None = None) -> Pla
     reference, asked = _sides(found)
     if not asked:
         raise CotpressError(
-            "the evaluation holds no ratio to choose: run `cotpress "
-            "eval` with --ratios 1.0 0.7 0.5, say."
+            "the evaluation holds no ratio or budget to choose: run `cotpress eval` with "
+            "--ratios 1.0 0.7 0.5, say, or with --budgets of a model that was taught them."
         )
     base = reference or next((row for row in asked if row.ratio == 1.0), None)
     paired: Group = groups[base.setting] if base else {}
@@ -160,11 +168,11 @@ def plan(traces: Iterable[Trace], wish: Wish, price: float | None = None) -> Pla
 
 
 def _sides(found: Sequence[EvalRow]) -> tuple[EvalRow | None, list[EvalRow]]:
-    """The untouched model, and what could be served: the ratios, and an
-    untouched model that is the judged one at 1.0.
+    """The untouched model, and what could be served: the ratios and budgets, and an untouched model
+    that is the judged one at 1.0.
     """
     reference = next((row for row in found if is_reference(row.setting)), None)
-    asked = [row for row in found if row.ratio is not None]
+    asked = [row for row in found if row.setting.asked != NOTHING]
     if (
         reference
         and all(row.model == reference.model for row in asked)
@@ -179,18 +187,24 @@ def _offer(row: EvalRow, group: Group, base: Group, wish: Wish) -> Offer:
     spent = means(group, _length)
     tokens = _mean(list(spent.values()))
     saved = [before - now for now, before in zip(*pairs(spent, means(base, _length)), strict=True)]
+    took, before = means(group, _took), means(base, _took)
+    faster = [then - now for now, then in zip(*pairs(took, before), strict=True)]
+    timed = all((*took.values(), *before.values()))
     met: list[Met] = []
     if wish.min_accuracy is not None:
         met.append(_met(accuracy.low >= wish.min_accuracy, accuracy.high < wish.min_accuracy))
     if wish.max_tokens is not None:
         met.append(_met(tokens.high <= wish.max_tokens, tokens.low > wish.max_tokens))
     return Offer(
-        ratio=1.0 if row.ratio is None else row.ratio,
+        ratio=1.0 if row.setting.asked == NOTHING else row.ratio,
+        budget=row.budget,
         method=row.method,
         n=row.n,
         accuracy=accuracy,
         tokens=tokens,
         saved=_mean(saved) if saved else None,
+        seconds=_mean(list(took.values())) if timed else None,
+        seconds_saved=_mean(faster) if timed and faster else None,
         truncated=row.truncated,
         met="no" if "no" in met else "perhaps" if "perhaps" in met else "yes",
     )
@@ -214,8 +228,7 @@ def _sentences(choice: Offer | None, offers: Sequence[Offer], wish: Wish, base: 
     said = []
     if choice:
         said.append(
-            f"Serve ratio {choice.ratio:g}: {_accuracy(choice)}, "
-            f"{_tokens(choice.tokens)} per request."
+            f"Serve {_name(choice)}: {_accuracy(choice)}, {_tokens(choice.tokens)} per request."
         )
         if choice.saved:
             million = _times(choice.saved, 1e6)
@@ -223,6 +236,11 @@ def _sentences(choice: Offer | None, offers: Sequence[Offer], wish: Wish, base: 
                 f"Against {base} that saves {_tokens(choice.saved)} per "
                 f"request, {million.mean:,.0f} "
                 f"[{million.low:,.0f}, {million.high:,.0f}] per million requests."
+            )
+        if choice.seconds and choice.seconds_saved:
+            said.append(
+                f"In the evaluation an answer took {_seconds(choice.seconds)} s, "
+                f"{_seconds(choice.seconds_saved)} s less."
             )
         if choice.truncated:
             said.append(
@@ -232,21 +250,34 @@ def _sentences(choice: Offer | None, offers: Sequence[Offer], wish: Wish, base: 
     else:
         bounds = [] if wish.min_accuracy is None else [f"an accuracy of {wish.min_accuracy:.1%}"]
         bounds += [] if wish.max_tokens is None else [f"{wish.max_tokens:g} tokens"]
-        said.append(f"No ratio surely keeps to {' and '.join(bounds)}.")
+        kinds = {"ratio" if offer.budget is None else "budget" for offer in offers}
+        kind = " or ".join(sorted(kinds, reverse=True))
+        said.append(f"No {kind} surely keeps to {' and '.join(bounds)}.")
     for offer in offers:
         shorter = choice is not None and offer.tokens.mean < choice.tokens.mean
         if offer.met == "perhaps" and (choice is None or shorter or wish.min_accuracy is None):
             said.append(
-                f"Ratio {offer.ratio:g} perhaps does: {_accuracy(offer)}, "
+                f"{_name(offer).capitalize()} perhaps does: {_accuracy(offer)}, "
                 f"{_tokens(offer.tokens)}{_needed(offer, wish)}."
             )
         elif offer.met == "yes" and shorter and offer.p_value is not None and offer.p_value >= SURE:
             said.append(
-                f"Ratio {offer.ratio:g} is shorter ({_tokens(offer.tokens)}), and "
+                f"{_name(offer).capitalize()} is shorter ({_tokens(offer.tokens)}), and "
                 f"{offer.n} problems do not tell its "
                 f"accuracy apart: {_accuracy(offer)}, p = {offer.p_value:.2g}."
             )
     return said
+
+
+def _name(offer: Offer) -> str:
+    """What is asked for, in words."""
+    if offer.budget is not None:
+        return f"a budget of {offer.budget:,} tokens"
+    return f"ratio {offer.ratio:g}"
+
+
+def _seconds(mean: Mean) -> str:
+    return f"{mean.mean:.3g} [{mean.low:.3g}, {mean.high:.3g}]"
 
 
 def _needed(offer: Offer, wish: Wish) -> str:
@@ -277,6 +308,10 @@ def _tokens(mean: Mean) -> str:
 
 def _length(trace: Trace) -> int:
     return trace.n_tokens + trace.n_conclusion_tokens
+
+
+def _took(trace: Trace) -> float:
+    return trace.seconds
 
 
 def _mean(values: Sequence[float]) -> Mean:

@@ -133,6 +133,8 @@ def _lengths(group: Group, beside: Beside) -> dict[str, Any]:
         "at_budget": curve(group, budgets),
         "budget_area": area(group, beside.largest),
         "asked_error": kept_to.error if kept_to else None,
+        "asked_error_low": kept_to.low if kept_to else None,
+        "asked_error_high": kept_to.high if kept_to else None,
         "over_asked": kept_to.over if kept_to else None,
         "answer_stated": len(after) / len(stated) if stated else None,
         "after_answer": fmean(after) if after else None,

@@ -8,7 +8,7 @@ a ratio that is missed is said (`note`).
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -19,11 +19,15 @@ from cotpress.evaluation.problems import Group, Key, key_of
 from cotpress.evaluation.row import Beside, row
 from cotpress.evaluation.setting import is_reference, setting_of
 from cotpress.grading import Check
+from cotpress.lm.taught import Budgets
 from cotpress.methods import CORRUPTED, FORCED, method
 from cotpress.records import Asked, EvalRow, Setting, Trace
 
 TOLERANCE = 0.03
 """An actual ratio further than this from the requested one is called a miss."""
+
+BUDGET_TOLERANCE = 0.1
+"""So is a mean that is further than this share of a budget from it."""
 
 Groups = Mapping[tuple[str, Setting], Group]
 """Traces by task and setting."""
@@ -34,6 +38,7 @@ def rows(
     *,
     scorer: str = "",
     trained: Sequence[float] | None = None,
+    budgets: Budgets | None = None,
     seed: int = 0,
     graders: Mapping[str, str | Check] | None = None,
 ) -> list[EvalRow]:
@@ -41,8 +46,9 @@ def rows(
     appearance.
 
     The reference is the untouched model: method `original` with no ratio. `scorer` and `trained`
-    (the ratios the model was trained on; None: not known) belong to the rows of a trained method.
-    `seed` is the run's, and `graders` those of tasks that are graded by another one than `math`.
+    (the ratios the model was trained on; None: not known) belong to the rows of a trained method,
+    as do the `budgets` it was trained on. `seed` is the run's, and `graders` those of tasks that
+    are graded by another one than `math`.
     """
     groups: defaultdict[tuple[str, Setting], dict[Key, Trace]] = defaultdict(dict)
     for trace in traces:
@@ -57,7 +63,7 @@ def rows(
             found = msgspec.structs.replace(found, changed=_changed(task, setting, groups))
         if method(setting.method).trained:
             found = msgspec.structs.replace(found, scorer=scorer)
-        result.append(msgspec.structs.replace(found, seed=seed, note=note(found, trained)))
+        result.append(msgspec.structs.replace(found, seed=seed, note=note(found, trained, budgets)))
     return result
 
 
@@ -78,12 +84,16 @@ def _beside(task: str, setting: Setting, groups: Groups, *, readable: bool) -> B
     return Beside(base, on_task.get(whole, {}), largest, readable)
 
 
-def note(row: EvalRow, trained: Sequence[float] | None) -> str:
-    """What must not be missed about a row's ratio: it was never trained
-    on, or the actual one is another. Else empty.
+def note(row: EvalRow, trained: Sequence[float] | None, budgets: Budgets | None = None) -> str:
+    """What must not be missed about a row's ratio or budget: it was never trained on, or the
+    actual length is another. Else empty.
     """
     ratio = row.ratio
-    if ratio is None or row.method in CONTROLS:
+    if row.method in CONTROLS:
+        return ""
+    if row.budget is not None:
+        return "; ".join(_about_budget(row, row.budget, budgets))
+    if ratio is None:
         return ""
     notes = []
     if method(row.method).trained:
@@ -94,6 +104,13 @@ def note(row: EvalRow, trained: Sequence[float] | None) -> str:
     if row.kept is not None and abs(row.kept - ratio) > TOLERANCE:
         notes.append(f"asked {ratio:g}, kept {row.kept:.2f}")
     return "; ".join(notes)
+
+
+def _about_budget(row: EvalRow, budget: int, taught: Budgets | None) -> Iterator[str]:
+    if taught and method(row.method).trained and not taught.hold(budget):
+        yield f"outside what was trained ({taught})"
+    if abs(row.mean_tokens - budget) > BUDGET_TOLERANCE * budget:
+        yield f"asked {budget:,}, spent {row.mean_tokens:,.0f}"
 
 
 def _changed(task: str, setting: Setting, groups: Groups) -> float | None:

@@ -20,9 +20,9 @@ def is_reference(setting: Setting) -> bool:
     return (setting.method, setting.asked, setting.latents) == (ORIGINAL, NOTHING, None)
 
 
-def order(setting: Setting, scorer: str = "") -> tuple[int, str, str, str, float, int]:
-    """Where it stands in a report: original, methods, what
-    they are compared with; each by falling ratio or budget.
+def order(setting: Setting, scorer: str = "") -> tuple[int, str, str, str, bool, float, int]:
+    """Where it stands in a report: original, methods, what they are compared with; each by falling
+    ratio, and then by falling budget.
     """
     kind = method(setting.method).kind
     rank = 0 if kind == "original" else 1 if kind == "taught" else 2
@@ -35,6 +35,7 @@ def order(setting: Setting, scorer: str = "") -> tuple[int, str, str, str, float
         setting.method,
         scorer,
         setting.model,
+        asked.budget is not None,
         falling,
         -1 if setting.latents is None else setting.latents,
     )

@@ -11,8 +11,7 @@ import msgspec
 from cotpress import tasks
 from cotpress.pipeline.grade import grade
 from cotpress.pipeline.split import split
-from cotpress.prompts import ratio_tag
-from cotpress.records import Problem, Trace
+from cotpress.records import Asked, Problem, Trace
 from cotpress.tasks import Task
 
 LM_EVAL = Path(__file__).parent / "lm_eval"
@@ -25,9 +24,9 @@ def problems(task: str, split: str, limit: int | None) -> list[dict[str, str]]:
     return found
 
 
-def prompt(row: dict[str, str], ratio: float | None) -> str:
-    """What the user turn says: question and ratio, as in training."""
-    return problem(row).asked + ratio_tag(ratio)
+def prompt(row: dict[str, str], ratio: float | None, budget: int | None = None) -> str:
+    """What the user turn says: question and ratio or budget, as in training."""
+    return problem(row).asked + Asked(ratio=ratio, budget=budget).tag
 
 
 def problem(row: dict[str, str]) -> Problem:

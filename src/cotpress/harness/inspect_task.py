@@ -1,8 +1,8 @@
 """inspect-ai: `inspect eval cotpress/problems -T task=gsm8k -T ratio=0.5 --model …`.
 
-The ratio is in the user turn and works with every provider. For an exported model, leave out `-T
-ratio` and send it to the template instead: `--extra-body '{"chat_template_kwargs":
-{"compression_ratio": 0.5}}'`. Never both.
+The ratio, or `-T budget=256` for a model that was taught budgets, is in the user turn and works
+with every provider. For an exported model, leave out `-T ratio` and send it to the template
+instead: `--extra-body '{"chat_template_kwargs": {"compression_ratio": 0.5}}'`. Never both.
 """
 
 from functools import partial
@@ -24,16 +24,20 @@ def problems(
     split: str = "test",
     limit: int | None = None,
     ratio: float | None = None,
+    budget: int | None = None,
     max_tokens: int | None = None,
 ) -> Task:
-    """The problems of a cotpress task, asked at a ratio, greedily; an answer may take `max_tokens`,
-    by default as many as in `cotpress eval`.
+    """The problems of a cotpress task, asked at a ratio or budget, greedily; an answer may take
+    `max_tokens`, by default as many as in `cotpress eval`.
     """
     most = tasks.load(task).max_tokens if max_tokens is None else max_tokens
     rows = harness.problems(task, split, limit)
     samples = [
         Sample(
-            id=row["id"], input=harness.prompt(row, ratio), target=row["answer"], metadata=dict(row)
+            id=row["id"],
+            input=harness.prompt(row, ratio, budget),
+            target=row["answer"],
+            metadata=dict(row),
         )
         for row in rows
     ]

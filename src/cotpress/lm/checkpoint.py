@@ -9,6 +9,7 @@ import msgspec
 
 from cotpress import plugins
 from cotpress.errors import CotpressError
+from cotpress.lm.taught import Budgets
 from cotpress.records import Record
 
 R = TypeVar("R", bound=Record)
@@ -28,6 +29,8 @@ class Checkpoint(Record, frozen=True, kw_only=True):
     scorer: str = ""
     ratios: tuple[float, ...] = ()
     """Those it was trained on; empty: the method knows no ratios."""
+    budgets: Budgets | None = None
+    """Those it was trained on; None: it knows no budgets."""
     instructions: tuple[str, ...] | None = None
     """What stood before the questions in training; None: not recorded."""
     codebook: int = 0

@@ -80,15 +80,17 @@ def body(
     """The fields of one request. A prefill is the beginning of a last assistant message, which the
     server is to continue.
 
-    `in_template`: the ratio is taken out of the text and given to the served template as
-    `compression_ratio`, always, so that the server's own default cannot add one. Otherwise the text
-    has the tag and the template is told nothing of it. `template` are other arguments for it.
+    `in_template`: the ratio or budget is taken out of the text and given to the served template as
+    `compression_ratio` or `thinking_budget`, always, with null for the other, so that the server's
+    own default cannot add one. Otherwise the text has the tag and the template is told nothing of
+    it. `template` are other arguments for it.
     """
     messages, extra = list(request.messages), sampling_fields(sampling, fields)
     told: Arguments = dict(template)
     if in_template:
-        messages, ratio = untagged(messages)
-        told["compression_ratio"] = ratio
+        messages, ratio, budget = untagged(messages)
+        told["compression_ratio"] = ratio if budget is None else None
+        told["thinking_budget"] = budget
     if told:
         extra["chat_template_kwargs"] = told
     if request.prefill:

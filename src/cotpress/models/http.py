@@ -8,9 +8,10 @@ words and symbols where the model's own is not public, and every figure then car
 `key` names the environment variable that holds the API key: the key itself never stands in a spec,
 so it cannot reach a trace, a meta file or a message.
 
-The ratio is in the text of the user turn, as everywhere in cotpress, and the served chat template
-is told nothing. With `ratio=template` it is the other way round: the tag is taken out and sent as
-`chat_template_kwargs.compression_ratio`, as the users of an exported model send it. Never both. A
+The ratio or budget is in the text of the user turn, as everywhere in cotpress, and the served chat
+template is told nothing. With `ratio=template` it is the other way round: the tag is taken out and
+sent as `chat_template_kwargs.compression_ratio` or `.thinking_budget`, as the users of an exported
+model send it. Never both. A
 server that drops the field, or that opens a new turn where a prefill was to be continued, is found
 by counting prompt tokens before the first such request, and refused.
 """
@@ -20,7 +21,7 @@ import os
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -166,7 +167,8 @@ class _Session:
         self.client = model.client()
         self.free = asyncio.Semaphore(model.concurrency)
         self.clock = Clock()
-        self.known = {name: asyncio.Lock() for name in ("prefill", "ratio")}
+        kinds = ("prefill", "compression_ratio", "thinking_budget")
+        self.known = {name: asyncio.Lock() for name in kinds}
         self.checked: set[str] = set()
         self.echoes = False
 
@@ -175,8 +177,9 @@ class _Session:
         try:
             if request.prefill:
                 await self._once("prefill", self._check_prefill, request)
-            if self.model.in_template and untagged(request.messages)[1] < 1:
-                await self._once("ratio", self._check_ratio, request)
+            if self.model.in_template and (asked := untagged(request.messages)).tagged:
+                kind = "compression_ratio" if asked.budget is None else "thinking_budget"
+                await self._once(kind, partial(self._check_reaches, kind), request)
             async with self.free:
                 began = self.clock.turn(+1)
                 try:
@@ -249,14 +252,14 @@ class _Session:
             "SGLang, llama-server or hf:, or leave them out."
         )
 
-    async def _check_ratio(self, request: Request) -> None:
-        """A ratio that reaches the template changes the prompt."""
-        plain, _ = untagged(request.messages)
+    async def _check_reaches(self, kind: str, request: Request) -> None:
+        """A ratio or budget that reaches the template changes the prompt."""
+        plain = untagged(request.messages).messages
         if await self._n_prompt(request) == await self._n_prompt(
             msgspec.structs.replace(request, messages=plain)
         ):
             raise CotpressError(
-                f"the server at {self.model.url} drops compression_ratio: its "
+                f"the server at {self.model.url} drops {kind}: its "
                 "chat template does not read it. "
                 f"Serve what `cotpress export` wrote, or {_IN_TEXT}."
             )

@@ -1,6 +1,11 @@
 """`CompressedTrace -> TrainingExample`: (question, ratio) as the prompt, short reasoning and
 conclusion as the completion. A trace that is taught as it is (whole.py) asks for nothing.
 
+With budgets the prompt asks for the very number of reasoning tokens that the example has, which is
+known beforehand: no rounding, and no reinforcement learning as in L1 (Aggarwal and Welleck 2025,
+arXiv 2503.04697). A cut is counted in the tokens of the model it was scored for, a trace that
+nobody cut in those of the model that wrote it.
+
 TokenSkip draws ONE ratio per example out of 1.0 and the compressed ones (specification section
 2.6). It draws in file order from one generator; here every trace has a generator of its own, from
 the seed and the trace's key, so that order, restarts and left-out traces change nothing. The
@@ -16,11 +21,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Literal, NamedTuple
 
+import msgspec
+
 from cotpress.errors import CotpressError, TemplateRefusal
 from cotpress.lm.capabilities import Chatting, Tokenizing
 from cotpress.lm.marks import marked
 from cotpress.lm.markup import markup_of, turn
-from cotpress.methods import POLICY
+from cotpress.methods import ALL_RIGHT, BUDGET, POLICY
 from cotpress.pipeline.split import split
 from cotpress.prompts import Message, check_ratio
 from cotpress.records import (
@@ -39,18 +46,20 @@ IGNORED = -100
 
 Draw = Literal["one", "all"]
 
-Control = Literal["ratio", "none"]
-"""What the prompt says of the length: the ratio of the cut, or nothing, so that the model decides.
+Control = Literal["ratio", "budget", "both", "none"]
+"""What the prompt says of the length: the ratio of the cut, its reasoning tokens, one of the two
+drawn for each example, or nothing, so that the model decides.
 """
 
 
-class TrlRow(Record, frozen=True, kw_only=True):
+class TrlRow(Record, frozen=True, kw_only=True, omit_defaults=True):
     """TRL's conversational prompt/completion row; its trainer takes the loss on the completion."""
 
     prompt: list[Message]
     completion: list[Message]
     id: str
     ratio: float | None
+    budget: int | None = None
 
 
 class PretokenizedRow(Record, frozen=True, kw_only=True):
@@ -83,8 +92,10 @@ def build(
     """Examples, trace by trace: at `one` ratio drawn for it, or at `all`.
 
     `ratios` are those to choose from; None: those at hand for the trace, and 1.0. `think`: in whose
-    marks the turns are taught. `control` none: the prompt asks for nothing, so that a trace has one
-    cut to be taught, and the original is not added. What is drawn for several epochs gives examples
+    marks the turns are taught. `control` budget: the prompt asks for the reasoning tokens of the
+    example (at least 1); both: for those or for the ratio, which is a coin's choice from the seed,
+    the trace and the ratio; none: for nothing, so that a trace has one cut to be taught, and the
+    original is not added. What is drawn for several epochs gives examples
     for each. `dropped` counts the traces left out by reason, `noted` those that were kept ungraded.
     """
     dropped, noted = (
@@ -99,7 +110,7 @@ def build(
         if one.trace.grade is None:
             noted["ungraded, kept"] += 1
         for cuts in by_ratio(one):
-            added = {1.0} if control == "ratio" else set()
+            added = set() if control == "none" else {1.0}
             offered = sorted({*cuts, *added}) if chosen is None else chosen
             if control == "none" and len(offered) > 1:
                 raise _several(one, offered)
@@ -107,7 +118,21 @@ def build(
                 offered if draw == "all" else [random.Random(f"{seed}|{one.key}").choice(offered)]
             )
             for ratio in drawn:
-                yield example(one, cuts, ratio, think, control)
+                said = _coin(seed, one, cuts, ratio) if control == "both" else control
+                made = example(one, cuts, ratio, think, said)
+                if control in ("budget", "both") and made.method == ALL_RIGHT:
+                    made = msgspec.structs.replace(made, method=BUDGET)
+                yield made
+
+
+def _coin(seed: int, one: CompressedTrace, cuts: Mapping[float, Cut], ratio: float) -> Control:
+    """Ratio or budget, each with probability one half; the same whenever it is asked."""
+    said = f"{seed}|control|{one.key}|{_epoch(cuts)}|{ratio:g}"
+    return random.Random(said).choice(("ratio", "budget"))
+
+
+def _epoch(cuts: Mapping[float, Cut]) -> int:
+    return next(iter(cuts.values())).epoch
 
 
 def distinct(compressed: Iterable[CompressedTrace]) -> Iterator[CompressedTrace]:
@@ -164,7 +189,8 @@ def example(
     control: Control = "ratio",
 ) -> TrainingExample:
     """The trace at one ratio; the original, if 1.0 is not among the cuts. A trace whose ratio was
-    chosen for it, and is not asked for, belongs to the method `policy`.
+    chosen for it, and is not asked for, belongs to the method `policy`. `control` is not `both`
+    here.
     """
     if ratio not in cuts and ratio != 1.0:
         raise CotpressError(
@@ -173,12 +199,14 @@ def example(
         )
     trace, problem = one.trace, one.trace.problem
     asked = cuts[ratio].asked if ratio in cuts else Asked(ratio=ratio)
+    if control == "budget":
+        asked = Asked(budget=max(1, cuts[ratio].n_tokens if ratio in cuts else one.n_tokens))
     asked = NOTHING if control == "none" else asked
     decides = asked == NOTHING and one.keep_answer is not None
     return TrainingExample(
         problem=problem,
         asked=asked,
-        prompt=problem.prompt(asked.ratio),
+        prompt=problem.prompt(asked.ratio, budget=asked.budget),
         completion=trace.completion(cuts[ratio].reasoning if ratio in cuts else None),
         opening=trace.opening,
         closing=trace.closing,
@@ -191,7 +219,7 @@ def example(
         unit=one.unit,
         protect=one.protect,
         protect_regex=one.protect_regex,
-        epoch=next(iter(cuts.values())).epoch,
+        epoch=_epoch(cuts),
         codebook=one.codebook,
     )
 
@@ -212,7 +240,13 @@ def trl_rows(
         if model and said is None and noted is not None:
             noted["that the chat template changes in TRL: use --format pretokenized"] += 1
         turns: list[Message] = [said or {"role": "assistant", "content": one.completion}]
-        yield TrlRow(prompt=one.prompt, completion=turns, id=one.problem.id, ratio=one.ratio)
+        yield TrlRow(
+            prompt=one.prompt,
+            completion=turns,
+            id=one.problem.id,
+            ratio=one.ratio,
+            budget=one.asked.budget,
+        )
 
 
 def message(one: TrainingExample, model: Chatting) -> Message | None:

@@ -64,7 +64,7 @@ def answer(
             waiting.append(trace)
             yield Request(
                 key=f"{trace.problem.id}|{trace.sample}",
-                messages=trace.problem.prompt(trace.ratio),
+                messages=trace.problem.prompt(trace.ratio, budget=trace.asked.budget),
                 prefill=begun,
             )
 

@@ -43,6 +43,5 @@ def keep_answer(
 
 def whole(one: CompressedTrace) -> Cut:
     """The same trace, not shortened."""
-    cut = one.cuts[0]
-    total = round(cut.n_tokens / cut.kept) if cut.kept else one.trace.n_tokens
-    return Cut(asked=Asked(ratio=1.0), reasoning=one.trace.reasoning, kept=1.0, n_tokens=total)
+    said, n_tokens = one.trace.reasoning, one.n_tokens
+    return Cut(asked=Asked(ratio=1.0), reasoning=said, kept=1.0, n_tokens=n_tokens)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cotpress.evaluation.baselines import CONTROLS
 from cotpress.evaluation.rows import TOLERANCE
-from cotpress.records import EvalRow
+from cotpress.records import NOTHING, EvalRow
 from cotpress.report.plotting import (
     BAND,
     COLOURS,
@@ -273,14 +273,16 @@ def _bars(
 
 
 def _point_name(row: EvalRow, curve: Series) -> str:
-    """The ratio beside a method's points, or the number of forced latent
-    tokens; other baselines are told by hovering.
+    """The ratio or budget beside a method's points, or the number of forced latent tokens; other
+    baselines are told by hovering.
     """
     if row.latents is not None:
         return str(row.latents)
     if row.ratio == 1.0 and len(curve.rows) == 1:  # nothing was asked for
         return ""
-    return "" if not is_taught(row) or row.ratio is None else ratio(row.ratio)
+    if not is_taught(row) or row.setting.asked == NOTHING:
+        return ""
+    return ratio(row.ratio) if row.budget is None else str(row.budget)
 
 
 def _marks(curve: Series, colour: str, symbol: str) -> Figure:

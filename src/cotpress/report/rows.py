@@ -19,7 +19,7 @@ from cotpress.report.table import setting as asked_for
 
 @dataclass(frozen=True)
 class Series:
-    """The rows of one curve, by falling ratio."""
+    """The rows of one curve, by falling ratio or budget."""
 
     task: str
     label: str
@@ -77,6 +77,8 @@ class Curve(NamedTuple):
     model: str
     reference: bool
     seed: int
+    budgeted: bool = False
+    """Whether it is asked for budgets: they and ratios make two curves."""
     run: int = 0
     """Which of several runs under one seed."""
 
@@ -85,7 +87,9 @@ def series(rows: Sequence[EvalRow]) -> list[Series]:
     """The curves of rows that are in order."""
     curves: dict[Curve, list[EvalRow]] = {}
     for row in rows:
-        curve = Curve(row.task, row.method, row.scorer, row.model, is_reference(row), row.seed)
+        budgeted = row.budget is not None
+        same = (row.task, row.method, row.scorer, row.model, is_reference(row), row.seed)
+        curve = Curve(*same, budgeted)
         while any(other.setting == row.setting for other in curves.get(curve, ())):
             curve = curve._replace(run=curve.run + 1)
         curves.setdefault(curve, []).append(row)
@@ -101,6 +105,9 @@ def _label(curve: Curve, curves: Sequence[Curve]) -> str:
     name = curve.method
     name = f"{name} with ratio" if name == ORIGINAL and not curve.reference else name
     parts = []
+    if len({other.budgeted for other in alike}) > 1:
+        parts.append("budgets" if curve.budgeted else "ratios")
+    alike = [other for other in alike if other.budgeted == curve.budgeted]
     if len({other.scorer for other in alike}) > 1:
         parts.append(curve.scorer or "no scorer")
     alike = [other for other in alike if other.scorer == curve.scorer]
@@ -121,10 +128,11 @@ def same_but_for_run(row: EvalRow, other: EvalRow) -> bool:
 
 def first_runs(curves: Iterable[Series]) -> list[Series]:
     """Of curves that differ in nothing but their run the first."""
-    found: dict[tuple[str, str, str, str], Series] = {}
+    found: dict[tuple[str, str, str, str, bool], Series] = {}
     for curve in curves:
         row = curve.rows[0]
-        found.setdefault((row.task, row.method, row.scorer, row.model), curve)
+        kind = row.budget is not None
+        found.setdefault((row.task, row.method, row.scorer, row.model, kind), curve)
     return list(found.values())
 
 

@@ -15,6 +15,8 @@ def table(rows: Sequence[EvalRow], title: str) -> Table:
     result = Table(title=Text(title), box=None, pad_edge=False, title_justify="left")
     latent = ("latent", "with any", "changed") if any(row.mean_latent for row in rows) else ()
     tasked = ("task",) if len({row.task for row in rows}) > 1 else ()
+    adhering = any(row.asked_error is not None and row.budget is not None for row in rows)
+    asking = ("off asked [95 %]", "over") if adhering else ()
     several = ("k", "pass@k", "maj@k") if any(row.k > 1 for row in rows) else ()
     for name in (
         *tasked,
@@ -26,6 +28,7 @@ def table(rows: Sequence[EvalRow], title: str) -> Table:
         "tokens",
         "in all",
         "kept",
+        *asking,
         "truncated",
         "looping",
         "p",
@@ -48,6 +51,7 @@ def table(rows: Sequence[EvalRow], title: str) -> Table:
             f"{row.mean_tokens:.1f}",
             f"{row.mean_total_tokens:.1f}",
             "" if row.kept is None else f"{row.kept:.2f}",
+            *((_off(row), _share(row.over_asked)) if adhering else ()),
             f"{row.truncated:.1%}",
             f"{row.looping:.1%}",
             "" if row.p_value is None else f"{row.p_value:.2g}",
@@ -60,6 +64,15 @@ def table(rows: Sequence[EvalRow], title: str) -> Table:
         )
         result.add_row(*map(Text, cells))
     return result
+
+
+def _off(row: EvalRow) -> str:
+    """How far answers are from what was asked for, in percent."""
+    if row.asked_error is None:
+        return ""
+    low, high = row.asked_error_low, row.asked_error_high
+    interval = "" if low is None or high is None else f" [{100 * low:.1f}, {100 * high:.1f}]"
+    return f"{row.asked_error:.1%}{interval}"
 
 
 def _share(value: float | None) -> str:

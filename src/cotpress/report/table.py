@@ -97,7 +97,7 @@ def table(rows: Sequence[EvalRow]) -> Table:
     columns: list[tuple[str, bool, list[str]]] = [
         ("method", True, [row.method for row in rows]),
         ("ratio asked", False, [ratio(row.ratio) for row in rows]),
-        ("tokens asked", False, [_budget(row) for row in rows]),
+        ("tokens asked", False, [budget(row) for row in rows]),
         ("actual ratio [95\u00a0%]", False, [kept(row) for row in rows]),
         (
             "of own 1.0",
@@ -149,10 +149,9 @@ def known(columns: Sequence[tuple[str, bool, list[str]]]) -> Table:
     return Table(list(titles), list(words), [list(line) for line in zip(*cells, strict=True)])
 
 
-def _budget(row: EvalRow) -> str:
+def budget(row: EvalRow) -> str:
     """The budget in reasoning tokens; a dash where none was asked for."""
-    budget = row.setting.asked.budget
-    return NOTHING if budget is None else f"{budget:,}"
+    return NOTHING if row.budget is None else f"{row.budget:,}"
 
 
 def _latents(row: EvalRow) -> str:

@@ -11,7 +11,7 @@ from statistics import fmean, stdev
 
 from cotpress.evaluation.rows import TOLERANCE
 from cotpress.lm.contract import MOSTLY_CUT
-from cotpress.records import EvalRow
+from cotpress.records import NOTHING, EvalRow
 from cotpress.report.rows import (
     Series,
     first_runs,
@@ -138,9 +138,9 @@ def _finding(curve: Series, rows: Sequence[EvalRow], *, alone: bool, on_task: bo
         if best.ratio is not None
         else "without a ratio in the prompt "
         if best.setting.asked.budget is None
-        else f"at {best.setting.asked} "
+        else f"at a budget of {best.setting.asked} "
     )
-    who = "the model" if alone and not free and best.ratio is not None else curve.label
+    who = "the model" if alone and not free and best.setting.asked != NOTHING else curve.label
     start = f"{at}{who} reasons in"
     if original is None or best.kept is None:
         found = (
@@ -231,8 +231,14 @@ def warnings(rows: Sequence[EvalRow]) -> list[str]:
         _where(
             "The ratio needs a second look",
             called,
-            lambda row: bool(row.note) or missed(row),
+            lambda row: row.budget is None and (bool(row.note) or missed(row)),
             lambda row: row.note or f"kept {row.kept:.2f}",
+        ),
+        _where(
+            "The budget needs a second look",
+            called,
+            lambda row: row.budget is not None and bool(row.note),
+            lambda row: row.note,
         ),
     ]
     for task in tasks_of(rows):

@@ -1,5 +1,5 @@
-"""`checkpoint -> model folder`: merged weights, tokenizer and a chat template that takes the ratio;
-nobody needs our code.
+"""`checkpoint -> model folder`: merged weights, tokenizer and a chat template that takes the ratio
+or the budget; nobody needs our code.
 
 The folder is made beside its place and renamed when it is whole. Before that, prompts rendered by
 the exported template are compared with those of training, token by token: a template whose turns
@@ -16,8 +16,9 @@ import msgspec
 from cotpress import __version__, folders, storage
 from cotpress.errors import CotpressError, TemplateRefusal
 from cotpress.lm.checkpoint import FINISHED
-from cotpress.prompts import Message, ratio_tag
-from cotpress.records import EvalRow, Record
+from cotpress.lm.taught import Budgets
+from cotpress.prompts import Message
+from cotpress.records import Asked, EvalRow, Record
 from cotpress.serving import chat_template
 from cotpress.serving.model_card import model_card
 from cotpress.training.options import TrainSummary
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from cotpress.models.hf import HFModel
 
 ABOUT = "cotpress_export.json"
-"""Says what a folder was exported from and which ratios the efforts stand for; written last."""
+"""Says what a folder was exported from and what the efforts stand for; written last."""
 
 KIND = folders.Kind(
     ABOUT, "an export", "was exported from another model or under other options", whole=True
@@ -42,6 +43,7 @@ SYSTEM: list[Message] = [{"role": "system", "content": "You are a calculator."}]
 ASKED: Message = {"role": "user", "content": "Add.\nWhat is 2 + 3?"}
 PROBES = ([ASKED], [*HISTORY, ASKED], [*SYSTEM, ASKED], [*SYSTEM, *HISTORY, ASKED])
 """Chats that the exported template must write as training wrote them."""
+SOME_BUDGETS = (1, 256, 32_768)
 
 
 class Exported(Record, frozen=True, kw_only=True):
@@ -54,8 +56,11 @@ class Exported(Record, frozen=True, kw_only=True):
     """How it was trained; `original`: it was not."""
     ratios: list[float]
     """Those it was trained on."""
+    budgets: Budgets | None = None
+    """The same of budgets; None: none."""
     efforts: dict[str, float]
-    """What `reasoning_effort` stands for."""
+    """What `reasoning_effort` stands for: ratios, or budgets where no ratio is taken."""
+    takes: chat_template.Takes = "ratio"
     version: str
     fingerprint: str
 
@@ -72,13 +77,16 @@ def export(
     """Write the model to the folder `out`; a folder that was finished under the same options is
     left as it is.
 
-    `efforts` are the ratios of low, medium and high (as recorded before, else from those trained);
-    `trained` is what the model's `cotpress.json` says; `rows` are its evaluation, for the model
-    card.
+    `efforts` are the ratios or budgets of low, medium and high (as recorded before, else from those
+    trained); `trained` is what the model's `cotpress.json` says; `rows` are its evaluation, for the
+    model card.
     """
-    ratios = trained.ratios if trained else []
+    ratios, budgets = (trained.ratios, trained.budgets) if trained else ([], None)
+    takes = chat_template.taken(ratios, budgets)
     levels = tuple(
-        efforts or recorded_efforts(Path(model.path)) or chat_template.efforts_for(ratios)
+        efforts
+        or recorded_efforts(Path(model.path), takes)
+        or chat_template.efforts_for(ratios, budgets)
     )
     options = {
         "model": model.name,
@@ -92,6 +100,8 @@ def export(
         revision=model.revision,
         method=trained.method if trained else "original",
         ratios=ratios,
+        budgets=budgets,
+        takes=takes,
         efforts=dict(zip(chat_template.EFFORTS, levels, strict=True)),
         version=__version__,
         fingerprint=storage.fingerprint(options),
@@ -100,8 +110,8 @@ def export(
         if part is None:
             say(f"export: {out} was finished before under the same options; nothing to do")
             return read_about(out) or exported
-        save(model, part, levels)
-        check(model, part, [*ratios, *levels])
+        save(model, part, levels, takes)
+        check(model, part, probes(ratios, budgets, levels))
         storage.write_atomic(
             part / "README.md", model_card(out.name, exported.efforts, trained, rows).encode()
         )
@@ -113,7 +123,9 @@ def export(
     return exported
 
 
-def save(model: "HFModel", folder: Path, efforts: Sequence[float]) -> None:
+def save(
+    model: "HFModel", folder: Path, efforts: Sequence[float], takes: chat_template.Takes
+) -> None:
     """Weights in the precision their base is stored in,
     generation config, tokenizer and wrapped chat template.
     """
@@ -124,7 +136,7 @@ def save(model: "HFModel", folder: Path, efforts: Sequence[float]) -> None:
         )
     tokenizer = copy.deepcopy(model.tokenizer)
     tokenizer.chat_template = _each(
-        tokenizer.chat_template, lambda own: chat_template.wrap(own, efforts, model.template)
+        tokenizer.chat_template, lambda own: chat_template.wrap(own, efforts, model.template, takes)
     )
     net = model.torch_model
     if str(net.dtype) == "torch.float32" and (stored := model.stored_dtype) is not None:
@@ -137,26 +149,50 @@ def save(model: "HFModel", folder: Path, efforts: Sequence[float]) -> None:
         weights.chmod((folder / "config.json").stat().st_mode)
 
 
-def check(model: "HFModel", folder: Path, ratios: Sequence[float]) -> None:
-    """Compare token ids of the exported template's prompts with those of
-    training at every ratio; `CotpressError` if unlike.
+def probes(
+    ratios: Sequence[float], budgets: Budgets | None, levels: Sequence[float]
+) -> list[Asked]:
+    """What the template of a model that was taught these must write: nothing, what was taught, what
+    the efforts (`levels`) stand for, and some more of each kind that it takes.
+    """
+    takes, found = chat_template.taken(ratios, budgets), [Asked(ratio=1.0)]
+    if takes != "budget":
+        found += [Asked(ratio=ratio) for ratio in sorted({0.05, 0.6, *ratios, *levels} - {1.0})]
+    if budgets:
+        taught = {budgets.least, *budgets.usual, budgets.most, *SOME_BUDGETS}
+        taught |= {int(level) for level in levels} if takes == "budget" else set()
+        found += [Asked(budget=budget) for budget in sorted(taught)]
+    return found
+
+
+def arguments(asked: Asked) -> dict[str, float | None]:
+    """What a request sends to the template to ask for this."""
+    if asked.budget is not None:
+        return {chat_template.BUDGET: asked.budget}
+    return {chat_template.RATIO: asked.ratio}
+
+
+def check(model: "HFModel", folder: Path, asked: Sequence[Asked]) -> None:
+    """Compare token ids of the exported template's prompts with those of training, whatever is
+    asked for; `CotpressError` if unlike.
     """
     from cotpress.models.hf import load_tokenizer
 
     tokenizer = load_tokenizer(str(folder))
-    for ratio in sorted({1.0, 0.05, 0.6, *ratios}):
+    for one in asked:
         for messages in PROBES:
-            asked: list[Message] = [
+            tagged: list[Message] = [
                 *messages[:-1],
-                {"role": "user", "content": ASKED["content"] + ratio_tag(ratio)},
+                {"role": "user", "content": ASKED["content"] + one.tag},
             ]
             try:
-                expected = model.prompt_ids(asked)
+                expected = model.prompt_ids(tagged)
             except TemplateRefusal:
                 continue  # some templates know no system turn: then nobody can send one
-            if served_ids(tokenizer, messages, compression_ratio=ratio) != expected:
+            if served_ids(tokenizer, messages, **arguments(one)) != expected:
+                what = f"ratio {one}" if one.budget is None else f"a budget of {one}"
                 raise CotpressError(
-                    f"the folder would not serve ratio {ratio:g} as it was trained, "
+                    f"the folder would not serve {what} as it was trained, "
                     f"because the tokenizer of {model.name} "
                     "does not come back from disk as it was: save it with this "
                     "version of transformers, and export again."
@@ -186,10 +222,14 @@ def read_about(folder: Path) -> Exported | None:
         ) from error
 
 
-def recorded_efforts(folder: Path) -> tuple[float, ...]:
-    """What the efforts stand for in a folder that was exported before; empty for any other."""
+def recorded_efforts(folder: Path, takes: chat_template.Takes) -> tuple[float, ...]:
+    """What the efforts stand for in a folder that was exported before and takes the same; empty for
+    any other.
+    """
     about = read_about(folder)
-    return tuple(about.efforts[name] for name in chat_template.EFFORTS) if about else ()
+    if about is None or (about.takes == "budget") != (takes == "budget"):
+        return ()
+    return tuple(about.efforts[name] for name in chat_template.EFFORTS)
 
 
 def _each(template: Any, change: Callable[[str], str]) -> Any:

@@ -8,8 +8,8 @@ from pathlib import Path
 from textwrap import indent
 
 from cotpress.methods import method
-from cotpress.prompts import ratio_tag
-from cotpress.records import EvalRow
+from cotpress.records import Asked, EvalRow
+from cotpress.serving.chat_template import BUDGET, RATIO, taken
 from cotpress.training.options import TrainSummary
 
 OURS = "made by cotpress, Apache-2.0"
@@ -52,6 +52,17 @@ A model whose reasoning length is set per request: `compression_ratio` (above 0,
 fraction of the reasoning tokens; without it the model reasons at full length. `reasoning_effort` stands for: {efforts}.
 """
 
+BUDGETED = """\
+A model whose reasoning length is set per request: `thinking_budget` asks for so many reasoning tokens; it was taught
+{budgets} of them, and never the question without a budget: always send one. `reasoning_effort` stands for: {efforts} tokens.
+"""
+
+EITHER = """\
+A model whose reasoning length is set per request, in one of two ways: `compression_ratio` (above 0, at most 1, two
+decimals) asks for that fraction of the reasoning tokens, `thinking_budget` for so many of them ({budgets} were taught);
+without either the model reasons at full length. `reasoning_effort` stands for the ratios: {efforts}.
+"""
+
 LATENT = """\
 A model that may write the beginning of its reasoning as latent tokens, `<boLatent><|latent_3|>…<eoLatent>`, of which it
 knows {codebook}. How many is its own choice. Its chat template takes `compression_ratio`, but it was taught none below 1.
@@ -69,25 +80,25 @@ taught none.
 SERVE = """
 ## Serving
 
-{asked}The ratio is a variable of the chat template; no other code is needed. It becomes the text {tag} at the end of
+{asked}The {kind} is a variable of the chat template; no other code is needed. It becomes the text {tag} at the end of
 the last user turn, which is also how to ask where template variables cannot be sent (Ollama, many gateways).
 
 ```
 vllm serve {name}                                       # or: transformers serve, sglang
 curl localhost:8000/v1/chat/completions -H 'Content-Type: application/json' -d '{{"model": "{name}",
-  "messages": [{{"role": "user", "content": "…"}}], "chat_template_kwargs": {{"compression_ratio": {ratio}}}}}'
+  "messages": [{{"role": "user", "content": "…"}}], "chat_template_kwargs": {{"{variable}": {value}}}}}'
 ```
 
 ```
 python convert_hf_to_gguf.py {name} --outfile {name}.gguf      # of llama.cpp
-llama-server -m {name}.gguf --jinja --chat-template-kwargs '{{"compression_ratio": {ratio}}}'
+llama-server -m {name}.gguf --jinja --chat-template-kwargs '{{"{variable}": {value}}}'
 ```
 
 ```python
-ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True, compression_ratio={ratio})
+ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True, {variable}={value})
 ```
 
-`cotpress doctor server http://localhost:8000` says whether a server passes the ratio on.
+`cotpress doctor server http://localhost:8000` says whether a server passes the {kind} on.
 """
 
 
@@ -107,12 +118,18 @@ def model_card(
         base_model=f"base_model: {base}\n" if on_hub else "",
         what=_what(efforts, trained),
     )
-    ratio = efforts["medium"] if efforts["medium"] < 1 else 0.6
+    medium = efforts["medium"]
+    if trained and taken(trained.ratios, trained.budgets) == "budget":
+        kind, variable, shown = "budget", BUDGET, Asked(budget=int(medium))
+    else:
+        kind, variable, shown = "ratio", RATIO, Asked(ratio=medium if medium < 1 else 0.6)
     serve = SERVE.format(
         name=name,
         asked=_asked(trained),
-        ratio=f"{ratio:g}",
-        tag=f"`{ratio_tag(ratio).strip()}` on a line of its own",
+        kind=kind,
+        variable=variable,
+        value=f"{shown.budget or shown.ratio:g}",
+        tag=f"`{shown.tag.strip()}` on a line of its own",
     )
     about = _about(trained, base if on_hub else Path(base).name) if trained else [UNTRAINED]
     return head + "\n".join([*about, *_table(rows)]) + "\n" + serve
@@ -126,14 +143,16 @@ UNTRAINED = (
 
 def _what(efforts: Mapping[str, float], trained: TrainSummary | None) -> str:
     """What the model does, as far as its training says."""
+    stands = ", ".join(f"`{effort}` {level:g}" for effort, level in efforts.items())
+    if trained and trained.budgets:
+        said = BUDGETED if taken(trained.ratios, trained.budgets) == "budget" else EITHER
+        return said.format(efforts=stands, budgets=trained.budgets)
     if trained and not trained.ratios and not trained.codebook:
         told = method(trained.method).sentence
         return UNASKED.format(sentence=told[:1].upper() + told[1:])
     if trained and not any(ratio < 1 for ratio in trained.ratios):
         return LATENT.format(codebook=trained.codebook) if trained.codebook else FULL
-    return SHORTER.format(
-        efforts=", ".join(f"`{effort}` {ratio:g}" for effort, ratio in efforts.items())
-    )
+    return SHORTER.format(efforts=stands)
 
 
 def _about(trained: TrainSummary, base: str) -> Iterator[str]:
@@ -144,11 +163,15 @@ def _about(trained: TrainSummary, base: str) -> Iterator[str]:
         f"with cotpress {trained.version}"
     )
     yield f"- method: {trained.method}{scorer}; {tuned}"
-    ratios = (
-        ", ".join(f"{ratio:g}" for ratio in trained.ratios)
-        or "none, so nothing says that it obeys one"
-    )
-    yield f"- ratios trained: {ratios}"
+    if trained.budgets:
+        told = ", ".join(f"{budget}" for budget in trained.budgets.usual)
+        yield f"- budgets trained: {trained.budgets} tokens (10 %, 50 %, 90 %: {told})"
+    if trained.ratios or not trained.budgets:
+        ratios = (
+            ", ".join(f"{ratio:g}" for ratio in trained.ratios)
+            or "none, so nothing says that it obeys one"
+        )
+        yield f"- ratios trained: {ratios}"
     for task in trained.tasks:
         name = re.split("[:,]", task)[0]
         read = LICENCES.get(f"{name}:") if task.startswith(f"{name}:") else None
@@ -181,17 +204,18 @@ def _table(rows: Iterable[EvalRow]) -> Iterator[str]:
     if not rows:
         yield "\nIt was not evaluated: `cotpress eval` measures what a ratio costs."
         return
-    yield "\n| task | method | ratio | n | accuracy [95 %] | reasoning tokens | kept | cut off |"
+    yield "\n| task | method | asked | n | accuracy [95 %] | reasoning tokens | kept | cut off |"
     yield "|---|---|---|---|---|---|---|---|"
     for row in rows:
         interval = (
             f"{row.accuracy:.1%} [{100 * row.accuracy_low:.1f}, {100 * row.accuracy_high:.1f}]"
         )
-        ratio, kept = ("" if value is None else f"{value:.2f}" for value in (row.ratio, row.kept))
+        kept = "" if row.kept is None else f"{row.kept:.2f}"
+        asked = "" if row.ratio is None else f"{row.ratio:.2f}"
         cells = (
             row.task,
             row.method,
-            ratio,
+            asked if row.budget is None else str(row.setting.asked),
             row.n,
             interval,
             f"{row.mean_tokens:.1f}",

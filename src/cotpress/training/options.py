@@ -9,6 +9,7 @@ from cyclopts import Group, Parameter
 
 from cotpress import plugins
 from cotpress.errors import CotpressError, UnknownName
+from cotpress.lm.taught import Budgets
 from cotpress.records import Record
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
@@ -150,6 +151,8 @@ class TrainSummary(Record, frozen=True, kw_only=True):
     protect: str = ""
     protect_regex: str = ""
     ratios: list[float]
+    budgets: Budgets | None = None
+    """Those that prompts asked for; None: none did."""
     tasks: list[str]
     instructions: list[str] | None = None
     """What stood before the questions, each different one

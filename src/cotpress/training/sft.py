@@ -34,11 +34,13 @@ from trl import SFTConfig
 
 from cotpress import __version__, storage
 from cotpress.errors import CotpressError, UnknownName
+from cotpress.lm.taught import budgets_of
 from cotpress.models.hf import HFModel
 from cotpress.pipeline import instruction
 from cotpress.pipeline.build import PretokenizedRow, pretokenized_rows, unmarked
 from cotpress.records import TrainingExample
 from cotpress.training import folder as folder
+from cotpress.training.counting import miscounted
 from cotpress.training.curve import LOG, Losses, curve, summed_up
 from cotpress.training.held_out import split
 from cotpress.training.options import TrainOptions, TrainSummary
@@ -90,7 +92,7 @@ def train(
             f"train: the examples are drawn for {draws} epochs; each of --epochs "
             f"{options.epochs:g} goes through all of them"
         )
-    if note := unmarked(examples, model):
+    for note in filter(None, (unmarked(examples, model), miscounted(examples, model))):
         say(f"train: {note}")
     left_out: Counter[str] = Counter()
     rows = trainable(examples, model, options, left_out)
@@ -135,6 +137,7 @@ def summarised(
         protect=joined("protect"),
         protect_regex=joined("protect_regex"),
         ratios=sorted({one.ratio for one in examples if one.ratio is not None}, reverse=True),
+        budgets=budgets_of([one.asked.budget for one in examples if one.asked.budget is not None]),
         codebook=max(one.codebook for one in examples),
         tasks=sorted({one.problem.task for one in examples}),
         instructions=instruction.of(one.problem for one in examples),

@@ -39,7 +39,7 @@ def build(
     ----------
     compressed
         Compressed traces; or traces, as `cotpress select` writes them, which are taught as they
-        are, with nothing asked for in the prompt.
+        are, with nothing asked for in the prompt, or their length (--control budget).
     out
         Where the training examples go.
     draw
@@ -57,9 +57,10 @@ def build(
         In whose marks of thinking a turn is taught. target: those of the model to be taught, as its
         chat template writes them; keep: those that the trace came with; none: none.
     control
-        What the prompt says of the length. ratio: the ratio of the cut; none: nothing, so that the
-        model decides, which needs one cut of each trace (compress --keep-answer, or one of
-        --ratios).
+        What the prompt says of the length. ratio: the ratio of the cut; budget: how many reasoning
+        tokens the example has; both: one of the two, drawn for each example, half each; none:
+        nothing, so that the model decides, which needs one cut of each trace (compress
+        --keep-answer, or one of --ratios).
     seed
         Of the draw.
     """

@@ -1,4 +1,4 @@
-"""`cotpress eval`: what a ratio costs. Graded traces in one file, rows
+"""`cotpress eval`: what a ratio or a budget costs. Graded traces in one file, rows
 with intervals in another, a table on the screen.
 """
 
@@ -81,8 +81,8 @@ def evaluate(
     seed: int = 0,
     json: bool = False,
 ) -> None:
-    """Say what each ratio costs: accuracy, length, truncation and loops against the untouched model
-    and baselines.
+    """Say what each ratio or budget costs: accuracy, length, truncation and loops against the
+    untouched model and baselines.
 
     Example: cotpress eval --task gsm8k --model runs/x --ratios 1.0 0.7 0.5 --out eval.jsonl
 
@@ -96,14 +96,16 @@ def evaluate(
     out
         Where the graded traces go; the rows go to `<name>.rows.jsonl` beside it.
     ratios
-        Fractions of reasoning tokens to ask for; as trained where none is named.
+        Fractions of reasoning tokens to ask for; as trained where neither ratios nor budgets are
+        named.
     baseline
         be-concise, only-numbers, abbre-words, chain-of-draft, lc-prompt (prompts); no-think (empty
         thinking); truncation, random (controls at the ratio really reached); budget-forcing,
         native-budget (thinking ended at a budget, by us or by the engine).
     budgets
-        Reasoning tokens for budget-forcing and native-budget, such as 128 256 512; without it as
-        many in the mean as the model spends at each ratio.
+        Reasoning tokens, such as 128 256 512. A model that was taught budgets is asked for them in
+        its prompt, where none is named for three of those trained; budget-forcing and native-budget
+        end thinking there, without it after as many in the mean as the model spends at each ratio.
     latents
         Also make the model write so many latent tokens, each number in turn, such as 0 1 2 4: its
         accuracy-length curve.
@@ -165,28 +167,31 @@ def evaluate(
     drawing = sampling_as_meant(drawing, samples, judged, own=sampling == "model", verb="eval")
     limits = _limits(asked, max_tokens, [judged, untouched] if untouched else [judged])
     drawing = msgspec.structs.replace(drawing, max_tokens=max(limits.values()))
+    ratios, budgets = _asked(ratios or [], budgets or [], trained)
     plan = stage.Plan(
         model=judged,
         method=trained.method if trained else ORIGINAL,
-        ratios=ratios or sorted(trained.ratios if trained else (), reverse=True) or [1.0],
+        ratios=ratios,
         original=untouched,
         baselines=baseline or [],
-        budgets=budgets or [],
+        budgets=budgets,
+        taught_budgets=trained is not None and trained.budgets is not None,
         sampling=drawing,
         samples=samples,
         rules=rules_of(trained) if trained else USUAL,
         forced=forced,
         corrupt=codebook if corrupt_codes else 0,
     )
-    known = trained.ratios if trained else None
-    _say_untrained(model, plan.ratios, known)
+    if trained:
+        _say_untrained(model, plan, trained)
     deciding = _deciding(asked, split, limit, plan)
     deciding |= {"max_tokens": limits} if len(set(limits.values())) > 1 else {}
     _write_traces(out, asked, plan, limits, deciding)
     found = rows(
         storage.read(out, Trace),
         scorer=trained.scorer if trained else "",
-        trained=known,
+        trained=trained.ratios if trained else None,
+        budgets=trained.budgets if trained else None,
         seed=seed,
         graders={name: one.task.grader for one in asked for name in one.names},
     )
@@ -268,12 +273,32 @@ def _deciding(
     }
 
 
-def _say_untrained(model: str, ratios: Sequence[float], known: Sequence[float] | None) -> None:
-    for ratio in ratios:
-        if known and ratio not in known:
+def _asked(
+    ratios: list[float], budgets: list[int], trained: Checkpoint | None
+) -> tuple[list[float], list[int]]:
+    """What is asked for: what was named, else what was trained, else full length. Budgets that the
+    model was not taught are for baselines, and do not stand in for its ratios.
+    """
+    taught = trained.budgets if trained else None
+    if ratios or (taught and budgets):
+        return ratios, budgets
+    found = sorted(trained.ratios if trained else (), reverse=True)
+    if taught:
+        return found, sorted({*taught.usual}, reverse=True)
+    return found or [1.0], budgets
+
+
+def _say_untrained(model: str, plan: stage.Plan, trained: Checkpoint) -> None:
+    """Which ratios and budgets the model was never trained on."""
+    known = f"{', '.join(f'{r:g}' for r in trained.ratios)}"
+    known += f"{' and ' if known else ''}budgets of {trained.budgets}" if trained.budgets else ""
+    for one in plan.asked if known else ():
+        if one.ratio is not None and one.ratio not in trained.ratios:
+            say(f"eval: {model} was never trained on ratio {one.ratio:g} (but on {known})")
+        if one.budget is not None and trained.budgets and not trained.budgets.hold(one.budget):
             say(
-                f"eval: {model} was never trained on ratio {ratio:g} (but on "
-                f"{', '.join(f'{r:g}' for r in known)})"
+                f"eval: a budget of {one.budget} is outside what {model} was trained on "
+                f"({trained.budgets} tokens)"
             )
 
 
@@ -282,6 +307,7 @@ def _say_notes(found: Sequence[EvalRow], limits: Mapping[str, int]) -> None:
     several = len({row.task for row in found}) > 1
     for row in found:
         at = f"{row.method}{'' if row.ratio is None else f' at ratio {row.ratio:g}'}"
+        at += "" if row.budget is None else f" at {row.setting.asked}"
         at += f" on {row.task}" if several else ""
         if row.note:
             say(f"eval: {at}: {row.note}")

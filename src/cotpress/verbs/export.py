@@ -1,4 +1,6 @@
-"""`cotpress export`: a model folder that any server takes, whose chat template takes the ratio."""
+"""`cotpress export`: a model folder that any server takes, whose chat template takes the ratio or
+the budget.
+"""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +17,12 @@ from cotpress.serving import export as stage
 from cotpress.training.folder import trained
 from cotpress.verbs.common import rows_path, say
 
+TAKES = {
+    "ratio": chat_template.RATIO,
+    "budget": chat_template.BUDGET,
+    "both": f"{chat_template.RATIO} or {chat_template.BUDGET}",
+}
+
 
 def export(
     model: str,
@@ -26,7 +34,7 @@ def export(
     json: bool = False,
 ) -> None:
     """Write a model folder for vLLM, SGLang, llama.cpp and transformers: merged weights, and a
-    template that takes the ratio.
+    template that takes the ratio or the budget.
 
     Example: cotpress export runs/q --out qwen-short
 
@@ -38,7 +46,8 @@ def export(
         The folder to make.
     efforts
         Ratios that reasoning_effort low, medium and high stand for; the smallest, middle and
-        largest trained if not given.
+        largest trained if not given. Of a model that was taught budgets alone they are budgets: a
+        tenth, half and nine tenths of those trained are no larger.
     evaluated
         What `cotpress eval` wrote about this model (eval.jsonl), for the table in the model card.
     json
@@ -67,8 +76,20 @@ def export(
     if json:
         print(msgspec.json.format(msgspec.json.encode(done), indent=2).decode())
         return
-    says = ", ".join(f"{effort} {ratio:g}" for effort, ratio in done.efforts.items())
+    says = ", ".join(f"{effort} {level:g}" for effort, level in done.efforts.items())
+    says += " tokens" if done.takes == "budget" else ""
     say(
-        f"export: {out} takes {chat_template.TAKES}, and reasoning_effort "
-        f"({says}); its README.md says how to serve it"
+        f"export: {out} takes {TAKES[done.takes]}, and reasoning_effort ({says}); its README.md "
+        "says how to serve it"
     )
+    if done.takes == "budget":
+        say(
+            "export: it was never taught the plain question, without a budget: send one, or teach "
+            "it both (build --control both)"
+        )
+    for effort, level in done.efforts.items():
+        if done.takes == "budget" and done.budgets and not done.budgets.hold(int(level)):
+            say(
+                f"export: effort {effort} is {level:g} tokens, outside what was trained "
+                f"({done.budgets})"
+            )

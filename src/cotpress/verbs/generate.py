@@ -12,7 +12,7 @@ from cotpress import models, storage, tasks
 from cotpress.errors import CotpressError
 from cotpress.models import Sampling
 from cotpress.pipeline import generate as stage
-from cotpress.prompts import check_ratio
+from cotpress.prompts import check_budget, check_ratio
 from cotpress.records import Asked, Trace
 from cotpress.verbs.common import (
     answer_limit,
@@ -34,6 +34,7 @@ def generate(
     out: Path,
     split: str = "train",
     ratio: float | None = None,
+    budget: int | None = None,
     samples: int = 1,
     limit: int | None = None,
     skip: int = 0,
@@ -64,8 +65,10 @@ def generate(
     split
         Part of the task.
     ratio
-        Fraction of reasoning tokens to ask for in the prompt; nothing is asked where it is not
-        given.
+        Fraction of reasoning tokens to ask for in the prompt; nothing is asked where neither it nor
+        a budget is given.
+    budget
+        Reasoning tokens to ask for in the prompt.
     samples
         Answers per problem; more than one needs a temperature.
     limit
@@ -91,6 +94,10 @@ def generate(
     """
     if ratio is not None:
         check_ratio(ratio)
+    if budget is not None:
+        check_budget(budget)
+    if ratio is not None and budget is not None:
+        raise CotpressError("--ratio and --budget ask for two lengths at once: leave one out.")
     drawing = Sampling(
         max_tokens=1 if max_tokens is None else max_tokens,
         temperature=temperature,
@@ -100,10 +107,10 @@ def generate(
         seed=seed,
     )
     check_sampling(drawing, samples, own=sampling == "model")
-    if model == GOLD and (ratio is not None or samples > 1):
+    if model == GOLD and (ratio is not None or budget is not None or samples > 1):
         raise CotpressError(
             "--model gold has one worked reasoning per problem, at its full "
-            "length: leave out --ratio and --samples."
+            "length: leave out --ratio, --budget and --samples."
         )
     asked = tasks.load(task)
     problems = tasks.take(asked, split, limit, skip)
@@ -123,6 +130,7 @@ def generate(
             total=len(problems),
         )
         return
+    options |= {} if budget is None else {"budget": budget}
     answerer = models.load(model)
     most = answer_limit(max_tokens, asked.max_tokens, task, [answerer], "generate")
     drawing = sampling_as_meant(
@@ -139,7 +147,7 @@ def generate(
             stage.answer(items, answerer, drawing, marker=asked.marker), "generate", most
         ),
         (
-            stage.unanswered(problem, answerer, Asked(ratio=ratio), sample)
+            stage.unanswered(problem, answerer, Asked(ratio=ratio, budget=budget), sample)
             for problem in problems
             for sample in range(samples)
         ),

@@ -1,4 +1,4 @@
-"""`cotpress plan`: which ratio of an evaluation to serve, and what that saves."""
+"""`cotpress plan`: which ratio or budget of an evaluation to serve, and what that saves."""
 
 import sys
 from pathlib import Path
@@ -23,8 +23,8 @@ def plan(
     price: float | None = None,
     json: bool = False,
 ) -> None:
-    """Say which ratio to serve, with intervals: the shortest that keeps an accuracy, or the most
-    accurate within a length.
+    """Say which ratio or budget to serve, in tokens, seconds and money: the shortest that keeps an
+    accuracy, or the most accurate within a length.
 
     Example: cotpress plan eval.jsonl --min-accuracy 0.9 --price 0.60
 
@@ -33,8 +33,8 @@ def plan(
     evaluation
         What `cotpress eval` wrote.
     min_accuracy
-        Share of right answers that is to be kept; a ratio is recommended only if its whole 95 %
-        interval keeps it.
+        Share of right answers that is to be kept; a ratio or budget is recommended only if its
+        whole 95 % interval keeps it.
     max_tokens
         Generated tokens per request, in the mean, that are not to be exceeded; likewise.
     price
@@ -63,15 +63,19 @@ def plan(
 
 
 def table(found: stage.Plan) -> Table:
-    """Every ratio that could be served, with whether it keeps to the wish."""
+    """Every ratio and budget that could be served, with whether it keeps to the wish."""
     result = Table(box=None, pad_edge=False)
+    kinds = {offer.budget is None for offer in found.offers}
+    timed = any(offer.seconds for offer in found.offers)
     for name in (
-        "ratio",
+        *(("ratio",) if True in kinds else ()),
+        *(("budget",) if False in kinds else ()),
         "method",
         "n",
         "accuracy [95 %]",
         "tokens [95 %]",
         "saved [95 %]",
+        *(("s",) if timed else ()),
         "truncated",
         "p",
         "keeps to it",
@@ -84,12 +88,14 @@ def table(found: stage.Plan) -> Table:
             100 * share for share in (offer.accuracy.mean, offer.accuracy.low, offer.accuracy.high)
         ]
         cells = (
-            f"{offer.ratio:g}",
+            *(("" if offer.ratio is None else f"{offer.ratio:g}",) if True in kinds else ()),
+            *(("" if offer.budget is None else f"{offer.budget:,}",) if False in kinds else ()),
             offer.method,
             str(offer.n),
             "{:.1f}% [{:.1f}, {:.1f}]".format(*accuracy),
             _shown(offer.tokens),
             _shown(offer.saved) if offer.saved else "",
+            *((f"{offer.seconds.mean:.3g}" if offer.seconds else "",) if timed else ()),
             f"{offer.truncated:.1%}",
             "" if offer.p_value is None or offer == found.choice else f"{offer.p_value:.2g}",
             offer.met,

@@ -20,15 +20,16 @@ def dataset(
     split: str = "test",
     limit: int | None = None,
     ratio: float | None = None,
+    budget: int | None = None,
     target: str = "",
     **_: Any,
 ) -> dict[str, Any]:
-    """A split `test` of a task's problems, prompts at `ratio`; entries
+    """A split `test` of a task's problems, prompts at `ratio` or `budget`; entries
     that lm-eval adds of its own are passed over.
     """
     rows = harness.problems(problems, split, limit)
     how = {"problems": problems, "target": target}
-    made = [{**row, **how, "prompt": harness.prompt(row, ratio)} for row in rows]
+    made = [{**row, **how, "prompt": harness.prompt(row, ratio, budget)} for row in rows]
     return {"test": require("datasets", "lm-eval").Dataset.from_list(made)}
 
 

@@ -4,7 +4,7 @@ is a ratio obeyed, and every figure in a table.
 
 from cotpress.records import EvalRow
 from cotpress.report.figures import accuracy_figure, ratio_figure
-from cotpress.report.rows import series, tasks_of
+from cotpress.report.rows import is_taught, series, tasks_of
 from cotpress.report.sections import Drawn, Grid, Part, Section
 from cotpress.report.table import table
 from cotpress.report.told import Report
@@ -38,6 +38,7 @@ def _part(all_rows: list[EvalRow], task: str, number: int, *, alone: bool) -> Pa
         if any(row.latents is not None for row in rows)
         else ""
     )
+    budgets = ", or so many tokens" if any(is_taught(row) and row.budget for row in rows) else ""
     detailed = (
         "The upper panel shows a part of the lower one. " if "yaxis2" in drawn["layout"] else ""
     )
@@ -47,7 +48,7 @@ def _part(all_rows: list[EvalRow], task: str, number: int, *, alone: bool) -> Pa
             "Accuracy against mean reasoning tokens,",
             "with 95 % intervals. Up and to the left is better. Numbers beside "
             "points are the ratios asked for, that is which "
-            f"share of its reasoning a model is told to keep{forced}; baselines are "
+            f"share of its reasoning a model is told to keep{budgets}{forced}; baselines are "
             "dashed; the dotted line is the original, "
             f"in the band of its interval. {detailed}The accuracy axis need not begin at zero.",
             f"Accuracy against mean reasoning tokens; {READ}",

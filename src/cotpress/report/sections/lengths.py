@@ -7,7 +7,7 @@ from collections.abc import Callable
 from cotpress.records import EvalRow, Lengths
 from cotpress.report.rows import named, tasks_of
 from cotpress.report.sections import Grid, Part, Section
-from cotpress.report.table import NOTHING, known, share
+from cotpress.report.table import NOTHING, interval, known, share
 from cotpress.report.told import Report
 
 PLACE = 14
@@ -49,7 +49,7 @@ def _part(rows: list[EvalRow], task: str, *, alone: bool) -> Part:
             ("method", True, [name for name, _ in found]),
             column("right: tokens", lambda row: _lengths(row.lengths_right)),
             column("wrong: tokens", lambda row: _lengths(row.lengths_wrong)),
-            column("off what was asked", lambda row: share(row.asked_error)),
+            column("off what was asked [95\u00a0%]", _off),
             column("longer than asked", lambda row: share(row.over_asked)),
             column("states the answer", lambda row: share(row.answer_stated)),
             column("after the answer", lambda row: share(row.after_answer)),
@@ -63,6 +63,13 @@ def _lengths(found: Lengths | None) -> str:
     if found is None:
         return NOTHING
     return f"{found.mean:,.0f} / {found.median:,.0f} / {found.p90:,.0f}"
+
+
+def _off(row: EvalRow) -> str:
+    error, low, high = row.asked_error, row.asked_error_low, row.asked_error_high
+    if error is None or low is None or high is None:
+        return share(error)
+    return interval(error, low, high)
 
 
 def _growth(value: float | None) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from cotpress.records import EvalRow
 from cotpress.report.rows import same_but_for_run, short
 from cotpress.report.sections import Grid, Part, Section
-from cotpress.report.table import NOTHING, known, ratio
+from cotpress.report.table import NOTHING, budget, known, ratio
 from cotpress.report.told import Report
 
 PLACE = 11
@@ -70,6 +70,7 @@ def _line(runs: Sequence[EvalRow]) -> dict[str, str]:
     return {
         "method": first.method,
         "ratio asked": ratio(first.ratio),
+        "tokens asked": budget(first),
         "runs": str(len(runs)),
         "seeds": ", ".join(str(row.seed) for row in runs),
         "accuracy, %": _shown(accuracy, 1),

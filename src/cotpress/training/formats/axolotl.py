@@ -21,12 +21,13 @@ class Segment(Record, frozen=True, kw_only=True):
     text: str
 
 
-class AxolotlRow(Record, frozen=True, kw_only=True):
+class AxolotlRow(Record, frozen=True, kw_only=True, omit_defaults=True):
     """A row of Axolotl's type `input_output`."""
 
     segments: list[Segment]
     id: str
     ratio: float | None
+    budget: int | None = None
 
 
 class Axolotl(Finished):
@@ -65,7 +66,12 @@ def axolotl_rows(
         prompt, completion = texts(one, model)
         if alike(one, model, [prompt, completion], dropped):
             segments = [Segment(label=False, text=prompt), Segment(label=True, text=completion)]
-            yield AxolotlRow(segments=segments, id=one.problem.id, ratio=one.ratio)
+            yield AxolotlRow(
+                segments=segments,
+                id=one.problem.id,
+                ratio=one.ratio,
+                budget=one.asked.budget,
+            )
 
 
 def settings(model: str, data: str, folder: str, *, longest: int = 0) -> str:

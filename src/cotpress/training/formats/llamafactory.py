@@ -25,13 +25,14 @@ from cotpress.training.formats._settings import (
 from cotpress.training.formats._text import Finished, alike, texts
 
 
-class LlamaFactoryRow(Record, frozen=True, kw_only=True):
+class LlamaFactoryRow(Record, frozen=True, kw_only=True, omit_defaults=True):
     """A row for its template `empty`, which adds nothing but the beginning of the text."""
 
     prompt: str
     completion: str
     id: str
     ratio: float | None
+    budget: int | None = None
 
 
 class LlamaFactory(Finished):
@@ -93,6 +94,7 @@ def llamafactory_rows(
                 completion=completion,
                 id=one.problem.id,
                 ratio=one.ratio,
+                budget=one.asked.budget,
             )
 
 
