@@ -127,6 +127,9 @@ class Trace(Record, frozen=True, kw_only=True):
     """How the reasoning came to be: a method or baseline of `EvalRow.method`."""
     latents: int | None = None
     """How many latent tokens the model was made to write; None: it chose."""
+    blend: float | None = None
+    """Weight of the trained model, where it was blended with the untouched one; None: it was not.
+    """
 
     @property
     def ratio(self) -> float | None:
@@ -137,7 +140,9 @@ class Trace(Record, frozen=True, kw_only=True):
     def key(self) -> str:
         """What makes this trace the same trace when a run is resumed."""
         forced = "" if self.latents is None else f"|{self.latents} latents"
-        return f"{self.problem.id}|{self.model}|{self.method}|{self.asked}|{self.sample}{forced}"
+        mixed = "" if self.blend is None else f"|weight {self.blend:g}"
+        who = f"{self.problem.id}|{self.model}|{self.method}"
+        return f"{who}|{self.asked}|{self.sample}{forced}{mixed}"
 
     def completion(self, reasoning: str | None = None) -> str:
         """The assistant turn, with another reasoning in place of the original if one is given."""
@@ -364,6 +369,9 @@ class Setting(Record, frozen=True, kw_only=True):
     asked: Asked = NOTHING
     latents: int | None = None
     """How many latent tokens the model was made to write; None: it chose."""
+    blend: float | None = None
+    """Weight of the trained model, where it was blended with the untouched one; None: it was not.
+    """
 
 
 class Lengths(Record, frozen=True, kw_only=True):
@@ -507,3 +515,8 @@ class EvalRow(Record, frozen=True, kw_only=True):
     def latents(self) -> int | None:
         """How many latent tokens were forced."""
         return self.setting.latents
+
+    @property
+    def blend(self) -> float | None:
+        """Weight of the trained model in a blend with the untouched one."""
+        return self.setting.blend

@@ -273,7 +273,7 @@ def _answers(traces: Iterable[Trace]) -> list[Answer]:
         grade = trace.grade
         found.append(
             Answer(
-                method=visible(trace.method),
+                method=visible(trace.method) + ("" if trace.blend is None else f" {trace.blend:g}"),
                 model=visible(trace.model),
                 ratio=trace.ratio,
                 reasoning=visible(trace.reasoning),

@@ -77,6 +77,8 @@ class Curve(NamedTuple):
     model: str
     reference: bool
     seed: int
+    asked: str = ""
+    """Of a blend the ratio that all its weights were asked for."""
     run: int = 0
     """Which of several runs under one seed."""
 
@@ -85,7 +87,10 @@ def series(rows: Sequence[EvalRow]) -> list[Series]:
     """The curves of rows that are in order."""
     curves: dict[Curve, list[EvalRow]] = {}
     for row in rows:
-        curve = Curve(row.task, row.method, row.scorer, row.model, is_reference(row), row.seed)
+        asked = "" if row.blend is None or row.ratio in (None, 1.0) else f"asked {row.ratio:g}"
+        curve = Curve(
+            row.task, row.method, row.scorer, row.model, is_reference(row), row.seed, asked
+        )
         while any(other.setting == row.setting for other in curves.get(curve, ())):
             curve = curve._replace(run=curve.run + 1)
         curves.setdefault(curve, []).append(row)
@@ -107,6 +112,9 @@ def _label(curve: Curve, curves: Sequence[Curve]) -> str:
     if len({other.model for other in alike}) > 1:
         parts.append(short(curve.model))
     alike = [other for other in alike if other.model == curve.model]
+    if len({other.asked for other in alike}) > 1:
+        parts.append(curve.asked or "nothing asked")
+    alike = [other for other in alike if other.asked == curve.asked]
     if len({other.seed for other in alike}) > 1:
         parts.append(f"seed {curve.seed}")
     if len([other for other in alike if other.seed == curve.seed]) > 1:

@@ -16,6 +16,7 @@ import msgspec
 from cotpress import __version__, folders, storage
 from cotpress.errors import CotpressError, TemplateRefusal
 from cotpress.lm.checkpoint import FINISHED
+from cotpress.methods import BLEND, ORIGINAL
 from cotpress.prompts import Message, ratio_tag
 from cotpress.records import EvalRow, Record
 from cotpress.serving import chat_template
@@ -58,6 +59,8 @@ class Exported(Record, frozen=True, kw_only=True):
     """What `reasoning_effort` stands for."""
     version: str
     fingerprint: str
+    blend: float | None = None
+    """The trained model's weight in a blend; `source` names both models. None: no blend."""
 
 
 def export(
@@ -67,6 +70,7 @@ def export(
     efforts: Sequence[float] | None = None,
     trained: TrainSummary | None = None,
     rows: Sequence[EvalRow] = (),
+    blend: float | None = None,
     say: Callable[[str], None] = print,
 ) -> Exported:
     """Write the model to the folder `out`; a folder that was finished under the same options is
@@ -74,8 +78,13 @@ def export(
 
     `efforts` are the ratios of low, medium and high (as recorded before, else from those trained);
     `trained` is what the model's `cotpress.json` says; `rows` are its evaluation, for the model
-    card.
+    card. `blend` is the weight with which `model` was blended (training/blend.py): the card then
+    has the rows of that weight, and the original's.
     """
+    if blend is not None:
+        trained = msgspec.structs.replace(trained, method=BLEND) if trained else None
+        rows = [row for row in rows if row.method == ORIGINAL or row.blend == blend]
+        rows = rows if any(row.blend == blend for row in rows) else []
     ratios = trained.ratios if trained else []
     levels = tuple(
         efforts or recorded_efforts(Path(model.path)) or chat_template.efforts_for(ratios)
@@ -85,16 +94,18 @@ def export(
         "revision": model.revision,
         "tokenizer": model.tokenizer_hash,
         "efforts": levels,
+        **({} if blend is None else {"blend": blend}),
     }
     options |= {"trained": msgspec.to_builtins(trained), "rows": msgspec.to_builtins(rows)}
     exported = Exported(
         source=model.name,
         revision=model.revision,
-        method=trained.method if trained else "original",
+        method=trained.method if trained else ORIGINAL if blend is None else BLEND,
         ratios=ratios,
         efforts=dict(zip(chat_template.EFFORTS, levels, strict=True)),
         version=__version__,
         fingerprint=storage.fingerprint(options),
+        blend=blend,
     )
     with folders.making(out, KIND, exported.fingerprint) as part:
         if part is None:
@@ -103,7 +114,8 @@ def export(
         save(model, part, levels)
         check(model, part, [*ratios, *levels])
         storage.write_atomic(
-            part / "README.md", model_card(out.name, exported.efforts, trained, rows).encode()
+            part / "README.md",
+            model_card(out.name, exported.efforts, trained, rows, blend).encode(),
         )
         if trained:  # goes along, so that `cotpress eval` knows the folder
             storage.write_atomic(
