@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 from hypothesis import given  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from make import sum_examples  # noqa: E402
+from tokenizers import normalizers  # noqa: E402
 from train_fixtures import make_model  # noqa: E402
 
 from cotpress.errors import CotpressError  # noqa: E402
@@ -97,7 +98,7 @@ def test_a_weight_that_is_no_share_is_refused(pair, weight):
 def test_models_of_other_sizes_or_families_are_refused_by_what_differs(causal_lm):
     with pytest.raises(CotpressError, match=r"differ in num_hidden_layers 3 and 2; blend a model"):
         blended(causal_lm(num_hidden_layers=3), causal_lm(), 0.5)
-    with pytest.raises(CotpressError, match="configurations differ in .*model_type|differ in"):
+    with pytest.raises(CotpressError, match="their configurations differ in "):
         blended(causal_lm("qwen3"), causal_lm(), 0.5)
     with pytest.raises(CotpressError, match=r"differ in tie_word_embeddings True and False"):
         blended(causal_lm(tie_word_embeddings=True), causal_lm(), 0.5)
@@ -119,7 +120,7 @@ def test_another_vocabulary_and_another_tokenizer_of_the_same_words_are_refused(
     with pytest.raises(CotpressError, match=r"vocabularies differ \(301 and 300 tokens"):
         blended(other, original, 0.5)
     unlike = causal_lm()
-    unlike.tokenizer.backend_tokenizer.normalizer = __import__("tokenizers").normalizers.Lowercase()
+    unlike.tokenizer.backend_tokenizer.normalizer = normalizers.Lowercase()
     with pytest.raises(CotpressError, match=r"their tokenizers differ \(hashes \w+ and \w+\)"):
         blended(unlike, original, 0.5)
 
