@@ -297,6 +297,9 @@ class CompressedTrace(Record, frozen=True, kw_only=True):
     """The loss, in nats, under which the ratio was chosen for
     this very trace; None: the ratios were asked for.
     """
+    connect: str = ""
+    """Words behind every reasoning whose end was dropped; part of `Cut.reasoning`, and of no count.
+    """
     codebook: int = 0
     """How many latent tokens the model's vocabulary needs; 0: none."""
     cuts: list[Cut]
