@@ -105,14 +105,12 @@ def make_compressed(trace: Trace, cuts: Mapping[float, str], **fields: Any) -> C
 
 def make_row(method: str = "tokenskip", ratio: float | None = 0.6, **fields: Any) -> EvalRow:
     """A row of 500 problems of which 97.6 % are right;
-    `model` and `latents` are those of its setting.
+    `model`, `latents` and `blend` are those of its setting.
     """
-    model, latents = (
-        fields.pop("model", "runs/model" if method == "tokenskip" else "tiny"),
-        fields.pop("latents", None),
-    )
+    model = fields.pop("model", "runs/model" if method == "tokenskip" else "tiny")
+    own = {name: fields.pop(name, None) for name in ("latents", "blend")}
     usual = {
-        "setting": Setting(model=model, method=method, asked=Asked(ratio=ratio), latents=latents),
+        "setting": Setting(model=model, method=method, asked=Asked(ratio=ratio), **own),
         "task": "arithmetic",
         "n": 500,
         "accuracy": 0.976,

@@ -15,6 +15,7 @@ with one part of it changed."""
 ORIGINAL = "original"
 FORCED = "forced-latents"
 CORRUPTED = "corrupted-codes"
+BLEND = "blend"
 LC_PROMPT = "lc-prompt"
 """The one prompt that names a ratio."""
 SHORTEST = "shortest"
@@ -125,6 +126,11 @@ METHODS: dict[str, Method] = {
         "taught",
         "fine-tuned on its own whole right samples, each with its number of reasoning tokens in "
         "the prompt: the model reasons as long as it is told.",
+    ),
+    BLEND: Method(
+        "control",
+        "a model between the untouched one and the trained one: its weights are theirs, "
+        "interpolated (long-to-short merging); the weight beside it is the trained model's share.",
     ),
     "be-concise": _prompt("Be concise."),
     "only-numbers": _prompt("Only use numbers or equations."),

@@ -136,6 +136,9 @@ class Trace(Record, frozen=True, kw_only=True):
     """How the reasoning came to be: a method or baseline of `EvalRow.method`."""
     latents: int | None = None
     """How many latent tokens the model was made to write; None: it chose."""
+    blend: float | None = None
+    """Weight of the trained model, where it was blended with the untouched one; None: it was not.
+    """
 
     @property
     def ratio(self) -> float | None:
@@ -146,7 +149,9 @@ class Trace(Record, frozen=True, kw_only=True):
     def key(self) -> str:
         """What makes this trace the same trace when a run is resumed."""
         forced = "" if self.latents is None else f"|{self.latents} latents"
-        return f"{self.problem.id}|{self.model}|{self.method}|{self.asked}|{self.sample}{forced}"
+        mixed = "" if self.blend is None else f"|weight {self.blend:g}"
+        who = f"{self.problem.id}|{self.model}|{self.method}"
+        return f"{who}|{self.asked}|{self.sample}{forced}{mixed}"
 
     def completion(self, reasoning: str | None = None) -> str:
         """The assistant turn, with another reasoning in place of the original if one is given."""
@@ -301,6 +306,9 @@ class CompressedTrace(Record, frozen=True, kw_only=True):
     """The loss, in nats, under which the ratio was chosen for
     this very trace; None: the ratios were asked for.
     """
+    connect: str = ""
+    """Words behind every reasoning whose end was dropped; part of `Cut.reasoning`, and of no count.
+    """
     codebook: int = 0
     """How many latent tokens the model's vocabulary needs; 0: none."""
     cuts: list[Cut]
@@ -381,6 +389,9 @@ class Setting(Record, frozen=True, kw_only=True):
     asked: Asked = NOTHING
     latents: int | None = None
     """How many latent tokens the model was made to write; None: it chose."""
+    blend: float | None = None
+    """Weight of the trained model, where it was blended with the untouched one; None: it was not.
+    """
 
 
 class Lengths(Record, frozen=True, kw_only=True):
@@ -532,3 +543,8 @@ class EvalRow(Record, frozen=True, kw_only=True):
     def latents(self) -> int | None:
         """How many latent tokens were forced."""
         return self.setting.latents
+
+    @property
+    def blend(self) -> float | None:
+        """Weight of the trained model in a blend with the untouched one."""
+        return self.setting.blend

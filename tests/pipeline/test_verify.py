@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from make import make_compressed, make_trace
 
 from cotpress.errors import CotpressError
+from cotpress.methods import POLICY
 from cotpress.pipeline import keep_answer as choosing
+from cotpress.pipeline.build import build
 from cotpress.pipeline.keep_answer import keep_answer
 from cotpress.pipeline.verify import BATCH, NO_CONCLUSION, TOO_LONG, verify
-from cotpress.records import CompressedTrace, Trace, Verified
+from cotpress.records import NOTHING, CompressedTrace, Trace, Verified
 
 
 class Read(NamedTuple):
@@ -132,6 +134,38 @@ def test_a_trace_is_never_cut_less_under_a_laxer_threshold(
         list(keep_answer([verified(losses)], value)) for value in (min(one, other), max(one, other))
     )
     assert lax.cuts[0].ratio <= strict.cuts[0].ratio
+
+
+@given(
+    st.lists(st.lists(st.floats(-2, 8), min_size=1, max_size=9), min_size=1, max_size=5),
+    st.floats(0, 6),
+    st.integers(0, 3),
+)
+def test_policy_teaches_each_trace_once_at_its_own_ratio_without_saying_it(
+    losses: list[list[float]], threshold: float, seed: int
+) -> None:
+    chosen = list(keep_answer([verified(many, i) for i, many in enumerate(losses)], threshold))
+    for draw in ("one", "all"):
+        taught = list(build(chosen, control="none", draw=draw, seed=seed))
+        assert len(taught) == len(losses)
+        for many, one, example in zip(losses, chosen, taught, strict=True):
+            held = [i for i, loss in enumerate(many, 1) if loss <= threshold]
+            assert example.reasoning == "abcdefghij"[: min(held, default=10)]
+            assert example.prompt == one.trace.problem.prompt()
+            assert (example.method, example.asked) == (POLICY, NOTHING)
+            assert example.conclusion == one.trace.conclusion
+
+
+@given(st.lists(st.floats(-2, 8), min_size=1, max_size=9), st.floats(0, 6))
+def test_what_was_chosen_loses_no_more_than_was_tolerated_and_choosing_again_changes_nothing(
+    losses: list[float], threshold: float
+) -> None:
+    (one,) = keep_answer([verified(losses)], threshold)
+    (cut,) = one.cuts
+    assert cut.verified is None or cut.verified.loss <= threshold
+    assert cut.verified is not None or cut.reasoning == one.trace.reasoning
+    if cut.verified is not None:
+        assert list(keep_answer([one], threshold)) == [one]
 
 
 def test_what_was_never_verified_is_kept_whole_and_counted() -> None:

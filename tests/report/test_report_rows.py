@@ -2,8 +2,11 @@
 
 from make import make_row
 
-from cotpress.records import Asked, Setting
+from cotpress.records import Asked, EvalRow, Setting
+from cotpress.report import screen
+from cotpress.report.figures import accuracy_figure, ratio_figure
 from cotpress.report.rows import in_order, series
+from cotpress.report.table import setting, table
 
 
 def test_an_original_that_several_evaluations_judged_stands_there_once() -> None:
@@ -46,3 +49,47 @@ def test_originals_that_differ_and_methods_that_differ_in_time_alone_all_stand_t
         make_row("tokenskip", 0.5, seconds_per_problem=0.2),
     ]
     assert len(in_order(rows)) == 4
+
+
+def blends(*asked: float) -> list[EvalRow]:
+    return [
+        make_row("original", None),
+        *(
+            make_row("blend", ratio, model="blend of base and q", blend=weight, mean_tokens=tokens)
+            for ratio in asked
+            for weight, tokens in ((0.25, 90.0), (0.5, 80.0), (0.75, 70.0))
+        ),
+    ]
+
+
+def test_the_weights_of_a_blend_are_one_curve_and_named_beside_its_points() -> None:
+    curves = series(in_order(blends(1.0)))
+    assert [(one.label, len(one.rows)) for one in curves] == [("original", 1), ("blend", 3)]
+    assert [row.blend for row in curves[1].rows] == [0.75, 0.5, 0.25]
+    drawn = accuracy_figure(curves)["data"]
+    assert [text for one in drawn for text in one["text"] if text] == ["0.75", "0.5", "0.25"]
+    assert ratio_figure(curves) is None
+
+
+def test_blends_that_were_asked_for_several_ratios_are_a_curve_for_each() -> None:
+    curves = series(in_order(blends(1.0, 0.5)))
+    assert [(one.label, len(one.rows)) for one in curves] == [
+        ("original", 1),
+        ("blend (nothing asked)", 3),
+        ("blend (asked 0.5)", 3),
+    ]
+
+
+def test_the_weight_of_a_blend_stands_in_the_table_and_on_the_screen() -> None:
+    rows = in_order(blends(0.5))
+    found = table(rows)
+    assert [line[found.titles.index("weight")] for line in found.lines] == [
+        "–",
+        "0.75",
+        "0.5",
+        "0.25",
+    ]
+    assert "weight" not in table([make_row()]).titles
+    shown = list(screen.table(rows, "t").columns[0].cells)
+    assert [str(cell) for cell in shown] == ["original", "blend 0.75", "blend 0.5", "blend 0.25"]
+    assert setting(rows[1]) == " of weight 0.75 at 0.5"

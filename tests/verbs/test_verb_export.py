@@ -4,13 +4,14 @@ import shutil
 import pytest
 
 pytest.importorskip("torch")
+import torch
 from make import sum_examples
 from train_fixtures import make_model
 
 from cotpress import cli, storage
 from cotpress.errors import CotpressError
 from cotpress.models.hf import load
-from cotpress.records import Trace
+from cotpress.records import EvalRow, Trace
 from cotpress.training.sft import TrainOptions, train
 from cotpress.verbs.evaluate import evaluate
 from cotpress.verbs.export import export
@@ -98,3 +99,63 @@ def test_a_broken_description_is_one_sentence(run, tmp_path):
 
 def test_the_verb_is_among_the_verbs():
     assert "export" in cli.VERBS
+
+
+def test_a_blend_is_exported_in_the_stored_precision_and_judged_as_one(run, tmp_path, capsys):
+    base, out = run.parent / "base", tmp_path / "half"
+    weights = [0.0, 0.5]
+    evaluate(model=str(run / "model"), out=tmp_path / "eval.jsonl", blend=weights, **SHORT)
+    found = list(storage.read(tmp_path / "eval.rows.jsonl", EvalRow))
+    assert [(row.blend, row.ratio) for row in found if row.method == "blend"] == [
+        (0.0, 1.0),
+        (0.0, 0.5),
+        (0.5, 1.0),
+        (0.5, 0.5),
+    ]
+    said = {}
+    for one in storage.read(tmp_path / "eval.jsonl", Trace):
+        said.setdefault((one.method, one.ratio, one.blend), []).append(one.completion())
+    assert said["blend", 1.0, 0.0] == said["original", None, None]
+    export(str(run), out=out, blend=str(base), weight=0.5, evaluated=tmp_path / "eval.jsonl")
+    made, short, original = (load(str(path)) for path in (out, run / "model", base))
+    assert made.stored_dtype == original.stored_dtype
+    ours = made.torch_model.state_dict()
+    for name, value in short.torch_model.state_dict().items():
+        assert torch.equal(ours[name], 0.5 * value + 0.5 * original.torch_model.state_dict()[name])
+    about = json.loads((out / "cotpress_export.json").read_text())
+    assert (about["method"], about["blend"]) == ("blend", 0.5)
+    assert about["source"] == f"blend of {original.name} and {short.name}"
+    card = (out / "README.md").read_text()
+    assert "0.5 times those of the trained model plus 0.5 times those of the original" in card
+    assert card.count("| arithmetic | blend |") == 2
+    assert "| arithmetic | tokenskip |" not in card
+    evaluate(model=str(out), out=tmp_path / "again.jsonl", **SHORT)
+    again = [
+        (one.method, one.ratio, one.completion())
+        for one in storage.read(tmp_path / "again.jsonl", Trace)
+    ]
+    assert [text for method, ratio, text in again if (method, ratio) == ("blend", 0.5)] == said[
+        "blend", 0.5, 0.5
+    ]
+
+
+def test_a_blend_that_was_made_with_another_weight_is_not_taken_for_this_one(run, tmp_path):
+    base = str(run.parent / "base")
+    export(str(run), out=tmp_path / "x", blend=base, weight=0.25)
+    with pytest.raises(CotpressError, match="was exported from another model or under other"):
+        export(str(run), out=tmp_path / "x", blend=base, weight=0.75)
+
+
+def test_a_weight_without_a_blend_and_a_blend_of_one_model_are_mistakes(run, tmp_path):
+    with pytest.raises(CotpressError, match="--weight is the model's share in a blend"):
+        export(str(run), out=tmp_path / "x", weight=0.5)
+    with pytest.raises(CotpressError, match="--blend takes two models"):
+        evaluate(model="tiny", out=tmp_path / "eval.jsonl", blend=[0.5], **SHORT)
+    with pytest.raises(CotpressError, match=r"cannot blend hf:.*vocabularies differ"):
+        evaluate(
+            model=str(run / "model"),
+            original="tiny",
+            out=tmp_path / "eval.jsonl",
+            blend=[0.5],
+            **SHORT,
+        )

@@ -3,16 +3,18 @@ conclude.
 
 `truncation` (the first tokens) and `random` (random segments, in order; in the units of the method
 and under its protection, so that it is chance alone that differs) cut to the ratio a method
-*actually* reached (A10) and let the untouched model write only the conclusion, from a prefill. That
-is a stronger control than the paper's truncation, which caps the output tokens and so mostly ends
-without an answer: graded strictly, it would be wrong by construction. Where the conclusion follows
-the reasoning without markup, the prefill also holds its first words, as in the original trace, up
-to where the answer begins, and the conclusion ends with its line: the model shall conclude, not
-reason on (small models otherwise repeat the line until the token limit, which would make the
-control weaker than it is). Their `seconds` are those of the conclusion alone.
+*actually* reached (A10) and let the untouched model write only the conclusion, from a prefill.
+Where the method was cut by sentences or steps, so are both, and what a trace leaves of its budget
+goes to the next, as it did there (`pipeline.budgets.Left`): a truncation then ends with a whole
+unit. That is a stronger control than the paper's truncation, which caps the output tokens and so
+mostly ends without an answer: graded strictly, it would be wrong by construction. Where the
+conclusion follows the reasoning without markup, the prefill also holds its first words, as in the
+original trace, up to where the answer begins, and the conclusion ends with its line: the model
+shall conclude, not reason on (small models otherwise repeat the line until the token limit, which
+would make the control weaker than it is). Their `seconds` are those of the conclusion alone.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from random import Random
 
@@ -21,11 +23,13 @@ import msgspec
 from cotpress import segments
 from cotpress.evaluation.asking import Asking
 from cotpress.evaluation.leads import Lead, lead, usual_lead
+from cotpress.evaluation.problems import Key, key_of
 from cotpress.lm.markup import markup_of
 from cotpress.models import Model, Request, Sampling
+from cotpress.pipeline.budgets import Left
 from cotpress.pipeline.compress import cut, within_budget
 from cotpress.pipeline.order import keeping_order
-from cotpress.pipeline.segmenting import USUAL, Rules, Segments, segmented
+from cotpress.pipeline.segmenting import USUAL, Rules, Segments, is_long, segmented
 from cotpress.records import Cut, ScoredTrace, Trace
 
 
@@ -34,15 +38,36 @@ def cut_blindly(asking: Asking) -> Iterator[Trace]:
     that the method reached, with a new conclusion.
     """
     originals, model = asking.answers, asking.model
-    ends = model.token_ends([trace.reasoning for trace in originals])
     share, seed = min(1.0, asking.actual), asking.sampling.seed
-    cuts = [
-        shorten(trace, e, asking.name, share, seed, asking.rules)
-        for trace, e in zip(originals, ends, strict=True)
-    ]
+    made = shortened(asking.originals.values(), model, asking.name, share, seed, asking.rules)
+    cuts = [made[key_of(trace)] for trace in originals]
     usual = usual_lead(asking.originals.values(), markup_of(model))
     named = f"{asking.name}|{asking.actual}"
     return concluded(originals, cuts, named, model, asking.sampling, usual)
+
+
+def shortened(
+    originals: Iterable[Trace],
+    model: Model,
+    control: str,
+    ratio: float,
+    seed: int,
+    rules: Rules = USUAL,
+) -> dict[Key, Cut]:
+    """Every trace cut blindly to `ratio`, the mean one where units are long. All of an evaluation's
+    originals go in, in order: what is carried must not depend on where a run was interrupted.
+    """
+    originals = list(originals)
+    left = Left([ratio]) if is_long(rules) else None
+    cuts = {}
+    ends = model.token_ends([trace.reasoning for trace in originals])
+    for trace, places in zip(originals, ends, strict=True):
+        room = left.rooms(len(places))[ratio] if left else None
+        made = shorten(trace, places, control, ratio, seed, rules, room)
+        if left:
+            left.spend(ratio, made.kept)
+        cuts[key_of(trace)] = made
+    return cuts
 
 
 def shorten(
@@ -52,6 +77,7 @@ def shorten(
     ratio: float,
     seed: int,
     rules: Rules = USUAL,
+    room: int | None = None,
 ) -> Cut:
     """Cut a trace blindly to `ratio` (above 0; any number of decimals) of its tokens, which end at
     `token_ends`.
@@ -59,29 +85,34 @@ def shorten(
     `truncation` keeps the first tokens; `random` an order of segments that depends on the seed and
     the problem alone, so that a smaller ratio keeps a subset of what a larger one keeps. `random`
     cuts by the `rules` of the method beside it: the same units, and the same protection, which may
-    exceed the budget as the method's may.
+    exceed the budget as the method's may. `truncation` under rules with long units ends with such a
+    unit; nothing is protected, since nothing is kept behind what it drops. `room` is how many
+    tokens may be kept in place of `ratio` of them.
     """
     text, ends = trace.reasoning, list(token_ends)
-    if control == "random":
+    if control == "truncation" and not is_long(rules):
+        whole = segments.segment_ends(text, ends, ())
+        n_tokens = segments.count_starts(whole, ends, len(text))
+        n = len(whole)
+        parts = Segments(text, whole, [0.0] * n, n_tokens, [False] * n)
+    else:
+        falling = [-float(i) for i in range(len(ends))]
         scored = ScoredTrace(
             trace=trace,
             scorer=control,
             ends=[*ends[:-1], len(text)] if ends else [],
-            importance=[0.0] * len(ends),
+            importance=falling,
+            from_start=control == "truncation",
         )
         parts = segmented(scored, rules)
+    if control == "random":
         order = list(range(len(parts.ends)))
         Random(f"{seed}|{trace.problem.id}").shuffle(order)
         drawn = [0.0] * len(order)
         for place, i in enumerate(order):
             drawn[i] = float(-place)
         parts = replace(parts, importance=drawn)
-        return cut(parts, within_budget(parts, keeping_order(parts), ratio), ratio)
-    whole = segments.segment_ends(text, ends, ())
-    n_tokens = segments.count_starts(whole, ends, len(text))
-    n = len(whole)
-    parts = Segments(text, whole, [0.0] * n, n_tokens, [False] * n)
-    return cut(parts, within_budget(parts, keeping_order(parts), ratio), ratio)
+    return cut(parts, within_budget(parts, keeping_order(parts), ratio, room), ratio)
 
 
 def concluded(

@@ -10,7 +10,7 @@ say is for rows.py.
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -22,7 +22,7 @@ from cotpress.evaluation.problems import Group, Key, key_of, pairs, tokens
 from cotpress.evaluation.rows import TOLERANCE
 from cotpress.evaluation.setting import setting_of
 from cotpress.evaluation.statistics import ratio_of_means
-from cotpress.methods import CORRUPTED, FORCED, ORIGINAL
+from cotpress.methods import BLEND, CORRUPTED, FORCED, ORIGINAL
 from cotpress.models import Model, Sampling
 from cotpress.pipeline.generate import answer, unanswered
 from cotpress.pipeline.segmenting import USUAL, Rules
@@ -66,6 +66,10 @@ class Plan:
     """Size of the codebook from which other codes are put in place of
     the model's own; 0: that control is left out.
     """
+    weights: Sequence[float] = ()
+    """Shares of `model` in blends with `original`, each of which is asked for each of `ratios`."""
+    blended: Callable[[float], Model] | None = None
+    """Makes the blend of a weight; called anew for each, so that one at a time is held."""
 
     def __post_init__(self) -> None:
         """Refuse ratios that are none, baselines there are not, baselines
@@ -79,6 +83,11 @@ class Plan:
         if self.baselines and self.original is None:
             raise CotpressError(
                 "baselines are asked of the untouched model: name it with --original MODEL."
+            )
+        if self.weights and (self.original is None or self.original is self.model):
+            raise CotpressError(
+                "--blend takes two models: judge one that was trained, beside the untouched one "
+                "it came from (--original MODEL)."
             )
         if any(budget < 1 for budget in self.budgets):
             raise CotpressError("a budget of less than one token is none: choose 1 or more.")
@@ -133,7 +142,7 @@ class Plan:
             "ratio reached": settings,
             "budget": len(self.budgets) or settings,
         }
-        own = settings + len(self.forced) + bool(self.corrupt)
+        own = settings * (1 + len(self.weights)) + len(self.forced) + bool(self.corrupt)
         return (
             own
             + (self.original is not None)
@@ -151,13 +160,23 @@ class Arm(NamedTuple):
     """For the controls: the ratio to cut to."""
     latents: int | None = None
     """How many latent tokens are forced."""
+    blend: float | None = None
+    """The judged model's weight, where it is blended."""
 
     @property
     def setting(self) -> Setting:
         """What its traces are known by."""
-        return Setting(
-            model=self.model.name, method=self.method, asked=self.asked, latents=self.latents
-        )
+        return Setting(model=self.model.name, **self.marks)
+
+    @property
+    def marks(self) -> dict[str, Any]:
+        """What is written on its traces."""
+        return {
+            "method": self.method,
+            "asked": self.asked,
+            "latents": self.latents,
+            "blend": self.blend,
+        }
 
 
 Sets = defaultdict[Setting, dict[Key, Trace]]
@@ -190,8 +209,7 @@ def evaluate(
         known = sets[arm.setting]
         if todo := _todo(arm, problems, plan, sets, dropped):
             answers = _answers(arm, todo, plan, sets)
-            setting = {"method": arm.method, "asked": arm.asked, "latents": arm.latents}
-            for trace in grade(msgspec.structs.replace(answer, **setting) for answer in answers):
+            for trace in grade(msgspec.structs.replace(one, **arm.marks) for one in answers):
                 known[key_of(trace)] = trace
                 yield trace
 
@@ -229,6 +247,10 @@ def _arms(plan: Plan, sets: Sets, dropped: Counter[str]) -> Iterator[Arm]:
         yield Arm(plan.model, FORCED, plan.asked[0], latents=k)
     if plan.corrupt:
         yield Arm(plan.model, CORRUPTED, plan.asked[0])
+    for weight in plan.weights:
+        assert plan.blended is not None, "weights come with what blends them"
+        model = plan.blended(weight)
+        yield from (Arm(model, BLEND, one, blend=weight) for one in plan.asked)
     if original is None:
         return
     for name in dict.fromkeys(plan.baselines):

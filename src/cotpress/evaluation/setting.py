@@ -10,7 +10,13 @@ def setting_of(one: Trace | EvalRow) -> Setting:
     """The setting of a trace or of a row."""
     if isinstance(one, EvalRow):
         return one.setting
-    return Setting(model=one.model, method=one.method, asked=one.asked, latents=one.latents)
+    return Setting(
+        model=one.model,
+        method=one.method,
+        asked=one.asked,
+        latents=one.latents,
+        blend=one.blend,
+    )
 
 
 def is_reference(setting: Setting) -> bool:
@@ -20,7 +26,9 @@ def is_reference(setting: Setting) -> bool:
     return (setting.method, setting.asked, setting.latents) == (ORIGINAL, NOTHING, None)
 
 
-def order(setting: Setting, scorer: str = "") -> tuple[int, str, str, str, bool, float, int]:
+def order(
+    setting: Setting, scorer: str = ""
+) -> tuple[int, str, str, str, bool, float, int, float]:
     """Where it stands in a report: original, methods, what they are compared with; each by falling
     ratio, and then by falling budget.
     """
@@ -38,4 +46,5 @@ def order(setting: Setting, scorer: str = "") -> tuple[int, str, str, str, bool,
         asked.budget is not None,
         falling,
         -1 if setting.latents is None else setting.latents,
+        -1.0 if setting.blend is None else -setting.blend,
     )

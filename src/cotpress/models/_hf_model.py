@@ -9,7 +9,12 @@ from typing import Any
 
 import torch
 from jinja2 import TemplateError
-from transformers import AutoConfig, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import (
+    AutoConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 
 from cotpress.errors import CotpressError, TemplateRefusal
 from cotpress.lm import templates
@@ -63,6 +68,13 @@ class HFModel:
     def torch_model(self) -> PreTrainedModel:
         """The weights, in evaluation mode."""
         return self._make().eval()
+
+    @cached_property
+    def config(self) -> PreTrainedConfig:
+        """Its configuration: of the folder or hub id, where the weights need not be loaded."""
+        if not self.weights:
+            return self.torch_model.config
+        return AutoConfig.from_pretrained(self.weights, trust_remote_code=False)
 
     @property
     def stored_dtype(self) -> torch.dtype | None:
@@ -258,11 +270,7 @@ class HFModel:
     @cached_property
     def context(self) -> int | None:
         """Tokens of prompt and answer that the model reads at most; None where it does not say."""
-        if self.weights:
-            config = AutoConfig.from_pretrained(self.weights, trust_remote_code=False)
-        else:
-            config = self.torch_model.config
-        text = config.get_text_config()
+        text = self.config.get_text_config()
         said: int | None = getattr(text, "max_position_embeddings", None)
         rope = getattr(text, "rope_parameters", None) or {}
         stretched = (rope.get("factor") or 1) * rope.get("original_max_position_embeddings", 0)

@@ -21,7 +21,7 @@ from cotpress.evaluation.setting import order, setting_of
 from cotpress.pipeline.budgets import WINDOW, prepared
 from cotpress.pipeline.compress import room, selected
 from cotpress.pipeline.order import keeping_order
-from cotpress.pipeline.segmenting import segmented, usual_rules
+from cotpress.pipeline.segmenting import is_long, segmented, usual_rules
 from cotpress.records import Problem, ScoredTrace, Setting, Trace
 from cotpress.report.verified import Cuts, Survival
 
@@ -259,7 +259,10 @@ def _how(scored: ScoredTrace, cuts: Cuts) -> str:
         if cuts.longest_run is None
         else f", and drops at most {cuts.longest_run} in a row (--longest-run)"
     )
-    return spent + gaps
+    rules = cuts.rules
+    carried = bool(rules and is_long(rules) and cuts.budget != "dataset")
+    left = f" (each a {rules.unit}), and what traces before it left" if rules and carried else ""
+    return spent + left + gaps
 
 
 def _answers(traces: Iterable[Trace]) -> list[Answer]:
@@ -273,7 +276,7 @@ def _answers(traces: Iterable[Trace]) -> list[Answer]:
         grade = trace.grade
         found.append(
             Answer(
-                method=visible(trace.method),
+                method=visible(trace.method) + ("" if trace.blend is None else f" {trace.blend:g}"),
                 model=visible(trace.model),
                 ratio=trace.ratio,
                 reasoning=visible(trace.reasoning),

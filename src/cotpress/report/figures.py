@@ -169,7 +169,10 @@ def ratio_figure(curves: Sequence[Series]) -> Figure | None:
         met = [
             row
             for row in curve.rows
-            if row.ratio is not None and row.kept is not None and row.method not in CONTROLS
+            if row.ratio is not None
+            and row.kept is not None
+            and row.blend is None
+            and row.method not in CONTROLS
         ]
         if any(row.ratio != 1.0 for row in met):
             data.append(
@@ -236,7 +239,7 @@ def _accuracy_trace(
         ),
         "text": [
             _point_name(row, curve)
-            if ratios and (alone or row is _shortest(curve) or row.latents is not None)
+            if ratios and (alone or row is _shortest(curve) or _is_numbered(row))
             else ""
             for row in curve.rows
         ],
@@ -273,16 +276,23 @@ def _bars(
 
 
 def _point_name(row: EvalRow, curve: Series) -> str:
-    """The ratio or budget beside a method's points, or the number of forced latent tokens; other
-    baselines are told by hovering.
+    """The ratio or budget beside a method's points, the number of forced latent tokens, or the
+    weight of a blend; other baselines are told by hovering.
     """
     if row.latents is not None:
         return str(row.latents)
+    if row.blend is not None:
+        return f"{row.blend:g}"
     if row.ratio == 1.0 and len(curve.rows) == 1:  # nothing was asked for
         return ""
     if not is_taught(row) or row.setting.asked == NOTHING:
         return ""
     return ratio(row.ratio) if row.budget is None else str(row.budget)
+
+
+def _is_numbered(row: EvalRow) -> bool:
+    """Whether its points differ in a number of their own rather than in the ratio."""
+    return row.latents is not None or row.blend is not None
 
 
 def _marks(curve: Series, colour: str, symbol: str) -> Figure:

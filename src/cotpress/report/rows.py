@@ -79,6 +79,8 @@ class Curve(NamedTuple):
     seed: int
     budgeted: bool = False
     """Whether it is asked for budgets: they and ratios make two curves."""
+    asked: str = ""
+    """Of a blend the ratio or budget that all its weights were asked for."""
     run: int = 0
     """Which of several runs under one seed."""
 
@@ -88,8 +90,10 @@ def series(rows: Sequence[EvalRow]) -> list[Series]:
     curves: dict[Curve, list[EvalRow]] = {}
     for row in rows:
         budgeted = row.budget is not None
+        plain = row.blend is None or row.setting.asked == NOTHING or row.ratio == 1.0
+        asked = "" if plain else f"asked {row.ratio:g}" if row.ratio else f"asked {row.setting.asked}"
         same = (row.task, row.method, row.scorer, row.model, is_reference(row), row.seed)
-        curve = Curve(*same, budgeted)
+        curve = Curve(*same, budgeted, asked)
         while any(other.setting == row.setting for other in curves.get(curve, ())):
             curve = curve._replace(run=curve.run + 1)
         curves.setdefault(curve, []).append(row)
@@ -114,6 +118,9 @@ def _label(curve: Curve, curves: Sequence[Curve]) -> str:
     if len({other.model for other in alike}) > 1:
         parts.append(short(curve.model))
     alike = [other for other in alike if other.model == curve.model]
+    if len({other.asked for other in alike}) > 1:
+        parts.append(curve.asked or "nothing asked")
+    alike = [other for other in alike if other.asked == curve.asked]
     if len({other.seed for other in alike}) > 1:
         parts.append(f"seed {curve.seed}")
     if len([other for other in alike if other.seed == curve.seed]) > 1:

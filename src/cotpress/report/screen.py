@@ -43,7 +43,7 @@ def table(rows: Sequence[EvalRow], title: str) -> Table:
     for row in rows:
         cells = (
             *((row.task,) if tasked else ()),
-            row.method if row.latents is None else f"{row.method} {row.latents}",
+            _name(row),
             "" if row.setting.asked == NOTHING else str(row.setting.asked),
             str(row.n),
             f"{row.accuracy:.1%} [{100 * row.accuracy_low:.1f}, {100 * row.accuracy_high:.1f}]",
@@ -73,6 +73,12 @@ def _off(row: EvalRow) -> str:
     low, high = row.asked_error_low, row.asked_error_high
     interval = "" if low is None or high is None else f" [{100 * low:.1f}, {100 * high:.1f}]"
     return f"{row.asked_error:.1%}{interval}"
+
+
+def _name(row: EvalRow) -> str:
+    """The method, with how many latent tokens were forced, or the weight of a blend."""
+    forced = "" if row.latents is None else f" {row.latents}"
+    return f"{row.method}{forced}" + ("" if row.blend is None else f" {row.blend:g}")
 
 
 def _share(value: float | None) -> str:

@@ -54,7 +54,12 @@ def ratio(value: float | None) -> str:
 
 
 def setting(row: EvalRow) -> str:
-    """What a row was asked for, to follow its name: ` at 0.5`, `, 2 forced`, or nothing."""
+    """What a row was asked for, to follow its name: ` at 0.5`, `, 2 forced`, or nothing; of a blend
+    its weight before it.
+    """
+    if row.blend is not None:
+        asked = "" if row.ratio in (None, 1.0) else f" at {ratio(row.ratio)}"
+        return f" of weight {row.blend:g}{asked}"
     if row.latents is not None:
         return f", {row.latents} forced"
     if row.setting.asked.budget is not None:
@@ -96,6 +101,7 @@ def table(rows: Sequence[EvalRow]) -> Table:
     seeds = len({row.seed for row in rows}) > 1
     columns: list[tuple[str, bool, list[str]]] = [
         ("method", True, [row.method for row in rows]),
+        ("weight", False, [NOTHING if row.blend is None else f"{row.blend:g}" for row in rows]),
         ("ratio asked", False, [ratio(row.ratio) for row in rows]),
         ("tokens asked", False, [budget(row) for row in rows]),
         ("actual ratio [95\u00a0%]", False, [kept(row) for row in rows]),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import cast
 
-from cotpress.pipeline.segmenting import Protect, Rules
+from cotpress.pipeline.segmenting import Protect, Rules, is_long
 from cotpress.records import Budget, CompressedTrace, ScoredTrace
 
 
@@ -23,7 +23,9 @@ class Cuts:
     chosen: float | None = None
     """The ratio that was chosen for this very trace."""
     rooms: dict[float, int] = field(default_factory=dict)
-    """Tokens kept at each ratio, where one threshold for all traces decided it."""
+    """Tokens kept at each ratio, where other traces had a say in it: one threshold for all of them,
+    or sentences and steps, of which what one trace leaves goes to the next.
+    """
 
 
 @dataclass
@@ -53,7 +55,7 @@ def survival(compressed: Iterable[CompressedTrace]) -> Survival:
         own = Cuts(rules, one.budget, one.longest_run)
         found.cuts[one.scorer, one.key] = own
         for cut in one.cuts:
-            if one.budget == "dataset":
+            if one.budget == "dataset" or (rules and is_long(rules)):
                 own.rooms[cut.ratio] = cut.n_tokens
             if one.keep_answer is not None:
                 found.chosen[cut.ratio] = found.chosen.get(cut.ratio, 0) + 1

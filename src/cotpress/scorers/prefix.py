@@ -2,7 +2,7 @@
 reasoning, so that a model is taught on truncated reasoning with its whole conclusion.
 
 Truncation as training data, the first stage of ThinkDial (arXiv 2508.18773), which regenerates the
-conclusion and puts connective words before it; here the conclusion is the trace's own. Not the
+conclusion; here it is the trace's own (connective words are `compress --connect`). Not the
 control `truncation` of `cotpress eval`, which truncates the untouched model's reasoning while it
 answers, and teaches nobody.
 """

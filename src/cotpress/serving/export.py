@@ -17,6 +17,7 @@ from cotpress import __version__, folders, storage
 from cotpress.errors import CotpressError, TemplateRefusal
 from cotpress.lm.checkpoint import FINISHED
 from cotpress.lm.taught import Budgets
+from cotpress.methods import BLEND, ORIGINAL
 from cotpress.prompts import Message
 from cotpress.records import Asked, EvalRow, Record
 from cotpress.serving import chat_template
@@ -63,6 +64,8 @@ class Exported(Record, frozen=True, kw_only=True):
     takes: chat_template.Takes = "ratio"
     version: str
     fingerprint: str
+    blend: float | None = None
+    """The trained model's weight in a blend; `source` names both models. None: no blend."""
 
 
 def export(
@@ -72,6 +75,7 @@ def export(
     efforts: Sequence[float] | None = None,
     trained: TrainSummary | None = None,
     rows: Sequence[EvalRow] = (),
+    blend: float | None = None,
     say: Callable[[str], None] = print,
 ) -> Exported:
     """Write the model to the folder `out`; a folder that was finished under the same options is
@@ -79,8 +83,13 @@ def export(
 
     `efforts` are the ratios or budgets of low, medium and high (as recorded before, else from those
     trained); `trained` is what the model's `cotpress.json` says; `rows` are its evaluation, for the
-    model card.
+    model card. `blend` is the weight with which `model` was blended (training/blend.py): the card
+    then has the rows of that weight, and the original's.
     """
+    if blend is not None:
+        trained = msgspec.structs.replace(trained, method=BLEND) if trained else None
+        rows = [row for row in rows if row.method == ORIGINAL or row.blend == blend]
+        rows = rows if any(row.blend == blend for row in rows) else []
     ratios, budgets = (trained.ratios, trained.budgets) if trained else ([], None)
     takes = chat_template.taken(ratios, budgets)
     levels = tuple(
@@ -93,18 +102,20 @@ def export(
         "revision": model.revision,
         "tokenizer": model.tokenizer_hash,
         "efforts": levels,
+        **({} if blend is None else {"blend": blend}),
     }
     options |= {"trained": msgspec.to_builtins(trained), "rows": msgspec.to_builtins(rows)}
     exported = Exported(
         source=model.name,
         revision=model.revision,
-        method=trained.method if trained else "original",
+        method=trained.method if trained else ORIGINAL if blend is None else BLEND,
         ratios=ratios,
         budgets=budgets,
         takes=takes,
         efforts=dict(zip(chat_template.EFFORTS, levels, strict=True)),
         version=__version__,
         fingerprint=storage.fingerprint(options),
+        blend=blend,
     )
     with folders.making(out, KIND, exported.fingerprint) as part:
         if part is None:
@@ -113,7 +124,8 @@ def export(
         save(model, part, levels, takes)
         check(model, part, probes(ratios, budgets, levels))
         storage.write_atomic(
-            part / "README.md", model_card(out.name, exported.efforts, trained, rows).encode()
+            part / "README.md",
+            model_card(out.name, exported.efforts, trained, rows, blend).encode(),
         )
         if trained:  # goes along, so that `cotpress eval` knows the folder
             storage.write_atomic(

@@ -107,8 +107,11 @@ def model_card(
     efforts: Mapping[str, float],
     trained: TrainSummary | None,
     rows: Sequence[EvalRow] = (),
+    blend: float | None = None,
 ) -> str:
-    """Markdown with the Hub's metadata; figures only from `rows`."""
+    """Markdown with the Hub's metadata; figures only from `rows`. `blend` is the weight of the
+    trained model where the exported one is a blend.
+    """
     base = trained.base.removeprefix("hf:") if trained else ""
     on_hub = (
         base.count("/") == 1 and not Path(base).exists() and not base.startswith((".", "/", "~"))
@@ -131,13 +134,20 @@ def model_card(
         value=f"{shown.budget or shown.ratio:g}",
         tag=f"`{shown.tag.strip()}` on a line of its own",
     )
-    about = _about(trained, base if on_hub else Path(base).name) if trained else [UNTRAINED]
+    about = [*_about(trained, base if on_hub else Path(base).name)] if trained else [UNTRAINED]
+    about += [] if blend is None else [BLENDED.format(blend, 1 - blend)]
     return head + "\n".join([*about, *_table(rows)]) + "\n" + serve
 
 
 UNTRAINED = (
     "It was exported as it is: it was not trained with cotpress, so "
     "nothing says that it obeys the ratio."
+)
+
+
+BLENDED = (
+    "- weights: {:g} times those of the trained model plus {:g} times those of the original, "
+    "without further training"
 )
 
 

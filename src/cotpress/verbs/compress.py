@@ -13,6 +13,7 @@ from cotpress.errors import CotpressError
 from cotpress.pipeline import compress as stage
 from cotpress.pipeline import units
 from cotpress.pipeline.above import above as cut_above
+from cotpress.pipeline.connect import connected
 from cotpress.pipeline.keep_answer import keep_answer as choose
 from cotpress.pipeline.kept import RatioSummary, summarised
 from cotpress.pipeline.segmenting import Protect, Rules, usual_rules
@@ -34,6 +35,7 @@ def compress(
     longest_run: int | None = None,
     keep_answer: float | None = None,
     above: float | None = None,
+    connect: str = "",
     method: str = "",
     json: bool = False,
 ) -> None:
@@ -71,12 +73,18 @@ def compress(
     above
         In place of --ratios: keep of each trace what scored above this, with nothing asked for in
         the prompt; 0 for scores of earliest.
+    connect
+        Words to put behind each reasoning whose end was dropped, before its closing mark, such as
+        "That is enough to answer."; for scores that keep a beginning (prefix, earliest). No count
+        of tokens includes them.
     method
         What the report calls it: tokenskip, cts, random …; without it prefix and earliest for their
         scores, else tokenskip (--keep-answer leaves it as it is).
     json
         Print the summary as JSON on standard output.
     """
+    if connect:
+        _check_connect(scored, connect, chosen=keep_answer is not None)
     if keep_answer is not None:
         how = ratios or unit or protect or protect_regex or longest_run or budget != "trace"
         _choose(scored, keep_answer, out, alone=not (how or above is not None))
@@ -87,13 +95,14 @@ def compress(
                 "--budget, --longest-run and --protect symbols."
             )
         rules = _rules(scored, unit, protect or "none", protect_regex)
-        _cut_above(scored, above, rules, method or _method(scored), out)
+        _cut_above(scored, above, rules, method or _method(scored), connect, out)
     elif not ratios:
         raise CotpressError("name the fractions of tokens to keep: --ratios 0.5 0.7 0.9, say.")
     else:
         ratios = list(dict.fromkeys(check_ratio(ratio) for ratio in ratios))
         rules = _rules(scored, unit, protect, protect_regex)
-        _cut(scored, ratios, rules, budget, longest_run, method or _method(scored), out)
+        named = method or _method(scored)
+        _cut(scored, ratios, rules, budget, longest_run, named, connect, out)
     report(storage.meta_path(out), json)
 
 
@@ -117,6 +126,23 @@ def _rules(scored: Path, unit: str, protect: Protect | None, protect_regex: str)
     return Rules(unit or usual.unit, held, protect_regex)
 
 
+def _check_connect(scored: Path, words: str, *, chosen: bool) -> None:
+    """`CotpressError` where connective words would join nothing."""
+    if chosen:
+        raise CotpressError(
+            "--keep-answer chooses among cuts that have their words already: give --connect where "
+            "they are cut."
+        )
+    first = next(storage.read(scored, ScoredTrace), None)
+    if not words.strip():
+        raise CotpressError("--connect holds no words: write some, or leave it out.")
+    if first and not first.from_start:
+        raise CotpressError(
+            f"--connect goes behind a reasoning that was cut off, and the scores of {first.scorer} "
+            "drop words all over it: score with prefix or earliest, or leave it out."
+        )
+
+
 def _method(scored: Path) -> str:
     """What a cut of these scores is called where nobody says."""
     first = next(storage.read(scored, ScoredTrace), None)
@@ -131,6 +157,7 @@ def _cut(
     budget: Budget,
     longest_run: int | None,
     method: str,
+    connect: str,
     out: Path,
 ) -> None:
     """Every trace at every ratio."""
@@ -154,6 +181,7 @@ def _cut(
             allowed=allowed,
             counts=over,
         )
+        made = connected(made, connect) if connect else made
         for one in summarised(made, summaries):
             for summary in summaries:
                 summary.n_over_budget = over[f"{stage.OVER_BUDGET} at {summary.ratio:g}"]
@@ -166,6 +194,7 @@ def _cut(
         **rules._asdict(),
     }
     options |= {"budget": budget, "longest_run": longest_run}
+    options |= {"connect": connect} if connect else {}
     total = sum(1 for _ in storage.lines(scored))
     items = storage.read(scored, ScoredTrace)
     make(
@@ -180,17 +209,22 @@ def _cut(
     )
 
 
-def _cut_above(scored: Path, least: float, rules: Rules, method: str, out: Path) -> None:
+def _cut_above(
+    scored: Path, least: float, rules: Rules, method: str, connect: str, out: Path
+) -> None:
     """Each trace at a ratio of its own, which nothing asks for."""
     summaries: list[RatioSummary] = []
     noted: Counter[str] = Counter()
 
     def cuts(items: Iterable[ScoredTrace], _: Counter[str]) -> Iterator[CompressedTrace]:
-        for one in summarised(cut_above(items, least, rules=rules, method=method), summaries):
+        made = cut_above(items, least, rules=rules, method=method)
+        made = connected(made, connect) if connect else made
+        for one in summarised(made, summaries):
             noted[WHOLE] += one.cuts[0].kept == 1.0
             yield one
 
-    options = {"scored": storage.hash_file(scored), "above": least, "method": method}
+    options: dict[str, Any] = {"scored": storage.hash_file(scored), "above": least}
+    options |= {"method": method, **({"connect": connect} if connect else {})}
     make(
         out,
         CompressedTrace,

@@ -4,7 +4,7 @@ with intervals in another, a table on the screen.
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -20,6 +20,7 @@ from cotpress.errors import CotpressError
 from cotpress.evaluation import evaluate as stage
 from cotpress.evaluation.rows import rows
 from cotpress.evaluation.setting import setting_of
+from cotpress.lm.capabilities import able
 from cotpress.lm.checkpoint import FINISHED, Checkpoint, folder_of, read
 from cotpress.lm.contract import MOSTLY_CUT
 from cotpress.methods import ORIGINAL
@@ -67,6 +68,7 @@ def evaluate(
     latents: Annotated[list[int] | None, Many] = None,
     legal_latents: bool = False,
     corrupt_codes: bool = False,
+    blend: Annotated[list[float] | None, Many] = None,
     original: str = "",
     instruction_mismatch: Literal["refuse", "allow"] = "refuse",
     split: str = "test",
@@ -114,6 +116,10 @@ def evaluate(
     corrupt_codes
         Also go on from the model's own latent tokens with other codes in their place: how many
         answers change?
+    blend
+        Also judge blends of the model's weights with those of the untouched one: the model's share,
+        such as 0.25 0.5 0.75, each at each of --ratios. Both must be of one architecture and
+        tokenizer.
     original
         The untouched model that the others are compared with: as recorded by `cotpress train`; none
         leaves it out.
@@ -181,6 +187,8 @@ def evaluate(
         rules=rules_of(trained) if trained else USUAL,
         forced=forced,
         corrupt=codebook if corrupt_codes else 0,
+        weights=list(dict.fromkeys(blend or ())),
+        blended=_blended(judged, untouched, blend) if blend else None,
     )
     if trained:
         _say_untrained(model, plan, trained)
@@ -246,6 +254,24 @@ def _codes(
     return codebook, forced
 
 
+def _blended(
+    judged: Model, untouched: Model | None, weights: Sequence[float]
+) -> Callable[[float], Model] | None:
+    """What makes the blend of a weight; `CotpressError` where two models cannot be blended, which
+    is said before anything is asked. None where there are no two models, which the plan refuses.
+    """
+    if untouched is None or untouched is judged:
+        return None
+    plugins.require("transformers", "cotpress eval --blend")
+    from cotpress.models.hf import HFModel  # loads torch: not for --help
+    from cotpress.training.blend import blended
+
+    short, original = (able(one, HFModel, "eval --blend") for one in (judged, untouched))
+    for weight in weights:
+        blended(short, original, weight)
+    return partial(blended, short, original)
+
+
 def _deciding(
     asked: Sequence[Questions], split: str, limit: int | None, plan: stage.Plan
 ) -> dict[str, object]:
@@ -260,6 +286,7 @@ def _deciding(
         "ratios": plan.ratios,
         "baselines": plan.baselines,
         **({"budgets": plan.budgets} if plan.budgets else {}),
+        **({"blend": plan.weights} if plan.weights else {}),
         "latents": plan.forced,
         "corrupt": plan.corrupt,
         "samples": plan.samples,
@@ -306,7 +333,8 @@ def _say_notes(found: Sequence[EvalRow], limits: Mapping[str, int]) -> None:
     """What must not be missed about the rows."""
     several = len({row.task for row in found}) > 1
     for row in found:
-        at = f"{row.method}{'' if row.ratio is None else f' at ratio {row.ratio:g}'}"
+        at = row.method + ("" if row.blend is None else f" {row.blend:g}")
+        at += "" if row.ratio is None else f" at ratio {row.ratio:g}"
         at += "" if row.budget is None else f" at {row.setting.asked}"
         at += f" on {row.task}" if several else ""
         if row.note:
@@ -334,7 +362,8 @@ def _arm(trace: Trace) -> str:
     """What a trace's row is called in a line."""
     setting = setting_of(trace)
     at = "" if setting.asked == NOTHING else f" at {setting.asked}"
-    return f"{setting.method}{at}" + ("" if trace.latents is None else f" {trace.latents}")
+    forced = "" if trace.latents is None else f" {trace.latents}"
+    return f"{setting.method}{at}{forced}" + ("" if trace.blend is None else f" {trace.blend:g}")
 
 
 def _write_traces(

@@ -9,6 +9,7 @@ import msgspec
 from cyclopts import Parameter
 
 from cotpress import models, plugins, storage
+from cotpress.errors import CotpressError
 from cotpress.lm.capabilities import able
 from cotpress.pipeline import instruction
 from cotpress.records import EvalRow
@@ -31,6 +32,8 @@ def export(
     out: Path,
     efforts: Annotated[tuple[float, float, float] | None, Parameter(consume_multiple=True)] = None,
     evaluated: Path | None = None,
+    blend: str = "",
+    weight: float | None = None,
     json: bool = False,
 ) -> None:
     """Write a model folder for vLLM, SGLang, llama.cpp and transformers: merged weights, and a
@@ -50,9 +53,17 @@ def export(
         tenth, half and nine tenths of those trained are no larger.
     evaluated
         What `cotpress eval` wrote about this model (eval.jsonl), for the table in the model card.
+    blend
+        The untouched model, or another of the same architecture and tokenizer: the weights that are
+        written lie between its own and those of the model.
+    weight
+        The share of the model itself in --blend; 1 is the model, 0 the one that --blend names, and
+        0.5 (where it is not given) their mean.
     json
         Print what was exported as JSON.
     """
+    if weight is not None and not blend:
+        raise CotpressError("--weight is the model's share in a blend: name the other as --blend.")
     plugins.require("transformers", "cotpress export")
     from transformers.utils import logging
 
@@ -70,7 +81,14 @@ def export(
         else []
     )
     about = trained(Path(loaded.path))
-    done = stage.export(loaded, out, efforts=efforts, trained=about, rows=rows, say=say)
+    share = (0.5 if weight is None else weight) if blend else None
+    if share is not None:
+        from cotpress.training.blend import blended
+
+        loaded = blended(loaded, able(models.load(blend), HFModel, "export --blend"), share)
+    done = stage.export(
+        loaded, out, efforts=efforts, trained=about, rows=rows, blend=share, say=say
+    )
     if must := instruction.to_send(about.instructions if about else None):
         say(f"export: it was {must}: {instruction.SEND}")
     if json:

@@ -38,6 +38,8 @@ def _part(all_rows: list[EvalRow], task: str, number: int, *, alone: bool) -> Pa
         if any(row.latents is not None for row in rows)
         else ""
     )
+    if any(row.blend is not None for row in rows):
+        forced += ", or the trained model's weight in a blend"
     budgets = ", or so many tokens" if any(is_taught(row) and row.budget for row in rows) else ""
     detailed = (
         "The upper panel shows a part of the lower one. " if "yaxis2" in drawn["layout"] else ""
