@@ -7,7 +7,8 @@ from cyclopts import Parameter
 
 from cotpress.errors import CotpressError
 from cotpress.training.options import TrainOptions
-from cotpress.walks import CUT, Run, Step, check, graded
+from cotpress.walks import CUT, Run, Step, graded
+from cotpress.walks._checks import check
 from cotpress.walks._pruning import Cut, prune
 
 
@@ -19,7 +20,7 @@ def tokenskip(
     cut: Annotated[Cut | None, Parameter(name="*")] = None,
     options: Annotated[TrainOptions | None, Parameter(name="*")] = None,
 ) -> Iterator[Step]:
-    """Walk TokenSkip: generate, grade, score, compress, build, train, eval, report; started again,
+    """Walk TokenSkip: generate (or import), grade, score, compress, build, train, eval, report; started again,
     it goes on.
 
     Example: cotpress run tokenskip --task gsm8k --model hf:Qwen/Qwen2.5-1.5B-Instruct --out runs/q
@@ -38,10 +39,10 @@ def tokenskip(
         How to train.
     """
     cut = cut or Cut()
-    check(run, options, scorer)
     if cut.keep_answer is not None and not reference:
         raise CotpressError(
             "--keep-answer asks a model how likely it finds the answers: name it with --reference."
         )
+    check(run, options, scorer=scorer, reference=reference)
     yield from graded(run, run.out, limit=run.limit)
     yield from prune(run, cut, options, method="tokenskip", scorer=scorer, judge=reference)

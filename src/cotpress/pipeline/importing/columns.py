@@ -30,6 +30,12 @@ from cotpress.pipeline.importing.references import final_line
 from cotpress.pipeline.importing.values import Row, at
 
 
+HEAD = 100
+"""Rows that are looked at before the columns are settled: an
+optional column may be missing from the first ones.
+"""
+
+
 @dataclass(frozen=True)
 class Columns:
     """Where things stand in a row: a column's name, or a dotted path like `extra.cot`,
