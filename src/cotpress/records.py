@@ -486,6 +486,8 @@ class EvalRow(Record, frozen=True, kw_only=True):
     """Accuracy-Efficiency Score against the original model (O1-Pruner); None without one."""
     ock_score: float | None = None
     """OckScore (OckBench), in points."""
+    overlap: int | None = None
+    """Problems whose question the judged model was also taught, or nearly so; None: not known."""
     strata: list[Stratum] = []
 
     @property

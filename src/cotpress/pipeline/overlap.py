@@ -3,9 +3,9 @@ or nearly so.
 
 Nearly: at least `SHARED` of the different 8-grams of words of the judged question stand in one
 taught question (8-grams as in Llama 2, arXiv 2307.09288, appendix A.6; one question at a time, so
-that templates which fill many questions do not add up). What stands in more than `COMMON` of the taught
-questions is the wording of a prompt, and is passed over. Questions of fewer than eight words are
-compared whole.
+that templates which fill many questions do not add up). What stands in more than `COMMON` of the
+taught questions is the wording of a prompt, and is passed over. Questions of fewer than eight words
+are compared whole.
 
 A trained model's folder holds hashes of what it was taught in `FILE`, about 4 bytes a word, so that
 an evaluation knows them without the training data.
@@ -28,6 +28,7 @@ from cotpress import storage
 from cotpress.errors import CotpressError
 
 FILE = "taught_questions.npz"
+PARTS = ("whole", "grams", "sizes")
 N = 8
 """Words of a gram."""
 SHARED = 0.8
@@ -75,18 +76,25 @@ class Questions:
     @staticmethod
     def of(questions: Iterable[str]) -> "Questions":
         """Those of some questions, each different one once."""
-        whole: dict[int, int] = {}
-        found: list[NDArray[np.uint32]] = []
+        found: dict[int, NDArray[np.uint32]] = {}
         for question in questions:
             said = words(question)
-            if (digest := _digest(said)) not in whole:
-                whole[digest] = len(whole)
-                found.append(np.fromiter(grams(said), np.uint32))
-        return _sorted(
-            np.fromiter(whole, np.uint64, len(whole)),
-            np.concatenate([np.empty(0, np.uint32), *found]),
-            np.repeat(np.arange(len(found), dtype=np.int32), [len(one) for one in found]),
+            if (digest := _digest(said)) not in found:
+                found[digest] = np.fromiter(sorted(grams(said)), np.uint32)
+        return Questions.together(
+            np.fromiter(found, np.uint64, len(found)),
+            np.concatenate([np.empty(0, np.uint32), *found.values()]),
+            np.array([len(one) for one in found.values()], np.uint32),
         )
+
+    @staticmethod
+    def together(
+        whole: NDArray[np.uint64], grams: NDArray[np.uint32], sizes: NDArray[np.uint32]
+    ) -> "Questions":
+        """Of 8-grams that stand question by question, so many of each."""
+        owners = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
+        order = np.argsort(grams, kind="stable")
+        return Questions(whole, grams[order], owners[order])
 
     def like(self, question: str) -> NDArray[np.int64]:
         """Which of the questions this one is like, by place."""
@@ -109,14 +117,17 @@ class Questions:
 
     def __add__(self, other: "Questions") -> "Questions":
         """The questions of both."""
-        return _sorted(
-            np.concatenate([self.whole, other.whole]),
-            np.concatenate([self.grams, other.grams]),
-            np.concatenate([self.owners, other.owners + np.int32(len(self.whole))]),
-        )
+        parts = zip(self.apart(), other.apart(), strict=True)
+        return Questions.together(*(np.concatenate(both) for both in parts))
+
+    def apart(self) -> tuple[NDArray[np.uint64], NDArray[np.uint32], NDArray[np.uint32]]:
+        """What `together` makes them of."""
+        grams = self.grams[np.argsort(self.owners, kind="stable")]
+        sizes = np.bincount(self.owners, minlength=len(self.whole)).astype(np.uint32)
+        return self.whole, grams, sizes
 
 
-def like_any(questions: Sequence[str], judged: Iterable[str]) -> set[str]:
+def like_any(questions: Iterable[str], judged: Iterable[str]) -> set[str]:
     """Those of the taught `questions`, normalised, that a judged one is like."""
     different = list(dict.fromkeys(map(normalised, questions)))
     known = Questions.of(different)
@@ -126,7 +137,7 @@ def like_any(questions: Sequence[str], judged: Iterable[str]) -> set[str]:
 def write(folder: Path, questions: Questions) -> None:
     """Leave the hashes in the folder of a trained model."""
     held = BytesIO()
-    np.savez(held, whole=questions.whole, grams=questions.grams, owners=questions.owners)
+    np.savez(held, **dict(zip(PARTS, questions.apart(), strict=True)))
     storage.write_atomic(folder / FILE, held.getvalue())
 
 
@@ -137,22 +148,14 @@ def read(folder: Path) -> Questions | None:
         return None
     try:
         with np.load(path, allow_pickle=False) as held:
-            parts = {name: held[name] for name in ("whole", "grams", "owners")}
+            return Questions.together(*(held[name] for name in PARTS))
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise CotpressError(
             f"{path} does not hold the questions of a training ({error}): remove it, or train "
             "again."
         ) from error
-    return Questions(**parts)
 
 
 def _digest(said: Sequence[str]) -> int:
     digest = hashlib.blake2b(" ".join(said).encode("utf-8", "surrogatepass"), digest_size=8)
     return int.from_bytes(digest.digest())
-
-
-def _sorted(
-    whole: NDArray[np.uint64], grams: NDArray[np.uint32], owners: NDArray[np.int32]
-) -> Questions:
-    order = np.argsort(grams, kind="stable")
-    return Questions(whole, grams[order], owners[order])

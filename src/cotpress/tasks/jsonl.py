@@ -69,9 +69,7 @@ def load(
             rows = _sources.local(
                 target, wanted, split=split, question=lambda row: row.text(question)
             )
-            yield from _sources.unique(
-                _sources.asked(rows, **fields, task=name, instruction=asks)
-            )
+            yield from _sources.unique(_sources.asked(rows, **fields, task=name, instruction=asks))
             return
         whole = bool(split) or Path(target).is_dir()
         for problem in _of_traces(chain(head, rows), columns, stratum, name, asks):

@@ -146,9 +146,7 @@ def import_(
             "--model; score counts the target's tokens anyway"
         )
 
-    def traces(
-        rows: Iterable[Row], dropped: Counter[str], notes: Counter[str]
-    ) -> Iterator[Trace]:
+    def traces(rows: Iterable[Row], dropped: Counter[str], notes: Counter[str]) -> Iterator[Trace]:
         if own:
             return own_traces(rows, dropped)
         return import_traces(

@@ -114,9 +114,9 @@ def graded(run: Run, out: Path, *, limit: int | None, skip: int = 0) -> Iterator
     yield step("grade", traces, out=out / "graded.jsonl", task=own(run.task))
 
 
-def judged(run: Run, out: Path, **options: Any) -> Step:
-    """The evaluation, on the task's split test or on what was held out of the traces in `out`."""
-    held = f"jsonl:{held_out_path(out / 'traces.jsonl')},split=test"
+def judged(run: Run, folder: Path, **options: Any) -> Step:
+    """The evaluation, on the task's split test or on what was held out of traces in `folder`."""
+    held = f"jsonl:{held_out_path(folder / 'traces.jsonl')},split=test"
     if run.grader != "math":
         held += f",grader={run.grader}"
     return step(

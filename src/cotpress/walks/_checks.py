@@ -15,9 +15,7 @@ PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate")
 """What training imports."""
 
 
-def check(
-    run: Run, options: TrainOptions | None, *, scorer: str = "", reference: str = ""
-) -> None:
+def check(run: Run, options: TrainOptions | None, *, scorer: str = "", reference: str = "") -> None:
     """`CotpressError` or `MissingExtra` for whatever the walk would stumble over later.
 
     `scorer` and `reference` are those that are there before the walk begins; names are looked up

@@ -20,7 +20,7 @@ def tokenskip(
     cut: Annotated[Cut | None, Parameter(name="*")] = None,
     options: Annotated[TrainOptions | None, Parameter(name="*")] = None,
 ) -> Iterator[Step]:
-    """Walk TokenSkip: generate (or import), grade, score, compress, build, train, eval, report; started again,
+    """Walk TokenSkip: generate, grade, score, compress, build, train, eval, report; started again,
     it goes on.
 
     Example: cotpress run tokenskip --task gsm8k --model hf:Qwen/Qwen2.5-1.5B-Instruct --out runs/q
