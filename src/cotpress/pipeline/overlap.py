@@ -28,7 +28,6 @@ from cotpress import storage
 from cotpress.errors import CotpressError
 
 FILE = "taught_questions.npz"
-PARTS = ("whole", "grams", "sizes")
 N = 8
 """Words of a gram."""
 SHARED = 0.8
@@ -117,8 +116,12 @@ class Questions:
 
     def __add__(self, other: "Questions") -> "Questions":
         """The questions of both."""
-        parts = zip(self.apart(), other.apart(), strict=True)
-        return Questions.together(*(np.concatenate(both) for both in parts))
+        ours, theirs = self.apart(), other.apart()
+        return Questions.together(
+            np.concatenate([ours[0], theirs[0]]),
+            np.concatenate([ours[1], theirs[1]]),
+            np.concatenate([ours[2], theirs[2]]),
+        )
 
     def apart(self) -> tuple[NDArray[np.uint64], NDArray[np.uint32], NDArray[np.uint32]]:
         """What `together` makes them of."""
@@ -137,7 +140,8 @@ def like_any(questions: Iterable[str], judged: Iterable[str]) -> set[str]:
 def write(folder: Path, questions: Questions) -> None:
     """Leave the hashes in the folder of a trained model."""
     held = BytesIO()
-    np.savez(held, **dict(zip(PARTS, questions.apart(), strict=True)))
+    whole, grams, sizes = questions.apart()
+    np.savez(held, whole=whole, grams=grams, sizes=sizes)
     storage.write_atomic(folder / FILE, held.getvalue())
 
 
@@ -148,7 +152,7 @@ def read(folder: Path) -> Questions | None:
         return None
     try:
         with np.load(path, allow_pickle=False) as held:
-            return Questions.together(*(held[name] for name in PARTS))
+            return Questions.together(held["whole"], held["grams"], held["sizes"])
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise CotpressError(
             f"{path} does not hold the questions of a training ({error}): remove it, or train "
