@@ -23,10 +23,7 @@ def test_a_cut_is_aligned_so_that_its_pieces_join_to_both_texts(cut: list[Piece]
 
 
 def test_what_was_left_out_is_marked() -> None:
-    assert (
-        marked(aligned("so we add 2 to 3", "we add 2 3")) == "[-so-] we add 2[- to-] 3"
-        or marked(aligned("so we add 2 to 3", "we add 2 3")) == "[-so -]we add 2[- to-] 3"
-    )
+    assert marked(aligned("so we add 2 to 3", "so add 2 3")) == "so[- we-] add 2[- to-] 3"
     assert joined([Piece("a", True), Piece("b", True), Piece("c", False)]) == [
         Piece("ab", True),
         Piece("c", False),

@@ -88,9 +88,10 @@ def _columns(head: list[Row], question: str, answer: str, id: str) -> Columns | 
     if is_own(head[0].values):
         return Columns()
     try:
-        return find_columns([row.values for row in head], Columns(id=id))
+        find_columns([head[0].values], Columns(id=id))
     except CotpressError:
         return None
+    return find_columns([row.values for row in head], Columns(id=id))
 
 
 def _of_traces(

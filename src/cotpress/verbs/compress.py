@@ -96,9 +96,9 @@ def compress(
         ratios = list(dict.fromkeys(check_ratio(ratio) for ratio in ratios))
         rules = _rules(scored, unit, protect, protect_regex)
         _cut(scored, ratios, rules, budget, longest_run, method or _method(scored), out)
-    report(storage.meta_path(out), json)
     if not (made_before or json):
         _say_sample(out)
+    report(storage.meta_path(out), json)
 
 
 SAMPLED, SAMPLE_LENGTH = 20, 600

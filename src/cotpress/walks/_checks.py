@@ -25,6 +25,11 @@ def check(run: Run, options: TrainOptions | None, *, scorer: str = "", reference
     for kind, spec in (("tasks", run.task), ("scorers", scorer)):
         if spec:
             plugins.find(kind, plugins.parse_spec(spec).name)
+    open_all(run, options, scorer=scorer, reference=reference)
+
+
+def open_all(run: Run, options: TrainOptions | None, *, scorer: str, reference: str) -> None:
+    """Open packages, problems, models and the scorer."""
     _check_packages(options)
     _check_problems(run)
     _check_models(run, reference)
