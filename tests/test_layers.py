@@ -15,7 +15,7 @@ PACKAGE = Path(cotpress.__file__).parent
 
 FLOORS = (
     {"__init__", "errors", "kinds"},
-    {"answers", "prompts", "jsonl"},
+    {"answers", "prompts", "jsonl", "pieces"},
     {"atoms", "storage", "segments", "steps", "plugins", "records", "methods", "latent_tokens"},
     {"folders", "inputs", "replacing"},
     {"lm", "grading"},

@@ -51,7 +51,7 @@ WALK = (
     "plan",
     "report",
 )
-VERBS = (*WALK, "export", "doctor", "run", "ls")
+VERBS = (*WALK, "show", "export", "doctor", "run", "ls")
 
 NAMES = {"import": "import_", "eval": "evaluate", "train-vqvae": "train_vqvae"}
 """File and function of a verb whose name cannot be Python's."""

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
+from cotpress.pieces import Piece, aligned, in_html
 from cotpress.prompts import Message, budget_tag, ratio_tag
 
 
@@ -153,6 +154,17 @@ class Trace(Record, frozen=True, kw_only=True):
         who = f"{self.problem.id}|{self.model}|{self.method}"
         return f"{who}|{self.asked}|{self.sample}{forced}{mixed}"
 
+    def _repr_html_(self) -> str:
+        """How a notebook shows it."""
+        grade = self.grade
+        said = "" if grade is None else ", right" if grade.correct else f", {grade.fault}"
+        return in_html(
+            f"{self.problem.id}, {self.model}: {self.n_tokens} reasoning tokens{said}",
+            ("question", [Piece(self.problem.question, True)]),
+            ("reasoning", [Piece(self.reasoning, True)]),
+            ("conclusion", [Piece(self.conclusion, True)]),
+        )
+
     def completion(self, reasoning: str | None = None) -> str:
         """The assistant turn, with another reasoning in place of the original if one is given."""
         said = self.reasoning if reasoning is None else reasoning
@@ -279,6 +291,15 @@ class Cut(Record, frozen=True, kw_only=True, omit_defaults=True):
         """The ratio that was asked for; 1.0 where none was."""
         return 1.0 if self.asked.ratio is None else self.asked.ratio
 
+    @property
+    def summary(self) -> str:
+        """`at 0.6: 66 tokens, 0.60 kept`."""
+        return f"at {self.ratio:g}: {self.n_tokens} tokens, {self.kept:.2f} kept"
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows it: what is left; `CompressedTrace` also shows what is gone."""
+        return in_html(f"cut {self.summary}", ("reasoning", [Piece(self.reasoning, True)]))
+
 
 class CompressedTrace(Record, frozen=True, kw_only=True):
     """A trace with its shorter reasonings; its conclusion is never touched."""
@@ -313,6 +334,24 @@ class CompressedTrace(Record, frozen=True, kw_only=True):
     """How many latent tokens the model's vocabulary needs; 0: none."""
     cuts: list[Cut]
     """At every ratio, or for every epoch."""
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows it: what each cut keeps and drops."""
+        whole = self.trace.reasoning
+        return in_html(
+            f"{self.trace.problem.id}, cut by {self.scorer or self.method}",
+            ("question", [Piece(self.trace.problem.question, True)]),
+            *(
+                (
+                    cut.summary,
+                    [Piece(cut.reasoning, True)]
+                    if self.codebook
+                    else aligned(whole, cut.reasoning),
+                )
+                for cut in self.cuts
+            ),
+            ("conclusion", [Piece(self.trace.conclusion, True)]),
+        )
 
     @property
     def key(self) -> str:
@@ -517,6 +556,8 @@ class EvalRow(Record, frozen=True, kw_only=True):
     """Accuracy-Efficiency Score against the original model (O1-Pruner); None without one."""
     ock_score: float | None = None
     """OckScore (OckBench), in points."""
+    overlap: int | None = None
+    """Problems whose question the judged model was also taught, or nearly so; None: not known."""
     strata: list[Stratum] = []
 
     @property

@@ -65,5 +65,9 @@ def _parts(out: Path) -> list[Path]:
         raise CotpressError(
             f"{out} was not made by cotpress, so --overwrite leaves it alone: remove it."
         )
-    beside = (out, meta, note, storage.part_path(out), out.with_name(out.stem + ".rows.jsonl"))
+    held = out.with_name(out.stem + ".heldout.jsonl")
+    beside = (
+        *(out, meta, note, storage.part_path(out), out.with_name(out.stem + ".rows.jsonl")),
+        *(held, storage.meta_path(held)),
+    )
     return [path for path in beside if path.exists()]

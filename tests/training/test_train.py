@@ -177,6 +177,7 @@ def test_what_was_trained_on_is_written_down(base, tmp_path):
         "cotpress.json",
         "tokenizer.json",
         "tokenizer_config.json",
+        "taught_questions.npz",
         "train_log.jsonl",
     }
 

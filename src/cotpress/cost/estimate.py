@@ -84,8 +84,8 @@ class Estimate:
         self.own = own
         """That of the model whose rates were measured."""
         self.device = device or Device()
-        self.records: dict[Path, int] = {}
-        self.shares: dict[Path, float] = {}
+        self.records: dict[Path | str, int] = {}
+        self.shares: dict[Path | str, float] = {}
         """How long the reasonings in a file are, as a share of the whole ones."""
 
     def lines(self, steps: Iterable[Step]) -> list[Line]:

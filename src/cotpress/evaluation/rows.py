@@ -8,7 +8,7 @@ a ratio that is missed is said (`note`).
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -41,6 +41,7 @@ def rows(
     budgets: Budgets | None = None,
     seed: int = 0,
     graders: Mapping[str, str | Check] | None = None,
+    overlapping: Collection[str] | None = None,
 ) -> list[EvalRow]:
     """One row per task, model, method and ratio of the graded traces of one evaluation, in order of
     appearance.
@@ -48,7 +49,8 @@ def rows(
     The reference is the untouched model: method `original` with no ratio. `scorer` and `trained`
     (the ratios the model was trained on; None: not known) belong to the rows of a trained method,
     as do the `budgets` it was trained on. `seed` is the run's, and `graders` those of tasks that
-    are graded by another one than `math`.
+    are graded by another one than `math`. `overlapping` are the ids of problems that the judged
+    model was also taught; None: not known.
     """
     groups: defaultdict[tuple[str, Setting], dict[Key, Trace]] = defaultdict(dict)
     for trace in traces:
@@ -63,6 +65,9 @@ def rows(
             found = msgspec.structs.replace(found, changed=_changed(task, setting, groups))
         if method(setting.method).trained:
             found = msgspec.structs.replace(found, scorer=scorer)
+        if overlapping is not None:
+            n_taught = len({trace.problem.id for trace in group.values()} & set(overlapping))
+            found = msgspec.structs.replace(found, overlap=n_taught)
         result.append(msgspec.structs.replace(found, seed=seed, note=note(found, trained, budgets)))
     return result
 

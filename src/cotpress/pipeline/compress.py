@@ -22,6 +22,7 @@ from itertools import accumulate
 
 import numpy as np
 
+from cotpress.pieces import Piece, joined
 from cotpress.pipeline.budgets import Left, prepared, whole_data
 from cotpress.pipeline.order import Order, keeping_order
 from cotpress.pipeline.segmenting import USUAL, Rules, Segments, is_long, segmented
@@ -72,6 +73,16 @@ def compress(
             protect=own.protect,
             protect_regex=own.protect_regex,
         )
+
+
+def cut_pieces(scored: ScoredTrace, ratio: float, rules: Rules = USUAL) -> tuple[Cut, list[Piece]]:
+    """One trace at one ratio, and which parts of its reasoning that keeps and drops."""
+    parts = prepared(segmented(scored, rules), "trace", None)
+    order = None if parts.percentile else keeping_order(parts)
+    kept = selected(parts, order, check_ratio(ratio))
+    chosen = set(kept)
+    pieces = [Piece(text, place in chosen) for place, text in enumerate(parts.texts)]
+    return cut(parts, kept, ratio), joined(pieces)
 
 
 def shared_rooms(

@@ -83,6 +83,29 @@ def usual_rules(scorer: str) -> Rules:
     return USUAL._replace(unit="word") if scorer.partition(":")[0] == WORDS else USUAL
 
 
+def chosen_rules(
+    first: ScoredTrace | None, unit: str, protect: Protect | None, protect_regex: str
+) -> Rules:
+    """The usual rules of a file of scores, known by its first, with what is named in their place;
+    `CotpressError` where its scorer leaves no choice.
+    """
+    if first and first.percentile and (unit or protect == "symbols" or protect_regex):
+        raise CotpressError(
+            f"the scores of {first.scorer} carry a released selection, in pieces of its own: "
+            "leave out --unit, --protect and --protect-regex, or score without it."
+        )
+    if first and first.from_start and (protect in ("symbols", "strict") or protect_regex):
+        raise CotpressError(
+            f"the scores of {first.scorer} keep a beginning of each reasoning, and nothing behind "
+            "it: leave out --protect and --protect-regex."
+        )
+    usual = usual_rules(first.scorer if first else "")
+    long = units.load(unit or usual.unit).long  # a wrong name is said now
+    free = long or (first is not None and first.from_start)
+    held = protect or ("none" if free else usual.protect)
+    return Rules(unit or usual.unit, held, protect_regex)
+
+
 def segmented(scored: ScoredTrace, rules: Rules = USUAL) -> Segments:
     """The segments of a scored trace; those of its release,
     unprotected, where it carries a released selection.

@@ -92,15 +92,36 @@ def _asked(rows: Sequence[EvalRow]) -> str:
 
 
 def headline(rows: Sequence[EvalRow]) -> list[str]:
-    """What a token limit has decided, before anything else; then one sentence for each method and
-    task (for each baseline where there is no method), of several runs about the first.
+    """What was also taught and what a token limit has decided, before anything else; then one
+    sentence for each method and task (for each baseline where there is no method), of several runs
+    about the first.
     """
     curves = [curve for curve in series(rows) if not curve.reference]
     subjects = first_runs([curve for curve in curves if not curve.compared] or curves)
     several_tasks = len(tasks_of(rows)) > 1
-    return _mostly_cut(rows) + [
-        _finding(curve, rows, alone=len(subjects) == 1, on_task=several_tasks) for curve in subjects
-    ]
+    return (
+        _taught(rows)
+        + _mostly_cut(rows)
+        + [
+            _finding(curve, rows, alone=len(subjects) == 1, on_task=several_tasks)
+            for curve in subjects
+        ]
+    )
+
+
+def _taught(rows: Sequence[EvalRow]) -> list[str]:
+    """That problems were also taught, task by task; empty where none were."""
+    found = []
+    for task in tasks_of(rows):
+        here = [row for row in rows if row.task == task]
+        if most := max(row.overlap or 0 for row in here):
+            n = max(row.n for row in here)
+            found.append(
+                f"Of the {n} problems of {task}, {most} {'was' if most == 1 else 'were'} also "
+                "taught, word for word or nearly so: figures that include them say little about "
+                "new problems; evaluate again with --exclude-overlap."
+            )
+    return found
 
 
 def _mostly_cut(rows: Sequence[EvalRow]) -> list[str]:

@@ -7,6 +7,7 @@ cannot be rewritten is refused, not shipped.
 """
 
 import copy
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from cotpress.errors import CotpressError, TemplateRefusal
 from cotpress.lm.checkpoint import FINISHED
 from cotpress.lm.taught import Budgets
 from cotpress.methods import BLEND, ORIGINAL
+from cotpress.pipeline.overlap import FILE as TAUGHT
 from cotpress.prompts import Message
 from cotpress.records import Asked, EvalRow, Record
 from cotpress.serving import chat_template
@@ -131,6 +133,8 @@ def export(
             storage.write_atomic(
                 part / FINISHED, msgspec.json.format(msgspec.json.encode(trained), indent=2) + b"\n"
             )
+        if (taught := Path(model.path) / TAUGHT).is_file():
+            shutil.copyfile(taught, part / TAUGHT)
         folders.finish(part, KIND, exported)
     return exported
 

@@ -119,10 +119,14 @@ def worked_trace(
     )
 
 
-def take(task: Task, split: str, limit: int | None, skip: int = 0) -> list[Problem]:
-    """`limit` problems of a split after the first `skip`, or all of them if there is an end."""
+def take(
+    task: Task, split: str, limit: int | None, skip: int = 0, *, flag: str = "--limit"
+) -> list[Problem]:
+    """`limit` problems of a split after the first `skip`, or all of them if there is an end; `flag`
+    is what the limit is called on the command line.
+    """
     if limit is not None and limit < 1:
-        raise CotpressError(f"--limit {limit} leaves no problem: choose 1 or more.")
+        raise CotpressError(f"{flag} {limit} leaves no problem: choose 1 or more.")
     if skip < 0:
         raise CotpressError(f"--skip {skip} must be 0 or more.")
     problems = list(islice(task.problems(split), skip, skip + (limit or ENDLESS + 1)))
@@ -136,6 +140,6 @@ def take(task: Task, split: str, limit: int | None, skip: int = 0) -> list[Probl
     if limit is None and len(problems) > ENDLESS:
         raise CotpressError(
             f"task {task.name} has more than {ENDLESS} problems in split "
-            f"{split}: say how many with --limit."
+            f"{split}: say how many with {flag}."
         )
     return problems

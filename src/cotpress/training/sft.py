@@ -34,9 +34,10 @@ from trl import SFTConfig
 
 from cotpress import __version__, storage
 from cotpress.errors import CotpressError, UnknownName
+from cotpress.lm.checkpoint import folder_of
 from cotpress.lm.taught import budgets_of
 from cotpress.models.hf import HFModel
-from cotpress.pipeline import instruction
+from cotpress.pipeline import instruction, overlap
 from cotpress.pipeline.build import PretokenizedRow, pretokenized_rows, unmarked
 from cotpress.records import TrainingExample
 from cotpress.training import folder as folder
@@ -108,8 +109,17 @@ def train(
         )
         summary = msgspec.structs.replace(summary, seconds=round(time.monotonic() - began, 3))
         if first:
+            overlap.write(out, taught(examples, model))
             folder.finish(out, summary)
     return summary
+
+
+def taught(examples: Iterable[TrainingExample], model: HFModel) -> overlap.Questions:
+    """The questions of the examples, and those that the model was taught before."""
+    questions = overlap.Questions.of(one.problem.question for one in examples)
+    before = folder_of(model.name)
+    known = overlap.read(before) if before else None
+    return known + questions if known else questions
 
 
 def summarised(

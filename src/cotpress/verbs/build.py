@@ -1,15 +1,16 @@
 """`cotpress build`: what the model is taught, one prompt and completion per line."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 from cyclopts import Parameter
 
-from cotpress import storage
+from cotpress import storage, tasks
 from cotpress.errors import CotpressError
+from cotpress.pipeline import overlap
 from cotpress.pipeline.build import Control
 from cotpress.pipeline.whole import whole
 from cotpress.records import CompressedTrace, Think, Trace, TrainingExample
@@ -29,6 +30,7 @@ def build(
     family: Literal["qwen", "llama3"] = "qwen",
     think: Think = "target",
     control: Control = "ratio",
+    exclude_overlap: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
     seed: int = 42,
 ) -> None:
     """Make training examples: (question, ratio) as the prompt, a shorter answer as the completion.
@@ -61,6 +63,9 @@ def build(
         tokens the example has; both: one of the two, drawn for each example, half each; none:
         nothing, so that the model decides, which needs one cut of each trace (compress
         --keep-answer, or one of --ratios).
+    exclude_overlap
+        Tasks that will be judged on (their split test), such as gsm8k or jsonl:test.csv,split=test:
+        traces whose question is one of theirs, or shares 0.8 of its 8-grams, are left out.
     seed
         Of the draw.
     """
@@ -68,8 +73,12 @@ def build(
     chosen = _chosen(format, target, family, think, alone=alone)
     how = formats.Drawing(draw, ratios, seed, think, control)
     noted, about = Counter[str](), {"n_tokens": 0}
+    judged, identity = _judged(exclude_overlap or ())
+    taught = (one.trace.problem.question for one in _read(compressed))
+    like = overlap.like_any(taught, judged) if judged else set[str]()
 
     def rows(cuts: Iterator[CompressedTrace], dropped: Counter[str]) -> Iterator[msgspec.Struct]:
+        cuts = _unlike(cuts, like, dropped)
         if chosen:
             yield from chosen.rows(_without_latents(cuts, format), how, dropped, noted)
             about["n_tokens"] = chosen.longest
@@ -81,6 +90,7 @@ def build(
     options |= {"format": format or None, "target": target, "family": family, "seed": seed}
     options |= {} if think == "target" else {"think": think}
     options |= {} if control == "ratio" else {"control": control}
+    options |= {"exclude_overlap": exclude_overlap} if exclude_overlap else {}
     make(
         out,
         chosen.record if chosen else TrainingExample,
@@ -88,10 +98,29 @@ def build(
         _read(compressed),
         verb="build",
         options=options,
-        identity={"target": chosen.model.identity} if chosen and chosen.model else {},
+        identity=identity | ({"target": chosen.model.identity} if chosen and chosen.model else {}),
         extra={"noted": noted, "longest": about},
     )
     _told(out, noted, chosen)
+
+
+def _judged(specs: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """The questions of some tasks' split test, and what they are read from."""
+    loaded = [tasks.load(spec) for spec in specs]
+    questions = [one.question for task in loaded for one in tasks.take(task, "test", None)]
+    names = ", ".join(task.identity("test") for task in loaded)
+    return questions, {"judged": names} if loaded else {}
+
+
+def _unlike(
+    cuts: Iterator[CompressedTrace], like: set[str], dropped: Counter[str]
+) -> Iterator[CompressedTrace]:
+    """Pass on the traces whose question is none of these."""
+    for one in cuts:
+        if like and overlap.normalised(one.trace.problem.question) in like:
+            dropped["question that is judged on"] += 1
+        else:
+            yield one
 
 
 def _read(path: Path) -> Iterator[CompressedTrace]:

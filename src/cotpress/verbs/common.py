@@ -19,6 +19,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from cotpress import __version__, storage
 from cotpress.errors import CotpressError
@@ -26,7 +27,9 @@ from cotpress.lm.capabilities import context_of
 from cotpress.lm.contract import MOSTLY_CUT
 from cotpress.lm.own_sampling import own_sampling
 from cotpress.models import Model, Sampling
+from cotpress.pieces import Piece, marked
 from cotpress.records import Trace
+from cotpress.report.examples import visible
 
 I = TypeVar("I")  # noqa: E741
 R = TypeVar("R", bound=msgspec.Struct)
@@ -190,6 +193,27 @@ def say(line: str) -> None:
     """One line for a person, on standard error: standard output is for results."""
     if not hushed:
         print(line, file=sys.stderr, flush=True)
+
+
+def shown(pieces: Sequence[Piece], console: Console, style: str = "") -> Text:
+    """A text with what is kept and dropped: by colour on a terminal, else, or with NO_COLOR,
+    between marks. What a terminal would obey is shown by its number.
+    """
+    harmless = [Piece(visible(text), kept) for text, kept in pieces]
+    if not console.is_terminal or console.no_color:
+        return Text(marked(harmless))
+    text = Text(style=style)
+    for one in harmless:
+        text.append(one.text, None if one.kept else "red dim strike")
+    return text
+
+
+def say_pieces(line: str, pieces: Sequence[Piece]) -> None:
+    """A line and a cut for a person, on standard error."""
+    if not hushed:
+        console = Console(stderr=True, soft_wrap=True, highlight=False)
+        console.print(Text(line))
+        console.print(shown(pieces, console))
 
 
 def hush(quiet: bool) -> None:

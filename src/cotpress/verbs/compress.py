@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,16 +11,16 @@ from cyclopts import Parameter
 
 from cotpress import storage
 from cotpress.errors import CotpressError
+from cotpress.pieces import Piece, aligned
 from cotpress.pipeline import compress as stage
-from cotpress.pipeline import units
 from cotpress.pipeline.above import above as cut_above
 from cotpress.pipeline.connect import connected
 from cotpress.pipeline.keep_answer import keep_answer as choose
 from cotpress.pipeline.kept import RatioSummary, summarised
-from cotpress.pipeline.segmenting import Protect, Rules, usual_rules
+from cotpress.pipeline.segmenting import Protect, Rules, chosen_rules
 from cotpress.prompts import check_ratio
 from cotpress.records import Budget, CompressedTrace, ScoredTrace
-from cotpress.verbs.common import make, say
+from cotpress.verbs.common import make, say, say_pieces
 
 
 def compress(
@@ -85,6 +86,7 @@ def compress(
     """
     if connect:
         _check_connect(scored, connect, chosen=keep_answer is not None)
+    made_before = out.exists()
     if keep_answer is not None:
         how = ratios or unit or protect or protect_regex or longest_run or budget != "trace"
         _choose(scored, keep_answer, out, alone=not (how or above is not None))
@@ -103,27 +105,40 @@ def compress(
         rules = _rules(scored, unit, protect, protect_regex)
         named = method or _method(scored)
         _cut(scored, ratios, rules, budget, longest_run, named, connect, out)
+    if not (made_before or json):
+        _say_sample(out)
     report(storage.meta_path(out), json)
+
+
+SAMPLED, SAMPLE_LENGTH = 20, 600
+"""One of so many traces is shown, and so many characters of it."""
+
+
+def _say_sample(out: Path) -> None:
+    """Show the shortest of the first traces, at the smallest ratio of at least a half."""
+    first = list(islice(storage.read(out, CompressedTrace), SAMPLED))
+    one = min(first, key=lambda one: len(one.trace.reasoning))
+    below = sorted(cut.ratio for cut in one.cuts if cut.n_tokens and cut.kept < 1)
+    if not below:
+        return
+    ratio = next((ratio for ratio in below if ratio >= 0.5), below[-1])
+    cut = next(cut for cut in one.cuts if cut.ratio == ratio)
+    pieces, left = [], SAMPLE_LENGTH
+    for text, kept in aligned(one.trace.reasoning, cut.reasoning):
+        pieces.append(Piece(text[:left], kept))
+        left -= len(pieces[-1].text)
+        if left <= 0:
+            pieces.append(Piece(" …", kept=True))
+            break
+    say_pieces(
+        f"compress: {one.trace.problem.id} at ratio {ratio:g} (more: cotpress show):", pieces
+    )
 
 
 def _rules(scored: Path, unit: str, protect: Protect | None, protect_regex: str) -> Rules:
     """How the traces of a file are cut; a released selection leaves no choice."""
     first = next(storage.read(scored, ScoredTrace), None)
-    if first and first.percentile and (unit or protect == "symbols" or protect_regex):
-        raise CotpressError(
-            f"the scores of {first.scorer} carry a released selection, in pieces of its own: "
-            "leave out --unit, --protect and --protect-regex, or score without it."
-        )
-    if first and first.from_start and (protect in ("symbols", "strict") or protect_regex):
-        raise CotpressError(
-            f"the scores of {first.scorer} keep a beginning of each reasoning, and nothing behind "
-            "it: leave out --protect and --protect-regex."
-        )
-    usual = usual_rules(first.scorer if first else "")
-    long = units.load(unit or usual.unit).long  # a wrong name is said now
-    free = long or (first is not None and first.from_start)
-    held = protect or ("none" if free else usual.protect)
-    return Rules(unit or usual.unit, held, protect_regex)
+    return chosen_rules(first, unit, protect, protect_regex)
 
 
 def _check_connect(scored: Path, words: str, *, chosen: bool) -> None:

@@ -25,7 +25,7 @@ from cotpress.lm.checkpoint import FINISHED, Checkpoint, folder_of, read
 from cotpress.lm.contract import MOSTLY_CUT
 from cotpress.methods import ORIGINAL
 from cotpress.models import Model, Sampling
-from cotpress.pipeline import instruction
+from cotpress.pipeline import instruction, overlap
 from cotpress.pipeline.grade import grade
 from cotpress.pipeline.segmenting import USUAL, Protect, Rules
 from cotpress.records import NOTHING, EvalRow, Problem, Trace
@@ -71,6 +71,7 @@ def evaluate(
     blend: Annotated[list[float] | None, Many] = None,
     original: str = "",
     instruction_mismatch: Literal["refuse", "allow"] = "refuse",
+    exclude_overlap: bool = False,
     split: str = "test",
     limit: int | None = None,
     max_tokens: int | None = None,
@@ -125,6 +126,9 @@ def evaluate(
         leaves it out.
     instruction_mismatch
         Whether a task may be asked with another instruction than the model was trained with.
+    exclude_overlap
+        Leave out problems whose question the model was also taught, or that shares 0.8 of its
+        8-grams with one that was. Without it they are counted, and said.
     split
         Part of the task.
     limit
@@ -168,6 +172,8 @@ def evaluate(
     if trained and instruction_mismatch == "refuse":
         for one in asked:
             instruction.refuse_others(one.problems, trained.instructions, model, one.spec)
+    known_questions = overlap.read(folder) if folder else None
+    asked, overlapping = _compared(asked, known_questions, exclude=exclude_overlap)
     judged, untouched = _models(model, original, trained, folder)
     codebook, forced = _codes(model, trained, latents or (), corrupt_codes=corrupt_codes)
     drawing = sampling_as_meant(drawing, samples, judged, own=sampling == "model", verb="eval")
@@ -193,6 +199,7 @@ def evaluate(
     if trained:
         _say_untrained(model, plan, trained)
     deciding = _deciding(asked, split, limit, plan)
+    deciding |= {"exclude_overlap": True} if exclude_overlap else {}
     deciding |= {"max_tokens": limits} if len(set(limits.values())) > 1 else {}
     _write_traces(out, asked, plan, limits, deciding)
     found = rows(
@@ -202,6 +209,7 @@ def evaluate(
         budgets=trained.budgets if trained else None,
         seed=seed,
         graders={name: one.task.grader for one in asked for name in one.names},
+        overlapping=overlapping,
     )
     storage.write(rows_path(out), found)
     _say_notes(found, {name: limits[one.spec] for one in asked for name in one.names})
@@ -226,6 +234,38 @@ def _questions(specs: Sequence[str], split: str, limit: int | None) -> list[Ques
                 )
         found.append(Questions(spec, one, problems))
     return found
+
+
+def _compared(
+    asked: Sequence[Questions], taught: overlap.Questions | None, *, exclude: bool
+) -> tuple[list[Questions], set[str] | None]:
+    """The problems to ask, and the ids of those that were also taught (None: not known), which is
+    said; `CotpressError` where none are left.
+    """
+    if taught is None:
+        if exclude:
+            raise CotpressError(
+                "--exclude-overlap needs what the model was taught, which this one's folder does "
+                f"not say ({overlap.FILE}): train it again, or leave the option out."
+            )
+        return list(asked), None
+    left, found = [], set[str]()
+    for one in asked:
+        like = {problem.id for problem in one.problems if taught.has(problem.question)}
+        if like:
+            cure = "left out" if exclude else "leave them out with --exclude-overlap"
+            say(
+                f"eval: {len(like)} of {len(one.problems)} problems of {one.spec} were also "
+                f"taught, or nearly so: {cure}"
+            )
+        rest = [problem for problem in one.problems if problem.id not in like]
+        if exclude and not rest:
+            raise CotpressError(
+                f"every problem of {one.spec} was also taught: judge on other problems."
+            )
+        left.append(one._replace(problems=rest) if exclude else one)
+        found |= like
+    return left, set() if exclude else found
 
 
 def _models(

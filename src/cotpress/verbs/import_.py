@@ -2,8 +2,9 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated
@@ -12,16 +13,21 @@ from cyclopts import Parameter
 
 from cotpress import inputs, models
 from cotpress.errors import CotpressError
-from cotpress.pipeline.importing import Columns, Row, count_words, find_columns, import_traces
+from cotpress.pipeline.importing import (
+    HEAD,
+    Columns,
+    Row,
+    count_words,
+    find_columns,
+    import_traces,
+    is_own,
+    own_traces,
+)
 from cotpress.pipeline.importing.head import paths
+from cotpress.pipeline.importing.parts import Parts, held_out_path
 from cotpress.prompts import BOXED
 from cotpress.records import Trace
 from cotpress.verbs.common import PLAIN_SECONDS, make, say
-
-HEAD = 100
-"""Rows that are looked at before the columns are settled: an
-optional column may be missing from the first ones.
-"""
 
 
 def import_(
@@ -40,6 +46,10 @@ def import_(
     instruction: str = BOXED,
     model: str = "",
     model_name: str = "import",
+    holdout: float = 0.0,
+    holdout_seed: int = 0,
+    skip: int = 0,
+    limit: int | None = None,
 ) -> None:
     """Read your own traces: of files or the hub, in columns or chats, with or without think tags.
 
@@ -53,7 +63,8 @@ def import_(
     ----------
     source
         Your rows: files, folders or globs of JSON Lines, JSON, CSV, Parquet or Arrow, packed or
-        not; or hub:OWNER/NAME,config=…,split=…,revision=…, which is streamed.
+        not; or hub:OWNER/NAME,config=…,split=…,revision=…, which is streamed. Traces that cotpress
+        wrote come in as they are.
     out
         Where the traces go.
     question
@@ -90,7 +101,18 @@ def import_(
         and symbols.
     model_name
         Who wrote the traces.
+    holdout
+        Share of the problems to hold out, for eval: their traces go to NAME.heldout.jsonl beside
+        the others. Which ones, a hash of the question says, so that a problem is on one side with
+        all its samples and stays there when rows are added.
+    holdout_seed
+        Of that choice.
+    skip
+        Leave out this many of the other problems, from the first on.
+    limit
+        How many of the other problems to take; all where it is not given.
     """
+    parts = Parts(holdout, holdout_seed, skip, limit)
     named = Columns(
         question=_named(question),
         reasoning=reasoning,
@@ -108,26 +130,27 @@ def import_(
     head = list(islice(rows, HEAD))
     if not head:
         raise CotpressError(f"{where.name} holds no rows.")
-    columns = find_columns(head, named)
+    own = is_own(head[0])
+    columns = _own_columns(named, where.name) if own else find_columns(head, named)
     guessed = {name: path for name, path in asdict(columns).items() if path != getattr(named, name)}
     if guessed:
         say(
             "import: guessed "
             + ", ".join(f"--{name} {' '.join(paths(of))}" for name, of in guessed.items() if of)
         )
-    counter = models.load(model) if model else None
+    counter = models.load(model) if model and not own else None
     count = _counting(counter)
-    if not model:
+    if not (model or own):
         say(
             "import: lengths are counted in words and symbols, for want of "
             "--model; score counts the target's tokens anyway"
         )
-    notes: Counter[str] = Counter()
-    make(
-        out,
-        Trace,
-        lambda items, dropped: import_traces(
-            items,
+
+    def traces(rows: Iterable[Row], dropped: Counter[str], notes: Counter[str]) -> Iterator[Trace]:
+        if own:
+            return own_traces(rows, dropped)
+        return import_traces(
+            rows,
             columns,
             count=count,
             task=task,
@@ -135,25 +158,54 @@ def import_(
             instruction=instruction,
             dropped=dropped,
             notes=notes,
-        ),
-        chain(head, rows),
+        )
+
+    options = {
+        "file": content,
+        **asdict(columns),
+        "task": task,
+        "instruction": instruction,
+        "model": model,
+        "model_name": model_name,
+    }
+    options |= {"holdout": holdout, "holdout_seed": holdout_seed} if holdout else {}
+    write = partial(
+        make,
+        record=Trace,
         verb="import",
-        options={
-            "file": content,
-            **asdict(columns),
-            "task": task,
-            "instruction": instruction,
-            "model": model,
-            "model_name": model_name,
-        },
         identity={"model": counter.identity} if counter else {},
-        extra={
-            "lengths_in": f"tokens of {model}" if model else "words and symbols",
-            "notes": notes,
-        },
+    )
+    lengths = "as they were" if own else f"tokens of {model}" if model else "words and symbols"
+    if holdout:
+        write(
+            held_out_path(out),
+            stage=lambda items, dropped: parts.held_out(
+                traces(items, Counter(), Counter()), dropped
+            ),
+            items=chain(head, rows),
+            options=options | {"part": "held out"},
+            extra={"lengths_in": lengths},
+        )
+        rows = islice(_rows(where), len(head), None)
+    notes: Counter[str] = Counter()
+    write(
+        out,
+        stage=lambda items, dropped: parts.taught(traces(items, dropped, notes), dropped),
+        items=chain(head, rows),
+        options=options | ({"skip": skip} if skip else {}) | ({"limit": limit} if limit else {}),
+        extra={"lengths_in": lengths, "notes": notes},
     )
     for note, times in notes.items():
         say(f"import: {times} traces: {note}")
+
+
+def _own_columns(named: Columns, name: str) -> Columns:
+    """No columns; `CotpressError` where some are named."""
+    if named != Columns():
+        raise CotpressError(
+            f"{name} holds traces that cotpress wrote, whose fields are known: name no columns."
+        )
+    return named
 
 
 def _rows(where: inputs.Several) -> Iterator[Row]:

@@ -37,8 +37,8 @@ def report(
     evals
         What `cotpress eval` wrote; the rows are read from eval.rows.jsonl beside each.
     scored
-        What `cotpress score` wrote: the page then shows, token by token, what each ratio drops. Of
-        two files on the same traces it compares the scorers, with or without anything evaluated.
+        What `cotpress score` wrote: the page then shows, token by token, what each ratio drops; no
+        evaluation is needed. Of two files on the same traces it also compares the scorers.
     verified
         What `cotpress verify` or `compress` wrote of those traces: the page then shows what the
         conclusions lose, and cuts as it was cut there (--budget, --longest-run, --keep-answer).
@@ -114,9 +114,10 @@ def _refuse(evals: Sequence[Path], scored: Sequence[Path], out: Path) -> None:
         raise CotpressError(
             "--scored takes one file, or two to be compared: make a report for each pair."
         )
-    if not evals and len(scored) < 2:
+    if not evals and not scored:
         raise CotpressError(
-            "report needs what `cotpress eval` wrote: cotpress report eval.jsonl --out report.html"
+            "report needs what `cotpress eval` wrote (cotpress report eval.jsonl --out "
+            "report.html), or --scored with what `cotpress score` wrote."
         )
     if out.suffix != ".html":
         raise CotpressError(

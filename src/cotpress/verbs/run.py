@@ -67,7 +67,10 @@ def estimated(
     asked = next((step for step in steps if step.verb == "generate"), None)
     judged = next((step for step in steps if step.verb == "evaluate"), None)
     if asked is None or judged is None:
-        raise CotpressError("--dry-run measures answers to a task: name one with --task.")
+        raise CotpressError(
+            "--dry-run measures answers of the model to a task: name one with --task, in place of "
+            "--traces."
+        )
     gold = asked.options["model"] == "gold"
     spec = str(judged.options["original"] if gold else asked.options["model"])
     model = models.load(spec)

@@ -12,8 +12,9 @@ from typing import Annotated, Any, NamedTuple
 from cyclopts import Group, Parameter
 
 from cotpress import plugins
-from cotpress.training.options import TrainOptions, check_trackers
+from cotpress.pipeline.importing.parts import held_out_path
 
+Many = Parameter(consume_multiple=True)
 DATA = Parameter(group=Group("Data", sort_key=10))
 CUT = Parameter(group=Group("Cut", sort_key=20))
 EVALUATION = Parameter(group=Group("Evaluation", sort_key=40))
@@ -25,12 +26,12 @@ class Step(NamedTuple):
 
     verb: str
     """Its name in Python."""
-    given: tuple[Path, ...]
+    given: tuple[Path | str, ...]
     """The files that it reads, before all options."""
     options: dict[str, Any]
 
 
-def step(verb: str, *given: Path, **options: Any) -> Step:
+def step(verb: str, *given: Path | str, **options: Any) -> Step:
     """A verb and its arguments, written as the call it stands for."""
     return Step(verb, given, options)
 
@@ -39,8 +40,20 @@ def step(verb: str, *given: Path, **options: Any) -> Step:
 class Run:
     """What every walk is told."""
 
-    task: Annotated[str, DATA]
-    """What is asked: trained on its split train, judged on its split test."""
+    task: Annotated[str, DATA] = ""
+    """What is asked: trained on its split train, judged on its split test. With
+    --traces only judged on, and nothing is held out; needed without them.
+    """
+    traces: Annotated[tuple[str, ...], DATA, Many] = ()
+    """Your own traces in place of a model's answers: whatever `cotpress import`
+    reads; where columns must be named, import first and give what it wrote.
+    """
+    holdout: Annotated[float, DATA] = 0.1
+    """Share of the problems of --traces that is never taught, but judged on."""
+    holdout_seed: Annotated[int, DATA] = 0
+    """Of the choice of these problems."""
+    grader: Annotated[str, DATA] = "math"
+    """How answers of --traces are graded: math, choice, exact, code or text."""
     model: Annotated[str, DATA]
     """The model to be taught."""
     out: Annotated[Path, DATA]
@@ -53,6 +66,8 @@ class Run:
     """How many problems to take reasoning for."""
     eval_limit: Annotated[int | None, EVALUATION] = None
     """How many problems to judge on."""
+    exclude_overlap: Annotated[bool, EVALUATION] = False
+    """Leave out problems whose question was also taught, or nearly so."""
     max_tokens: Annotated[int | None, EVALUATION] = None
     """Longest answer, in training and in evaluation; as many tokens as
     the task's answers take where it is not given.
@@ -62,29 +77,57 @@ class Run:
     answers of the model, memory and disk.
     """
 
-
-def check(run: Run, options: TrainOptions | None, *scorers: str) -> None:
-    """`CotpressError` for a wrong name or a missing package: now, not after hours."""
-    check_trackers(options)
-    for kind, spec in (("tasks", run.task), *(("scorers", scorer) for scorer in scorers)):
-        plugins.find(kind, plugins.parse_spec(spec).name)
+    @property
+    def held_out(self) -> float:
+        """The share of the traces that is held out: none where a task is judged on."""
+        return 0.0 if self.task else self.holdout
 
 
 def graded(run: Run, out: Path, *, limit: int | None, skip: int = 0) -> Iterator[Step]:
-    """The source's graded answers to `limit` problems of the split train,
-    behind the first `skip`: graded.jsonl in `out`.
+    """Graded answers to `limit` problems behind the first `skip`, the user's own or the source's to
+    the split train: graded.jsonl in `out`.
     """
+    traces = out / "traces.jsonl"
+    if run.traces:
+        yield step(
+            "import_",
+            *run.traces,
+            out=traces,
+            model=run.model,
+            holdout=run.held_out,
+            holdout_seed=run.holdout_seed,
+            skip=skip,
+            limit=limit,
+        )
+        yield step("grade", traces, out=out / "graded.jsonl", grader=run.grader)
+        return
     yield step(
         "generate",
         task=run.task,
         model=run.source or run.model,
-        out=out / "traces.jsonl",
+        out=traces,
         split="train",
         limit=limit,
         skip=skip,
         max_tokens=run.max_tokens,
     )
-    yield step("grade", out / "traces.jsonl", out=out / "graded.jsonl", task=own(run.task))
+    yield step("grade", traces, out=out / "graded.jsonl", task=own(run.task))
+
+
+def judged(run: Run, folder: Path, **options: Any) -> Step:
+    """The evaluation, on the task's split test or on what was held out of traces in `folder`."""
+    held = f"jsonl:{held_out_path(folder / 'traces.jsonl')},split=test"
+    if run.grader != "math":
+        held += f",grader={run.grader}"
+    return step(
+        "evaluate",
+        task=run.task or held,
+        original=run.model,
+        limit=run.eval_limit,
+        max_tokens=run.max_tokens,
+        exclude_overlap=run.exclude_overlap,
+        **options,
+    )
 
 
 def own(task: str) -> str:

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from cyclopts import Parameter
-
-from cotpress.pipeline.segmenting import Protect
+from cotpress.errors import UnknownName
+from cotpress.evaluation.baselines import BASELINES
+from cotpress.pipeline import units
+from cotpress.pipeline.segmenting import Protect, Rules, protected
 from cotpress.prompts import check_ratio
 from cotpress.training.options import TrainOptions
-from cotpress.walks import CUT, EVALUATION, Run, Step, step
-
-Many = Parameter(consume_multiple=True)
+from cotpress.walks import CUT, EVALUATION, Many, Run, Step, judged, step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,16 +45,22 @@ class Cut:
     """
 
     def __post_init__(self) -> None:
-        """Refuse what is no ratio."""
+        """Refuse what the verbs would refuse later."""
         for ratio in self.ratios:
             check_ratio(ratio)
+        for name in self.baseline:
+            if name not in BASELINES:
+                raise UnknownName("baseline", name, BASELINES)
+        if self.unit:
+            units.load(self.unit)
+        protected((), "", Rules(protect_regex=self.protect_regex))
 
 
 def prune(
     run: Run, cut: Cut, options: TrainOptions | None, *, method: str, scorer: str, judge: str
 ) -> Iterator[Step]:
     """From graded.jsonl to the report; `judge` is the reference model that --keep-answer asks."""
-    scored, compressed, examples, trained, judged = (
+    scored, compressed, examples, trained, answers = (
         run.out / name
         for name in ("scored.jsonl", "compressed.jsonl", "train.jsonl", "model", "eval.jsonl")
     )
@@ -71,16 +76,13 @@ def prune(
         )
     yield step("build", compressed, out=examples, draw=cut.draw)
     yield step("train", examples, model=run.model, out=trained, options=options)
-    yield step(
-        "evaluate",
-        task=run.task,
+    yield judged(
+        run,
+        run.out,
         model=str(trained),
-        out=judged,
+        out=answers,
         ratios=ratios,
         baseline=list(cut.baseline),
-        original=run.model,
-        limit=run.eval_limit,
-        max_tokens=run.max_tokens,
     )
     verified = None if cut.keep_answer is None else compressed
-    yield step("report", judged, scored=[scored], verified=verified, out=run.out / "report.html")
+    yield step("report", answers, scored=[scored], verified=verified, out=run.out / "report.html")

@@ -8,7 +8,8 @@ from cyclopts import Parameter
 
 from cotpress.errors import CotpressError
 from cotpress.training.options import TrainOptions
-from cotpress.walks import CUT, Run, Step, check, graded, step
+from cotpress.walks import CUT, Run, Step, graded, step
+from cotpress.walks._checks import check
 from cotpress.walks._pruning import Cut, prune
 
 
@@ -49,14 +50,14 @@ def cts(
     own = not (reference or scorer)
     judge = str(run.out / "reference" / "model") if own else reference
     scorer = scorer or f"cts:{judge}"
-    check(run, options, scorer)
     if cut.keep_answer is not None and not judge:
         raise CotpressError(
             "--keep-answer asks a model how likely it finds the answers: name it with --reference."
         )
+    check(run, options, scorer="" if own else scorer, reference=reference)
+    yield from graded(run, run.out, limit=run.limit, skip=reference_limit if own else 0)
     if own:
         yield from train_reference(run, options, reference_limit)
-    yield from graded(run, run.out, limit=run.limit, skip=reference_limit if own else 0)
     yield from prune(run, cut, options, method="cts", scorer=scorer, judge=judge)
 
 

@@ -10,7 +10,8 @@ from cotpress import tasks
 from cotpress.errors import CotpressError
 from cotpress.pipeline.select import Keep
 from cotpress.training.options import TrainOptions
-from cotpress.walks import Run, Step, check, own, step
+from cotpress.walks import Run, Step, graded, judged, own, step
+from cotpress.walks._checks import check
 
 
 def shortest(
@@ -32,6 +33,7 @@ def shortest(
     Each round goes on from the model of the round before, which it samples and then trains, as
     On-Policy SFT does (arXiv 2602.13407); nothing is asked for in the prompt. With --limit each
     round draws other problems, if the task has as many; else all take the same, sampled anew.
+    --traces are the samples of the first round; later rounds sample answers to their problems.
 
     Parameters
     ----------
@@ -58,24 +60,29 @@ def shortest(
             "choose --samples and --rounds of at least 1, and a --temperature above 0."
         )
     check(run, options)
-    skip = run.limit if run.limit and _has(run.task, rounds * run.limit) else 0
-    model, judged = run.model, []
+    skip = run.limit if run.limit and not run.traces and _has(run.task, rounds * run.limit) else 0
+    first = run.out / "round-1"
+    asked = f"jsonl:{first / 'traces.jsonl'},split=train" if run.traces else run.task
+    model, answers = run.model, []
     for number in range(rounds):
         out = run.out / f"round-{number + 1}"
-        yield step(
-            "generate",
-            task=run.task,
-            model=(run.source or model) if not number else model,
-            out=out / "traces.jsonl",
-            split="train",
-            limit=run.limit,
-            skip=number * skip,
-            samples=samples,
-            max_tokens=run.max_tokens,
-            temperature=temperature,
-            seed=number,
-        )
-        yield step("grade", out / "traces.jsonl", out=out / "graded.jsonl", task=own(run.task))
+        if run.traces and not number:
+            yield from graded(run, out, limit=run.limit)
+        else:
+            yield step(
+                "generate",
+                task=asked,
+                model=(run.source or model) if not number else model,
+                out=out / "traces.jsonl",
+                split="train",
+                limit=None if run.traces else run.limit,
+                skip=number * skip,
+                samples=samples,
+                max_tokens=run.max_tokens,
+                temperature=temperature,
+                seed=number,
+            )
+            yield step("grade", out / "traces.jsonl", out=out / "graded.jsonl", task=own(asked))
         chosen = out / "chosen.jsonl"
         yield step(
             "select",
@@ -89,17 +96,9 @@ def shortest(
         yield step("build", chosen, out=out / "train.jsonl")
         yield step("train", out / "train.jsonl", model=model, out=out / "model", options=options)
         model = str(out / "model")
-        judged.append(out / "eval.jsonl")
-        yield step(
-            "evaluate",
-            task=run.task,
-            model=model,
-            out=judged[-1],
-            original=run.model,
-            limit=run.eval_limit,
-            max_tokens=run.max_tokens,
-        )
-    yield step("report", *judged, out=run.out / "report.html")
+        answers.append(out / "eval.jsonl")
+        yield judged(run, first, model=model, out=answers[-1])
+    yield step("report", *answers, out=run.out / "report.html")
 
 
 def _has(task: str, n: int) -> bool:

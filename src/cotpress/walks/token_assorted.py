@@ -9,7 +9,8 @@ from cyclopts import Parameter
 
 from cotpress.latent.options import Preset
 from cotpress.training.options import TRAINING, TrainOptions
-from cotpress.walks import CUT, Run, Step, check, graded, step
+from cotpress.walks import CUT, Run, Step, graded, judged, step
+from cotpress.walks._checks import check
 
 FORCED = [0, 1, 2, 4]
 """Numbers of latent tokens at which the model is judged, beside those that it chooses."""
@@ -53,7 +54,7 @@ def token_assorted(
     options = options or Whole()
     check(run, options)
     yield from graded(run, run.out, limit=run.limit)
-    traces, vqvae, mixed, examples, trained, judged = (
+    traces, vqvae, mixed, examples, trained, answers = (
         run.out / name
         for name in ("graded.jsonl", "vq", "mixed.jsonl", "train.jsonl", "model", "eval.jsonl")
     )
@@ -69,15 +70,12 @@ def token_assorted(
     yield step("mix", traces, vqvae=vqvae, out=mixed, epochs=math.ceil(options.epochs))
     yield step("build", mixed, out=examples)
     yield step("train", examples, model=run.model, out=trained, options=replace(options, epochs=1))
-    yield step(
-        "evaluate",
-        task=run.task,
+    yield judged(
+        run,
+        run.out,
         model=str(trained),
-        out=judged,
+        out=answers,
         latents=FORCED,
         corrupt_codes=True,
-        original=run.model,
-        limit=run.eval_limit,
-        max_tokens=run.max_tokens,
     )
-    yield step("report", judged, vqvae=vqvae, out=run.out / "report.html")
+    yield step("report", answers, vqvae=vqvae, out=run.out / "report.html")

@@ -7,7 +7,8 @@ from cyclopts import Parameter
 
 from cotpress.errors import CotpressError
 from cotpress.training.options import TrainOptions
-from cotpress.walks import CUT, Run, Step, check, graded
+from cotpress.walks import CUT, Run, Step, graded
+from cotpress.walks._checks import check
 from cotpress.walks._pruning import Cut, prune
 
 
@@ -38,10 +39,10 @@ def tokenskip(
         How to train.
     """
     cut = cut or Cut()
-    check(run, options, scorer)
     if cut.keep_answer is not None and not reference:
         raise CotpressError(
             "--keep-answer asks a model how likely it finds the answers: name it with --reference."
         )
+    check(run, options, scorer=scorer, reference=reference)
     yield from graded(run, run.out, limit=run.limit)
     yield from prune(run, cut, options, method="tokenskip", scorer=scorer, judge=reference)

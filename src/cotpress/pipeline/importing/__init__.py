@@ -12,9 +12,23 @@ stays its own, right or wrong. A row that cannot be used is left out and counted
 what is changed or not known is counted too.
 """
 
-from cotpress.pipeline.importing.columns import Columns, find_columns
+from cotpress.pipeline.importing.columns import HEAD, Columns, find_columns
+from cotpress.pipeline.importing.own import is_own, own_trace, own_traces
 from cotpress.pipeline.importing.references import CALCULATOR
-from cotpress.pipeline.importing.traces import import_traces
-from cotpress.pipeline.importing.values import Row, count_words
+from cotpress.pipeline.importing.traces import import_traces, read_problem
+from cotpress.pipeline.importing.values import Row, Unusable, count_words
 
-__all__ = ["CALCULATOR", "Columns", "Row", "count_words", "find_columns", "import_traces"]
+__all__ = [
+    "CALCULATOR",
+    "HEAD",
+    "Columns",
+    "Row",
+    "Unusable",
+    "count_words",
+    "find_columns",
+    "import_traces",
+    "is_own",
+    "own_trace",
+    "own_traces",
+    "read_problem",
+]

@@ -29,6 +29,11 @@ from cotpress.pipeline.importing.names import Known, plain
 from cotpress.pipeline.importing.references import final_line
 from cotpress.pipeline.importing.values import Row, at
 
+HEAD = 100
+"""Rows that are looked at before the columns are settled: an
+optional column may be missing from the first ones.
+"""
+
 
 @dataclass(frozen=True)
 class Columns:

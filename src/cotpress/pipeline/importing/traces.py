@@ -98,6 +98,11 @@ def import_traces(
             )
 
 
+def read_problem(row: Row, columns: Columns, *, task: str, instruction: str = BOXED) -> Problem:
+    """The problem of a row, whatever its completions are; `Unusable` where there is no question."""
+    return _problem(row, columns, _asked(row, columns), task, instruction, lambda _: None)
+
+
 def _asked(row: Row, columns: Columns) -> Chat:
     """What was asked: the chat of a row, or the text of its question."""
     if columns.messages:
