@@ -6,7 +6,6 @@ import gzip
 import json
 import math
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from cotpress.cli import app
 from cotpress.errors import BadRecord, CotpressError, MissingExtra
 from cotpress.pipeline.build import unfit
 from cotpress.records import Trace
+from cotpress.verbs import progress
 from cotpress.verbs.import_ import import_
 
 ROWS = [
@@ -269,7 +269,7 @@ def test_other_content_under_the_same_name_is_another_input(tmp_path: Path) -> N
 def test_a_long_import_says_which_file_it_reads(
     tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_module("cotpress.verbs.import_"), "PLAIN_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "EVERY", 0.0)
     for name in ("a.jsonl", "b.jsonl"):
         write(tmp_path / name, ROWS)
     import_(str(tmp_path), out=tmp_path / "out" / "x.jsonl")

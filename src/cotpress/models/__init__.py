@@ -23,6 +23,7 @@ from cotpress.lm.contract import Completion as Completion
 from cotpress.lm.contract import Model as Model
 from cotpress.lm.contract import Request as Request
 from cotpress.lm.contract import Sampling as Sampling
+from cotpress.lm.contract import as_ready as as_ready
 
 RECORDED = ("hf", "overthink", "smollm2", "tiny")
 """The kinds of model that a file may name: a folder or hub

@@ -4,7 +4,7 @@ with intervals in another, a table on the screen.
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -27,7 +27,7 @@ from cotpress.models import Model, Sampling
 from cotpress.pipeline import instruction
 from cotpress.pipeline.grade import grade
 from cotpress.pipeline.segmenting import USUAL, Protect, Rules
-from cotpress.records import NOTHING, EvalRow, Problem, Trace
+from cotpress.records import NOTHING, EvalRow, Problem, Setting, Trace
 from cotpress.report.screen import table
 from cotpress.verbs.common import (
     PLAIN_WIDTH,
@@ -319,7 +319,13 @@ def _write_traces(
     options: dict[str, object],
 ) -> None:
     with storage.run(
-        out, Trace, "eval", options, version=__version__, key=lambda trace: trace.key
+        out,
+        Trace,
+        "eval",
+        options,
+        version=__version__,
+        key=lambda trace: trace.key,
+        rank=_ranks(asked),
     ) as this:
         if this.complete:
             say(f"eval: {out} was finished before under the same options; no model was asked")
@@ -338,6 +344,20 @@ def _write_traces(
                 f"eval: left out {why}"
                 + (f" ({count} answers)" if why == stage.NOTHING_TO_CORRUPT else "")
             )
+
+
+def _ranks(asked: Sequence[Questions]) -> Callable[[Trace], tuple[int, int, int]]:
+    """Where a trace belongs: arms in the order in which they came, problems in theirs."""
+    place = {problem.id: n for one in asked for n, problem in enumerate(one.problems)}
+    owner = {problem.id: n for n, one in enumerate(asked) for problem in one.problems}
+    arms: dict[tuple[int, Setting], int] = {}
+
+    def rank(trace: Trace) -> tuple[int, int, int]:
+        name = trace.problem.id
+        arm = arms.setdefault((owner[name], setting_of(trace)), len(arms))
+        return arm, place[name], trace.sample
+
+    return rank
 
 
 def _traces(

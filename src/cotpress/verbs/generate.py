@@ -132,11 +132,14 @@ def generate(
         own=sampling == "model",
         verb="generate",
     )
+    place = {problem.id: n for n, problem in enumerate(problems)}
     make(
         out,
         Trace,
         lambda items, dropped: watched(
-            stage.answer(items, answerer, drawing, marker=asked.marker), "generate", most
+            stage.answer_as_ready(items, answerer, drawing, marker=asked.marker),
+            "generate",
+            most,
         ),
         (
             stage.unanswered(problem, answerer, Asked(ratio=ratio), sample)
@@ -149,6 +152,7 @@ def generate(
         total=len(problems) * samples,
         skip=lambda trace: trace.key,
         key=lambda trace: trace.key,
+        rank=lambda trace: (place[trace.problem.id], trace.sample),
     )
     traces = list(storage.read(out, Trace))
     finished = sum(trace.finished for trace in traces)

@@ -16,7 +16,8 @@ from cotpress.pipeline.importing import Columns, Row, count_words, find_columns,
 from cotpress.pipeline.importing.head import paths
 from cotpress.prompts import BOXED
 from cotpress.records import Trace
-from cotpress.verbs.common import PLAIN_SECONDS, make, say
+from cotpress.verbs import progress
+from cotpress.verbs.common import make, say
 
 HEAD = 100
 """Rows that are looked at before the columns are settled: an
@@ -164,7 +165,7 @@ def _rows(where: inputs.Several) -> Iterator[Row]:
         if not paths:
             yield from (row.values for row in source.rows())
         for number, path in enumerate(paths, 1):
-            if time.monotonic() - said >= PLAIN_SECONDS:
+            if time.monotonic() - said >= progress.EVERY:
                 said = time.monotonic()
                 say(f"import: reading {path} ({number} of {len(paths)})")
             yield from (row.values for row in inputs.file_rows(path))
