@@ -55,10 +55,9 @@ def test_traces_come_out_and_everything_is_said(
     said = capsys.readouterr().err.splitlines()
     assert said == [
         "import: guessed --question question, --reasoning cot, --answer answer",
-        "import: lengths are counted in words and symbols, for want of "
-        "--model; score counts the target's tokens anyway",
+        "import: no --model given, so lengths are word counts here; `score` counts real tokens",
         f"import: 2 records in {out}, 1 left out (no reasoning)",
-        "import: 1 traces: calculator marks such as <<48/2=24>> taken out",
+        "import: 1 trace: calculator marks such as <<48/2=24>> taken out",
     ]
     about = json.loads(storage.meta_path(out).read_bytes())
     assert about["counts"] == {"in": 3, "out": 2, "dropped": {"no reasoning": 1}}

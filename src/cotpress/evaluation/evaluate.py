@@ -239,7 +239,9 @@ def _arms(plan: Plan, sets: Sets, dropped: Counter[str]) -> Iterator[Arm]:
             if actual < 1 - TOLERANCE:
                 yield Arm(original, name, Asked(ratio=ratio), actual)
             else:
-                dropped[f"{name} at {ratio:g}: the method itself keeps {actual:.2f}"] += 1
+                dropped[
+                    f"{name} at {ratio:g}: the model did not shorten anything (kept {actual:.2f})"
+                ] += 1
 
 
 def _answers(arm: Arm, todo: Todo, plan: Plan, sets: Sets) -> Iterator[Trace]:

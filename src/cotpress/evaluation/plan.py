@@ -232,12 +232,12 @@ def _sentences(choice: Offer | None, offers: Sequence[Offer], wish: Wish, base: 
     else:
         bounds = [] if wish.min_accuracy is None else [f"an accuracy of {wish.min_accuracy:.1%}"]
         bounds += [] if wish.max_tokens is None else [f"{wish.max_tokens:g} tokens"]
-        said.append(f"No ratio surely keeps to {' and '.join(bounds)}.")
+        said.append(f"No ratio reliably reaches {' and '.join(bounds)}.")
     for offer in offers:
         shorter = choice is not None and offer.tokens.mean < choice.tokens.mean
         if offer.met == "perhaps" and (choice is None or shorter or wish.min_accuracy is None):
             said.append(
-                f"Ratio {offer.ratio:g} perhaps does: {_accuracy(offer)}, "
+                f"Ratio {offer.ratio:g} may qualify too: {_accuracy(offer)}, "
                 f"{_tokens(offer.tokens)}{_needed(offer, wish)}."
             )
         elif offer.met == "yes" and shorter and offer.p_value is not None and offer.p_value >= SURE:
@@ -255,7 +255,7 @@ def _needed(offer: Offer, wish: Wish) -> str:
     if least is None or share <= least or offer.accuracy.low >= least:
         return ""
     n = next((n for n in _sizes(offer.n) if wilson(math.floor(share * n), n).low >= least), None)
-    return f"; about {n:,} problems like these would tell" if n else ""
+    return f"; evaluate about {n:,} problems to be sure" if n else ""
 
 
 def _sizes(n: int) -> Iterable[int]:

@@ -30,6 +30,16 @@ RECORDED = ("hf", "overthink", "smollm2", "tiny")
 id. The others import code or call a server.
 """
 
+WRITTEN = "A model of the Hub is hf:NAME, one on this disk its folder."
+
+
+def check(spec: str) -> None:
+    """`CotpressError` for a model that there cannot be; it is not loaded."""
+    try:
+        plugins.find("models", plugins.parse_spec(_with_name(spec)).name)
+    except UnknownName as error:
+        raise CotpressError(f"{error} {WRITTEN}") from error
+
 
 def load(spec: str) -> Model:
     """The model that `spec` names: `NAME[:TARGET][,option=value…]`, or the path of a model
@@ -43,9 +53,7 @@ def load(spec: str) -> Model:
             ),
         )
     except UnknownName as error:
-        raise CotpressError(
-            f"{error} A model of the Hub is hf:NAME, one on this disk its folder."
-        ) from error
+        raise CotpressError(f"{error} {WRITTEN}") from error
 
 
 def load_recorded(spec: str, file: Path, cure: str) -> Model:

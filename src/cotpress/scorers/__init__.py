@@ -1,7 +1,7 @@
 """What matters in a trace: one file per scorer, each with `load(target, **options) -> Scorer`.
 
-A scorer says how important which characters of the reasoning are, in whatever pieces it thinks in;
-the `score` stage turns that into importance of target-model tokens: of the pieces that overlap a
+A scorer splits the reasoning into pieces and gives each an importance; the `score` stage turns that
+into importance of target-model tokens: of the pieces that overlap a
 token, the highest. In which units those are kept or dropped, and what is protected, is a matter of
 the cut (pipeline/units). A whole scorer::
 

@@ -154,6 +154,7 @@ def evaluate(
         legal_latents=legal_latents,
     )
     check_sampling(drawing, samples, own=sampling == "model")
+    models.check(model)
     asked = _questions([task] if isinstance(task, str) else task, split, limit)
     folder = folder_of(model)
     trained = read(folder, Checkpoint) if folder else None

@@ -105,6 +105,8 @@ def generate(
             "--model gold has one worked reasoning per problem, at its full "
             "length: leave out --ratio and --samples."
         )
+    if model != GOLD:
+        models.check(model)
     asked = tasks.load(task)
     problems = tasks.take(asked, split, limit, skip)
     options: dict[str, object] = {"task": task, "split": split, "limit": limit, "model": model}

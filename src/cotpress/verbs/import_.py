@@ -119,10 +119,7 @@ def import_(
     counter = models.load(model) if model else None
     count = _counting(counter)
     if not model:
-        say(
-            "import: lengths are counted in words and symbols, for want of "
-            "--model; score counts the target's tokens anyway"
-        )
+        say("import: no --model given, so lengths are word counts here; `score` counts real tokens")
     notes: Counter[str] = Counter()
     make(
         out,
@@ -154,7 +151,7 @@ def import_(
         },
     )
     for note, times in notes.items():
-        say(f"import: {times} traces: {note}")
+        say(f"import: {times} trace{'s' if times > 1 else ''}: {note}")
 
 
 def _rows(where: inputs.Several) -> Iterator[Row]:

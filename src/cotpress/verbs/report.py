@@ -37,8 +37,8 @@ def report(
     evals
         What `cotpress eval` wrote; the rows are read from eval.rows.jsonl beside each.
     scored
-        What `cotpress score` wrote: the page then shows, token by token, what each ratio drops. Of
-        two files on the same traces it compares the scorers, with or without anything evaluated.
+        What `cotpress score` wrote: the page then shows, token by token, what each ratio drops.
+        Give two files to compare two scorers; no evaluation is needed.
     verified
         What `cotpress verify` or `compress` wrote of those traces: the page then shows what the
         conclusions lose, and cuts as it was cut there (--budget, --longest-run, --keep-answer).
@@ -116,7 +116,8 @@ def _refuse(evals: Sequence[Path], scored: Sequence[Path], out: Path) -> None:
         )
     if not evals and len(scored) < 2:
         raise CotpressError(
-            "report needs what `cotpress eval` wrote: cotpress report eval.jsonl --out report.html"
+            "report needs an evaluation (cotpress report eval.jsonl --out report.html), or two "
+            "scored files to compare (--scored A B)."
         )
     if out.suffix != ".html":
         raise CotpressError(
