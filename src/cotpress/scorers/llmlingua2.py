@@ -28,7 +28,6 @@ from transformers import (
 from cotpress.errors import CotpressError
 from cotpress.lm.logprobs import at_once
 from cotpress.models import hf
-from cotpress.models._hf_files import OFFLINE, cannot_reach
 from cotpress.plugins import Spec
 from cotpress.records import Trace
 from cotpress.scorers import Importance, Scorer
@@ -221,9 +220,9 @@ def load_classifier(
             output_loading_info=True,
         )
     except (OSError, ValueError) as error:
-        if cannot_reach(error):
+        if hf.cannot_reach(error):
             raise CotpressError(
-                f"scorer llmlingua2: cannot load {target!r}: {OFFLINE} Without it, choose "
+                f"scorer llmlingua2: cannot load {target!r}: {hf.OFFLINE} Without it, choose "
                 "--scorer surprisal:MODEL."
             ) from error
         why = str(error).partition("\n")[0].rstrip(".")

@@ -39,6 +39,7 @@ from cotpress.verbs.common import (
     say,
     watched,
 )
+from cotpress.verbs.groups import ANSWERS, COMPARED, LATENT, MODEL, OUTPUT, QUESTIONS
 
 Many = Parameter(consume_multiple=True)
 
@@ -58,28 +59,28 @@ class Questions(NamedTuple):
 
 def evaluate(
     *,
-    task: Annotated[Sequence[str], Many],
-    model: str,
-    out: Path,
-    ratios: Annotated[list[float] | None, Many] = None,
-    baseline: Annotated[list[str] | None, Many] = None,
-    budgets: Annotated[list[int] | None, Many] = None,
-    latents: Annotated[list[int] | None, Many] = None,
-    legal_latents: bool = False,
-    corrupt_codes: bool = False,
-    original: str = "",
-    instruction_mismatch: Literal["refuse", "allow"] = "refuse",
-    split: str = "test",
-    limit: int | None = None,
-    max_tokens: int | None = None,
-    samples: int = 1,
-    temperature: float = 0.0,
-    top_p: float = 1.0,
-    top_k: int = 0,
-    min_p: float = 0.0,
-    sampling: Literal["given", "model"] = "given",
-    seed: int = 0,
-    json: bool = False,
+    task: Annotated[Sequence[str], Many, QUESTIONS],
+    model: Annotated[str, MODEL],
+    out: Annotated[Path, OUTPUT],
+    ratios: Annotated[list[float] | None, Many, MODEL] = None,
+    baseline: Annotated[list[str] | None, Many, COMPARED] = None,
+    budgets: Annotated[list[int] | None, Many, COMPARED] = None,
+    latents: Annotated[list[int] | None, Many, LATENT] = None,
+    legal_latents: Annotated[bool, LATENT] = False,
+    corrupt_codes: Annotated[bool, LATENT] = False,
+    original: Annotated[str, COMPARED] = "",
+    instruction_mismatch: Annotated[Literal["refuse", "allow"], QUESTIONS] = "refuse",
+    split: Annotated[str, QUESTIONS] = "test",
+    limit: Annotated[int | None, QUESTIONS] = None,
+    max_tokens: Annotated[int | None, ANSWERS] = None,
+    samples: Annotated[int, ANSWERS] = 1,
+    temperature: Annotated[float, ANSWERS] = 0.0,
+    top_p: Annotated[float, ANSWERS] = 1.0,
+    top_k: Annotated[int, ANSWERS] = 0,
+    min_p: Annotated[float, ANSWERS] = 0.0,
+    sampling: Annotated[Literal["given", "model"], ANSWERS] = "given",
+    seed: Annotated[int, ANSWERS] = 0,
+    json: Annotated[bool, OUTPUT] = False,
 ) -> None:
     """Say what each ratio costs: accuracy, length, truncation and loops against the untouched model
     and baselines.

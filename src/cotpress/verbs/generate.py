@@ -4,7 +4,7 @@ or write down the task's own worked reasoning.
 
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -22,6 +22,7 @@ from cotpress.verbs.common import (
     say,
     watched,
 )
+from cotpress.verbs.groups import ANSWERS, MODEL, OUTPUT, QUESTIONS
 
 GOLD = "gold"
 """Stands for no model: the task's own worked reasoning."""
@@ -29,21 +30,21 @@ GOLD = "gold"
 
 def generate(
     *,
-    task: str,
-    model: str,
-    out: Path,
-    split: str = "train",
-    ratio: float | None = None,
-    samples: int = 1,
-    limit: int | None = None,
-    skip: int = 0,
-    max_tokens: int | None = None,
-    temperature: float = 0.0,
-    top_p: float = 1.0,
-    top_k: int = 0,
-    min_p: float = 0.0,
-    sampling: Literal["given", "model"] = "given",
-    seed: int = 0,
+    task: Annotated[str, QUESTIONS],
+    model: Annotated[str, MODEL],
+    out: Annotated[Path, OUTPUT],
+    split: Annotated[str, QUESTIONS] = "train",
+    ratio: Annotated[float | None, MODEL] = None,
+    samples: Annotated[int, ANSWERS] = 1,
+    limit: Annotated[int | None, QUESTIONS] = None,
+    skip: Annotated[int, QUESTIONS] = 0,
+    max_tokens: Annotated[int | None, ANSWERS] = None,
+    temperature: Annotated[float, ANSWERS] = 0.0,
+    top_p: Annotated[float, ANSWERS] = 1.0,
+    top_k: Annotated[int, ANSWERS] = 0,
+    min_p: Annotated[float, ANSWERS] = 0.0,
+    sampling: Annotated[Literal["given", "model"], ANSWERS] = "given",
+    seed: Annotated[int, ANSWERS] = 0,
 ) -> None:
     """Let a model answer the problems of a task; each answer is split into reasoning and
     conclusion.
