@@ -226,3 +226,50 @@ def test_a_model_folder_that_is_not_there_is_told_from_a_hub_name(spec: str) -> 
         match=r"there is no model folder .*: for a model of that name on the Hub, write hf:",
     ):
         models.load(spec)
+
+
+# --- installed packages ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A package on the path, as pip leaves it, that brings the scorer `filler`; its dotted name."""
+    package = tmp_path / "filler_pkg"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "filler.py").write_text("def load(target='', *, weight: int = 1): return weight\n")
+    about = tmp_path / "filler_pkg-1.2.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: filler-pkg\nVersion: 1.2\n")
+    (about / "entry_points.txt").write_text(
+        "[cotpress.scorers]\nfiller = filler_pkg.filler\nrandom = filler_pkg.filler\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    return "filler_pkg.filler"
+
+
+def test_what_an_installed_package_announces_has_a_short_name(installed: str) -> None:
+    assert plugins.load("scorers", "filler,weight=3") == 3
+    assert plugins.brought("scorers") == {"filler": "of the package filler-pkg 1.2"}
+    assert plugins.brought("tasks") == {}
+    with pytest.raises(UnknownName, match="unknown scorer 'filer'; did you mean filler"):
+        plugins.find("scorers", "filer")
+
+
+def test_ours_goes_before_one_of_the_same_name_and_theirs_is_loaded_from_no_file(
+    installed: str,
+) -> None:
+    assert plugins.find("scorers", "random").__name__ == "cotpress.scorers.random"
+    assert plugins.is_own("scorers", "filler")
+    assert not plugins.is_own("scorers", "random")
+
+
+def test_installed_plug_ins_are_listed_unimported(
+    installed: str, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cotpress.verbs.ls import ls
+
+    monkeypatch.delitem(sys.modules, installed, raising=False)
+    ls()
+    assert re.search(r"filler +of the package filler-pkg 1\.2", capsys.readouterr().out)
+    assert installed not in sys.modules

@@ -3,7 +3,9 @@
 `tasks/`, `models/`, `scorers/`, `grading/`, `pipeline/units/` and `training/formats/` hold one file
 per plug-in. The name on the command line is the file's name (hyphens for underscores) and each file
 offers one function `load(target, **options)`. A dotted name (`my_pkg.my_scorer:…`) is imported as
-it is, so a plug-in may live in somebody else's package. Nothing is imported until it is asked for.
+it is, so a plug-in may live in somebody else's package; one that is installed may announce itself
+under a short name as an entry point (`cotpress.scorers` and so on). Nothing is imported until it is
+asked for.
 """
 
 import ast
@@ -12,6 +14,7 @@ import inspect
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, get_args, get_origin
@@ -21,6 +24,18 @@ import msgspec
 from cotpress.errors import CotpressError, MissingExtra, UnknownName
 
 PACKAGE = Path(__file__).parent
+
+KINDS = {
+    "tasks": "tasks",
+    "models": "models",
+    "scorers": "scorers",
+    "graders": "grading",
+    "units": "pipeline/units",
+    "formats": "training/formats",
+}
+"""What the kinds of plug-in are called, with their folders. An entry point stands in the group
+`cotpress.KIND`.
+"""
 
 NOUNS = {"grading": "grader"}
 """What a plug-in is called where its folder is not called so."""
@@ -90,6 +105,23 @@ def names(kind: str) -> list[str]:
     return [_name(path) for path in _files(kind)]
 
 
+def installed(kind: str) -> dict[str, EntryPoint]:
+    """The plug-ins of installed packages, by the short names that they announced; a file of ours
+    goes before one of the same name.
+    """
+    group = next((f"cotpress.{name}" for name, folder in KINDS.items() if folder == kind), "")
+    ours = set(names(kind))
+    return {one.name: one for one in entry_points(group=group) if one.name not in ours}
+
+
+def brought(kind: str) -> dict[str, str]:
+    """Name of every installed plug-in and the package that brings it, unimported."""
+    return {
+        name: f"of the package {one.dist.name} {one.dist.version}" if one.dist else one.value
+        for name, one in sorted(installed(kind).items())
+    }
+
+
 def _files(kind: str) -> list[Path]:
     return sorted((PACKAGE / kind).glob("[a-z]*.py"))
 
@@ -126,9 +158,13 @@ def load(kind: str, spec: str | Spec, *, offers: Sequence[str] = ()) -> Any:
 def find(kind: str, name: str) -> ModuleType:
     """The module of a plug-in: a file of the folder `kind`, or a dotted name of the user's own."""
     known, what, own = names(kind), f"{noun(kind)} {name}", is_own(kind, name)
+    theirs = installed(kind) if name not in known else {}
     if name not in known and not own:
-        raise UnknownName(noun(kind), name, known)
-    dotted = name if own else f"cotpress.{kind.replace('/', '.')}.{name.replace('-', '_')}"
+        raise UnknownName(noun(kind), name, [*known, *theirs])
+    if name in theirs:
+        dotted = theirs[name].module
+    else:
+        dotted = name if own else f"cotpress.{kind.replace('/', '.')}.{name.replace('-', '_')}"
     try:
         module = importlib.import_module(dotted)
     except ModuleNotFoundError as error:
@@ -159,14 +195,13 @@ def noun(kind: str) -> str:
 
 
 def is_own(kind: str, name: str) -> bool:
-    """Whether a plug-in's name is a dotted one, which is imported: the
-    user's own, so never loaded because a file says so.
+    """Whether a plug-in is none of ours: it has a dotted name, which is imported, or comes from an
+    installed package. Such a one is never loaded because a file says so.
     """
-    return (
-        name not in names(kind)
-        and "." in name
-        and all(part.isidentifier() for part in name.split("."))
-    )
+    if name in names(kind):
+        return False
+    dotted = "." in name and all(part.isidentifier() for part in name.split("."))
+    return dotted or name in installed(kind)
 
 
 EXTRAS = {

@@ -130,13 +130,15 @@ def run(
     *,
     version: str,
     key: Callable[[R], str] | None = None,
+    rank: Callable[[R], Any] | None = None,
 ) -> Iterator[Run[R]]:
     """Make one output file: lock it, take up what an interrupted run left, and finish it atomically
     with its meta file.
 
     `options` decide the content: an existing output made under others is refused. `key` names a
     record; without it an unfinished part of the same verb is begun again (stages that are quick and
-    pure). Anybody else's is refused.
+    pure). Anybody else's is refused. Records that are written as they are ready have a `rank`: the
+    finished file is in its order, those of the same rank as they were written.
     """
     if path.is_dir():
         raise CotpressError(f"{path} is a folder: name a file in it as --out.")
@@ -164,6 +166,8 @@ def run(
         )
         this: Run[R] = Run(path, _resumed(part, record, key))
         yield this
+        if rank:
+            _reorder(part, record, rank)
         _finish(part, path)
         about = {**msgspec.structs.asdict(mark), "version": version, **this.extra}
         about["counts"] = {
@@ -280,6 +284,28 @@ def _resumed(part: Path, record: type[R], key: Callable[[R], str] | None) -> Cou
     with part.open("ab") as file:
         file.truncate(whole)
     return done
+
+
+def _reorder(part: Path, record: type[R], rank: Callable[[R], Any]) -> None:
+    """Put the lines of a part in the order of their ranks, unless they are."""
+    decoder = msgspec.json.Decoder(record)
+    places: list[tuple[Any, int]] = []
+    at = 0
+    with suppress(FileNotFoundError), part.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            places.append((rank(decoded(decoder, part, number, line)), at))
+            at += len(line)
+    ordered = sorted(places)
+    if ordered == places:
+        return
+    ranked = part.with_name(part.name + ".ranked")
+    with part.open("rb") as file, ranked.open("wb") as new:
+        for _, place in ordered:
+            file.seek(place)
+            new.write(file.readline())
+        new.flush()
+        os.fsync(new.fileno())
+    os.replace(ranked, part)
 
 
 def _finish(part: Path, path: Path) -> None:

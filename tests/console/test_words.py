@@ -73,7 +73,10 @@ def test_the_order_that_everyone_types_works(
         ("run tokenskip --tsk gsm8k --model tiny", "Unknown option: --tsk. Did you mean --task?"),
         ("generate --task=gsm8k --model=tiny", "generate needs --out"),
         ("--help-me", "unknown option '--help-me'; did you mean --help?"),
-        ("compress --ratios 0.5 --out o", "compress needs SCORED: put it directly behind compress"),
+        (
+            "compress --ratios 0.5 --out o",
+            "compress needs SCORED: name the file directly behind `compress`",
+        ),
         ("doctor tiny", "write cotpress doctor model tiny"),
         ("doctor http://localhost:1/v1", "write cotpress doctor server http://localhost:1/v1"),
         ("doctor modell x", "write cotpress doctor model …"),

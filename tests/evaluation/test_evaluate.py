@@ -149,8 +149,8 @@ def test_a_control_with_nothing_to_cut_is_counted_and_not_made():
     )
     assert "random" not in {trace.method for trace in traces}
     assert dropped == {
-        "random at 1: the method itself keeps 1.00": 1,
-        "random at 0.9: the method itself keeps 1.00": 1,
+        "random at 1: the model did not shorten anything (kept 1.00)": 1,
+        "random at 0.9: the model did not shorten anything (kept 1.00)": 1,
     }
 
 

@@ -199,11 +199,38 @@ def test_the_limit_reserves_no_memory(nets: Any, monkeypatch: pytest.MonkeyPatch
     assert watched.steps[0][0] == 8
 
 
-def test_the_time_of_a_batch_is_shared_out_once(nets: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_of_a_batch_is_shared_out_once(nets: Any) -> None:
     clock = iter(range(10**6))
-    monkeypatch.setattr(decoding, "perf_counter", lambda: float(next(clock)))
     asked = Asked(long_rows(7))
-    rows = list(decoding.decode(nets("llama"), asked.more, (), WAYS["greedy"], room=90, most=3))
+    how = {"room": 90, "most": 3, "clock": lambda: float(next(clock))}
+    rows = list(decoding.decode(nets("llama"), asked.more, (), WAYS["greedy"], **how))
     assert sum(row.seconds for row in rows) == pytest.approx(
         next(clock) - 2
     )  # nothing ran before the first
+
+
+def test_what_has_ended_is_given_out_in_time_and_nothing_else_changes(nets: Any) -> None:
+    def run(seconds_a_step: float) -> tuple[int, list[int], dict[int, list[int]]]:
+        """At which call of the clock the first row came out, in which order, and what was said."""
+        calls = came = 0
+
+        def clock() -> float:
+            nonlocal calls
+            calls += 1
+            return calls * seconds_a_step
+
+        rows = [Row(i, str(i), prompt(i), LONGEST if i else 4) for i in range(N)]
+        asked, said, order = Asked(rows), {}, []
+        how = {"room": 10**6, "most": N, "clock": clock}
+        for row in decoding.decode(nets("llama"), asked.more, (), WAYS["greedy"], **how):
+            came = came or calls
+            asked.done.add(row.index)
+            order.append(row.index)
+            said[row.index] = list(row.said)
+        return came, order, said
+
+    fast, slow = run(0.0), run(10.0)
+    assert fast[2] == slow[2]
+    assert sorted(fast[1]) == sorted(slow[1]) == list(range(N))
+    assert slow[1][0] == 0
+    assert slow[0] < 10 < fast[0]

@@ -16,6 +16,7 @@ from openai_server import serving
 from cotpress import models, plugins
 from cotpress.models import Model, Request, Sampling
 from cotpress.plugins import PACKAGE
+from cotpress.testing import check_model
 
 MARKS = {"smollm2": [pytest.mark.slow], "vllm": [pytest.mark.serving]}
 NAMES = [pytest.param(name, marks=MARKS.get(name, [])) for name in plugins.available("models")]
@@ -86,31 +87,8 @@ def test_the_name_is_the_spec(model: Model) -> None:
     assert models.load(model.name).name == model.name
 
 
-def test_there_is_one_completion_per_request_in_order(model: Model) -> None:
-    sampling = Sampling(max_tokens=6)
-    together = [
-        (one.text, one.n_tokens, one.finished) for one in model.generate(iter(REQUESTS), sampling)
-    ]
-    backwards = [
-        (one.text, one.n_tokens, one.finished)
-        for one in model.generate(reversed(REQUESTS), sampling)
-    ]
-    assert len(together) == len(REQUESTS)
-    assert together == backwards[::-1]
-
-
-def test_the_limit_is_kept_and_said(model: Model) -> None:
-    for limit in (1, 5):
-        for one in model.generate(REQUESTS, Sampling(max_tokens=limit)):
-            assert one.n_tokens <= limit
-            assert one.finished or one.n_tokens == limit
-            assert one.seconds >= 0
-
-
-def test_a_seed_decides_the_draws(model: Model) -> None:
-    sampling = Sampling(max_tokens=8, temperature=1.0, seed=3)
-    first = [one.text for one in model.generate(REQUESTS, sampling)]
-    assert first == [one.text for one in model.generate(REQUESTS, sampling)]
+def test_the_contract_that_authors_of_plug_ins_check_is_kept(model: Model) -> None:
+    check_model(model)
 
 
 def test_what_was_said_is_continued_from_a_prefill(model: Model) -> None:

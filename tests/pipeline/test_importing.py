@@ -446,7 +446,7 @@ def test_the_same_problem_again_is_another_sample_and_counted() -> None:
     traces, _, notes = imported(row, {**row, "question": "Why?"}, row, row)
     assert [trace.sample for trace in traces] == [0, 0, 1, 2]
     assert len({trace.key for trace in traces}) == 4
-    assert notes["same id as an earlier one: next sample number given"] == 2
+    assert notes["duplicate question: stored as a further sample"] == 2
     assert traces[0].problem.id == traces[2].problem.id != traces[1].problem.id
 
 

@@ -315,10 +315,13 @@ def test_without_an_original_the_headline_and_the_warnings_say_that_there_is_non
             "The conclusion takes over what the reasoning leaves out; …: tokenskip at 0.6 (130 "
             "tokens in all).",
         ),
-        ({"kept": 0.64}, "The ratio needs a second look: tokenskip at 0.6 (kept 0.64)."),
+        (
+            {"kept": 0.64},
+            "The model does not follow the ratio, or is asked for one it was not taught: tokenskip at 0.6 (kept 0.64).",
+        ),
         (
             {"note": "never trained on"},
-            "The ratio needs a second look: tokenskip at 0.6 (never trained on).",
+            "The model does not follow the ratio, or is asked for one it was not taught: tokenskip at 0.6 (never trained on).",
         ),
         (
             {"n": 400},

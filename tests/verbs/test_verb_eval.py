@@ -119,13 +119,16 @@ def test_a_trained_model_is_judged_at_its_ratios_against_its_base(run, tmp_path,
     traces = list(storage.read(tmp_path / "eval.jsonl", Trace))
     assert len(traces) == 7 * 6
     printed = capsys.readouterr()
-    assert "eval: left out truncation at 1: the method itself keeps 1.00" in printed.err
+    assert (
+        "eval: left out truncation at 1: the model did not shorten anything (kept 1.00)"
+        in printed.err
+    )
     assert "100.0% [61.0, 100.0]" in printed.out
     meta = json.loads((tmp_path / "eval.meta.json").read_bytes())
     assert meta["counts"] == {
         "in": 6,
         "out": 42,
-        "dropped": {"truncation at 1: the method itself keeps 1.00": 1},
+        "dropped": {"truncation at 1: the model did not shorten anything (kept 1.00)": 1},
     }
 
 

@@ -75,7 +75,7 @@ def test_traces_of_an_unknown_task_are_graded_as_math_and_it_is_said_once(tmp_pa
         out=tmp_path / "g.jsonl",
     )
     said = capsys.readouterr().err
-    assert said.count("no task 'my data'") == 1
+    assert said.count("answers of 'my data' are graded as math") == 1
     assert "1 of 2 correct" in said
 
 

@@ -6,7 +6,6 @@ import gzip
 import json
 import math
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from cotpress.cli import app
 from cotpress.errors import BadRecord, CotpressError, MissingExtra
 from cotpress.pipeline.build import unfit
 from cotpress.records import Trace
+from cotpress.verbs import progress
 from cotpress.verbs.import_ import import_
 
 ROWS = [
@@ -55,10 +55,9 @@ def test_traces_come_out_and_everything_is_said(
     said = capsys.readouterr().err.splitlines()
     assert said == [
         "import: guessed --question question, --reasoning cot, --answer answer",
-        "import: lengths are counted in words and symbols, for want of "
-        "--model; score counts the target's tokens anyway",
+        "import: no --model given, so lengths are word counts here; `score` counts real tokens",
         f"import: 2 records in {out}, 1 left out (no reasoning)",
-        "import: 1 traces: calculator marks such as <<48/2=24>> taken out",
+        "import: 1 trace: calculator marks such as <<48/2=24>> taken out",
     ]
     about = json.loads(storage.meta_path(out).read_bytes())
     assert about["counts"] == {"in": 3, "out": 2, "dropped": {"no reasoning": 1}}
@@ -269,7 +268,7 @@ def test_other_content_under_the_same_name_is_another_input(tmp_path: Path) -> N
 def test_a_long_import_says_which_file_it_reads(
     tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_module("cotpress.verbs.import_"), "PLAIN_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "EVERY", 0.0)
     for name in ("a.jsonl", "b.jsonl"):
         write(tmp_path / name, ROWS)
     import_(str(tmp_path), out=tmp_path / "out" / "x.jsonl")

@@ -130,7 +130,7 @@ def test_traces_without_rows_beside_them_are_refused_with_the_cure(tmp_path):
 def test_a_missing_file_no_file_and_a_page_that_is_no_page_are_refused_in_one_sentence(evaluated):
     with pytest.raises(CotpressError, match=r"no file .*missing\.jsonl"):
         report(evaluated.with_name("missing.jsonl"), out=evaluated.with_name("report.html"))
-    with pytest.raises(CotpressError, match="needs what `cotpress eval` wrote"):
+    with pytest.raises(CotpressError, match="report needs an evaluation"):
         report(out=evaluated.with_name("report.html"))
     with pytest.raises(CotpressError, match=r"end it in \.html"):
         report(evaluated, out=evaluated.with_name("report.json"))

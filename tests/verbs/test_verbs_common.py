@@ -1,8 +1,5 @@
-"""What every verb shares: one output by one stage, said in
-plain lines off a terminal and as a bar on one.
-"""
+"""What every verb shares: one output by one stage, resumed and counted."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,48 +85,6 @@ def test_an_empty_output_is_a_mistake_and_does_not_stand_in_the_way(
     assert not out.exists()
     make(out, ["a"], seed=2)
     assert list(storage.read(out, Item)) == [Item("a")]
-
-
-def test_off_a_terminal_progress_is_a_plain_line_now_and_then(
-    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    records = [Item(str(number)) for number in range(3)]
-    assert list(common.progress(records, "test", total=9, started_with=5)) == records
-    assert capsys.readouterr().err == ""
-    monkeypatch.setattr(common, "PLAIN_SECONDS", 0.0)
-    monkeypatch.setattr(common, "GAP_SECONDS", 0.0)
-    assert list(common.progress(records, "test", total=9, started_with=5)) == records
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 2
-    for number, line in enumerate(lines, 6):
-        assert re.fullmatch(rf"test: {number}/9 \([\d.]+/s, \d+ s left\)", line)
-
-
-def test_the_rate_of_batches_is_that_of_whole_ones(
-    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = [0.0]
-    monkeypatch.setattr(common, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-
-    def batches() -> Iterator[Item]:
-        for _ in range(3):
-            clock[0] += 40
-            yield from [Item("a")] * 20
-
-    assert len(list(common.progress(batches(), "test", total=60))) == 60
-    assert capsys.readouterr().err.splitlines() == [
-        "test: 20/60 (0.500/s, 80 s left)",
-        "test: 40/60 (0.500/s, 40 s left)",
-    ]
-
-
-def test_on_a_terminal_progress_passes_every_record_through(
-    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    records = [Item(str(number)) for number in range(3)]
-    assert list(common.progress(records, "test", total=3)) == records
-    assert "test" in capsys.readouterr().err
 
 
 def answerer(name: str, context: int | None) -> SimpleNamespace:

@@ -39,12 +39,20 @@ def _missing(error: CycloptsError, verb: str) -> str:
     name = error.argument.name
     if name.startswith("-"):
         return f"{verb} needs {name}."
-    return (
-        f"{verb} needs {name}: put it directly behind {verb}, before options with several values."
-    )
+    return f"{verb} needs {name}: name the file directly behind `{verb}`."
 
 
 def _written(error: CycloptsError) -> str:
-    """How several numbers are written, behind a complaint about one of them."""
-    several = error.argument is not None and error.argument.parameter.consume_multiple
-    return " Write several as 0.9 0.7 0.5." if several and isinstance(error, CoercionError) else ""
+    """How numbers are written, behind a complaint about one of them."""
+    if not isinstance(error, CoercionError) or error.argument is None:
+        return ""
+    if error.argument.tokens and error.argument.tokens[-1].value.endswith("%"):
+        return f" Write a share as a number, such as {_as_share(error.argument.tokens[-1].value)}."
+    return " Write several as 0.9 0.7 0.5." if error.argument.parameter.consume_multiple else ""
+
+
+def _as_share(text: str) -> str:
+    try:
+        return f"{float(text.removesuffix('%')) / 100:g}"
+    except ValueError:
+        return "0.5"

@@ -24,7 +24,7 @@ from cotpress.evaluation.setting import setting_of
 from cotpress.evaluation.statistics import ratio_of_means
 from cotpress.methods import BLEND, CORRUPTED, FORCED, ORIGINAL
 from cotpress.models import Model, Sampling
-from cotpress.pipeline.generate import answer, unanswered
+from cotpress.pipeline.generate import answer_as_ready, unanswered
 from cotpress.pipeline.segmenting import USUAL, Rules
 from cotpress.prompts import check_ratio
 from cotpress.records import NOTHING, Asked, Problem, Setting, Trace
@@ -194,8 +194,8 @@ def evaluate(
     done: Iterable[Trace] = (),
     dropped: Counter[str] | None = None,
 ) -> Iterator[Trace]:
-    """The graded traces of a plan that are not among `done`, arm by arm, problems in order and all
-    samples of a problem together.
+    """The graded traces of a plan that are not among `done`, arm by arm, those first in an arm
+    that are answered first.
 
     A control at a ratio where the method itself keeps (nearly) everything has nothing to cut, and
     an answer without latent tokens has none to corrupt; both are counted in `dropped`.
@@ -269,11 +269,13 @@ def _arms(plan: Plan, sets: Sets, dropped: Counter[str]) -> Iterator[Arm]:
                 yield Arm(original, name, asked, actual)
             else:
                 at = str(asked) if asked.ratio is None else f"{asked.ratio:g}"
-                dropped[f"{name} at {at}: the method itself keeps {actual:.2f}"] += 1
+                dropped[
+                    f"{name} at {at}: the model did not shorten anything (kept {actual:.2f})"
+                ] += 1
 
 
 def _answers(arm: Arm, todo: Todo, plan: Plan, sets: Sets) -> Iterator[Trace]:
-    """Ungraded traces of an arm, in the order of `todo`; their
+    """Ungraded traces of an arm, in any order; their
     method and ratio are not yet written on them.
     """
     if baseline := BASELINES.get(arm.method):
@@ -296,7 +298,7 @@ def _answers(arm: Arm, todo: Todo, plan: Plan, sets: Sets) -> Iterator[Trace]:
         return forced_latents.corrupted(theirs, arm.model, plan.sampling, plan.corrupt, plan.marker)
     sampling = msgspec.structs.replace(plan.sampling, latents=arm.latents)
     waiting = (unanswered(problem, arm.model, arm.asked, sample) for problem, sample in todo)
-    return answer(waiting, arm.model, sampling, marker=plan.marker)
+    return answer_as_ready(waiting, arm.model, sampling, marker=plan.marker)
 
 
 def _own(arm: Arm, plan: Plan, sets: Sets) -> Group:

@@ -252,12 +252,12 @@ def _sentences(choice: Offer | None, offers: Sequence[Offer], wish: Wish, base: 
         bounds += [] if wish.max_tokens is None else [f"{wish.max_tokens:g} tokens"]
         kinds = {"ratio" if offer.budget is None else "budget" for offer in offers}
         kind = " or ".join(sorted(kinds, reverse=True))
-        said.append(f"No {kind} surely keeps to {' and '.join(bounds)}.")
+        said.append(f"No {kind} reliably reaches {' and '.join(bounds)}.")
     for offer in offers:
         shorter = choice is not None and offer.tokens.mean < choice.tokens.mean
         if offer.met == "perhaps" and (choice is None or shorter or wish.min_accuracy is None):
             said.append(
-                f"{_name(offer).capitalize()} perhaps does: {_accuracy(offer)}, "
+                f"{_name(offer).capitalize()} may qualify too: {_accuracy(offer)}, "
                 f"{_tokens(offer.tokens)}{_needed(offer, wish)}."
             )
         elif offer.met == "yes" and shorter and offer.p_value is not None and offer.p_value >= SURE:
@@ -286,7 +286,7 @@ def _needed(offer: Offer, wish: Wish) -> str:
     if least is None or share <= least or offer.accuracy.low >= least:
         return ""
     n = next((n for n in _sizes(offer.n) if wilson(math.floor(share * n), n).low >= least), None)
-    return f"; about {n:,} problems like these would tell" if n else ""
+    return f"; evaluate about {n:,} problems to be sure" if n else ""
 
 
 def _sizes(n: int) -> Iterable[int]:

@@ -39,6 +39,8 @@ class Row:
     said: list[int] = field(default_factory=list)
     seconds: float = 0.0
     """Its share of the time of the batches that it ran in."""
+    given: bool = False
+    """Whether its answer was given out, though it may still stand in the batch."""
 
     @property
     def length(self) -> int:

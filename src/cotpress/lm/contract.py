@@ -1,6 +1,6 @@
 """The contract of a model: what it is asked, how it chooses tokens, and what comes back."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from cotpress.prompts import Message
@@ -80,3 +80,26 @@ class Model(Protocol):
         its tokens (no special tokens), never falling.
         """
         ...
+
+
+Answers = Iterator[tuple[int, Completion]]
+"""Completions with the number of the request that each belongs to."""
+
+
+def as_ready(model: Model, requests: Iterable[Request], sampling: Sampling) -> Answers:
+    """Completions as they are ready, where the model has `as_ready(requests, sampling)`; else in
+    the order of the requests. So a kill loses none that is finished.
+    """
+    own: Callable[[Iterable[Request], Sampling], Answers] | None = getattr(model, "as_ready", None)
+    return own(requests, sampling) if own else enumerate(model.generate(requests, sampling))
+
+
+def in_order(answers: Answers) -> Iterator[Completion]:
+    """The completions in the order of the requests, each as soon as those before it are there."""
+    done: dict[int, Completion] = {}
+    n = 0
+    for number, completion in answers:
+        done[number] = completion
+        while n in done:
+            yield done.pop(n)
+            n += 1

@@ -38,6 +38,10 @@ work to a kill.
 SLACK = 64
 """Steps that a batch must have room for before another row joins."""
 
+LATEST = 15.0
+"""Seconds after which answers that have ended are given out, while their rows stay where they are.
+"""
+
 
 def uniforms(key: str, sampling: Sampling) -> np.ndarray:
     """(max_tokens,) numbers in [0, 1) that depend on the seed and the request's key alone."""
@@ -55,6 +59,7 @@ def decode(
     room: int,
     most: int,
     grammar: Grammar | None = None,
+    clock: Callable[[], float] = perf_counter,
 ) -> Iterator[Row]:
     """Rows as they end, in any order: at a token of `stops`, which is included, or at their limit.
 
@@ -65,13 +70,15 @@ def decode(
     row that is alone goes on beyond it.
     """
     drawn = partial(uniforms, sampling=sampling) if sampling.temperature else None
-    run = _Run(Batch(model, grammar, drawn), more, room, most)
+    run = _Run(Batch(model, grammar, drawn), more, room, most, clock)
     stop_ids = torch.tensor(sorted(stops), device=model.device)
     while True:
         if run.is_due():
             yield from run.change()
             if not run.batch.rows:
                 return
+        elif run.is_late():
+            yield from run.ended()
         state = run.batch.state
         at = state.written.clamp(max=sampling.max_tokens - 1)[:, None]
         draws = state.draws.gather(1, at)[:, 0] if drawn else None
@@ -85,16 +92,22 @@ class _Run:
     """Who is in the batch, who waits, and how long answers are."""
 
     def __init__(
-        self, batch: Batch, more: Callable[[int], list[Row]], room: int, most: int
+        self,
+        batch: Batch,
+        more: Callable[[int], list[Row]],
+        room: int,
+        most: int,
+        clock: Callable[[], float],
     ) -> None:
         self.batch, self.more, self.room, self.most = batch, more, room, most
+        self.clock = clock
         self.steps: list[Tensor] = []
         """(B,) each: what was said since rows last came or went, -1 where a row had ended."""
         self.waiting: list[Row] = []
         self.n_ended = self.n_written = 0
         self.n_began = 0
         """Rows when others joined, or were set aside, for the last time."""
-        self.since = perf_counter()
+        self.since = clock()
 
     def is_due(self) -> bool:
         """Whether rows should come or go, or columns of padding."""
@@ -104,14 +117,25 @@ class _Run:
         n_live, longest = self.batch.in_use()
         return n_live <= LIVE * n or (self.batch.joins and self.batch.width > SPARE * longest)
 
-    def change(self) -> Iterator[Row]:
-        """Give out the rows that have ended, set rows aside where room ends, let others join."""
+    def is_late(self) -> bool:
+        """Whether what was said is to be looked at, to give out what has ended."""
+        return self.clock() - self.since >= LATEST
+
+    def ended(self) -> Iterator[Row]:
+        """Give out the rows that have ended and were not given out; they stay in the batch."""
         self._write_down()
-        rows, live = self.batch.rows, self.batch.live()
-        ended = [rows[i] for i in sorted({*range(len(rows))} - {*live})]
+        rows, live = self.batch.rows, {*self.batch.live()}
+        ended = [row for i, row in enumerate(rows) if i not in live and not row.given]
         self.n_ended += len(ended)
         self.n_written += sum(len(row.said) for row in ended)
-        yield from ended
+        for row in ended:
+            row.given = True
+            yield row
+
+    def change(self) -> Iterator[Row]:
+        """Give out the rows that have ended, set rows aside where room ends, let others join."""
+        yield from self.ended()
+        rows, live = self.batch.rows, self.batch.live()
         stay = self._that_fit(live)
         if len(stay) < len(live):
             self.n_began = len(stay)
@@ -144,11 +168,12 @@ class _Run:
         return n > 1 and n * (self.batch.width + steps) > self.room
 
     def _write_down(self) -> None:
-        now = perf_counter()
+        now = self.clock()
         said = torch.stack(self.steps, 1).tolist() if self.steps else []
+        share = (now - self.since) / max(1, sum(not row.given for row in self.batch.rows))
         for row, ids in zip(self.batch.rows, said, strict=True):
             row.said += [token for token in ids if token >= 0]
-            row.seconds += (now - self.since) / len(said)
+            row.seconds += 0.0 if row.given else share
         self.since, self.steps = now, []
 
     def _that_fit(self, live: Sequence[int]) -> list[int]:

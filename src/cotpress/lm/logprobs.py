@@ -34,6 +34,12 @@ are no faster, and from 4,096 on half as fast: every intermediate is fresh memor
 
 GPU_TOKENS = 16384
 
+SPEED = {"cpu": 2e10, "cuda": 2e13}
+"""Operations a second, as a slow machine has them."""
+
+AT_ONCE = 15.0
+"""Seconds that a scorer may work before it gives anything out."""
+
 LONGEST = 16
 """A text this many times as long as the model's context is a
 loop, not reasoning: its windows would take hours.
@@ -106,6 +112,15 @@ def room(lm: CausalLM, contexts: Sequence[Sequence[int]], n: int) -> int:
         return n
     left: int = limit - max(map(len, contexts), default=0)
     return n if n <= left else left if left >= limit // 4 else 0
+
+
+def at_once(model: Any) -> int:
+    """Characters of text that such a model reads in about `AT_ONCE` seconds, at three a token.
+
+    By its size and device alone, so that another run takes the same texts together.
+    """
+    operations = 2 * max(1, model.num_parameters(exclude_embeddings=True))
+    return int(3 * AT_ONCE * SPEED.get(model.device.type, SPEED["cuda"]) / operations)
 
 
 def endless(lm: CausalLM, n: int) -> bool:

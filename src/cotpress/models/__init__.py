@@ -23,11 +23,22 @@ from cotpress.lm.contract import Completion as Completion
 from cotpress.lm.contract import Model as Model
 from cotpress.lm.contract import Request as Request
 from cotpress.lm.contract import Sampling as Sampling
+from cotpress.lm.contract import as_ready as as_ready
 
 RECORDED = ("hf", "overthink", "smollm2", "tiny")
 """The kinds of model that a file may name: a folder or hub
 id. The others import code or call a server.
 """
+
+WRITTEN = "A model of the Hub is hf:NAME, one on this disk its folder."
+
+
+def check(spec: str) -> None:
+    """`CotpressError` for a model that there cannot be; it is not loaded."""
+    try:
+        plugins.find("models", plugins.parse_spec(_with_name(spec)).name)
+    except UnknownName as error:
+        raise CotpressError(f"{error} {WRITTEN}") from error
 
 
 def load(spec: str) -> Model:
@@ -42,9 +53,7 @@ def load(spec: str) -> Model:
             ),
         )
     except UnknownName as error:
-        raise CotpressError(
-            f"{error} A model of the Hub is hf:NAME, one on this disk its folder."
-        ) from error
+        raise CotpressError(f"{error} {WRITTEN}") from error
 
 
 def load_recorded(spec: str, file: Path, cure: str) -> Model:

@@ -94,7 +94,20 @@ def read_config(target: str) -> Any:
         return AutoConfig.from_pretrained(target, trust_remote_code=False)
     except (OSError, ValueError) as error:
         cure = f"check the name; an adapter on the hub is hf:BASE,adapter={target}"
+        if cannot_reach(error):
+            raise CotpressError(f"cannot load model {target}: {OFFLINE}") from error
         raise CotpressError(f"cannot load model {target}: {first_line(error)} ({cure})") from error
+
+
+OFFLINE = (
+    "the Hub cannot be reached, and it is not in the cache: go online, set HF_ENDPOINT to a "
+    "mirror, or download it elsewhere (hf download NAME --local-dir FOLDER) and name the folder."
+)
+
+
+def cannot_reach(error: Exception) -> bool:
+    """Whether transformers found no way to the Hub."""
+    return any(words in str(error) for words in ("couldn't connect to", "offline mode"))
 
 
 def generation_config(target: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from transformers import (
 from cotpress.errors import CotpressError, TemplateRefusal
 from cotpress.lm import templates
 from cotpress.lm.batch import Row
+from cotpress.lm.contract import Answers, in_order
 from cotpress.lm.decoding import decode
 from cotpress.lm.latent_grammar import LatentIds, grammar, latent_ids
 from cotpress.lm.markup import Markup, find
@@ -233,17 +234,20 @@ class HFModel:
 
     def generate(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
         """One completion per request, in order, each as soon as those before it are there."""
+        return in_order(self.as_ready(requests, sampling))
+
+    def as_ready(self, requests: Iterable[Request], sampling: Sampling) -> Answers:
+        """The completions as they end, each with the number of its request."""
         if sampling.thinking_budget is not None:
             raise CotpressError(NO_BUDGET.format(self.name))
         unread = enumerate(requests)
         if (first := next(unread, None)) is None:
             return  # and no weights are loaded
         todo = chain([first], unread)
-        done: dict[int, Completion] = {}
         n_read = n_given = 0
 
         def more(n: int) -> list[Row]:
-            """Further requests, until `n` have been read whose answers were not given yet."""
+            """Further requests, until `n` have been read that have no answer yet."""
             nonlocal n_read
             wanted = islice(todo, max(0, n_given + n - n_read))
             rows = [self._row(i, request, sampling) for i, request in wanted]
@@ -256,10 +260,8 @@ class HFModel:
         for row in decode(
             model, more, self._stops, sampling, room=room, most=ROWS, grammar=allowed
         ):
-            done[row.index] = self._completion(row.said, row.seconds)
-            while n_given in done:
-                yield done.pop(n_given)
-                n_given += 1
+            n_given += 1
+            yield row.index, self._completion(row.said, row.seconds)
 
     def _row(self, index: int, request: Request, sampling: Sampling) -> Row:
         """What is asked, and how much may be answered within the model's context."""

@@ -23,6 +23,8 @@ from transformers.utils import cached_file, logging
 from cotpress import models, plugins
 from cotpress.errors import CotpressError
 from cotpress.lm.checkpoint import FINISHED
+from cotpress.models._hf_files import OFFLINE as OFFLINE
+from cotpress.models._hf_files import cannot_reach as cannot_reach
 from cotpress.models._hf_files import first_line, read_config
 from cotpress.models._hf_files import load_tokenizer as load_tokenizer
 from cotpress.models._hf_files import revision_of as revision_of

@@ -18,9 +18,9 @@ by counting prompt tokens before the first such request, and refused.
 
 import asyncio
 import os
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import FIRST_COMPLETED, Future
+from concurrent.futures import wait as wait_for
 from functools import cached_property, partial
 from typing import Literal
 from urllib.parse import urlsplit
@@ -30,6 +30,7 @@ import openai
 
 from cotpress.errors import CotpressError
 from cotpress.lm.chat import text_of
+from cotpress.lm.contract import Answers, in_order
 from cotpress.lm.markup import NONE, Markup
 from cotpress.models import Completion, Request, Sampling, _chat_fields
 from cotpress.models._chat_fields import BadAnswer, Fields, Response
@@ -40,9 +41,7 @@ from cotpress.plugins import Arguments
 from cotpress.prompts import untagged
 
 AHEAD = 4
-"""Requests that are read ahead, per connection: answers come back in
-order, and a slow one must not stop the others.
-"""
+"""Requests that are read ahead, per connection."""
 
 NO_KEY = "none"
 """What servers without keys are sent; the client library insists on one."""
@@ -112,14 +111,18 @@ class HTTPModel:
 
     def generate(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
         """One completion per request, in order, `concurrency` of them at a time."""
-        session, window = _Session(self, sampling), deque[Future[Completion]]()
+        return in_order(self.as_ready(requests, sampling))
+
+    def as_ready(self, requests: Iterable[Request], sampling: Sampling) -> Answers:
+        """The completions as they come, each with the number of its request."""
+        session, flying = _Session(self, sampling), dict[Future[Completion], int]()
         with running(session.close) as loop:
-            for request in requests:
-                window.append(asyncio.run_coroutine_threadsafe(session.answer(request), loop))
-                while window and (window[0].done() or len(window) >= AHEAD * self.concurrency):
-                    yield window.popleft().result()
-            while window:
-                yield window.popleft().result()
+            for number, request in enumerate(requests):
+                future = asyncio.run_coroutine_threadsafe(session.answer(request), loop)
+                flying[future] = number
+                yield from _landed(flying, wait=len(flying) >= AHEAD * self.concurrency)
+            while flying:
+                yield from _landed(flying, wait=True)
 
     def explain(self, error: openai.OpenAIError | BadAnswer, request: Request) -> CotpressError:
         """What went wrong with a request after all retries, without the key."""
@@ -157,6 +160,13 @@ class HTTPModel:
 
     def _safe(self, text: str) -> str:
         return text.replace(self._key, "***") if self._key else text
+
+
+def _landed(flying: dict[Future[Completion], int], *, wait: bool) -> Answers:
+    """Take out the requests that are answered; `wait`: until there is one."""
+    found, _ = wait_for(flying, timeout=None if wait else 0, return_when=FIRST_COMPLETED)
+    for future in sorted(found, key=flying.__getitem__):
+        yield flying.pop(future), future.result()
 
 
 class _Session:

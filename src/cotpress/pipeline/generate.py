@@ -5,13 +5,12 @@ trace. The reasoning's tokens are counted on its own text, all others are the re
 generated; where a token spans the border the two counts may be one off, their sum never.
 """
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from cotpress.lm.markup import markup_of
-from cotpress.models import Completion, Model, Request, Sampling
+from cotpress.models import Completion, Model, Request, Sampling, as_ready
 from cotpress.pipeline.split import split
 from cotpress.records import NOTHING, Asked, Problem, Trace
 
@@ -55,22 +54,45 @@ def answer(
     unanswered: Iterable[Trace], model: Model, sampling: Sampling, *, marker: str = ""
 ) -> Iterator[Trace]:
     """Fill in each unanswered trace, in order."""
-    waiting: deque[Trace] = deque()  # a model may read many requests before it answers the first
-    # forced latent tokens are the first of the reasoning: its mark must stand before them
-    begun = "" if sampling.latents is None else markup_of(model).begin("")
+    asked = _Requests(unanswered, model, sampling, marker)
+    for number, completion in enumerate(model.generate(asked.requests(), sampling)):
+        yield asked.answered(number, completion)
 
-    def requests() -> Iterator[Request]:
-        for trace in unanswered:
-            waiting.append(trace)
+
+def answer_as_ready(
+    unanswered: Iterable[Trace], model: Model, sampling: Sampling, *, marker: str = ""
+) -> Iterator[Trace]:
+    """Fill in each unanswered trace, those first that are answered first."""
+    asked = _Requests(unanswered, model, sampling, marker)
+    for number, completion in as_ready(model, asked.requests(), sampling):
+        yield asked.answered(number, completion)
+
+
+class _Requests:
+    """The traces that wait for an answer: a model may read many requests before its first."""
+
+    def __init__(
+        self, unanswered: Iterable[Trace], model: Model, sampling: Sampling, marker: str
+    ) -> None:
+        self.unanswered, self.model, self.marker = unanswered, model, marker
+        self.waiting: dict[int, Trace] = {}
+        # forced latent tokens are the first of the reasoning: its mark must stand before them
+        self.begun = "" if sampling.latents is None else markup_of(model).begin("")
+
+    def requests(self) -> Iterator[Request]:
+        """What is asked for each trace."""
+        for number, trace in enumerate(self.unanswered):
+            self.waiting[number] = trace
             yield Request(
                 key=f"{trace.problem.id}|{trace.sample}",
                 messages=trace.problem.prompt(trace.ratio, budget=trace.asked.budget),
-                prefill=begun,
+                prefill=self.begun,
             )
 
-    for completion in model.generate(requests(), sampling):
-        said = msgspec.structs.replace(completion, text=begun + completion.text)
-        yield split_answer(waiting.popleft(), said, model, marker)
+    def answered(self, number: int, completion: Completion) -> Trace:
+        """The trace that waited for this completion."""
+        said = msgspec.structs.replace(completion, text=self.begun + completion.text)
+        return split_answer(self.waiting.pop(number), said, self.model, self.marker)
 
 
 def split_answer(trace: Trace, completion: Completion, model: Model, marker: str) -> Trace:

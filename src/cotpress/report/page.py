@@ -25,6 +25,7 @@ from cotpress.report.sections import Part, sections
 from cotpress.report.told import Origin as Origin
 from cotpress.report.told import Report as Report
 from cotpress.report.told import Source as Source
+from cotpress.report.told import Training as Training
 from cotpress.report.told import make_report as make_report
 from cotpress.report.words import footnotes, headline, measured, warnings
 from cotpress.storage import IDENTITY

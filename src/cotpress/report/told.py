@@ -35,6 +35,15 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class Training:
+    """How the training of a judged model went."""
+
+    model: str
+    points: tuple[tuple[int, float | None, float | None], ...]
+    """(step, loss, loss on what was held out) of what was logged."""
+
+
+@dataclass(frozen=True)
 class Report:
     """All that is to be told; `as_html`, `as_json` and `as_markdown` (page.py) tell it."""
 
@@ -45,6 +54,8 @@ class Report:
     comparison: Comparison | None = None
     latents: Latents | None = None
     """What latent tokens stand for; None: there are none, or nobody asked."""
+    trainings: tuple[Training, ...] = ()
+    """Of the models that were judged, where their curves are at hand."""
 
 
 def make_report(
@@ -57,6 +68,7 @@ def make_report(
     verified: Iterable[CompressedTrace] = (),
     origin: Origin,
     latents: Latents | None = None,
+    trainings: Iterable[Training] = (),
 ) -> Report:
     """Put rows in order and choose example problems; every iterable is read once and not kept.
 
@@ -71,4 +83,5 @@ def make_report(
         found,
         comparison,
         latents,
+        tuple(trainings),
     )

@@ -250,7 +250,7 @@ def warnings(rows: Sequence[EvalRow]) -> list[str]:
             lambda row: f"{row.mean_total_tokens:.0f} tokens in all",
         ),
         _where(
-            "The ratio needs a second look",
+            "The model does not follow the ratio, or is asked for one it was not taught",
             called,
             lambda row: row.budget is None and (bool(row.note) or missed(row)),
             lambda row: row.note or f"kept {row.kept:.2f}",

@@ -1,7 +1,7 @@
 """What matters in a trace: one file per scorer, each with `load(target, **options) -> Scorer`.
 
-A scorer says how important which characters of the reasoning are, in whatever pieces it thinks in;
-the `score` stage turns that into importance of target-model tokens: of the pieces that overlap a
+A scorer splits the reasoning into pieces and gives each an importance; the `score` stage turns that
+into importance of target-model tokens: of the pieces that overlap a
 token, the highest. In which units those are kept or dropped, and what is protected, is a matter of
 the cut (pipeline/units). A whole scorer::
 
@@ -16,7 +16,8 @@ the cut (pipeline/units). A whole scorer::
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import pairwise
+from math import isfinite
 from typing import NamedTuple, Protocol, cast
 
 import msgspec
@@ -26,12 +27,7 @@ from cotpress.errors import CotpressError
 from cotpress.lm.capabilities import CausalLM, able
 from cotpress.models import Model
 from cotpress.records import Percentile, ScoredTrace, Trace
-
-BATCH = 256
-"""Traces handed to a scorer at once: enough for it to sort by
-length, few enough to lose little when a run dies.
-"""
-
+from cotpress.scorers._windows import left, windows
 
 NO_TOKENS = "reasoning without a token of the target model"
 """A ratio of nothing has no meaning: characters that a
@@ -85,6 +81,9 @@ class Scorer(Protocol):
     def score(self, traces: Iterable[Trace]) -> Iterator[Importance | Unscored]:
         """One `Importance` (or `Unscored`) per trace, in order;
         scores do not depend on which traces share a batch.
+
+        A scorer that takes long may have an `at_once`, the characters of reasoning that take it
+        about a quarter of a minute: it is then handed no more, and what it has done is written.
         """
         ...
 
@@ -95,22 +94,67 @@ def load(spec: str) -> Scorer:
 
 
 def score(
-    traces: Iterable[Trace], scorer: Scorer, target: Model, *, dropped: Counter[str] | None = None
+    traces: Iterable[Trace],
+    scorer: Scorer,
+    target: Model,
+    *,
+    dropped: Counter[str] | None = None,
+    done: Counter[str] | None = None,
 ) -> Iterator[ScoredTrace]:
-    """Score traces in order. Those without reasoning and those the scorer
-    cannot score are left out, counted in `dropped`.
+    """Score traces in order. Those without reasoning and those the scorer cannot score are left
+    out, counted in `dropped`; so are those, uncounted, whose keys are among `done`.
     """
     dropped = Counter() if dropped is None else dropped
     usable = _with_reasoning(traces, dropped)
-    while batch := list(islice(usable, BATCH)):
+    characters = getattr(scorer, "at_once", None)
+    for batch, written in left(windows(usable, characters), done or Counter()):
         tokens = target.token_ends([trace.reasoning for trace in batch])
-        for trace, ends, importance in zip(batch, tokens, scorer.score(batch), strict=True):
+        found = _one_each(scorer, batch)
+        for trace, ends, importance, there in zip(batch, tokens, found, written, strict=True):
+            if there:
+                continue
             if not ends:
                 dropped[NO_TOKENS] += 1
             elif isinstance(importance, Unscored):
                 dropped[importance.reason] += 1
             else:
+                check_importance(importance, trace, scorer.name)
                 yield score_trace(trace, ends, importance, scorer.name, target.name)
+
+
+def _one_each(scorer: Scorer, batch: Sequence[Trace]) -> Iterator["Importance | Unscored"]:
+    """What the scorer says of each trace; `CotpressError` for too few or too many answers."""
+    n = 0
+    for n, found in enumerate(scorer.score(batch), 1):
+        if n > len(batch):
+            break
+        yield found
+    if n != len(batch):
+        more = "more than" if n > len(batch) else f"{n} for"
+        raise CotpressError(
+            f"scorer {scorer.name} gave {more} {len(batch)} traces: give one Importance, or one "
+            "Unscored, for each."
+        )
+
+
+def check_importance(importance: Importance, trace: Trace, scorer: str) -> None:
+    """`CotpressError`, with the scorer and the trace named, where the pieces do not cover the
+    reasoning, or a value is no finite number.
+    """
+    ends, text = importance.ends, trace.reasoning
+    last = ends[-1] if ends else 0
+    listed = [importance.values, *(importance.likelihoods or ())]
+    if any(len(values) != len(ends) for values in listed):
+        why = f"{len(ends)} pieces and {', '.join(str(len(one)) for one in listed)} values"
+    elif any(b < a for a, b in pairwise([0, *ends])):
+        why = "pieces whose ends fall: give them in the order of the text"
+    elif last > len(text) or text[last:].strip():
+        why = f"pieces that end at {last} of {len(text)} characters: cover the whole reasoning"
+    elif not all(isfinite(value) for values in listed for value in values):
+        why = "a value that is not a finite number"
+    else:
+        return
+    raise CotpressError(f"scorer {scorer} gave trace {trace.key} {why}.")
 
 
 def score_trace(

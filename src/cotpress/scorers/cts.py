@@ -139,6 +139,11 @@ class CTS:
         """Its name, and the identity of its model."""
         return f"{self.name}@{self.lm.identity}"
 
+    @property
+    def at_once(self) -> int:
+        """Characters of reasoning that it is handed at once."""
+        return logprobs.at_once(self.lm.torch_model) // 2  # read twice
+
     def score(self, traces: Iterable[Trace]) -> Iterator[Importance | Unscored]:
         """One result per trace, in order; all traces handed over are batched together, by
         length.

@@ -26,6 +26,7 @@ from transformers import (
 )
 
 from cotpress.errors import CotpressError
+from cotpress.lm.logprobs import at_once
 from cotpress.models import hf
 from cotpress.plugins import Spec
 from cotpress.records import Trace
@@ -71,6 +72,7 @@ class LLMLingua2:
         self.name = name
         self.identity = f"{name}@{classifier.identity}"
         self.classifier = classifier
+        self.at_once = at_once(classifier.model)
 
     def score(self, traces: Iterable[Trace]) -> Iterator[Importance]:
         """One `Importance` per trace, in order; all traces
@@ -218,6 +220,11 @@ def load_classifier(
             output_loading_info=True,
         )
     except (OSError, ValueError) as error:
+        if hf.cannot_reach(error):
+            raise CotpressError(
+                f"scorer llmlingua2: cannot load {target!r}: {hf.OFFLINE} Without it, choose "
+                "--scorer surprisal:MODEL."
+            ) from error
         why = str(error).partition("\n")[0].rstrip(".")
         raise CotpressError(
             f"scorer llmlingua2: cannot load {target!r}: {why}; try {CHECKPOINT}, or a folder."

@@ -3,7 +3,6 @@ with resume, progress and a summary line.
 """
 
 import sys
-import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -11,14 +10,6 @@ from typing import Any, TypeVar
 
 import msgspec
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.text import Text
 
 from cotpress import __version__, storage
@@ -30,29 +21,16 @@ from cotpress.models import Model, Sampling
 from cotpress.pieces import Piece, marked
 from cotpress.records import Trace
 from cotpress.report.examples import visible
+from cotpress.verbs.progress import Count, barred, counted, spoken
 
 I = TypeVar("I")  # noqa: E741
 R = TypeVar("R", bound=msgspec.Struct)
-
-PLAIN_SECONDS = 10.0
-"""Off a terminal: at most one progress line in this many seconds."""
 
 PLAIN_WIDTH = 140
 """Columns of a table where it is not printed on a terminal."""
 
 hushed = False
 """Whether `say` and `progress` are silent: `--quiet`."""
-
-GAP_SECONDS = 1.0
-"""Records that come closer together than this are of one batch, if they last no longer than
-this.
-"""
-
-
-ENOUGH = 20
-"""Records after which the time left is told: the first answers of a batch say little about the
-others.
-"""
 
 
 def make(
@@ -66,6 +44,8 @@ def make(
     total: int | None = None,
     skip: Callable[[I], str] | None = None,
     key: Callable[[R], str] | None = None,
+    rank: Callable[[R], Any] | None = None,
+    resumed: Counter[str] | None = None,
     identity: dict[str, str] | None = None,
     extra: dict[str, Any] | None = None,
 ) -> None:
@@ -76,15 +56,19 @@ def make(
     is another run.
 
     `skip` gives the key of the record an item will become, so that finished ones are not done
-    again; `key` that of a record. Without them an interrupted output is begun again. The stage
-    counts what it leaves out in `dropped`.
+    again; `key` that of a record. Without them an interrupted output is begun again. A stage whose
+    records come in any order gives their `rank`, by which the finished output is ordered. In place
+    of `skip`, `resumed` gets the keys of finished records, for a stage that passes over them
+    itself. A stage counts what it leaves out in `dropped`.
     """
     deciding = options | ({storage.IDENTITY: identity} if identity else {})
-    with storage.run(out, record, verb, deciding, version=__version__, key=key) as this:
+    with storage.run(out, record, verb, deciding, version=__version__, key=key, rank=rank) as this:
         if this.complete:
             say(f"{verb}: {out} was finished before under the same options; nothing to do")
             return
         this.extra.update(extra or {})
+        if resumed is not None:
+            resumed.update(this.done)
         before = this.done.total()
         if before:
             say(f"{verb}: resuming {out} with {before} records done")
@@ -107,41 +91,17 @@ def progress(
     records: Iterable[R], verb: str, total: int | None = None, started_with: int = 0
 ) -> Iterator[R]:
     """Pass records through, showing count, rate and time left: a bar on a terminal, a plain line
-    now and then elsewhere.
-
-    Models answer in batches, all of one at once: the line waits for the end of a batch, so that its
-    rate is right.
+    every 20 seconds elsewhere.
     """
-    if Console(stderr=True).is_terminal and not hushed:
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TaskProgressColumn(show_speed=True),
-        )
-        with Progress(
-            *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
-        ) as bar:
-            task = bar.add_task(verb, total=total, completed=started_with)
-            for record in records:
-                yield record
-                bar.advance(task)
-        return
-    began = last = before = batch = time.monotonic()
-    for count, record in enumerate(records):
-        now = time.monotonic()
-        next_batch = now - before >= GAP_SECONDS
-        if count and now - last >= PLAIN_SECONDS and (next_batch or now - batch >= GAP_SECONDS):
-            last, rate = now, count / max(before - began, 1e-9)
-            enough = count >= ENOUGH or now - began >= 6 * PLAIN_SECONDS
-            left = (
-                f", {(total - started_with - count) / rate:.0f} s left" if total and enough else ""
-            )
-            of = f"/{total}" if total else ""
-            say(f"{verb}: {started_with + count}{of} ({rate:.{1 if rate >= 1 else 3}f}/s{left})")
-        batch = now if next_batch else batch
-        yield record
-        before = time.monotonic()
+    console = Console(stderr=True)
+    if hushed:
+        yield from records
+    elif console.is_terminal:
+        yield from barred(records, verb, total, started_with, console)
+    else:
+        count = Count(verb, total, started_with)
+        with spoken(count, say):
+            yield from counted(records, count)
 
 
 def check_sampling(sampling: Sampling, samples: int, *, own: bool) -> None:

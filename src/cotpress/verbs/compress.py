@@ -70,7 +70,8 @@ def compress(
     longest_run
         Never drop more than this many tokens in a row.
     keep_answer
-        For each trace the smallest ratio at which its conclusion loses at most so many nats.
+        Cut each trace as far as its ratios go without making its conclusion more than e^T times
+        less likely.
     above
         In place of --ratios: keep of each trace what scored above this, with nothing asked for in
         the prompt; 0 for scores of earliest.

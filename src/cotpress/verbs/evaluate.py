@@ -28,7 +28,7 @@ from cotpress.models import Model, Sampling
 from cotpress.pipeline import instruction, overlap
 from cotpress.pipeline.grade import grade
 from cotpress.pipeline.segmenting import USUAL, Protect, Rules
-from cotpress.records import NOTHING, EvalRow, Problem, Trace
+from cotpress.records import NOTHING, EvalRow, Problem, Setting, Trace
 from cotpress.report.screen import table
 from cotpress.verbs.common import (
     PLAIN_WIDTH,
@@ -40,6 +40,7 @@ from cotpress.verbs.common import (
     say,
     watched,
 )
+from cotpress.verbs.groups import ANSWERS, COMPARED, LATENT, MODEL, OUTPUT, QUESTIONS
 
 Many = Parameter(consume_multiple=True)
 
@@ -59,30 +60,30 @@ class Questions(NamedTuple):
 
 def evaluate(
     *,
-    task: Annotated[Sequence[str], Many],
-    model: str,
-    out: Path,
-    ratios: Annotated[list[float] | None, Many] = None,
-    baseline: Annotated[list[str] | None, Many] = None,
-    budgets: Annotated[list[int] | None, Many] = None,
-    latents: Annotated[list[int] | None, Many] = None,
-    legal_latents: bool = False,
-    corrupt_codes: bool = False,
-    blend: Annotated[list[float] | None, Many] = None,
-    original: str = "",
-    instruction_mismatch: Literal["refuse", "allow"] = "refuse",
-    exclude_overlap: bool = False,
-    split: str = "test",
-    limit: int | None = None,
-    max_tokens: int | None = None,
-    samples: int = 1,
-    temperature: float = 0.0,
-    top_p: float = 1.0,
-    top_k: int = 0,
-    min_p: float = 0.0,
-    sampling: Literal["given", "model"] = "given",
-    seed: int = 0,
-    json: bool = False,
+    task: Annotated[Sequence[str], Many, QUESTIONS],
+    model: Annotated[str, MODEL],
+    out: Annotated[Path, OUTPUT],
+    ratios: Annotated[list[float] | None, Many, MODEL] = None,
+    baseline: Annotated[list[str] | None, Many, COMPARED] = None,
+    budgets: Annotated[list[int] | None, Many, MODEL] = None,
+    latents: Annotated[list[int] | None, Many, LATENT] = None,
+    legal_latents: Annotated[bool, LATENT] = False,
+    corrupt_codes: Annotated[bool, LATENT] = False,
+    blend: Annotated[list[float] | None, Many, COMPARED] = None,
+    original: Annotated[str, COMPARED] = "",
+    instruction_mismatch: Annotated[Literal["refuse", "allow"], QUESTIONS] = "refuse",
+    exclude_overlap: Annotated[bool, QUESTIONS] = False,
+    split: Annotated[str, QUESTIONS] = "test",
+    limit: Annotated[int | None, QUESTIONS] = None,
+    max_tokens: Annotated[int | None, ANSWERS] = None,
+    samples: Annotated[int, ANSWERS] = 1,
+    temperature: Annotated[float, ANSWERS] = 0.0,
+    top_p: Annotated[float, ANSWERS] = 1.0,
+    top_k: Annotated[int, ANSWERS] = 0,
+    min_p: Annotated[float, ANSWERS] = 0.0,
+    sampling: Annotated[Literal["given", "model"], ANSWERS] = "given",
+    seed: Annotated[int, ANSWERS] = 0,
+    json: Annotated[bool, OUTPUT] = False,
 ) -> None:
     """Say what each ratio or budget costs: accuracy, length, truncation and loops against the
     untouched model and baselines.
@@ -166,6 +167,7 @@ def evaluate(
         legal_latents=legal_latents,
     )
     check_sampling(drawing, samples, own=sampling == "model")
+    models.check(model)
     asked = _questions([task] if isinstance(task, str) else task, split, limit)
     folder = folder_of(model)
     trained = read(folder, Checkpoint) if folder else None
@@ -414,7 +416,13 @@ def _write_traces(
     options: dict[str, object],
 ) -> None:
     with storage.run(
-        out, Trace, "eval", options, version=__version__, key=lambda trace: trace.key
+        out,
+        Trace,
+        "eval",
+        options,
+        version=__version__,
+        key=lambda trace: trace.key,
+        rank=_ranks(asked),
     ) as this:
         if this.complete:
             say(f"eval: {out} was finished before under the same options; no model was asked")
@@ -433,6 +441,20 @@ def _write_traces(
                 f"eval: left out {why}"
                 + (f" ({count} answers)" if why == stage.NOTHING_TO_CORRUPT else "")
             )
+
+
+def _ranks(asked: Sequence[Questions]) -> Callable[[Trace], tuple[int, int, int]]:
+    """Where a trace belongs: arms in the order in which they came, problems in theirs."""
+    place = {problem.id: n for one in asked for n, problem in enumerate(one.problems)}
+    owner = {problem.id: n for n, one in enumerate(asked) for problem in one.problems}
+    arms: dict[tuple[int, Setting], int] = {}
+
+    def rank(trace: Trace) -> tuple[int, int, int]:
+        name = trace.problem.id
+        arm = arms.setdefault((owner[name], setting_of(trace)), len(arms))
+        return arm, place[name], trace.sample
+
+    return rank
 
 
 def _traces(

@@ -4,7 +4,7 @@ or write down the task's own worked reasoning.
 
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -22,6 +22,7 @@ from cotpress.verbs.common import (
     say,
     watched,
 )
+from cotpress.verbs.groups import ANSWERS, MODEL, OUTPUT, QUESTIONS
 
 GOLD = "gold"
 """Stands for no model: the task's own worked reasoning."""
@@ -29,22 +30,22 @@ GOLD = "gold"
 
 def generate(
     *,
-    task: str,
-    model: str,
-    out: Path,
-    split: str = "train",
-    ratio: float | None = None,
-    budget: int | None = None,
-    samples: int = 1,
-    limit: int | None = None,
-    skip: int = 0,
-    max_tokens: int | None = None,
-    temperature: float = 0.0,
-    top_p: float = 1.0,
-    top_k: int = 0,
-    min_p: float = 0.0,
-    sampling: Literal["given", "model"] = "given",
-    seed: int = 0,
+    task: Annotated[str, QUESTIONS],
+    model: Annotated[str, MODEL],
+    out: Annotated[Path, OUTPUT],
+    split: Annotated[str, QUESTIONS] = "train",
+    ratio: Annotated[float | None, MODEL] = None,
+    budget: Annotated[int | None, MODEL] = None,
+    samples: Annotated[int, ANSWERS] = 1,
+    limit: Annotated[int | None, QUESTIONS] = None,
+    skip: Annotated[int, QUESTIONS] = 0,
+    max_tokens: Annotated[int | None, ANSWERS] = None,
+    temperature: Annotated[float, ANSWERS] = 0.0,
+    top_p: Annotated[float, ANSWERS] = 1.0,
+    top_k: Annotated[int, ANSWERS] = 0,
+    min_p: Annotated[float, ANSWERS] = 0.0,
+    sampling: Annotated[Literal["given", "model"], ANSWERS] = "given",
+    seed: Annotated[int, ANSWERS] = 0,
 ) -> None:
     """Let a model answer the problems of a task; each answer is split into reasoning and
     conclusion.
@@ -112,6 +113,8 @@ def generate(
             "--model gold has one worked reasoning per problem, at its full "
             "length: leave out --ratio, --budget and --samples."
         )
+    if model != GOLD:
+        models.check(model)
     asked = tasks.load(task)
     problems = tasks.take(asked, split, limit, skip)
     options: dict[str, object] = {"task": task, "split": split, "limit": limit, "model": model}
@@ -140,11 +143,14 @@ def generate(
         own=sampling == "model",
         verb="generate",
     )
+    place = {problem.id: n for n, problem in enumerate(problems)}
     make(
         out,
         Trace,
         lambda items, dropped: watched(
-            stage.answer(items, answerer, drawing, marker=asked.marker), "generate", most
+            stage.answer_as_ready(items, answerer, drawing, marker=asked.marker),
+            "generate",
+            most,
         ),
         (
             stage.unanswered(problem, answerer, Asked(ratio=ratio, budget=budget), sample)
@@ -157,6 +163,7 @@ def generate(
         total=len(problems) * samples,
         skip=lambda trace: trace.key,
         key=lambda trace: trace.key,
+        rank=lambda trace: (place[trace.problem.id], trace.sample),
     )
     traces = list(storage.read(out, Trace))
     finished = sum(trace.finished for trace in traces)

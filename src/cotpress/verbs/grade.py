@@ -106,10 +106,7 @@ def grader_of_task(task: str, traces: Path) -> str | grading.Check:
     try:
         return tasks.load(task).grader
     except CotpressError:
-        say(
-            f"grade: no task {task!r} here that says how to grade, so its answers "
-            "are graded as math (or choose --grader)"
-        )
+        say(f"grade: answers of {task!r} are graded as math; --grader changes this")
         return "math"
 
 

@@ -27,7 +27,8 @@ from cotpress.pipeline.importing.head import paths
 from cotpress.pipeline.importing.parts import Parts, held_out_path
 from cotpress.prompts import BOXED
 from cotpress.records import Trace
-from cotpress.verbs.common import PLAIN_SECONDS, make, say
+from cotpress.verbs import progress
+from cotpress.verbs.common import make, say
 
 
 def import_(
@@ -141,10 +142,7 @@ def import_(
     counter = models.load(model) if model and not own else None
     count = _counting(counter)
     if not (model or own):
-        say(
-            "import: lengths are counted in words and symbols, for want of "
-            "--model; score counts the target's tokens anyway"
-        )
+        say("import: no --model given, so lengths are word counts here; `score` counts real tokens")
 
     def traces(rows: Iterable[Row], dropped: Counter[str], notes: Counter[str]) -> Iterator[Trace]:
         if own:
@@ -196,7 +194,7 @@ def import_(
         extra={"lengths_in": lengths, "notes": notes},
     )
     for note, times in notes.items():
-        say(f"import: {times} traces: {note}")
+        say(f"import: {times} trace{'s' if times > 1 else ''}: {note}")
 
 
 def _own_columns(named: Columns, name: str) -> Columns:
@@ -216,7 +214,7 @@ def _rows(where: inputs.Several) -> Iterator[Row]:
         if not paths:
             yield from (row.values for row in source.rows())
         for number, path in enumerate(paths, 1):
-            if time.monotonic() - said >= PLAIN_SECONDS:
+            if time.monotonic() - said >= progress.EVERY:
                 said = time.monotonic()
                 say(f"import: reading {path} ({number} of {len(paths)})")
             yield from (row.values for row in inputs.file_rows(path))

@@ -7,7 +7,7 @@ from cotpress import plugins
 
 def ls(*, json: bool = False) -> None:
     """List the tasks, models, scorers, graders, units, formats and methods there are, with one line
-    each.
+    each; those of installed packages, too.
 
     Example: cotpress ls
 
@@ -16,10 +16,10 @@ def ls(*, json: bool = False) -> None:
     json
         Print them as JSON.
     """
-    found = {kind: plugins.available(kind) for kind in ("tasks", "models", "scorers")}
-    found["graders"] = plugins.available("grading")
-    found["units"] = plugins.available("pipeline/units")
-    found["formats"] = plugins.available("training/formats")
+    found = {
+        kind: plugins.available(folder) | plugins.brought(folder)
+        for kind, folder in plugins.KINDS.items()
+    }
     found["methods"] = plugins.available("walks")
     if json:
         print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())

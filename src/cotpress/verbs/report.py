@@ -1,7 +1,7 @@
 """`cotpress report`: what shorter reasoning costs, as one page that works offline."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import chain
 from pathlib import Path
@@ -13,10 +13,12 @@ from cyclopts import Parameter
 from cotpress import __version__, plugins, storage
 from cotpress.errors import CotpressError, MissingExtra
 from cotpress.latent.about import about, code_uses
+from cotpress.lm.checkpoint import folder_of
 from cotpress.records import CompressedTrace, EvalRow, ScoredTrace, Trace
 from cotpress.report import page as pages
 from cotpress.report.latents import Code, Latents, Worth, chosen, section
 from cotpress.report.scorers import Comparison, compare
+from cotpress.training.curve import LOG, Point
 from cotpress.verbs.common import rows_path, say
 
 
@@ -38,7 +40,7 @@ def report(
         What `cotpress eval` wrote; the rows are read from eval.rows.jsonl beside each.
     scored
         What `cotpress score` wrote: the page then shows, token by token, what each ratio drops; no
-        evaluation is needed. Of two files on the same traces it also compares the scorers.
+        evaluation is needed. Give two files on the same traces to compare two scorers.
     verified
         What `cotpress verify` or `compress` wrote of those traces: the page then shows what the
         conclusions lose, and cuts as it was cut there (--budget, --longest-run, --keep-answer).
@@ -69,8 +71,21 @@ def report(
         verified=storage.read(verified, CompressedTrace) if verified else (),
         origin=origin,
         latents=_latents(vqvae, evals) if vqvae else None,
+        trainings=_trainings(evals),
     )
     _write(told, out)
+
+
+def _trainings(evals: Sequence[Path]) -> Iterator[pages.Training]:
+    """The curve of each judged model that was trained here, found through the model that the meta
+    file of its evaluation names.
+    """
+    names = (_meta(path).get("options", {}).get("model") for path in evals)
+    for name in dict.fromkeys(name for name in names if isinstance(name, str)):
+        folder = folder_of(name)
+        if folder is not None and (folder / LOG).is_file():
+            points = storage.read(folder / LOG, Point)
+            yield pages.Training(name, tuple((p.step, p.loss, p.eval_loss) for p in points))
 
 
 def _write(told: pages.Report, out: Path) -> None:
@@ -116,8 +131,8 @@ def _refuse(evals: Sequence[Path], scored: Sequence[Path], out: Path) -> None:
         )
     if not evals and not scored:
         raise CotpressError(
-            "report needs what `cotpress eval` wrote (cotpress report eval.jsonl --out "
-            "report.html), or --scored with what `cotpress score` wrote."
+            "report needs an evaluation (cotpress report eval.jsonl --out report.html), or --scored "
+            "with what `cotpress score` wrote; `cotpress show` prints such a file."
         )
     if out.suffix != ".html":
         raise CotpressError(

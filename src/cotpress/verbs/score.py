@@ -1,5 +1,6 @@
 """`cotpress score`: how important is each token of the reasoning."""
 
+from collections import Counter
 from pathlib import Path
 
 from cotpress import models, scorers, storage
@@ -26,15 +27,16 @@ def score(traces: Path, /, *, scorer: str, target: str, out: Path) -> None:
     """
     options = {"traces": storage.hash_file(traces), "scorer": scorer, "target": target}
     judge, model = scorers.load(scorer), models.load(target)
+    done = Counter[str]()
     make(
         out,
         ScoredTrace,
-        lambda items, dropped: scorers.score(items, judge, model, dropped=dropped),
+        lambda items, dropped: scorers.score(items, judge, model, dropped=dropped, done=done),
         storage.read(traces, Trace),
         verb="score",
         options=options,
         identity={"scorer": judge.identity, "target": model.identity},
         total=storage.count(traces, Trace),
-        skip=lambda trace: trace.key,
+        resumed=done,
         key=lambda scored: scored.key,
     )

@@ -36,8 +36,8 @@ class Cut:
     ratio.
     """
     keep_answer: Annotated[float | None, CUT] = None
-    """Teach each trace at the smallest ratio at which its conclusion
-    loses at most this many nats of log-likelihood.
+    """Teach each trace cut as far as its ratios go without making its
+    conclusion more than e^T times less likely.
     """
     baseline: Annotated[tuple[str, ...], EVALUATION, Many] = ("truncation", "random")
     """be-concise, only-numbers, abbre-words, lc-prompt; truncation,

@@ -65,7 +65,7 @@ def import_traces(
             sample = max(index, next_sample[problem.id])
             next_sample[problem.id] = sample + 1
             if sample > index:
-                of_one.append("same id as an earlier one: next sample number given")
+                of_one.append("duplicate question: stored as a further sample")
             if not parts.conclusion:
                 of_one.append(UNSPLIT)
             cut = verdicts.cut_off(row, reply.finish, index, len(values), of_one.append)
