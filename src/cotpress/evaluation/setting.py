@@ -26,9 +26,7 @@ def is_reference(setting: Setting) -> bool:
     return (setting.method, setting.asked, setting.latents) == (ORIGINAL, NOTHING, None)
 
 
-def order(
-    setting: Setting, scorer: str = ""
-) -> tuple[int, str, str, str, bool, float, int, float]:
+def order(setting: Setting, scorer: str = "") -> tuple[int, str, str, str, bool, float, int, float]:
     """Where it stands in a report: original, methods, what they are compared with; each by falling
     ratio, and then by falling budget.
     """
