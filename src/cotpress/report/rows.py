@@ -13,7 +13,7 @@ import msgspec
 
 from cotpress.evaluation import setting
 from cotpress.methods import ORIGINAL, method
-from cotpress.records import EvalRow
+from cotpress.records import NOTHING, EvalRow
 from cotpress.report.table import setting as asked_for
 
 
@@ -91,9 +91,7 @@ def series(rows: Sequence[EvalRow]) -> list[Series]:
     for row in rows:
         budgeted = row.budget is not None
         plain = row.blend is None or row.setting.asked == NOTHING or row.ratio == 1.0
-        asked = (
-            "" if plain else f"asked {row.ratio:g}" if row.ratio else f"asked {row.setting.asked}"
-        )
+        asked = "" if plain else f"asked {row.setting.asked}"
         same = (row.task, row.method, row.scorer, row.model, is_reference(row), row.seed)
         curve = Curve(*same, budgeted, asked)
         while any(other.setting == row.setting for other in curves.get(curve, ())):

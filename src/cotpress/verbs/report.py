@@ -131,8 +131,8 @@ def _refuse(evals: Sequence[Path], scored: Sequence[Path], out: Path) -> None:
         )
     if not evals and not scored:
         raise CotpressError(
-            "report needs an evaluation (cotpress report eval.jsonl --out report.html), or --scored "
-            "with what `cotpress score` wrote; `cotpress show` prints such a file."
+            "report needs an evaluation (cotpress report eval.jsonl --out report.html), or "
+            "--scored with what `cotpress score` wrote; `cotpress show` prints such a file."
         )
     if out.suffix != ".html":
         raise CotpressError(
