@@ -34,6 +34,7 @@ from trl import SFTConfig
 
 from cotpress import __version__, storage
 from cotpress.errors import CotpressError, UnknownName
+from cotpress.lm import devices
 from cotpress.models.hf import HFModel
 from cotpress.pipeline import instruction
 from cotpress.pipeline.build import PretokenizedRow, pretokenized_rows, unmarked
@@ -82,9 +83,10 @@ def train(
     if found := folder.finished(out, mark):
         say(f"train: {out} was finished before under the same options; nothing to do")
         return found
-    if torch.cuda.is_available():
-        # before the weights are loaded
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    # before the weights are loaded
+    devices.own_card(
+        int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    )
     if (draws := len({one.epoch for one in examples})) > 1:
         say(
             f"train: the examples are drawn for {draws} epochs; each of --epochs "
@@ -224,6 +226,8 @@ def fit(
 ) -> Fitted:
     """Train and save weights (or adapter), tokenizer and the curve of the loss in `out`."""
     dtype = model.torch_model.dtype
+    if options.method == "full":
+        dtype = model.stored_dtype or dtype
     taught, held = split(rows, options)
     trainer = make_trainer(taught, model, out, options, say, held)
     resumed = folder.last_checkpoint(out)
@@ -393,8 +397,8 @@ def _lora(options: TrainOptions, model: HFModel) -> LoraConfig:
 
 
 def save(trainer: CompletionTrainer, model: HFModel, out: Path, dtype: torch.dtype) -> None:
-    """Weights or adapter as safetensors, in the precision the model came in, and the tokenizer with
-    its chat template.
+    """Weights or adapter as safetensors, weights in `dtype` (all of them trained: that in which
+    the base is stored), and the tokenizer with its chat template.
 
     An adapter with latent tokens is merged: no base has the rows it needs, and servers refuse such
     adapters.
