@@ -98,7 +98,7 @@ class VLLMModel:
         known = self._latents
         begun: list[list[int]] = [[] for _ in window]
         if sampling.latents:
-            forced = [prompt + [known.begin] for prompt in prompts]
+            forced = [[*prompt, known.begin] for prompt in prompts]
             just = {"max_tokens": sampling.latents, "allowed_token_ids": known.codes}
             codes = self._ask(window, forced, sampling, **just)
             begun = [[known.begin, *ids, known.end] for ids, _ in codes]
