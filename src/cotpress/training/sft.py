@@ -42,7 +42,8 @@ from cotpress.records import TrainingExample
 from cotpress.training import folder as folder
 from cotpress.training.curve import LOG, Losses, curve, summed_up
 from cotpress.training.held_out import split
-from cotpress.training.options import TrainOptions, TrainSummary
+from cotpress.training.memory import tokens_that_fit
+from cotpress.training.options import MICRO_TOKENS, MOST, TrainOptions, TrainSummary
 from cotpress.training.quantised import quantised
 from cotpress.training.trainer import CompletionTrainer, Progress, SortedSteps
 from cotpress.training.vocabulary import is_tied, latent_rows, with_latents
@@ -272,7 +273,8 @@ def make_trainer(
         net.float()
     elif options.dtype != "auto" and options.quantize == "none":
         net.to(getattr(torch, options.dtype))
-    args = settings(rows, options, out, net.device.type, n_processes, bool(held))
+    room = _room(net, options) if cuda else None
+    args = settings(rows, options, out, net.device.type, n_processes, held, room)
     try:
         trainer = CompletionTrainer(
             net,
@@ -303,6 +305,19 @@ def make_trainer(
     return trainer
 
 
+def _room(net: PreTrainedModel, options: TrainOptions) -> int:
+    """Tokens that fit on this process's GPU at once; FSDP and DeepSpeed, which share the weights
+    out, leave more.
+    """
+    return tokens_that_fit(
+        net.config,
+        torch.cuda.mem_get_info(net.device)[0],
+        size=4 if options.dtype == "float32" else 2,
+        trained=sum(one.numel() for one in net.parameters()) if options.method == "full" else 0,
+        checkpointing=options.gradient_checkpointing,
+    )
+
+
 def _dataset(rows: Sequence[Row]) -> Dataset:
     return Dataset.from_dict(
         {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
@@ -315,11 +330,17 @@ def settings(
     out: Path,
     device: str,
     n_processes: int,
-    judged: bool = False,
+    held: Sequence[Row] = (),
+    room: int | None = None,
 ) -> SFTConfig:
-    """TRL's settings: TokenSkip's, a checkpoint for each epoch, no row cut and no loss hidden."""
+    """TRL's settings: TokenSkip's, a checkpoint for each epoch, no row cut and no loss hidden.
+
+    `room`: tokens that fit in memory at once; None: not known.
+    """
     cuda = device == "cuda"
-    micro, accumulation = options.per_process(n_processes)
+    longest = max((len(row.input_ids) for row in [*rows, *held]), default=0)
+    held_at_once = (MICRO_TOKENS, MOST) if room is None else (room, options.batch)
+    micro, accumulation = options.per_process(n_processes, longest, *held_at_once)
     draws = len({row.epoch for row in rows})
     save_every = options.save_every or (
         -(-len(rows) // (draws * options.batch)) if draws > 1 else 0
@@ -350,11 +371,11 @@ def settings(
         save_strategy=strategy,
         save_steps=save_every or 500,
         save_total_limit=1,
-        eval_strategy=strategy if judged else "no",
+        eval_strategy=strategy if held else "no",
         eval_steps=save_every or 500,
-        load_best_model_at_end=judged,
-        metric_for_best_model="eval_loss" if judged else None,
-        greater_is_better=False if judged else None,
+        load_best_model_at_end=bool(held),
+        metric_for_best_model="eval_loss" if held else None,
+        greater_is_better=False if held else None,
         prediction_loss_only=True,
         seed=options.seed,
         # Each step: what is logged is then the same, wherever a run was interrupted.
