@@ -7,7 +7,7 @@ pytest.importorskip("torch")
 import torch
 from train_fixtures import make_model
 
-from cotpress import models
+from cotpress import models, scorers
 from cotpress.errors import CotpressError
 from cotpress.lm import devices
 from cotpress.models import Sampling
@@ -75,11 +75,18 @@ def test_one_network_multiplies_in_tf32_and_the_others_do_not():
 
 def test_a_reference_is_float32_unless_told_otherwise_and_the_precision_is_recorded(tmp_path):
     make_model(tmp_path).torch_model.to(torch.bfloat16).save_pretrained(tmp_path)
-    exact = load_reference(f"hf:{tmp_path}", "surprisal")
-    assert exact.torch_model.dtype == torch.float32
-    half = load_reference(f"hf:{tmp_path},dtype=bfloat16", "surprisal")
-    assert half.torch_model.dtype == torch.bfloat16
-    assert half.identity == exact.identity + "+bfloat16"
+    for kind in ("surprisal", "cts"):
+        exact = scorers.load(f"{kind}:hf:{tmp_path}")
+        assert exact.lm.torch_model.dtype == torch.float32
+        half = scorers.load(f"{kind}:hf:{tmp_path},dtype=bfloat16")
+        assert half.lm.torch_model.dtype == torch.bfloat16
+        assert half.lm.identity == exact.lm.identity + "+bfloat16"
+        assert (exact.name, half.name) == (
+            f"{kind}:hf:{tmp_path}",
+            f"{kind}:hf:{tmp_path},dtype=bfloat16",
+        )
+    with pytest.raises(CotpressError, match="unknown option of model tiny 'dtype'"):
+        scorers.load("surprisal:tiny,dtype=bfloat16")
     with pytest.raises(CotpressError, match="dtype=tf32 is for CUDA GPUs"):
         load_reference(f"hf:{tmp_path},dtype=tf32", "surprisal")
 

@@ -78,11 +78,10 @@ def test_the_engine_s_own_budget_ends_the_thinking() -> None:
 def taught(tmp_path_factory: pytest.TempPathFactory) -> str:
     """An untrained model that knows, and likes, six latent tokens."""
     import torch
-    from train_fixtures import make_model
 
     from cotpress.training.vocabulary import with_latents
 
-    known = with_latents(make_model(tmp_path_factory.mktemp("base"), tied=False), 6)
+    known = with_latents(models.load(f"hf:{TINY},dtype=float32"), 6)  # type: ignore[arg-type]
     with torch.no_grad():
         ids = known.latent_ids
         assert ids

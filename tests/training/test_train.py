@@ -593,6 +593,7 @@ def test_half_precision_without_a_gpu_is_refused(tmp_path):
 def test_four_bits_need_a_gpu_an_adapter_and_the_extra(base, tmp_path, monkeypatch):
     with pytest.raises(CotpressError, match="leave out --method full"):
         TrainOptions(method="full", quantize="4bit")
+    monkeypatch.delenv("COTPRESS_DEVICE")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     options = TrainOptions(quantize="4bit", **FAST)
     with pytest.raises(CotpressError, match="--quantize 4bit needs a CUDA GPU"):
@@ -606,6 +607,7 @@ def test_four_bits_need_a_gpu_an_adapter_and_the_extra(base, tmp_path, monkeypat
 
 def test_four_bits_are_asked_for_as_in_qlora_and_run_no_code(base, monkeypatch):
     asked = {}
+    monkeypatch.delenv("COTPRESS_DEVICE")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
     monkeypatch.setitem(sys.modules, "bitsandbytes", SimpleNamespace())

@@ -165,9 +165,10 @@ def _with_reasoning(traces: Iterable[Trace], dropped: Counter[str]) -> Iterator[
             dropped["no reasoning"] += 1
 
 
-def load_reference(spec: str, scorer: str) -> CausalLM:
-    """The model that `spec` names, if it gives probabilities, in float32 where the spec says no
-    other `dtype`: in bfloat16 a cut drops other tokens (2-13 % of them for CTS).
+def load_reference(spec: str, scorer: str, **told: str) -> CausalLM:
+    """The model that `spec` names, if it gives probabilities, under the options that the scorer was
+    `told` for it; in float32 where nothing says another `dtype`: in bfloat16 a cut drops other
+    tokens.
 
     `CotpressError` names the `scorer` that needs it.
     """
@@ -175,4 +176,5 @@ def load_reference(spec: str, scorer: str) -> CausalLM:
         raise CotpressError(
             f"scorer {scorer} needs a model: write {scorer}:smollm2, or {scorer}:FOLDER."
         )
+    spec = ",".join([spec, *(f"{key}={value}" for key, value in told.items() if value)])
     return able(models.load(spec, dtype="float32"), CausalLM, f"scorer {scorer}")
