@@ -5,6 +5,7 @@ that is taken, or `cuda:1`.
 """
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -29,7 +30,10 @@ def usual() -> str:
 def checked(device: str, who: str) -> str:
     """`device`, which `who` names; `CotpressError` where PyTorch finds none of its kind."""
     kind = device.partition(":")[0]
-    there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
+    there: dict[str, Callable[[], bool]] = {
+        "cuda": torch.cuda.is_available,
+        "mps": torch.backends.mps.is_available,
+    }
     if kind in there and not there[kind]():
         raise CotpressError(
             f"{who}: PyTorch finds no {kind.replace('cuda', 'CUDA')} device here: take cpu."

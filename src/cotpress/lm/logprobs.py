@@ -223,7 +223,13 @@ def _product(hidden: Tensor, weight: Tensor) -> Tensor:
             if isinstance(error, torch.OutOfMemoryError):
                 raise
     # part by part: the whole matrix in float32 would be twice the head
-    return torch.cat([hidden.float() @ part.float().t() for part in weight.split(PART)], dim=1)
+    parts = torch.split_with_sizes(weight, _sizes(len(weight), PART))
+    return torch.cat([hidden.float() @ part.float().t() for part in parts], dim=1)
+
+
+def _sizes(n: int, most: int) -> list[int]:
+    """`n` in pieces of `most`, the last as long as what is left."""
+    return [min(most, n - start) for start in range(0, n, most)]
 
 
 def _check_head(lm: CausalLM, ids: Sequence[int]) -> None:

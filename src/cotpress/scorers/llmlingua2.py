@@ -58,7 +58,7 @@ def load(
             "scorer llmlingua2 needs a checkpoint: write "
             f"llmlingua2:{CHECKPOINT}, or llmlingua2:FOLDER."
         )
-    chosen = {} if compat == "fixed" else {"compat": compat}
+    chosen: dict[str, str] = {} if compat == "fixed" else {"compat": compat}
     chosen |= {} if dtype == "float32" else {"dtype": dtype}
     name = str(Spec("llmlingua2", target, chosen))
     if compat == "fixed":

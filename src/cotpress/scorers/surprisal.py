@@ -33,7 +33,7 @@ def load(
     """The scorer over the model that `target` names, such as `smollm2` or
     `hf:Qwen/Qwen2.5-0.5B`; `dtype` (float32 where it is not given) and `device` are the model's.
     """
-    chosen = {} if context == "question" else {"context": context}
+    chosen: dict[str, str] = {} if context == "question" else {"context": context}
     chosen |= {"dtype": dtype} if dtype else {}
     name = str(Spec("surprisal", target, chosen))
     model = load_reference(target, "surprisal", dtype=dtype, device=device)
