@@ -14,6 +14,19 @@ from hypothesis import settings
 settings.register_profile("untimed", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("untimed")
 
+os.environ.setdefault("COTPRESS_DEVICE", "cpu")  # beside a GPU, too; `gpu` below is for the others
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The device of a test that needs a GPU, and of all that it loads; skips without one."""
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("PyTorch finds no CUDA device")
+    monkeypatch.setenv("COTPRESS_DEVICE", "cuda")
+    return "cuda"
+
+
 CHAT = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ "
     "message['content'] }}<|im_end|>\n{% endfor %}"

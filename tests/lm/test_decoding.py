@@ -14,7 +14,8 @@ torch = pytest.importorskip("torch")
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from cotpress.lm import decoding  # noqa: E402
+from cotpress.errors import CotpressError  # noqa: E402
+from cotpress.lm import batch, decoding  # noqa: E402
 from cotpress.lm.batch import Row  # noqa: E402
 from cotpress.lm.contract import Sampling  # noqa: E402
 from cotpress.lm.latent_grammar import Grammar, LatentIds  # noqa: E402
@@ -234,3 +235,52 @@ def test_what_has_ended_is_given_out_in_time_and_nothing_else_changes(nets: Any)
     assert sorted(fast[1]) == sorted(slow[1]) == list(range(N))
     assert slow[1][0] == 0
     assert slow[0] < 10 < fast[0]
+
+
+def scarce(net: Any, monkeypatch: pytest.MonkeyPatch, cells: int) -> None:
+    """Let the model be out of memory wherever rows x columns of the cache pass `cells`."""
+    whole = net.forward
+
+    def forward(*args: Any, attention_mask: Any, **given: Any) -> Any:
+        if attention_mask.numel() > cells:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return whole(*args, attention_mask=attention_mask, **given)
+
+    forward.__signature__ = inspect.signature(whole)  # type: ignore[attr-defined]
+    monkeypatch.setattr(net, "forward", forward)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("family", ["llama", "mistral"])
+@pytest.mark.parametrize("cells", [90, 200, 500])
+def test_where_memory_ends_rows_go_on_in_smaller_batches_to_the_same_answers(
+    nets: Any, whole: Any, monkeypatch: pytest.MonkeyPatch, family: str, way: str, cells: int
+) -> None:
+    expected = whole(family, way, "free")
+    asked = Asked([Row(i, str(i), prompt(i), LONGEST) for i in range(N)])
+    stops = {expected[2][5]}
+    scarce(nets(family), monkeypatch, cells)
+    found = decoded(nets(family), asked, stops, way, room=10**6, most=N)
+    assert found == {i: cut(ids, stops, LONGEST) for i, ids in enumerate(expected)}
+
+
+def test_one_answer_that_does_not_fit_alone_is_one_sentence(
+    nets: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scarce(nets("llama"), monkeypatch, 40)
+    rows = [Row(0, "0", prompt(0), 3), Row(1, "1", [9] * 39, LONGEST)]
+    run = decoding.decode(
+        nets("llama"), Asked(rows).more, set(), WAYS["greedy"], room=10**6, most=4
+    )
+    with pytest.raises(CotpressError, match=r"out of memory with one answer alone, at \d+ tokens"):
+        list(run)
+
+
+def test_a_prompt_is_read_in_pieces_to_the_same_answer(
+    nets: Any, whole: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "PREFILL", 7)
+    expected = whole("llama", "greedy", "free")
+    asked = Asked([Row(i, str(i), prompt(i), LONGEST) for i in range(N)])
+    found = decoded(nets("llama"), asked, set(), "greedy", room=10**6, most=N)
+    assert found == dict(enumerate(expected))

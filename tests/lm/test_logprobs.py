@@ -263,8 +263,20 @@ def test_a_scorer_without_a_model_or_with_one_that_gives_no_probabilities_is_one
 ) -> None:
     with pytest.raises(CotpressError, match="scorer cts needs a model: write cts:smollm2"):
         load_reference("", "cts")
-    monkeypatch.setattr(models, "load", lambda spec: SimpleNamespace(name=spec))
+    monkeypatch.setattr(models, "load", lambda spec, **_: SimpleNamespace(name=spec))
     with pytest.raises(
         CotpressError, match="scorer surprisal needs a model that gives probabilities"
     ):
         load_reference("http:x", "surprisal")
+
+
+def test_a_head_in_half_precision_is_multiplied_part_by_part_as_in_float32(
+    monkeypatch: Any,
+) -> None:
+    monkeypatch.setattr(logprobs, "PART", 7)
+    torch.manual_seed(0)
+    hidden, weight = torch.randn(5, 16).bfloat16(), torch.randn(30, 16).bfloat16()
+    expected = hidden.double() @ weight.double().t()
+    found = logprobs._product(hidden, weight)
+    assert found.dtype == torch.float32
+    assert torch.allclose(found.double(), expected, atol=1e-4)

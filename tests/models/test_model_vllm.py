@@ -72,3 +72,36 @@ def test_the_engine_s_own_budget_ends_the_thinking() -> None:
             (ends,) = thinks.token_ends([one.text.partition("</think>")[0]])
             assert "</think>" in one.text
             assert abs(len(ends) - budget) <= 3
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An untrained model that knows, and likes, six latent tokens."""
+    import torch
+
+    from cotpress.training.vocabulary import with_latents
+
+    known = with_latents(models.load(f"hf:{TINY},dtype=float32"), 6)  # type: ignore[arg-type]
+    with torch.no_grad():
+        ids = known.latent_ids
+        assert ids
+        head = known.torch_model.get_output_embeddings().weight
+        head[[ids.begin, ids.end, *ids.codes]] *= 5
+    folder = tmp_path_factory.mktemp("taught")
+    known.torch_model.save_pretrained(folder)
+    known.tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+def test_forced_latent_tokens_are_those_of_hf_and_runs_are_refused(taught: str) -> None:
+    there = models.load(f"vllm:{taught},dtype=float32,max_len=256,eager=true,memory=0.3")
+    here = models.load(f"hf:{taught},dtype=float32")
+    requests = asked(2)
+    for k, limit in ((0, 12), (1, 12), (4, 12), (4, 5)):
+        sampling = Sampling(max_tokens=limit, latents=k)
+        answers, expected = (list(one.generate(requests, sampling)) for one in (there, here))
+        assert [(one.text, one.n_tokens, one.finished) for one in answers] == [
+            (one.text, one.n_tokens, one.finished) for one in expected
+        ]
+    with pytest.raises(CotpressError, match="cannot keep latent tokens to their runs"):
+        list(there.generate(requests, Sampling(legal_latents=True)))

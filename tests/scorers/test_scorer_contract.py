@@ -32,7 +32,7 @@ def scorer(
     request: pytest.FixtureRequest, causal_lm: Callable[..., Any], tmp_path: Path, monkeypatch: Any
 ) -> Scorer:
     """Each file of the folder, with a tiny model behind it."""
-    monkeypatch.setattr(models, "load", lambda spec: causal_lm())
+    monkeypatch.setattr(models, "load", lambda spec, **_how: causal_lm())
     counted = tmp_path / "traces.jsonl"
     counted.write_bytes(b"".join(msgspec.json.encode(item) + b"\n" for item in TRACES))
     targets = {

@@ -219,13 +219,13 @@ def test_long_traces_are_scored_whole_in_the_same_windows_under_both_contexts(
 def test_options_that_do_not_go_together_are_one_sentence(
     causal_lm: Make, monkeypatch: Any, spec: str, sentence: str
 ) -> None:
-    monkeypatch.setattr(models, "load", lambda spec: causal_lm())
+    monkeypatch.setattr(models, "load", lambda spec, **_: causal_lm())
     with pytest.raises(CotpressError, match=sentence):
         scorers.load(spec)
 
 
 def test_the_spec_on_the_command_line_is_the_name(causal_lm: Make, monkeypatch: Any) -> None:
-    monkeypatch.setattr(models, "load", lambda spec: causal_lm())
+    monkeypatch.setattr(models, "load", lambda spec, **_: causal_lm())
     released = "cts:smollm2,condition=released,ratio=0.5"
     for spec in ("cts:smollm2", "cts:smollm2,condition=answer", released, f"{released},segment=60"):
         assert scorers.load(spec).name == spec

@@ -78,7 +78,7 @@ def test_a_question_longer_than_the_models_context_is_counted_and_the_run_goes_o
 def test_the_spec_on_the_command_line_is_the_name_and_options_are_typed(
     causal_lm: Make, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(models, "load", lambda spec: causal_lm())
+    monkeypatch.setattr(models, "load", lambda spec, **_: causal_lm())
     assert scorers.load("surprisal:smollm2").name == "surprisal:smollm2"
     assert (
         scorers.load("surprisal:hf:org/model,context=none").name

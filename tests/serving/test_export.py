@@ -350,3 +350,10 @@ def test_the_options_are_written_down(exported):
     assert json.loads((exported / "cotpress.json").read_text())["options"] == json.loads(
         json.dumps(asdict(LORA))
     )
+
+
+def test_rounded_weights_are_not_exported_as_exact_ones(base, tmp_path):
+    rounded = load(str(base), dtype="bfloat16")
+    with pytest.raises(CotpressError, match="load it with dtype=float32"):
+        export(rounded, tmp_path / "out", say=silent)
+    assert not (tmp_path / "out").exists()

@@ -190,6 +190,25 @@ def test_settings_are_yaml_with_the_types_and_values_of_cotpress_train(trainer):
         )
 
 
+@pytest.mark.parametrize(("longest", "micro"), [(300, 8), (8000, 2), (16000, 1)])
+def test_long_rows_are_held_one_by_one_and_a_step_is_eight_all_the_same(longest, micro):
+    yaml = pytest.importorskip("yaml")
+    texts = (
+        llamafactory.settings("m", "train.jsonl", "data", n_rows=9, longest=longest),
+        axolotl.settings("m", "train.jsonl", "data", longest=longest),
+    )
+    for found in map(yaml.safe_load, texts):
+        held = found.get("per_device_train_batch_size") or found["micro_batch_size"]
+        assert (held, held * found["gradient_accumulation_steps"]) == (micro, 8)
+
+
+def test_rows_that_nobody_counted_are_held_one_by_one():
+    yaml = pytest.importorskip("yaml")
+    found = yaml.safe_load(trl.settings("m", "train.jsonl", "data"))
+    assert (found["per_device_train_batch_size"], found["gradient_accumulation_steps"]) == (1, 8)
+    assert found["gradient_checkpointing"]
+
+
 # 1, 11 and 125 batches of 8, three times
 @pytest.mark.parametrize(("n_rows", "steps"), [(1, 1), (81, 4), (1000, 38)])
 def test_llamafactory_warms_up_over_a_tenth_of_all_steps_the_last_smaller_batch_of_an_epoch_included(

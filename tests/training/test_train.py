@@ -17,6 +17,7 @@ from make import sum_examples
 from peft import PeftModel
 from safetensors.torch import load_file
 from train_fixtures import make_model
+from transformers import LlamaConfig
 
 from cotpress import models, storage
 from cotpress.errors import CotpressError
@@ -29,6 +30,7 @@ from cotpress.training import sft as stage
 from cotpress.training.curve import Point
 from cotpress.training.folder import last_checkpoint
 from cotpress.training.held_out import split
+from cotpress.training.memory import tokens_that_fit
 from cotpress.training.options import TrainOptions, too_little
 from cotpress.training.sft import make_trainer, train, trainable
 from cotpress.training.trainer import CompletionTrainer, Progress, SortedSteps
@@ -433,6 +435,35 @@ def test_a_step_is_shared_out_evenly(options, n_processes, expected):
 
 
 @pytest.mark.parametrize(
+    ("batch", "longest", "room", "most", "expected"),
+    [
+        (8, 300, 16384, 8, (8, 1)),
+        (8, 4000, 16384, 8, (4, 2)),
+        (8, 16000, 16384, 8, (1, 8)),
+        (8, 20000, 16384, 8, (1, 8)),
+        (12, 4000, 20000, 8, (4, 3)),
+        (64, 300, 40000, 64, (64, 1)),
+        (64, 1000, 40000, 64, (32, 2)),
+    ],
+)
+def test_long_examples_are_held_one_by_one_and_short_ones_together(
+    batch, longest, room, most, expected
+):
+    assert TrainOptions(batch=batch).per_process(1, longest, room, most) == expected
+
+
+def test_more_memory_holds_more_tokens_and_the_state_of_all_weights_leaves_fewer():
+    config = LlamaConfig(hidden_size=1024, num_hidden_layers=20)
+    usual = {"size": 2, "trained": 0, "checkpointing": True}
+    few = tokens_that_fit(config, 2**30, **usual)
+    assert few == int(0.7 * 2**30 / (2 * 1024 * 37))
+    assert tokens_that_fit(config, 2**31, **usual) == pytest.approx(2 * few, abs=1)
+    assert tokens_that_fit(config, 2**30, **usual | {"checkpointing": False}) < few
+    assert tokens_that_fit(config, 2**30, **usual | {"trained": 10**6}) < few
+    assert tokens_that_fit(config, 2**20, **usual | {"trained": 10**6}) == 1
+
+
+@pytest.mark.parametrize(
     ("options", "n_processes", "message"),
     [
         ({"batch": 8}, 3, "--batch 8 cannot be shared by 3 processes"),
@@ -563,6 +594,7 @@ def test_half_precision_without_a_gpu_is_refused(tmp_path):
 def test_four_bits_need_a_gpu_an_adapter_and_the_extra(base, tmp_path, monkeypatch):
     with pytest.raises(CotpressError, match="leave out --method full"):
         TrainOptions(method="full", quantize="4bit")
+    monkeypatch.delenv("COTPRESS_DEVICE")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     options = TrainOptions(quantize="4bit", **FAST)
     with pytest.raises(CotpressError, match="--quantize 4bit needs a CUDA GPU"):
@@ -576,6 +608,7 @@ def test_four_bits_need_a_gpu_an_adapter_and_the_extra(base, tmp_path, monkeypat
 
 def test_four_bits_are_asked_for_as_in_qlora_and_run_no_code(base, monkeypatch):
     asked = {}
+    monkeypatch.delenv("COTPRESS_DEVICE")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
     monkeypatch.setitem(sys.modules, "bitsandbytes", SimpleNamespace())

@@ -91,7 +91,7 @@ class Letters:
 
 
 def test_pretokenized_rows_are_in_the_target_model_s_ids(compressed, tmp_path, monkeypatch):
-    monkeypatch.setattr(models, "load", lambda spec: Letters(spec))
+    monkeypatch.setattr(models, "load", lambda spec, **_how: Letters(spec))
     build(
         compressed,
         out=tmp_path / "ids.jsonl",
@@ -124,7 +124,7 @@ class Chats(Letters):
 def test_two_versions_of_a_file_have_two_names_in_settings_and_two_folders(
     compressed, tmp_path, monkeypatch, format
 ):
-    monkeypatch.setattr(models, "load", lambda spec: Chats(spec))
+    monkeypatch.setattr(models, "load", lambda spec, **_how: Chats(spec))
     found = []
     for name in ("sums.v1", "sums.v2"):
         build(compressed, out=tmp_path / f"{name}.jsonl", format=format, target="letters")
@@ -152,7 +152,7 @@ def test_marks_of_thinking_are_the_target_s_unless_they_are_to_be_kept_or_left_o
 def test_finished_text_for_llamafactory_stands_beside_its_description_and_settings(
     compressed, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(models, "load", lambda spec: Chats(spec))
+    monkeypatch.setattr(models, "load", lambda spec, **_how: Chats(spec))
     (tmp_path / "dataset_info.json").write_text('{"mine": {"file_name": "mine.json"}}')
     build(
         compressed,
@@ -194,7 +194,7 @@ def test_finished_text_for_llamafactory_stands_beside_its_description_and_settin
 
 
 def test_segments_for_axolotl_say_what_the_loss_counts(compressed, tmp_path, monkeypatch):
-    monkeypatch.setattr(models, "load", lambda spec: Chats(spec))
+    monkeypatch.setattr(models, "load", lambda spec, **_how: Chats(spec))
     build(
         compressed, out=tmp_path / "short.jsonl", format="axolotl", target="letters", ratios=[0.5]
     )
@@ -212,13 +212,15 @@ def test_segments_for_axolotl_say_what_the_loss_counts(compressed, tmp_path, mon
 def test_settings_for_trl_name_the_model_if_one_is_named(compressed, tmp_path, monkeypatch):
     build(compressed, out=tmp_path / "any.jsonl", format="trl")
     assert "model_name_or_path: CHANGE-ME\n" in (tmp_path / "any.trl.yaml").read_text()
-    monkeypatch.setattr(models, "load", lambda spec: Chats(spec))
+    monkeypatch.setattr(models, "load", lambda spec, **_how: Chats(spec))
     build(compressed, out=tmp_path / "one.jsonl", format="trl", target="letters")
     assert "model_name_or_path: org/letters\n" in (tmp_path / "one.trl.yaml").read_text()
 
 
 def test_a_model_without_token_ids_is_no_target(compressed, tmp_path, monkeypatch):
-    monkeypatch.setattr(models, "load", lambda spec: SimpleNamespace(name=spec, identity=spec))
+    monkeypatch.setattr(
+        models, "load", lambda spec, **_how: SimpleNamespace(name=spec, identity=spec)
+    )
     with pytest.raises(
         CotpressError,
         match="--format pretokenized needs a model that gives its token ids, which far does not",

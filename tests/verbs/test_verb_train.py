@@ -55,7 +55,7 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(there, monkeypatch, capsys, f
 
 
 def test_a_model_without_weights_at_hand_cannot_be_trained(there, monkeypatch, capsys):
-    monkeypatch.setattr(models, "load", lambda spec: SimpleNamespace(name=spec))
+    monkeypatch.setattr(models, "load", lambda spec, **_how: SimpleNamespace(name=spec))
     assert cotpress(monkeypatch, "train train.jsonl --model far --out runs/x") == 2
     assert (
         "train needs a model that gives its weights and tokenizer, which far does not"

@@ -29,7 +29,7 @@ def compressed(
     tmp_path: Path, causal_lm: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> Path:
     lm = causal_lm()
-    monkeypatch.setattr(models, "load", lambda spec: lm)
+    monkeypatch.setattr(models, "load", lambda spec, **_how: lm)
     traces = [
         Trace(
             problem=Problem(id=str(number), question="How many?", answer="72", task="t"),
@@ -156,7 +156,7 @@ def test_a_reference_that_gives_no_probabilities_is_one_sentence(
 ) -> None:
     from cotpress.models.scripted import Scripted
 
-    monkeypatch.setattr(models, "load", lambda spec: Scripted.__new__(Scripted))
+    monkeypatch.setattr(models, "load", lambda spec, **_how: Scripted.__new__(Scripted))
     monkeypatch.setattr(Scripted, "name", "scripted:x", raising=False)
     with pytest.raises(
         CotpressError,

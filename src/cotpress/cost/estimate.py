@@ -211,9 +211,10 @@ class Estimate:
         shape = self.shape_of(step.options["model"])
         memory = disk = 0.0
         if shape:
-            micro, _ = options.per_process(1)
+            longest = int(rates.prompt + rates.longest)
+            micro, _ = options.per_process(1, longest)
             memory = shape.training(
-                int(micro * (rates.prompt + rates.longest)),
+                micro * longest,
                 device.size,
                 full=full,
                 rank=options.lora_rank,

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import torch
 
 from cotpress import __version__, folders, storage
 from cotpress.errors import CotpressError
@@ -17,6 +16,7 @@ from cotpress.latent import encode, fit, folder
 from cotpress.latent.about import About, about
 from cotpress.latent.options import RATES, STEPS, FitOptions, Shape
 from cotpress.latent.sequences import Pieces, fits, pieces
+from cotpress.lm import devices
 from cotpress.models.hf import HFModel
 from cotpress.records import Trace
 
@@ -58,7 +58,7 @@ def train_vqvae(
         left_out: Counter[str] = Counter()
         data = _usable(traces, model, shape, left_out)
         began = time.monotonic()
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = devices.usual()
         say(f"{len(data)} traces, {options.steps} steps on {device}{_told(left_out)}")
         network, vocabulary, figures = fit.fit(data, shape, options, device=device, say=say)
         coder = folder.Coder(network, vocabulary)

@@ -115,6 +115,12 @@ class Batch:
             grammar=self.grammar.follow(now.grammar, chosen) if self.grammar else now.grammar,
         )
 
+    def drop(self) -> None:
+        """Forget all rows, and free their cache."""
+        self.rows = []
+        for name in ("_cache", "state"):
+            vars(self).pop(name, None)
+
     def live(self) -> list[int]:
         """The places of the rows that have not ended."""
         return self.state.live.nonzero()[:, 0].tolist() if self.rows else []
@@ -188,7 +194,12 @@ class Batch:
             )
             mask = torch.tensor([pad + [1] * (width - len(pad)) for pad in pads], device=device)
             cache = roomy_cache(self.model)
-            logits = self._forward(cache, tokens, mask, (mask.cumsum(1) - 1).clamp(min=0))
+            positions = (mask.cumsum(1) - 1).clamp(min=0)
+            piece = PREFILL if self.joins else width
+            for start in range(0, width, piece):  # a longer row is read in pieces
+                to = min(start + piece, width)
+                part = tokens[:, start:to], mask[:, :to], positions[:, start:to]
+                logits = self._forward(cache, *part)
             yield some, cache, self._state(some, logits, mask)
 
     def _state(self, rows: Sequence[Row], logits: Tensor, mask: Tensor) -> State:

@@ -59,6 +59,7 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers is untyped
         if not self.is_initialized:
             return
         old, self.buffers = (self.keys, self.values), None
+        rows = rows.to(old[0].device)  # layers of a spread model are on several devices
         kept = min(width, self.get_seq_length())
         made = []
         for states in old:
@@ -74,6 +75,7 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers is untyped
         """Let the rows of another layer stand in place of `rows`, right-aligned."""
         if self.is_initialized:
             begin = self.get_seq_length() - other.get_seq_length()
+            rows = rows.to(self.keys.device)
             self.keys[rows, :, begin:] = other.keys
             self.values[rows, :, begin:] = other.values
 

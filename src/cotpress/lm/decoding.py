@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from cotpress.errors import CotpressError
 from cotpress.lm.batch import SPARE, Batch, Row
 from cotpress.lm.contract import Sampling
 from cotpress.lm.latent_grammar import Grammar
@@ -76,6 +77,8 @@ def decode(
         if run.is_due():
             yield from run.change()
             if not run.batch.rows:
+                if run.waiting:  # memory ended: fewer are tried
+                    continue
                 return
         elif run.is_late():
             yield from run.ended()
@@ -83,9 +86,8 @@ def decode(
         at = state.written.clamp(max=sampling.max_tokens - 1)[:, None]
         draws = state.draws.gather(1, at)[:, 0] if drawn else None
         chosen = choose(run.batch.allowed(), sampling, draws)  # (B,)
-        run.steps.append(torch.where(state.live, chosen, -1))
         live = state.live & ~torch.isin(chosen, stop_ids) & (state.written + 1 < state.limit)
-        run.batch.step(chosen, live)
+        run.step(chosen, live)
 
 
 class _Run:
@@ -104,6 +106,8 @@ class _Run:
         self.steps: list[Tensor] = []
         """(B,) each: what was said since rows last came or went, -1 where a row had ended."""
         self.waiting: list[Row] = []
+        self.fallen: list[Row] = []
+        """Rows that had ended when memory did, and were not given out yet."""
         self.n_ended = self.n_written = 0
         self.n_began = 0
         """Rows when others joined, or were set aside, for the last time."""
@@ -124,8 +128,10 @@ class _Run:
     def ended(self) -> Iterator[Row]:
         """Give out the rows that have ended and were not given out; they stay in the batch."""
         self._write_down()
+        fallen, self.fallen = self.fallen, []
         rows, live = self.batch.rows, {*self.batch.live()}
-        ended = [row for i, row in enumerate(rows) if i not in live and not row.given]
+        ended = [*fallen, *(row for i, row in enumerate(rows) if i not in live)]
+        ended = [row for row in ended if not row.given]
         self.n_ended += len(ended)
         self.n_written += sum(len(row.said) for row in ended)
         for row in ended:
@@ -147,7 +153,39 @@ class _Run:
             joining, self.waiting = self.waiting[:n], self.waiting[n:]
         if joining:
             self.n_began = len(stay) + len(joining)
-        self.batch.change(stay, joining, tight=self._is_full(len(rows), SLACK))
+        together = [*(rows[i] for i in stay), *joining]
+        try:
+            self.batch.change(stay, joining, tight=self._is_full(len(rows), SLACK))
+            return
+        except torch.OutOfMemoryError as error:
+            _refuse_alone(together, error)
+        self._wait(together)
+        self._shrink(together)
+
+    def step(self, chosen: Tensor, live: Tensor) -> None:
+        """Feed (B,) the next tokens; where memory ends all rows wait, to go on in smaller batches
+        from what they have written.
+        """
+        said = torch.where(self.batch.state.live, chosen, -1)
+        try:
+            self.batch.step(chosen, live)
+            self.steps.append(said)
+            return
+        except torch.OutOfMemoryError as error:
+            _refuse_alone(self.batch.rows, error)
+        self._write_down()
+        rows, going = self.batch.rows, {*self.batch.live()}
+        self.fallen += [row for i, row in enumerate(rows) if i not in going]
+        self._wait([rows[i] for i in going])
+        self._shrink(rows)
+
+    def _shrink(self, rows: Sequence[Row]) -> None:
+        """Forget the batch, which was too large with these rows, and let half as many have room."""
+        width = max(row.length for row in rows)
+        self.room = min(self.room, len(rows) * width // 2)
+        self.most, self.n_began = max(1, len(rows) // 2), 0
+        self.batch.drop()
+        torch.cuda.empty_cache()
 
     def _read(self) -> Iterator[Row]:
         """Let further rows wait; those that may write nothing are given out.
@@ -205,6 +243,16 @@ class _Run:
         return n - len(running)
 
 
+def _refuse_alone(rows: Sequence[Row], error: torch.OutOfMemoryError) -> None:
+    """`CotpressError` where memory ended with one row: there is no smaller batch."""
+    if len(rows) == 1:
+        raise CotpressError(
+            f"out of memory with one answer alone, at {rows[0].length} tokens: choose a smaller "
+            "--max-tokens, dtype=bfloat16 or device=auto for the model, or a larger device; what "
+            "is finished is kept."
+        ) from error
+
+
 def choose(logits: torch.Tensor, sampling: Sampling, draws: torch.Tensor | None) -> torch.Tensor:
     """The next token of each row of `logits` (B, V): the most likely
     one, or that at `draws` (B,) of the distribution.
@@ -217,6 +265,9 @@ def choose(logits: torch.Tensor, sampling: Sampling, draws: torch.Tensor | None)
     """
     if draws is None:
         return logits.argmax(-1)
+    device = logits.device
+    if device.type == "mps":  # it has no double precision
+        logits, draws = logits.cpu(), draws.cpu()
     likely, order = (
         (logits / sampling.temperature)
         .softmax(-1)
@@ -233,4 +284,4 @@ def choose(logits: torch.Tensor, sampling: Sampling, draws: torch.Tensor | None)
         kept &= likely >= sampling.min_p * likely[:, :1]
     last = kept.sum(-1, keepdim=True) - 1
     at = torch.searchsorted(mass, draws[:, None] * mass.gather(1, last), right=True)
-    return order.gather(1, at.minimum(last))[:, 0]
+    return order.gather(1, at.minimum(last))[:, 0].to(device)

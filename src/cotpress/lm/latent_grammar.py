@@ -18,6 +18,10 @@ from cotpress.errors import CotpressError
 from cotpress.latent_tokens import BEGIN, CODE, END
 from cotpress.lm.contract import Sampling
 
+NO_GRAMMAR = (
+    "model {} cannot keep latent tokens to their runs (--legal-latents): take hf:, or leave it out."
+)
+
 
 class LatentIds(NamedTuple):
     """The token ids of a model's latent tokens."""
@@ -91,12 +95,17 @@ def grammar(
     """
     if sampling.latents is None and not sampling.legal_latents:
         return None
+    return Grammar(required(name, ids), sampling.latents, width, device)
+
+
+def required(name: str, ids: LatentIds | None) -> LatentIds:
+    """`ids`; `CotpressError` where the model `name` has no latent tokens to constrain."""
     if ids is None:
         raise CotpressError(
             f"model {name} knows no latent tokens (no {BEGIN} in its tokenizer): "
             "name one that was trained on what `cotpress mix` made."
         )
-    return Grammar(ids, sampling.latents, width, device)
+    return ids
 
 
 def _only(ids: list[int], width: int) -> Tensor:

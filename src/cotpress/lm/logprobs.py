@@ -28,6 +28,9 @@ from cotpress.lm.prefixes import Row, Runner, batches
 ROWS = 512
 """Rows of logits that exist at once: 100 MB for a vocabulary of 49,152 in float32."""
 
+PART = 16384
+"""Rows of a head in half precision that exist in float32 at once."""
+
 CPU_TOKENS = 512
 """Tokens of a batch, padding included; a longer text is a batch of its own. On a CPU larger batches
 are no faster, and from 4,096 on half as fast: every intermediate is fresh memory."""
@@ -217,14 +220,31 @@ def _logits(model: Any, hidden: Tensor) -> Tensor:
     """
     head = model.get_output_embeddings()
     hidden = hidden.to(head.weight.device)
-    if head.weight.is_cuda and head.weight.dtype != torch.float32:
-        logits = torch.mm(hidden, head.weight.t(), out_dtype=torch.float32)
-    else:
-        logits = hidden.float() @ head.weight.float().t()
+    logits = _product(hidden, head.weight)
     if head.bias is not None:
         logits += head.bias
     cap = getattr(model.config.get_text_config(), "final_logit_softcapping", None)
     return logits if not cap else cap * torch.tanh(logits / cap)
+
+
+def _product(hidden: Tensor, weight: Tensor) -> Tensor:
+    """`hidden` (R, H) times `weight` (V, H), summed and given in float32."""
+    if weight.dtype == torch.float32:
+        return hidden.float() @ weight.t()
+    if weight.is_cuda:
+        try:
+            return torch.mm(hidden, weight.t(), out_dtype=torch.float32)
+        except (RuntimeError, TypeError) as error:  # a build or a card that cannot
+            if isinstance(error, torch.OutOfMemoryError):
+                raise
+    # part by part: the whole matrix in float32 would be twice the head
+    parts = torch.split_with_sizes(weight, _sizes(len(weight), PART))
+    return torch.cat([hidden.float() @ part.float().t() for part in parts], dim=1)
+
+
+def _sizes(n: int, most: int) -> list[int]:
+    """`n` in pieces of `most`, the last as long as what is left."""
+    return [min(most, n - start) for start in range(0, n, most)]
 
 
 def _check_head(lm: CausalLM, ids: Sequence[int]) -> None:

@@ -14,6 +14,7 @@ A whole model for a test or a notebook::
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -41,16 +42,22 @@ def check(spec: str) -> None:
         raise CotpressError(f"{error} {WRITTEN}") from error
 
 
-def load(spec: str) -> Model:
+def load(spec: str, **usual: str) -> Model:
     """The model that `spec` names: `NAME[:TARGET][,option=value…]`, or the path of a model
     folder.
+
+    `usual` are options that hold where the spec says nothing else, and the model knows them.
     """
     try:
+        named = _with_name(spec)
+        if usual:
+            parsed = plugins.parse_spec(named)
+            known = plugins.options_of(plugins.find("models", parsed.name))
+            mine = {key: value for key, value in usual.items() if key in known}
+            named = str(replace(parsed, options=mine | parsed.options))
         return cast(
             Model,
-            plugins.load(
-                "models", _with_name(spec), offers=("name", "identity", "generate", "token_ends")
-            ),
+            plugins.load("models", named, offers=("name", "identity", "generate", "token_ends")),
         )
     except UnknownName as error:
         raise CotpressError(f"{error} {WRITTEN}") from error

@@ -115,6 +115,11 @@ def sampling_fields(sampling: Sampling, fields: Fields) -> dict[str, Any]:
 
     `CotpressError` where the server has no field for them.
     """
+    if sampling.latents is not None or sampling.legal_latents:
+        raise CotpressError(
+            "a server cannot be made to write latent tokens: take hf: or vllm:, or leave out "
+            "--latents and --legal-latents."
+        )
     if sampling.thinking_budget is not None and fields != "open":
         raise CotpressError(NO_BUDGET.format(f"behind a server with fields={fields}"))
     if fields == "openai":

@@ -51,6 +51,7 @@ class HFModel:
         batch_tokens: int = 0,
         weights: str = "",
         template: Mapping[str, Any] | None = None,
+        precision: str = "float32",
     ) -> None:
         self.name = name
         self.path = path
@@ -61,6 +62,8 @@ class HFModel:
         """Hub commit, or a hash of the folder's weight files: another one is another model."""
         self.template = dict(template or {})
         """Arguments of its chat template, such as `enable_thinking`; a part of `name`."""
+        self.precision = precision
+        """What it computes in: another one gives other answers and scores."""
         self._markups: dict[str, Markup] = {}
         self._make = make
         self._batch_tokens = batch_tokens
@@ -107,8 +110,11 @@ class HFModel:
 
     @property
     def identity(self) -> str:
-        """Its name, the revision of its weights, and the hash of its tokenizer."""
-        return f"{self.name}@{self.revision}+{self.tokenizer_hash}"
+        """Its name, the revision of its weights, the hash of its tokenizer, and its precision where
+        that is not float32.
+        """
+        other = "" if self.precision == "float32" else f"+{self.precision}"
+        return f"{self.name}@{self.revision}+{self.tokenizer_hash}{other}"
 
     @cached_property
     def tokenizer_hash(self) -> str:

@@ -22,6 +22,7 @@ from transformers.utils import cached_file, logging
 
 from cotpress import models, plugins
 from cotpress.errors import CotpressError
+from cotpress.lm import devices
 from cotpress.lm.checkpoint import FINISHED
 from cotpress.models._hf_files import OFFLINE as OFFLINE
 from cotpress.models._hf_files import cannot_reach as cannot_reach
@@ -34,7 +35,8 @@ from cotpress.models._hf_model import HFModel as HFModel
 from cotpress.models._template import NO_ARGUMENTS, template_of, told
 from cotpress.plugins import Arguments
 
-Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+Dtype = Literal["auto", "float32", "tf32", "bfloat16", "float16"]
+"""tf32: weights in float32, products in TensorFloat-32; auto: bfloat16 on CUDA, else float32."""
 
 if not sys.stderr.isatty():
     logging.disable_progress_bar()  # hundreds of half lines in a log
@@ -51,7 +53,8 @@ def load(
 ) -> HFModel:
     """The model at `target`, a hub id or folder; `adapter` is a PEFT adapter to merge into it.
 
-    `batch_tokens` is how many tokens (prompts and answers) one batch may hold; 0: as many as fit.
+    `device=auto` spreads a model that is larger than one card over all of them. `batch_tokens` is
+    how many tokens (prompts and answers) one batch may hold; 0: as many as fit.
     `template` are arguments of its chat template, as `template.enable_thinking=false`; they belong
     to its name.
     """
@@ -64,29 +67,39 @@ def load(
     if adapter or (folder / "adapter_config.json").is_file():
         _refuse_circle(folder)
         base = f"hf:{target}" if adapter else _base_of(folder)
-        placed = [f",device={device}"] * bool(device) + [f",dtype={dtype}"] * (dtype != "auto")
-        return _adapted(name, adapter or target, "".join([base, *placed]), batch_tokens, template)
+        usual = {"device": device} if device else {}
+        usual |= {"dtype": dtype} if dtype != "auto" else {}
+        return _adapted(name, adapter or target, base, usual, batch_tokens, template)
     config = read_config(target)
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
         raise CotpressError(
             f"model {target} is no causal language model but a "
             f"{config.model_type}: choose one that writes."
         )
-    where = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    if where.startswith("cuda") and not torch.cuda.is_available():
-        raise CotpressError(f"model {target}: PyTorch finds no CUDA device here: write device=cpu.")
-    kind = ("bfloat16" if where.startswith("cuda") else "float32") if dtype == "auto" else dtype
+    spread = device == "auto"
+    where = devices.checked(device, f"model {target}") if device and not spread else devices.usual()
+    on_cuda = where.startswith("cuda")
+    if dtype == "tf32" and not on_cuda:
+        raise CotpressError(f"model {target}: dtype=tf32 is for CUDA GPUs: leave it out here.")
+    precision = ("bfloat16" if on_cuda else "float32") if dtype == "auto" else dtype
+    kind = "float32" if precision == "tf32" else precision
 
     def make() -> PreTrainedModel:
         try:
             model = AutoModelForCausalLM.from_pretrained(
-                target, dtype=getattr(torch, kind), trust_remote_code=False, use_safetensors=True
+                target,
+                dtype=getattr(torch, kind),
+                trust_remote_code=False,
+                use_safetensors=True,
+                **({"device_map": "auto"} if spread else {}),
             )
         except OSError as error:
             raise CotpressError(
                 f"cannot load the weights of {target}: {first_line(error)}"
             ) from error
-        return model.to(where)
+        if precision == "tf32":
+            devices.in_tf32(model.get_decoder())
+        return model if spread else model.to(where)
 
     return HFModel(
         name,
@@ -96,6 +109,7 @@ def load(
         revision=revision_of(target, config),
         batch_tokens=batch_tokens,
         template=_trained_with(folder) | template,
+        precision=precision,
     )
 
 
@@ -123,12 +137,19 @@ def tokenizer_only(target: str, template: Arguments = NO_ARGUMENTS) -> HFModel:
 
 
 def _adapted(
-    name: str, folder: str, base_spec: str, batch_tokens: int, template: Arguments
+    name: str,
+    folder: str,
+    base_spec: str,
+    usual: dict[str, str],
+    batch_tokens: int,
+    template: Arguments,
 ) -> HFModel:
-    """The adapter in `folder` (or on the hub), merged into the model that `base_spec` names."""
+    """The adapter in `folder` (or on the hub), merged into the model that `base_spec` names, under
+    the `usual` options where that says nothing else.
+    """
     peft = plugins.require("peft", f"the adapter {folder}")
     try:
-        base = models.load(base_spec)
+        base = models.load(base_spec, **usual)
     except CotpressError as error:
         cure = f"put it back, or name the base: hf:BASE,adapter={folder}"
         raise CotpressError(
@@ -164,6 +185,7 @@ def _adapted(
         batch_tokens=batch_tokens,
         weights=base.weights,
         template=base.template | template,
+        precision=base.precision,
     )
 
 

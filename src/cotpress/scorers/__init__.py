@@ -209,12 +209,16 @@ def _with_reasoning(traces: Iterable[Trace], dropped: Counter[str]) -> Iterator[
             dropped["no reasoning"] += 1
 
 
-def load_reference(spec: str, scorer: str) -> CausalLM:
-    """The model that `spec` names, if it gives probabilities;
+def load_reference(spec: str, scorer: str, **told: str) -> CausalLM:
+    """The model that `spec` names, if it gives probabilities, under the options that the scorer was
+    `told` for it; in float32 where nothing says another `dtype`: in bfloat16 a cut drops other
+    tokens.
+
     `CotpressError` names the `scorer` that needs it.
     """
     if not spec:
         raise CotpressError(
             f"scorer {scorer} needs a model: write {scorer}:smollm2, or {scorer}:FOLDER."
         )
-    return able(models.load(spec), CausalLM, f"scorer {scorer}")
+    spec = ",".join([spec, *(f"{key}={value}" for key, value in told.items() if value)])
+    return able(models.load(spec, dtype="float32"), CausalLM, f"scorer {scorer}")

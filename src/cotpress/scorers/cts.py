@@ -33,6 +33,7 @@ from cotpress.lm import logprobs
 from cotpress.lm.capabilities import CausalLM
 from cotpress.lm.logprobs import Span
 from cotpress.lm.markup import markup_of
+from cotpress.models.hf import Dtype
 from cotpress.plugins import Spec
 from cotpress.prompts import check_ratio
 from cotpress.records import Percentile, Trace
@@ -61,15 +62,18 @@ def load(
     difference: Difference = "log",
     ratio: float | None = None,
     segment: int = SEGMENT,
+    dtype: Literal[Dtype, ""] = "",
+    device: str = "",
 ) -> Scorer:
-    """The scorer over the reference model that `target` names;
-    `ratio` and `segment` for `condition=released` only.
+    """The scorer over the reference model that `target` names; `dtype` (float32 where it is not
+    given) and `device` are the model's; `ratio` and `segment` for `condition=released` only.
     """
     chosen = {
         "condition": (condition, "question+answer"),
         "difference": (difference, "log"),
         "ratio": (ratio, None),
         "segment": (segment, SEGMENT),
+        "dtype": (dtype, ""),
     }
     name = str(
         Spec(
@@ -88,7 +92,8 @@ def load(
                 f"{name}: only the released selection works in segments: "
                 f"leave out segment={segment}."
             )
-        return CTS(name, load_reference(target, "cts"), condition=condition, difference=difference)
+        model = load_reference(target, "cts", dtype=dtype, device=device)
+        return CTS(name, model, condition=condition, difference=difference)
     if ratio is None:
         raise CotpressError(
             f"{name}: the released selection is made while scoring: add ratio=0.5, say."
@@ -101,7 +106,8 @@ def load(
         raise CotpressError(
             f"{name}: a segment of {segment} tokens cannot be cut: choose 2 or more."
         )
-    return Released(name, load_reference(target, "cts"), check_ratio(ratio), segment)
+    model = load_reference(target, "cts", dtype=dtype, device=device)
+    return Released(name, model, check_ratio(ratio), segment)
 
 
 class Contrast(NamedTuple):

@@ -6,8 +6,8 @@ classifier will do: the BERT, XLM-R or ModernBERT kind, label 1 (or the one call
 newlines and `10³`, cuts chunks at 512 without overlap and runs one text at a time (its quirks
 Q1-Q11). Here the tokenizer's own special tokens are used, scores are given to characters of the
 original text, chunks overlap by a quarter, and batches are filled by tokens. `compat=released`
-reproduces the package instead (_llmlingua2_released.py). float32 on a CPU and for `released`,
-bfloat16 on CUDA.
+reproduces the package instead (_llmlingua2_released.py). It computes in float32,
+unless `dtype=bfloat16` says otherwise.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,12 +26,15 @@ from transformers import (
 )
 
 from cotpress.errors import CotpressError
+from cotpress.lm import devices
 from cotpress.lm.logprobs import at_once
 from cotpress.models import hf
 from cotpress.plugins import Spec
 from cotpress.records import Trace
 from cotpress.scorers import Importance, Scorer
 from cotpress.scorers._llmlingua2_released import Released, cl100k_length
+
+Dtype = Literal["float32", "bfloat16"]
 
 CHECKPOINT = "microsoft/llmlingua-2-xlm-roberta-large-meetingbank"
 
@@ -40,7 +43,11 @@ KEEP_LABELS = ("keep", "preserve")
 
 
 def load(
-    target: str, *, compat: Literal["fixed", "released"] = "fixed", batch_tokens: int = 16384
+    target: str,
+    *,
+    compat: Literal["fixed", "released"] = "fixed",
+    batch_tokens: int = 16384,
+    dtype: Dtype = "float32",
 ) -> Scorer:
     """The scorer of the checkpoint `target`, a hub name or a folder; batches hold at most
     `batch_tokens`, padding included.
@@ -52,11 +59,13 @@ def load(
             "scorer llmlingua2 needs a checkpoint: write "
             f"llmlingua2:{CHECKPOINT}, or llmlingua2:FOLDER."
         )
-    name = str(Spec("llmlingua2", target, {} if compat == "fixed" else {"compat": compat}))
+    chosen: dict[str, str] = {} if compat == "fixed" else {"compat": compat}
+    chosen |= {} if dtype == "float32" else {"dtype": dtype}
+    name = str(Spec("llmlingua2", target, chosen))
     if compat == "fixed":
-        return LLMLingua2(name, load_classifier(target, batch_tokens=batch_tokens))
+        return LLMLingua2(name, load_classifier(target, batch_tokens=batch_tokens, dtype=dtype))
     length = cl100k_length()
-    classifier = load_classifier(target, batch_tokens=batch_tokens, dtype=torch.float32)
+    classifier = load_classifier(target, batch_tokens=batch_tokens, dtype=dtype)
     if classifier.model.config.model_type != "xlm-roberta":
         raise CotpressError(
             f"{name}: compat=released follows the XLM-R release only: "
@@ -199,14 +208,10 @@ def batches(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
         yield batch
 
 
-def load_classifier(
-    target: str, *, batch_tokens: int, dtype: torch.dtype | None = None
-) -> Classifier:
+def load_classifier(target: str, *, batch_tokens: int, dtype: Dtype = "float32") -> Classifier:
     """The checkpoint, on the GPU if there is one; `CotpressError`
     where it is no trained classifier with two labels.
     """
-    cuda = torch.cuda.is_available()
-    dtype = dtype or (torch.bfloat16 if cuda else torch.float32)
     try:
         config = AutoConfig.from_pretrained(target, trust_remote_code=False)
         check_labels(target, config)
@@ -214,7 +219,7 @@ def load_classifier(
         model, loading = AutoModelForTokenClassification.from_pretrained(
             target,
             config=config,
-            dtype=dtype,
+            dtype=getattr(torch, dtype),
             trust_remote_code=False,
             use_safetensors=True,
             output_loading_info=True,
@@ -240,7 +245,8 @@ def load_classifier(
             "gives offsets: save its tokenizer.json."
         )
     identity = f"{hf.revision_of(target, config)}+{hf.tokenizer_hash(tokenizer, None)}"
-    return Classifier(model.eval().to("cuda" if cuda else "cpu"), tokenizer, batch_tokens, identity)
+    identity += "" if dtype == "float32" else f"+{dtype}"
+    return Classifier(model.eval().to(devices.usual()), tokenizer, batch_tokens, identity)
 
 
 def check_labels(target: str, config: Any) -> None:

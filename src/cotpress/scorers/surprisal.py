@@ -16,6 +16,7 @@ from cotpress.lm import logprobs
 from cotpress.lm.capabilities import CausalLM
 from cotpress.lm.logprobs import Span
 from cotpress.lm.markup import markup_of
+from cotpress.models.hf import Dtype
 from cotpress.plugins import Spec
 from cotpress.records import Trace
 from cotpress.scorers import Importance, Scorer, Unscored, load_reference
@@ -26,12 +27,17 @@ TOO_LONG = "the question leaves no room in the scorer's context"
 ENDLESS = f"reasoning more than {logprobs.LONGEST} times as long as the scorer's context"
 
 
-def load(target: str, *, context: Context = "question") -> Scorer:
+def load(
+    target: str, *, context: Context = "question", dtype: Literal[Dtype, ""] = "", device: str = ""
+) -> Scorer:
     """The scorer over the model that `target` names, such as `smollm2` or
-    `hf:Qwen/Qwen2.5-0.5B`.
+    `hf:Qwen/Qwen2.5-0.5B`; `dtype` (float32 where it is not given) and `device` are the model's.
     """
-    name = str(Spec("surprisal", target, {} if context == "question" else {"context": context}))
-    return Surprisal(name, load_reference(target, "surprisal"), context=context)
+    chosen: dict[str, str] = {} if context == "question" else {"context": context}
+    chosen |= {"dtype": dtype} if dtype else {}
+    name = str(Spec("surprisal", target, chosen))
+    model = load_reference(target, "surprisal", dtype=dtype, device=device)
+    return Surprisal(name, model, context=context)
 
 
 class Surprisal:

@@ -154,8 +154,13 @@ def save(
     tokenizer.chat_template = _each(
         tokenizer.chat_template, lambda own: chat_template.wrap(own, efforts, model.template, takes)
     )
-    net = model.torch_model
-    if str(net.dtype) == "torch.float32" and (stored := model.stored_dtype) is not None:
+    net, stored = model.torch_model, model.stored_dtype
+    if stored is not None and stored != net.dtype:
+        if net.dtype.itemsize < stored.itemsize:
+            raise CotpressError(
+                f"model {model.name} is stored in {stored} and was loaded in {net.dtype}, so that "
+                "its weights are rounded: load it with dtype=float32, and export that."
+            )
         net = net.to(stored)
     model.stop_at_end_of_turn(net)
     net.save_pretrained(folder)

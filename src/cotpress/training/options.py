@@ -20,6 +20,13 @@ ADAPTER = Parameter(group=Group("Adapter", sort_key=31))
 MACHINE = Parameter(group=Group("Memory, speed and messages", sort_key=32))
 
 
+MOST = 8
+"""Examples that are held at once at most, where the memory is not known; on a GPU it is."""
+
+MICRO_TOKENS = 16384
+"""Tokens, padding included, that are held at once at most, where the memory is not known."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions:
     """How to train; the defaults are TokenSkip's."""
@@ -71,8 +78,8 @@ class TrainOptions:
     With --method full the weights themselves stay in float32.
     """
     micro_batch: Annotated[int, MACHINE] = 0
-    """Examples that one process holds at once; 0: up to 8. Smaller
-    needs less memory and gives the same gradient.
+    """Examples that one process holds at once; 0: as many as have room, by the longest of them.
+    Smaller needs less memory and gives the same gradient.
     """
     gradient_checkpointing: Annotated[bool, MACHINE] = True
     """Compute activations twice instead of keeping them: less
@@ -113,8 +120,14 @@ class TrainOptions:
                     "a share, at least 0 and below 1."
                 )
 
-    def per_process(self, n_processes: int) -> tuple[int, int]:
-        """(examples held at once, how many such make a step's share) for each of the processes."""
+    def per_process(
+        self, n_processes: int, longest: int = 0, room: int = MICRO_TOKENS, most: int = MOST
+    ) -> tuple[int, int]:
+        """(examples held at once, how many such make a step's share) for each of the processes.
+
+        Held at once are `most` examples at most, and no more than `room` tokens where each is as
+        long as the `longest`; one in any case.
+        """
         share, rest = divmod(self.batch, n_processes)
         if rest:
             raise CotpressError(
@@ -126,9 +139,8 @@ class TrainOptions:
                 f"--micro-batch {self.micro_batch} does not divide the {share} "
                 "examples per step and process: choose a divisor."
             )
-        micro = self.micro_batch or max(
-            size for size in range(1, min(8, share) + 1) if share % size == 0
-        )
+        fitting = max(1, min(most, share, room // longest if longest else share))
+        micro = self.micro_batch or max(size for size in range(1, fitting + 1) if share % size == 0)
         return micro, share // micro
 
 

@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedMod
 
 from cotpress import plugins
 from cotpress.errors import CotpressError
+from cotpress.lm import devices
 from cotpress.models.hf import HFModel
 
 PACKAGE = "bitsandbytes"
@@ -23,7 +24,7 @@ def quantised(model: HFModel, *, latents: bool = False) -> HFModel:
     `CotpressError` without a GPU or bitsandbytes, and where the examples hold `latents`: their
     rows are trained whole, and merged.
     """
-    if not torch.cuda.is_available():
+    if not devices.usual().startswith("cuda"):
         raise CotpressError(
             "--quantize 4bit needs a CUDA GPU, and PyTorch finds none: leave it out here."
         )

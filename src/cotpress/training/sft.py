@@ -34,6 +34,7 @@ from trl import SFTConfig
 
 from cotpress import __version__, storage
 from cotpress.errors import CotpressError, UnknownName
+from cotpress.lm import devices
 from cotpress.lm.checkpoint import folder_of
 from cotpress.lm.taught import budgets_of
 from cotpress.models.hf import HFModel
@@ -44,7 +45,8 @@ from cotpress.training import folder as folder
 from cotpress.training.counting import miscounted
 from cotpress.training.curve import LOG, Losses, curve, summed_up
 from cotpress.training.held_out import split
-from cotpress.training.options import TrainOptions, TrainSummary
+from cotpress.training.memory import tokens_that_fit
+from cotpress.training.options import MICRO_TOKENS, MOST, TrainOptions, TrainSummary
 from cotpress.training.quantised import quantised
 from cotpress.training.trainer import CompletionTrainer, Progress, SortedSteps
 from cotpress.training.vocabulary import is_tied, latent_rows, with_latents
@@ -85,9 +87,10 @@ def train(
     if found := folder.finished(out, mark):
         say(f"train: {out} was finished before under the same options; nothing to do")
         return found
-    if torch.cuda.is_available():
-        # before the weights are loaded
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    # before the weights are loaded
+    devices.own_card(
+        int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    )
     if (draws := len({one.epoch for one in examples})) > 1:
         say(
             f"train: the examples are drawn for {draws} epochs; each of --epochs "
@@ -237,6 +240,8 @@ def fit(
 ) -> Fitted:
     """Train and save weights (or adapter), tokenizer and the curve of the loss in `out`."""
     dtype = model.torch_model.dtype
+    if options.method == "full":
+        dtype = model.stored_dtype or dtype
     taught, held = split(rows, options)
     trainer = make_trainer(taught, model, out, options, say, held)
     resumed = folder.last_checkpoint(out)
@@ -281,7 +286,8 @@ def make_trainer(
         net.float()
     elif options.dtype != "auto" and options.quantize == "none":
         net.to(getattr(torch, options.dtype))
-    args = settings(rows, options, out, net.device.type, n_processes, bool(held))
+    room = _room(net, options) if cuda else None
+    args = settings(rows, options, out, net.device.type, n_processes, held, room)
     try:
         trainer = CompletionTrainer(
             net,
@@ -312,6 +318,19 @@ def make_trainer(
     return trainer
 
 
+def _room(net: PreTrainedModel, options: TrainOptions) -> int:
+    """Tokens that fit on this process's GPU at once; FSDP and DeepSpeed, which share the weights
+    out, leave more.
+    """
+    return tokens_that_fit(
+        net.config,
+        torch.cuda.mem_get_info(net.device)[0],
+        size=4 if options.dtype == "float32" else 2,
+        trained=sum(one.numel() for one in net.parameters()) if options.method == "full" else 0,
+        checkpointing=options.gradient_checkpointing,
+    )
+
+
 def _dataset(rows: Sequence[Row]) -> Dataset:
     return Dataset.from_dict(
         {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
@@ -324,11 +343,17 @@ def settings(
     out: Path,
     device: str,
     n_processes: int,
-    judged: bool = False,
+    held: Sequence[Row] = (),
+    room: int | None = None,
 ) -> SFTConfig:
-    """TRL's settings: TokenSkip's, a checkpoint for each epoch, no row cut and no loss hidden."""
+    """TRL's settings: TokenSkip's, a checkpoint for each epoch, no row cut and no loss hidden.
+
+    `room`: tokens that fit in memory at once; None: not known.
+    """
     cuda = device == "cuda"
-    micro, accumulation = options.per_process(n_processes)
+    longest = max((len(row.input_ids) for row in [*rows, *held]), default=0)
+    held_at_once = (MICRO_TOKENS, MOST) if room is None else (room, options.batch)
+    micro, accumulation = options.per_process(n_processes, longest, *held_at_once)
     draws = len({row.epoch for row in rows})
     save_every = options.save_every or (
         -(-len(rows) // (draws * options.batch)) if draws > 1 else 0
@@ -359,11 +384,11 @@ def settings(
         save_strategy=strategy,
         save_steps=save_every or 500,
         save_total_limit=1,
-        eval_strategy=strategy if judged else "no",
+        eval_strategy=strategy if held else "no",
         eval_steps=save_every or 500,
-        load_best_model_at_end=judged,
-        metric_for_best_model="eval_loss" if judged else None,
-        greater_is_better=False if judged else None,
+        load_best_model_at_end=bool(held),
+        metric_for_best_model="eval_loss" if held else None,
+        greater_is_better=False if held else None,
         prediction_loss_only=True,
         seed=options.seed,
         # Each step: what is logged is then the same, wherever a run was interrupted.
@@ -406,8 +431,8 @@ def _lora(options: TrainOptions, model: HFModel) -> LoraConfig:
 
 
 def save(trainer: CompletionTrainer, model: HFModel, out: Path, dtype: torch.dtype) -> None:
-    """Weights or adapter as safetensors, in the precision the model came in, and the tokenizer with
-    its chat template.
+    """Weights or adapter as safetensors, weights in `dtype` (all of them trained: that in which
+    the base is stored), and the tokenizer with its chat template.
 
     An adapter with latent tokens is merged: no base has the rows it needs, and servers refuse such
     adapters.

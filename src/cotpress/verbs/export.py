@@ -74,7 +74,8 @@ def export(
     if (Path(model) / "model").is_dir():  # of `cotpress run`
         spec = str(Path(model) / "model")
         found = evaluated or Path(model) / "eval.jsonl"
-    loaded = able(models.load(spec), HFModel, "export")
+    # merged in float32 on every machine: `save` then writes the precision of the base
+    loaded = able(models.load(spec, dtype="float32", device="cpu"), HFModel, "export")
     rows = (
         list(storage.read(rows_path(found), EvalRow))
         if found and (evaluated or rows_path(found).is_file())

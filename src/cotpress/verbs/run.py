@@ -104,7 +104,9 @@ def _device(own: Shape | None) -> Device:
     """Where models run here."""
     import torch
 
-    if not torch.cuda.is_available():
+    from cotpress.lm import devices  # loads torch
+
+    if not devices.usual().startswith("cuda"):
         return Device()
     size = 2 if torch.cuda.is_bf16_supported() else 4
     free = torch.cuda.mem_get_info()[0]

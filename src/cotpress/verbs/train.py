@@ -43,7 +43,9 @@ def train(
     from cotpress.training import sft as stage
 
     check_trackers(options)
-    taught = able(models.load(model), HFModel, "train")
+    # all weights are trained in float32: loaded in less, they would begin rounded
+    whole = {"dtype": "float32"} if options and options.method == "full" else {}
+    taught = able(models.load(model, **whole), HFModel, "train")
     done = stage.train(storage.read(examples, TrainingExample), taught, out, options, say=say)
     if int(os.environ.get("RANK", "0")):
         return

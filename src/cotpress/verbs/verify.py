@@ -48,7 +48,7 @@ def verify(compressed: Path, /, *, reference: str, out: Path, json: bool = False
     from cotpress.lm.conclusions import conclusions  # torch takes seconds to load: not for --help
     from cotpress.lm.latent_grammar import latent_ids
 
-    judge = able(models.load(reference), CausalLM, "verify")
+    judge = able(models.load(reference, dtype="float32"), CausalLM, "verify")
     if latent_ids(judge.tokenizer) is None and any(
         cut.n_latent for one in storage.read(compressed, CompressedTrace) for cut in one.cuts
     ):

@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from cotpress import models
-from cotpress.training.options import TrainOptions
+from cotpress.training.options import MICRO_TOKENS, TrainOptions
 
 UNNAMED = "CHANGE-ME"
 """In the settings where no model was named."""
@@ -30,10 +30,22 @@ def shared(data: str) -> dict[str, Any]:
     }
 
 
-def transformers_steps() -> dict[str, Any]:
-    """What those call alike that hand their settings to transformers."""
+def held_at_once(longest: int) -> tuple[int, int]:
+    """(micro-batch, accumulation) for rows of `longest` tokens; one row at once where nobody
+    counted them.
+    """
+    return OPTIONS.per_process(1, longest or MICRO_TOKENS)
+
+
+def transformers_steps(longest: int = 0) -> dict[str, Any]:
+    """What those call alike that hand their settings to transformers; `longest`: tokens of the
+    longest row, 0 where nobody counted.
+    """
+    micro, accumulation = held_at_once(longest)
     return {
-        "per_device_train_batch_size": OPTIONS.batch,
+        "per_device_train_batch_size": micro,
+        "gradient_accumulation_steps": accumulation,
+        "bf16": True,
         "num_train_epochs": OPTIONS.epochs,
         "lr_scheduler_type": OPTIONS.scheduler,
     }

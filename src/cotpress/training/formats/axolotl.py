@@ -10,7 +10,14 @@ from typing import Any
 from cotpress.lm.capabilities import Rendering
 from cotpress.records import CompressedTrace, Record, TrainingExample
 from cotpress.training.formats import Drawing, Format, examples
-from cotpress.training.formats._settings import OPTIONS, as_yaml, shared, stem, weights_of
+from cotpress.training.formats._settings import (
+    OPTIONS,
+    as_yaml,
+    held_at_once,
+    shared,
+    stem,
+    weights_of,
+)
 from cotpress.training.formats._text import Finished, alike, texts
 
 
@@ -78,6 +85,7 @@ def settings(model: str, data: str, folder: str, *, longest: int = 0) -> str:
     """YAML that trains `model` on the rows of `folder/data` as `cotpress
     train` would; `longest`: tokens of the longest.
     """
+    micro, accumulation = held_at_once(longest)
     own: dict[str, Any] = {
         "base_model": model,
         "datasets": [{"path": f"{folder}/{data}", "ds_type": "json", "type": "input_output"}],
@@ -89,11 +97,13 @@ def settings(model: str, data: str, folder: str, *, longest: int = 0) -> str:
         "lora_alpha": OPTIONS.lora_alpha,
         "lora_dropout": OPTIONS.lora_dropout,
         "lora_target_linear": True,
-        "micro_batch_size": OPTIONS.batch,
-        "gradient_accumulation_steps": 1,
+        "micro_batch_size": micro,
+        "gradient_accumulation_steps": accumulation,
+        "gradient_checkpointing": True,
+        "bf16": "auto",
         "num_epochs": OPTIONS.epochs,
         "lr_scheduler": OPTIONS.scheduler,
-        "optimizer": "adamw_torch",
+        "optimizer": "adamw_torch_fused",
         "warmup_ratio": OPTIONS.warmup,
     }
     return as_yaml(f"axolotl train {stem(data)}.axolotl.yaml", own | shared(data))

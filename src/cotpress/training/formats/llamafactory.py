@@ -121,7 +121,7 @@ def settings(model: str, data: str, folder: str, *, n_rows: int, longest: int = 
     }
     return as_yaml(
         f"llamafactory-cli train {stem(data)}.llamafactory.yaml",
-        own | transformers_steps() | shared(data),
+        own | transformers_steps(longest) | shared(data),
     )
 
 

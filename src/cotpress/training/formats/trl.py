@@ -66,6 +66,7 @@ def settings(model: str, data: str, folder: str) -> str:
         "completion_only_loss": True,
         "max_length": None,
         "packing": False,
+        "gradient_checkpointing": True,
         "warmup_steps": OPTIONS.warmup,
         "use_peft": True,
         "lora_r": OPTIONS.lora_rank,
