@@ -35,7 +35,9 @@ FLOORS = (
 folder only: `pipeline` never imports `scorers`.
 """
 
-ASKED_FOR = {f"cotpress.training.{name}" for name in ("sft", "trainer", "vocabulary", "quantised")}
+ASKED_FOR = {
+    f"cotpress.training.{name}" for name in ("sft", "trainer", "vocabulary", "quantised", "scorer")
+}
 """Core modules no more: loaded by the one verb that needs them. So are the plug-ins and
 `latent`.
 """

@@ -89,8 +89,9 @@ class Progress(TrainerCallback):  # type: ignore[misc]
     diverged.
     """
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, say: Callable[[str], None], verb: str = "train") -> None:
         self.say = say
+        self.verb = verb
         self.losses: deque[float] = deque(maxlen=10)
 
     def on_train_begin(
@@ -128,6 +129,6 @@ class Progress(TrainerCallback):  # type: ignore[misc]
             left = (state.max_steps - state.global_step) / rate
             loss = f"loss {mean(self.losses):.3f}, " if self.losses else ""
             self.say(
-                f"train: step {state.global_step}/{state.max_steps} "
+                f"{self.verb}: step {state.global_step}/{state.max_steps} "
                 f"({loss}{rate:.2f} steps/s, {left:.0f} s left)"
             )
