@@ -119,6 +119,14 @@ METHODS: dict[str, Method] = {
         "fine-tuned on its own reasoning, each trace at the smallest ratio that keeps its answer "
         "likely, with nothing asked for in the prompt: the model decides how long it reasons.",
     ),
+    "grpo": Method(
+        "taught", "taught by rewards for its own answers, right and short (GRPO): no examples."
+    ),
+    "dpo": Method(
+        "taught",
+        "taught by pairs of its own answers: the short right one before the long right one, and "
+        "before the wrong one (DPO).",
+    ),
     "be-concise": _prompt("Be concise."),
     "only-numbers": _prompt("Only use numbers or equations."),
     "abbre-words": _prompt("Abbreviate words as much as possible."),

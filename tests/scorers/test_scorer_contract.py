@@ -34,6 +34,13 @@ TEXTS = [
 ]
 
 
+def _own(folder: Path) -> Path:
+    """What `train-scorer` leaves, untaught."""
+    bert(folder, TEXTS, num_labels=1)
+    (folder / "cotpress_scorer.json").write_text('{"window": 128}')
+    return folder
+
+
 TRACES = [
     make_trace(text, id=str(i), question=f"Question {i}: how many?") for i, text in enumerate(TEXTS)
 ]
@@ -51,6 +58,7 @@ def scorer(
         **dict.fromkeys(("random", "prefix", "earliest"), ""),
         "llmlingua2": str(bert(tmp_path / "bert", TEXTS)),
         "unigram": str(counted),
+        "classifier": str(_own(tmp_path / "own")),
     }
     return scorers.load(f"{request.param}:{targets.get(request.param, 'tiny')}".rstrip(":"))
 

@@ -221,13 +221,18 @@ class HFModel:
 
     def generate(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
         """One completion per request, in order, each as soon as those before it are there."""
+        for row in self.answers(requests, sampling):
+            yield self.completion(row.said, row.seconds)
+
+    def answers(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Row]:
+        """The same as token ids, that of the end included, with those of the prompts."""
         if sampling.thinking_budget is not None:
             raise CotpressError(NO_BUDGET.format(self.name))
         unread = enumerate(requests)
         if (first := next(unread, None)) is None:
             return  # and no weights are loaded
         todo = chain([first], unread)
-        done: dict[int, Completion] = {}
+        done: dict[int, Row] = {}
         n_read = n_given = 0
 
         def more(n: int) -> list[Row]:
@@ -244,7 +249,7 @@ class HFModel:
         for row in decode(
             model, more, self._stops, sampling, room=room, most=ROWS, grammar=allowed
         ):
-            done[row.index] = self._completion(row.said, row.seconds)
+            done[row.index] = row
             while n_given in done:
                 yield done.pop(n_given)
                 n_given += 1
@@ -268,7 +273,8 @@ class HFModel:
         stretched = (rope.get("factor") or 1) * rope.get("original_max_position_embeddings", 0)
         return max(said, int(stretched)) if said else None
 
-    def _completion(self, ids: list[int], seconds: float) -> Completion:
+    def completion(self, ids: list[int], seconds: float = 0.0) -> Completion:
+        """What these token ids of an answer say."""
         finished = bool(ids) and ids[-1] in self._stops
         said = ids[:-1] if finished else ids
         text = self.tokenizer.decode(

@@ -10,6 +10,7 @@ from cyclopts import Group, Parameter
 from cotpress import plugins
 from cotpress.errors import CotpressError, UnknownName
 from cotpress.records import Record
+from cotpress.training.reward_options import DpoOptions, GrpoOptions, Stage
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
@@ -172,6 +173,11 @@ class TrainSummary(Record, frozen=True, kw_only=True):
     best_step: int | None = None
     seconds: float
     """Of the last, uninterrupted stretch."""
+    stage: Stage = "sft"
+    reward: GrpoOptions | None = None
+    """Of `--stage grpo`."""
+    pairs: DpoOptions | None = None
+    """Of `--stage dpo`."""
     options: TrainOptions
     version: str
     fingerprint: str

@@ -16,7 +16,7 @@ def ls(*, json: bool = False) -> None:
     json
         Print them as JSON.
     """
-    found = {kind: plugins.available(kind) for kind in ("tasks", "models", "scorers")}
+    found = {kind: plugins.available(kind) for kind in ("tasks", "models", "scorers", "rewards")}
     found["graders"] = plugins.available("grading")
     found["units"] = plugins.available("pipeline/units")
     found["formats"] = plugins.available("training/formats")
