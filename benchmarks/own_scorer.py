@@ -14,7 +14,8 @@ readings, the model loaded already.
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,7 +43,8 @@ class Truth:
 
     name = identity = "truth"
 
-    def score(self, traces):
+    def score(self, traces: Iterable[Trace]) -> Iterator[Importance]:
+        """One `Importance` per trace."""
         for trace in traces:
             spans = label(trace.reasoning)
             yield Importance([s.end for s in spans], [float(s.label == NEEDED) for s in spans])
@@ -141,19 +143,29 @@ def main() -> None:
     taught, held = traces[: -given.held], traces[-given.held :]
     base = encoder(given.out / "encoder", models.load("overthink"))
     options = ScorerOptions(epochs=given.epochs, lr=2e-3, batch=16, eval_share=0.05)
-    rows = ["| scorer | average precision of \"needed\" | over its teacher's | traces/s |"]
+    rows = ['| scorer | average precision of "needed" | over its teacher\'s | traces/s |']
     rows.append("|---|---|---|---|")
-    labels = [[found == NEEDED for found in label_tokens(t.reasoning, target.token_ends([t.reasoning])[0])] for t in held]
+    labels = [
+        [
+            found == NEEDED
+            for found in label_tokens(t.reasoning, target.token_ends([t.reasoning])[0])
+        ]
+        for t in held
+    ]
     known = measured("base rate", [sum(one) / len(one) for one in labels])
     for teacher in (scorers.load(given.teacher), Truth()):
         name = teacher.name.partition(":")[0]
         scored = score(taught, teacher, target)
-        done = train_scorer(from_scores(scored, {}), base, given.out / f"student-{name}", options)
+        done = train_scorer(
+            from_scores(scored, Counter()), base, given.out / f"student-{name}", options
+        )
         student = scorers.load(f"classifier:{given.out / f'student-{name}'}")
         by_teacher, by_student = judged(teacher, held, target), judged(student, held, target)
         over = ratio(by_student.precision, by_teacher.precision)
         faster = by_student.per_second / by_teacher.per_second
-        rows.append(f"| {teacher.name} | {measured('', by_teacher.precision)} | | {by_teacher.per_second:.0f} |")
+        rows.append(
+            f"| {teacher.name} | {measured('', by_teacher.precision)} | | {by_teacher.per_second:.0f} |"
+        )
         rows.append(
             f"| taught by it, {done.traces} traces | {measured('', by_student.precision)} | {over} "
             f"| {by_student.per_second:.0f} ({faster:.1f} times) |"

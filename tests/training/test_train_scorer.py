@@ -1,12 +1,14 @@
 import json
 from collections import Counter
+from itertools import pairwise
 
 import msgspec
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 pytest.importorskip("trl")
 
+import torch
 from command import cotpress
 from hypothesis import given
 from hypothesis import strategies as st
@@ -141,7 +143,7 @@ def test_a_cut_is_laid_over_its_reasoning_again_whole(text, data):
     runs = laid_over(text, short)
     assert runs is not None
     assert "".join(text[a:b] for a, b in runs) == short
-    assert all(a[1] <= b[0] for a, b in zip(runs, runs[1:], strict=False))
+    assert all(a[1] <= b[0] for a, b in pairwise(runs))
 
 
 def test_a_kept_run_is_found_where_it_stands_rather_than_in_scattered_letters():
@@ -167,7 +169,9 @@ def test_what_answer_keeping_cuts_keep_is_learnt_and_the_others_are_counted():
 
 
 def test_of_a_beginning_it_is_learnt_what_is_above_0():
-    one = msgspec.structs.replace(scored(1)[0], from_start=True, importance=[1, 1, 0.5, 0.2, 0, -1, -1])
+    one = msgspec.structs.replace(
+        scored(1)[0], from_start=True, importance=[1, 1, 0.5, 0.2, 0, -1, -1]
+    )
     (lesson,) = from_scores([one], Counter())
     assert lesson.values == [1, 1, 1, 1, 0, 0, 0]
     assert (lesson.labels, lesson.from_start) == ("above 0", True)

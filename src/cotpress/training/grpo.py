@@ -10,6 +10,7 @@ graded as in `generate` and `grade`, slow grading in processes that can be kille
 
 import math
 import os
+import random
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -61,7 +62,6 @@ class RewardPoint(Record, frozen=True, kw_only=True, omit_defaults=True):
     """What was logged at one step."""
 
     step: int
-    epoch: float
     accuracy: float
     tokens: float
     """Mean reasoning tokens."""
@@ -114,7 +114,7 @@ def train(
             warnings.simplefilter("ignore")  # of the hook, which is called experimental
             trainer = make_trainer(rollout, model, out, options, how, say)
         if not how.vllm:
-            say(f"train: {forecast(rollout, trainer.args, how)}")
+            say(f"train: {forecast(rollout, len(trainer.train_dataset), options, how)}")
         resumed = folder.last_checkpoint(out)
         if resumed:
             say(f"train: going on from {resumed}")
@@ -229,9 +229,7 @@ class Rollout:
             for place, (one, ids) in enumerate(zip(asked, said, strict=True))
         )
         graded = grade(traces, self._grader, within=self.workers)
-        samples = [
-            Sample(trace, one.wanted) for trace, one in zip(graded, asked, strict=True)
-        ]
+        samples = [Sample(trace, one.wanted) for trace, one in zip(graded, asked, strict=True)]
         return judged(samples, self.judges, self.how.weights, self.how.samples)
 
     def _grader(self, _: Trace) -> str | Check:
@@ -325,13 +323,13 @@ def make_trainer(
         net.float()  # half precision would round small updates away
     elif options.dtype != "auto":
         net.to(getattr(torch, options.dtype))
+    order = in_order(len(rollout.questions), options)
     model.stop_at_end_of_turn(net)  # TRL reads off it what ends an answer
-    numbers = [str(place) for place in range(len(rollout.questions))]
     trainer = Trainer(
         net,
         reward_funcs=rollout.functions(),
-        args=settings(options, how, out, net.device.type),
-        train_dataset=Dataset.from_dict({"prompt": numbers}),
+        args=settings(options, how, out, net.device.type, len(rollout.questions)),
+        train_dataset=Dataset.from_dict({"prompt": list(map(str, order))}),
         processing_class=model.tokenizer,
         peft_config=_lora(options, model) if options.method == "lora" else None,
         rollout_func=rollout,
@@ -343,7 +341,22 @@ def make_trainer(
     return trainer
 
 
-def settings(options: TrainOptions, how: GrpoOptions, out: Path, device: str) -> GRPOConfig:
+def in_order(n: int, options: TrainOptions) -> list[int]:
+    """The numbers of the questions over the whole training, each pass in an order of its own; the
+    last step is full. Laid out at once, for TRL's sampler would begin anew when a run goes on.
+    """
+    steps = options.max_steps or math.ceil(options.epochs * n / options.batch)
+    found: list[int] = []
+    while len(found) < steps * options.batch:
+        one = list(range(n))
+        random.Random(f"{options.seed}|{len(found) // n}").shuffle(one)
+        found += one
+    return found[: steps * options.batch]
+
+
+def settings(
+    options: TrainOptions, how: GrpoOptions, out: Path, device: str, n_questions: int
+) -> GRPOConfig:
     """TRL's settings: one batch of answers a step, `--batch` problems of `--samples` answers."""
     n_processes = int(os.environ.get("WORLD_SIZE", "1"))
     share, rest = divmod(options.batch, n_processes)
@@ -363,8 +376,8 @@ def settings(options: TrainOptions, how: GrpoOptions, out: Path, device: str) ->
     halves = cuda and torch.cuda.is_bf16_supported()
     return GRPOConfig(
         output_dir=str(out / folder.CHECKPOINTS),
-        num_train_epochs=options.epochs,
-        max_steps=options.max_steps or -1,
+        num_train_epochs=1,  # the passes are in the order of the questions
+        shuffle_dataset=False,
         per_device_train_batch_size=micro,
         gradient_accumulation_steps=answers // micro,
         num_generations=how.samples,
@@ -390,8 +403,8 @@ def settings(options: TrainOptions, how: GrpoOptions, out: Path, device: str) ->
         fp16=options.dtype == "float16",
         gradient_checkpointing=options.gradient_checkpointing and cuda,
         dataloader_pin_memory=cuda,
-        save_strategy="steps" if options.save_every else "epoch",
-        save_steps=options.save_every or 500,
+        save_strategy="steps",
+        save_steps=options.save_every or math.ceil(n_questions / options.batch),
         save_total_limit=1,
         seed=options.seed,
         logging_steps=1,
@@ -401,20 +414,15 @@ def settings(options: TrainOptions, how: GrpoOptions, out: Path, device: str) ->
     )
 
 
-def forecast(rollout: Rollout, args: GRPOConfig, how: GrpoOptions) -> str:
+def forecast(rollout: Rollout, n_asked: int, options: TrainOptions, how: GrpoOptions) -> str:
     """How long sampling takes at most, from a rate that is measured on one problem's answers."""
     first = [rollout.questions[0]] * how.samples
     began = time.perf_counter()
     said = rollout.sampled(first, 0, min(PROBE_TOKENS, how.max_tokens))
     rate = sum(map(len, said)) / max(time.perf_counter() - began, 1e-9)
-    answers = args.generation_batch_size
-    n_steps = args.max_steps
-    if n_steps < 1:
-        problems = answers // how.samples
-        n_steps = math.ceil(args.num_train_epochs * max(1, len(rollout.questions) // problems))
-    tokens = n_steps * answers * how.max_tokens
+    tokens = n_asked * how.samples * how.max_tokens
     line = (
-        f"{n_steps} steps of {answers} answers of at most {how.max_tokens} tokens: sampling takes "
+        f"{n_asked // options.batch} steps of {options.batch * how.samples} answers of at most {how.max_tokens} tokens: sampling takes "
         f"at most {said_time(tokens, rate)} at the {rate:,.0f} tokens/s measured here"
     )
     if tokens / rate > LONG:
@@ -429,7 +437,6 @@ def curve(
     return [
         RewardPoint(
             step=entry["step"],
-            epoch=round(entry["epoch"], 4),
             accuracy=entry["accuracy"],
             tokens=entry["tokens"],
             cut_off=entry["cut_off"],

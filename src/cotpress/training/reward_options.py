@@ -48,7 +48,7 @@ class GrpoOptions:
     def __post_init__(self) -> None:
         """Refuse what cannot be trained with."""
         if self.samples < 2:
-            raise CotpressError("--samples must be 2 or more: answers are compared with each other.")
+            raise CotpressError("--samples must be at least 2: answers are compared.")
         if self.temperature <= 0:
             raise CotpressError("--temperature must be above 0: equal answers teach nothing.")
         if not self.reward:

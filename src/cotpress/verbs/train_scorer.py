@@ -53,8 +53,8 @@ def train_scorer(
     say(f"train-scorer: {out} learnt {done.teacher} from {done.traces} traces{loss}{skipped}")
     agreed = ", ".join(f"{one.agreement:.1%} at {one.share:g}" for one in done.agreement)
     say(
-        f"train-scorer: on {done.held_out} held-out traces it keeps what its teacher keeps: {agreed} "
-        f"kept (chance: the kept share); {done.traces_per_second:.1f} traces/s"
+        f"train-scorer: on {done.held_out} held-out traces it keeps what its teacher keeps: "
+        f"{agreed} kept (chance: the kept share); {done.traces_per_second:.1f} traces/s"
     )
 
 
