@@ -36,7 +36,8 @@ folder only: `pipeline` never imports `scorers`.
 """
 
 ASKED_FOR = {
-    f"cotpress.training.{name}" for name in ("sft", "trainer", "vocabulary", "quantised", "scorer", "grpo", "dpo")
+    f"cotpress.training.{name}"
+    for name in ("sft", "trainer", "vocabulary", "quantised", "scorer", "grpo", "dpo")
 }
 """Core modules no more: loaded by the one verb that needs them. So are the plug-ins and
 `latent`.

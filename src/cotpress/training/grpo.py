@@ -421,9 +421,11 @@ def forecast(rollout: Rollout, n_asked: int, options: TrainOptions, how: GrpoOpt
     said = rollout.sampled(first, 0, min(PROBE_TOKENS, how.max_tokens))
     rate = sum(map(len, said)) / max(time.perf_counter() - began, 1e-9)
     tokens = n_asked * how.samples * how.max_tokens
+    n_answers = options.batch * how.samples
     line = (
-        f"{n_asked // options.batch} steps of {options.batch * how.samples} answers of at most {how.max_tokens} tokens: sampling takes "
-        f"at most {said_time(tokens, rate)} at the {rate:,.0f} tokens/s measured here"
+        f"{n_asked // options.batch} steps of {n_answers} answers of at most {how.max_tokens} "
+        f"tokens: sampling takes at most {said_time(tokens, rate)} at the {rate:,.0f} tokens/s "
+        "measured here"
     )
     if tokens / rate > LONG:
         line += "; for less choose --max-steps, --batch, --samples, --max-tokens, a GPU or --vllm"
