@@ -271,7 +271,7 @@ def test_think_tags_that_are_special_tokens_stay_in_the_text(causal_lm: Make) ->
     ids = model.text_ids("<think>She</think>")
     assert len(ids) == len(model.text_ids("She")) + 2
     assert model.completion(ids).text == "<think>She</think>"
-    assert model._completion([*ids, model.end_id], 0.0) == Completion(
+    assert model.completion([*ids, model.end_id]) == Completion(
         text="<think>She</think>", n_tokens=len(ids), finished=True
     )
 
