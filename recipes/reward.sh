@@ -32,6 +32,6 @@ for seed in $SEEDS; do
     --seed $seed --reward $REWARD --max-tokens $MAX_TOKENS --max-steps $STEPS $GRPO
   judge eval-grpo-$seed $OUT/grpo-$seed
 done
-python $HERE/../benchmarks/rewards.py $OUT/grpo-* --out $OUT/rewards.html
-cotpress report $OUT/eval-*.jsonl --out $OUT/report.html
+python $HERE/../benchmarks/rewards.py $OUT/grpo-*/ --out $OUT/rewards.html
+cotpress report $OUT/eval-original.jsonl $OUT/eval-sft-*[0-9].jsonl $OUT/eval-grpo-*[0-9].jsonl --out $OUT/report.html
 echo "open $OUT/report.html"
