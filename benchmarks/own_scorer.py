@@ -5,7 +5,7 @@
 The bundled model `overthink` writes the traces (sampled at 0.8), whose every token's use is known.
 Teachers: `surprisal:overthink` (any scorer's spec may be given), which on these traces knows no more
 than the base rate, and `truth`, 1 on the needed tokens and 0 elsewhere: what keep and drop decisions
-that kept the answer say. The student is a ModernBERT of 0.6 M random parameters on the target's
+that kept the answer say. The student is a ModernBERT of 0.7 M random parameters on the target's
 tokenizer, trained on the first traces and judged on the last `--held`, other problems; nothing is
 downloaded. Means over traces with 95 % bootstrap intervals over traces (2,000 draws); the ratio of
 student to teacher is drawn over pairs. Speed: one core, all held-out traces at once, the faster of two
