@@ -20,7 +20,7 @@ FLOORS = (
     {"folders", "inputs", "replacing"},
     {"lm", "grading"},
     {"models"},
-    {"pipeline", "scorers", "latent"},
+    {"pipeline", "scorers", "rewards", "latent"},
     {"tasks", "evaluation", "training"},
     {"report", "serving", "harness", "testing"},
     {"doctor"},
@@ -36,7 +36,8 @@ folder only: `pipeline` never imports `scorers`.
 """
 
 ASKED_FOR = {
-    f"cotpress.training.{name}" for name in ("blend", "sft", "trainer", "vocabulary", "quantised")
+    f"cotpress.training.{name}"
+    for name in ("blend", "sft", "trainer", "vocabulary", "quantised", "scorer", "grpo", "dpo")
 }
 """Core modules no more: loaded by the one verb that needs them. So are the plug-ins and
 `latent`.

@@ -26,6 +26,7 @@ HEAVY = {
     "mix": "torch",
     "train_vqvae": "torch",
     "train": "trl",
+    "train_scorer": "trl",
 }
 """Names that need more than the core, and what they need."""
 
@@ -57,6 +58,7 @@ def test_the_stage_of_every_verb_is_offered(verb: str) -> None:
     names = {
         "import": "import_traces",
         "eval": "evaluate",
+        "train-scorer": "train_scorer",
         "train-vqvae": "train_vqvae",
         "report": "make_report",
     }

@@ -94,6 +94,15 @@ def test_the_trainer_asks_for_its_sampler_and_computes_its_loss_where_they_are_r
     assert next(one for one in after if "compute_loss" in vars(one)) is transformers.Trainer
 
 
+def test_the_trainers_behind_fine_tuning_take_rollouts_and_token_ids():
+    trl = pytest.importorskip("trl")
+    assert "rollout_func" in parameters(trl.GRPOTrainer.__init__)
+    assert "prompts" in parameters(trl.GRPOTrainer._generate)
+    assert parameters(trl.DPOTrainer._prepare_dataset)[1] == "dataset"
+    source = inspect.getsource(trl.DPOTrainer)
+    assert all(name in source for name in ("prompt_ids", "chosen_ids", "rejected_ids"))
+
+
 def test_adapters_name_their_base_and_train_single_rows_tied():
     peft = pytest.importorskip("peft")
     assert {"trainable_token_indices", "ensure_weight_tying"} <= set(parameters(peft.LoraConfig))

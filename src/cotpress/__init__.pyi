@@ -48,7 +48,11 @@ from cotpress.storage import write as write
 from cotpress.tasks import load as load_task
 from cotpress.training.formats.axolotl import axolotl_rows as axolotl_rows
 from cotpress.training.formats.llamafactory import llamafactory_rows as llamafactory_rows
+from cotpress.training.lessons import from_cuts as lessons_from_cuts
+from cotpress.training.lessons import from_scores as lessons_from_scores
 from cotpress.training.options import TrainOptions as TrainOptions
+from cotpress.training.scorer import train_scorer as train_scorer
+from cotpress.training.scorer_options import ScorerOptions as ScorerOptions
 from cotpress.training.sft import train as train
 
 __version__: str
@@ -57,6 +61,8 @@ __all__ = [
     "MixPlan",
     "VqvaeOptions",
     "VqvaeShape",
+    "lessons_from_cuts",
+    "lessons_from_scores",
     "load_model",
     "load_scorer",
     "load_task",

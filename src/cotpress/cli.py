@@ -43,6 +43,7 @@ WALK = (
     "score",
     "compress",
     "verify",
+    "train-scorer",
     "train-vqvae",
     "mix",
     "build",
@@ -53,7 +54,12 @@ WALK = (
 )
 VERBS = (*WALK, "show", "export", "doctor", "run", "ls")
 
-NAMES = {"import": "import_", "eval": "evaluate", "train-vqvae": "train_vqvae"}
+NAMES = {
+    "import": "import_",
+    "eval": "evaluate",
+    "train-scorer": "train_scorer",
+    "train-vqvae": "train_vqvae",
+}
 """File and function of a verb whose name cannot be Python's."""
 
 RUN = """Walk a whole method in one folder, from problems to a report; started again, it goes on.

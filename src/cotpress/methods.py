@@ -132,6 +132,14 @@ METHODS: dict[str, Method] = {
         "a model between the untouched one and the trained one: its weights are theirs, "
         "interpolated (long-to-short merging); the weight beside it is the trained model's share.",
     ),
+    "grpo": Method(
+        "taught", "taught by rewards for its own answers, right and short (GRPO): no examples."
+    ),
+    "dpo": Method(
+        "taught",
+        "taught by pairs of its own answers: the short right one before the long right one, and "
+        "before the wrong one (DPO).",
+    ),
     "be-concise": _prompt("Be concise."),
     "only-numbers": _prompt("Only use numbers or equations."),
     "abbre-words": _prompt("Abbreviate words as much as possible."),

@@ -1,11 +1,11 @@
 """Specs `NAME[:TARGET][,option=value…]` and the folders they name: the folder is the registry.
 
-`tasks/`, `models/`, `scorers/`, `grading/`, `pipeline/units/` and `training/formats/` hold one file
-per plug-in. The name on the command line is the file's name (hyphens for underscores) and each file
-offers one function `load(target, **options)`. A dotted name (`my_pkg.my_scorer:…`) is imported as
-it is, so a plug-in may live in somebody else's package; one that is installed may announce itself
-under a short name as an entry point (`cotpress.scorers` and so on). Nothing is imported until it is
-asked for.
+`tasks/`, `models/`, `scorers/`, `rewards/`, `grading/`, `pipeline/units/` and `training/formats/`
+hold one file per plug-in. The name on the command line is the file's name (hyphens for underscores)
+and each file offers one function `load(target, **options)`. A dotted name (`my_pkg.my_scorer:…`) is
+imported as it is, so a plug-in may live in somebody else's package; one that is installed may
+announce itself under a short name as an entry point (`cotpress.scorers` and so on). Nothing is
+imported until it is asked for.
 """
 
 import ast
@@ -29,6 +29,7 @@ KINDS = {
     "tasks": "tasks",
     "models": "models",
     "scorers": "scorers",
+    "rewards": "rewards",
     "graders": "grading",
     "units": "pipeline/units",
     "formats": "training/formats",

@@ -270,8 +270,8 @@ def test_think_tags_that_are_special_tokens_stay_in_the_text(causal_lm: Make) ->
     model.tokenizer.add_special_tokens({"additional_special_tokens": ["<think>", "</think>"]})
     ids = model.text_ids("<think>She</think>")
     assert len(ids) == len(model.text_ids("She")) + 2
-    assert model._completion(ids, 0.0).text == "<think>She</think>"
-    assert model._completion([*ids, model.end_id], 0.0) == Completion(
+    assert model.completion(ids).text == "<think>She</think>"
+    assert model.completion([*ids, model.end_id]) == Completion(
         text="<think>She</think>", n_tokens=len(ids), finished=True
     )
 

@@ -147,7 +147,7 @@ def test_traces_stream_one_by_one_where_no_algebra_is_needed():
 
 
 def test_no_worker_is_started_for_answers_that_are_numbers(monkeypatch):
-    monkeypatch.setattr(stage._Workers, "_start", lambda self: pytest.fail("a worker was started"))
+    monkeypatch.setattr(stage.Workers, "_start", lambda self: pytest.fail("a worker was started"))
     graded = list(stage.grade([trace(rf"\boxed{{{n}}}", str(n)) for n in range(1000)], by_math))
     assert all(done.grade.correct for done in graded)
 
@@ -229,9 +229,9 @@ def test_a_worker_that_hangs_dies_eats_memory_or_raises_costs_its_own_grade_only
 @needs_algebra
 def test_the_same_answer_to_the_same_problem_is_judged_once(monkeypatch):
     submitted = []
-    submit = stage._Workers._submit
+    submit = stage.Workers._submit
     monkeypatch.setattr(
-        stage._Workers, "_submit", lambda *args: submitted.append(args[2:]) or submit(*args)
+        stage.Workers, "_submit", lambda *args: submitted.append(args[2:]) or submit(*args)
     )
     graded = list(stage.grade([trace(r"\boxed{x+1}", "1+x")] * 20, by_math, workers=1))
     assert submitted == [("x+1", "1+x")]

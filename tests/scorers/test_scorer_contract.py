@@ -22,6 +22,13 @@ from cotpress.pipeline.segmenting import segmented  # noqa: E402
 from cotpress.scorers import Scorer  # noqa: E402
 from cotpress.testing import TEXTS, check_scorer  # noqa: E402
 
+def _own(folder: Path) -> Path:
+    """What `train-scorer` leaves, untaught."""
+    bert(folder, TEXTS, num_labels=1)
+    (folder / "cotpress_scorer.json").write_text('{"window": 128}')
+    return folder
+
+
 TRACES = [
     make_trace(text, id=str(i), question=f"Question {i}: how many?") for i, text in enumerate(TEXTS)
 ]
@@ -39,6 +46,7 @@ def scorer(
         **dict.fromkeys(("random", "prefix", "earliest"), ""),
         "llmlingua2": str(bert(tmp_path / "bert", list(TEXTS))),
         "unigram": str(counted),
+        "classifier": str(_own(tmp_path / "own")),
     }
     return scorers.load(f"{request.param}:{targets.get(request.param, 'tiny')}".rstrip(":"))
 

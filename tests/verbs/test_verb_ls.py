@@ -8,14 +8,14 @@ from cotpress import plugins
 from cotpress.cli import METHODS
 from cotpress.verbs.ls import ls
 
-KINDS = ("tasks", "models", "scorers", "graders", "units", "formats", "methods")
+KINDS = ("tasks", "models", "scorers", "rewards", "graders", "units", "formats", "methods")
 
 
 def test_json_holds_every_kind_with_a_line_for_each_name(capsys: pytest.CaptureFixture) -> None:
     ls(json=True)
     found = json.loads(capsys.readouterr().out)
     assert tuple(found) == KINDS
-    for kind in ("tasks", "models", "scorers"):
+    for kind in ("tasks", "models", "scorers", "rewards"):
         assert found[kind] == plugins.available(kind)
     assert found["graders"] == plugins.available("grading")
     assert found["units"] == plugins.available("pipeline/units")

@@ -1,7 +1,7 @@
 """The contract of a model: what it is asked, how it chooses tokens, and what comes back."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from cotpress.prompts import Message
 from cotpress.records import Record
@@ -82,6 +82,8 @@ class Model(Protocol):
         ...
 
 
+T = TypeVar("T")
+
 Answers = Iterator[tuple[int, Completion]]
 """Completions with the number of the request that each belongs to."""
 
@@ -94,12 +96,12 @@ def as_ready(model: Model, requests: Iterable[Request], sampling: Sampling) -> A
     return own(requests, sampling) if own else enumerate(model.generate(requests, sampling))
 
 
-def in_order(answers: Answers) -> Iterator[Completion]:
-    """The completions in the order of the requests, each as soon as those before it are there."""
-    done: dict[int, Completion] = {}
+def in_order(answers: Iterable[tuple[int, T]]) -> Iterator[T]:
+    """The answers in the order of the requests, each as soon as those before it are there."""
+    done: dict[int, T] = {}
     n = 0
-    for number, completion in answers:
-        done[number] = completion
+    for number, answer in answers:
+        done[number] = answer
         while n in done:
             yield done.pop(n)
             n += 1

@@ -244,6 +244,14 @@ class HFModel:
 
     def as_ready(self, requests: Iterable[Request], sampling: Sampling) -> Answers:
         """The completions as they end, each with the number of its request."""
+        for row in self._ended(requests, sampling):
+            yield row.index, self.completion(row.said, row.seconds)
+
+    def answers(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Row]:
+        """The same in order as token ids, that of the end included, with those of the prompts."""
+        return in_order((row.index, row) for row in self._ended(requests, sampling))
+
+    def _ended(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Row]:
         if sampling.thinking_budget is not None:
             raise CotpressError(NO_BUDGET.format(self.name))
         unread = enumerate(requests)
@@ -267,7 +275,7 @@ class HFModel:
             model, more, self._stops, sampling, room=room, most=ROWS, grammar=allowed
         ):
             n_given += 1
-            yield row.index, self._completion(row.said, row.seconds)
+            yield row
 
     def _row(self, index: int, request: Request, sampling: Sampling) -> Row:
         """What is asked, and how much may be answered within the model's context."""
@@ -284,7 +292,8 @@ class HFModel:
         stretched = (rope.get("factor") or 1) * rope.get("original_max_position_embeddings", 0)
         return max(said, int(stretched)) if said else None
 
-    def _completion(self, ids: list[int], seconds: float) -> Completion:
+    def completion(self, ids: list[int], seconds: float = 0.0) -> Completion:
+        """What these token ids of an answer say."""
         finished = bool(ids) and ids[-1] in self._stops
         said = ids[:-1] if finished else ids
         text = self.tokenizer.decode(

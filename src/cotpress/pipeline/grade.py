@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import nullcontext
 from functools import cache
 from typing import Any
 
@@ -44,16 +45,17 @@ def grade(
     *,
     workers: int | None = None,
     timeout: float = 10.0,
+    within: "Workers | None" = None,
 ) -> Iterator[Trace]:
     """Grade traces in order. `grader_of` gives each one's grader by name, or its task's check.
 
     `timeout`: seconds of algebra that an answer gets at most.
 
     `workers`: how many processes do algebra (None: one per CPU, at most 8); none is started before
-    one is needed.
+    one is needed. `within`: those of a caller that grades again and again, in place of new ones.
     """
     waiting: deque[tuple[Trace, _Job | Grade]] = deque()
-    with _Workers(workers or min(8, os.cpu_count() or 1), timeout) as pool:
+    with nullcontext(within) if within else Workers(workers, timeout) as pool:
         for trace in traces:
             waiting.append((trace, _begin(trace, grader_of(trace), pool)))
             while waiting and (len(waiting) > WINDOW or _is_ready(waiting[0][1])):
@@ -84,7 +86,7 @@ class _Job(msgspec.Struct):
     future: "Future[Grade]"
 
 
-def _begin(trace: Trace, grader: str | grading.Check, pool: "_Workers") -> _Job | Grade:
+def _begin(trace: Trace, grader: str | grading.Check, pool: "Workers") -> _Job | Grade:
     if callable(grader):
         return grader(graded_text(trace), trace.problem)
     found, answer = _loaded(grader), trace.problem.answer
@@ -103,19 +105,19 @@ def _is_ready(job: _Job | Grade) -> bool:
     return isinstance(job, Grade) or job.future.done()
 
 
-def _finish(trace: Trace, job: _Job | Grade, pool: "_Workers") -> Trace:
+def _finish(trace: Trace, job: _Job | Grade, pool: "Workers") -> Trace:
     return msgspec.structs.replace(trace, grade=job if isinstance(job, Grade) else pool.result(job))
 
 
-class _Workers:
+class Workers:
     """Processes for the slow parts of graders, started when the first is needed."""
 
-    def __init__(self, workers: int, timeout: float) -> None:
-        self.workers, self.timeout = workers, timeout
+    def __init__(self, workers: int | None = None, timeout: float = 10.0) -> None:
+        self.workers, self.timeout = workers or min(8, os.cpu_count() or 1), timeout
         self._pool: Any = None
         self._known: dict[tuple[grading.Grader, str, str], Future[Grade]] = {}
 
-    def __enter__(self) -> "_Workers":
+    def __enter__(self) -> "Workers":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -164,34 +164,58 @@ class Classifier:
         return result
 
 
-def merged(chunks: Sequence[tuple[Any, NDArray[np.float32]]], overlap: int) -> Importance:
-    """One text's importance from its chunks: in an overlap each token takes the chunk in which it
-    is farther from an edge.
+def own_tokens(chunks: Sequence[Any], overlap: int, part: int = 0) -> list[list[int]]:
+    """For each chunk of a text the places of the tokens that count there: in an overlap each token
+    counts in the chunk in which it is farther from an edge.
 
-    Tokens that end at the same character (the bytes of one emoji, the parts of ½) are one piece, at
-    their mean. A lone `▁` carries the offsets of the character after it, but is the space before
-    it, where there is one.
+    `part`: which of the texts that were encoded together is meant.
     """
-    ends: list[int] = []
-    values: list[float] = []
-    for n, (chunk, keep) in enumerate(chunks):
-        text = [i for i, special in enumerate(chunk.special_tokens_mask) if not special]
+    found = []
+    for n, chunk in enumerate(chunks):
+        text = [i for i, of in enumerate(chunk.sequence_ids) if of == part]
         first = overlap - overlap // 2 if n > 0 else 0
         last = len(text) - (overlap // 2 if n < len(chunks) - 1 else 0)
-        # each access makes a new list
-        tokens, offsets, probabilities = (
-            chunk.tokens,
-            chunk.offsets,
-            keep.tolist(),
-        )
-        for i in text[first:last]:
+        found.append(text[first:last])
+    return found
+
+
+def token_ends(chunks: Sequence[Any], places: Sequence[Sequence[int]]) -> list[int]:
+    """Where the tokens at these places of each chunk end, never falling.
+
+    A lone `▁` carries the offsets of the character after it, but is the space before it, where
+    there is one.
+    """
+    ends: list[int] = []
+    for chunk, own in zip(chunks, places, strict=True):
+        tokens, offsets = chunk.tokens, chunk.offsets  # each access makes a new list
+        for i in own:
             start, end = offsets[i]
             ends.append((start or end) if tokens[i] == "▁" else end)
-            values.append(probabilities[i])
-    pieces: dict[int, list[float]] = {}
-    for end, value in zip(accumulate(ends, max), values, strict=True):
-        pieces.setdefault(end, []).append(value)
-    return Importance(list(pieces), [sum(shared) / len(shared) for shared in pieces.values()])
+    return list(accumulate(ends, max))
+
+
+def pieces(ends: Sequence[int], values: Sequence[float]) -> Importance:
+    """Tokens that end at the same character (the bytes of one emoji, the parts of ½) are one piece,
+    at their mean.
+    """
+    found: dict[int, list[float]] = {}
+    for end, value in zip(ends, values, strict=True):
+        found.setdefault(end, []).append(value)
+    return Importance(list(found), [sum(shared) / len(shared) for shared in found.values()])
+
+
+def merged(
+    chunks: Sequence[tuple[Any, NDArray[np.float32]]], overlap: int, part: int = 0
+) -> Importance:
+    """One text's importance from its chunks with the values of their tokens."""
+    read = [chunk for chunk, _ in chunks]
+    own = own_tokens(read, overlap, part)
+    values = [
+        value
+        for (_, keep), places in zip(chunks, own, strict=True)
+        for value in keep[places].tolist()
+    ]
+    return pieces(token_ends(read, own), values)
 
 
 def batches(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:

@@ -11,6 +11,7 @@ from cotpress import plugins
 from cotpress.errors import CotpressError, UnknownName
 from cotpress.lm.taught import Budgets
 from cotpress.records import Record
+from cotpress.training.reward_options import DpoOptions, GrpoOptions, Stage
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
@@ -187,6 +188,11 @@ class TrainSummary(Record, frozen=True, kw_only=True):
     best_step: int | None = None
     seconds: float
     """Of the last, uninterrupted stretch."""
+    stage: Stage = "sft"
+    reward: GrpoOptions | None = None
+    """Of `--stage grpo`."""
+    pairs: DpoOptions | None = None
+    """Of `--stage dpo`."""
     options: TrainOptions
     version: str
     fingerprint: str

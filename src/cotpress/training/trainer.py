@@ -89,8 +89,9 @@ class Progress(TrainerCallback):  # type: ignore[misc]
     diverged.
     """
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, say: Callable[[str], None], verb: str = "train") -> None:
         self.say = say
+        self.verb = verb
         self.losses: deque[float] = deque(maxlen=10)
 
     def on_train_begin(
@@ -126,8 +127,11 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         if now - self.last >= SECONDS and state.is_world_process_zero:
             self.last, rate = now, (state.global_step - self.first) / (now - self.began)
             left = (state.max_steps - state.global_step) / rate
-            loss = f"loss {mean(self.losses):.3f}, " if self.losses else ""
             self.say(
-                f"train: step {state.global_step}/{state.max_steps} "
-                f"({loss}{rate:.2f} steps/s, {left:.0f} s left)"
+                f"{self.verb}: step {state.global_step}/{state.max_steps} "
+                f"({self.said()}{rate:.2f} steps/s, {left:.0f} s left)"
             )
+
+    def said(self) -> str:
+        """The loss of the last steps."""
+        return f"loss {mean(self.losses):.3f}, " if self.losses else ""
