@@ -22,6 +22,7 @@ from cotpress.pipeline.segmenting import segmented  # noqa: E402
 from cotpress.scorers import Scorer  # noqa: E402
 from cotpress.testing import TEXTS, check_scorer  # noqa: E402
 
+
 def _own(folder: Path) -> Path:
     """What `train-scorer` leaves, untaught."""
     bert(folder, TEXTS, num_labels=1)
