@@ -235,8 +235,7 @@ def test_the_slider_keeps_what_compress_keeps(tab, ratio):
         scored = scored_of(index)
         (cut,) = next(compress([scored], [ratio])).cuts
         parts = segmented(scored)
-        pick = f"Object.assign(document.getElementById('pick'), {{selectedIndex: {index}}})"
-        tab.go(f"{pick}.dispatchEvent(new Event('change'))")
+        tab.go(f"location.replace('#trace={index}&ratio=0.55')")
         slider = f"Object.assign(document.getElementById('ratio'), {{value: {round(20 * ratio)}}})"
         tab.js(f"{slider}.dispatchEvent(new Event('input'))")
         dropped = tab.js(
@@ -345,13 +344,21 @@ def test_where_one_threshold_decided_for_all_traces_the_slider_stops_at_the_rati
     )
 
 
-def test_problems_are_grouped_by_what_can_be_seen_of_them(browser, cut_together):
-    tab = browser.open(cut_together[0])
-    groups = tab.js(
-        "[...document.querySelectorAll('#pick optgroup')].map(group => "
-        "[group.label, group.children.length])"
+def test_problems_are_grouped_by_what_can_be_seen_of_them(browser, page):
+    groups = browser.open(page).js(
+        "[...document.querySelectorAll('#list h3')].map(title => "
+        "[title.textContent, title.nextElementSibling.children.length])"
     )
-    assert groups == [["Tokens and answers", 4], ["Answers of each setting", 2]]
+    shown = shown_examples()
+    answered = sum(bool(one.answers) for one in shown)
+    assert groups == [
+        [title, n]
+        for title, n in (
+            (f"Test problems: answers ({answered})", answered),
+            (f"Training traces: tokens ({len(shown) - answered})", len(shown) - answered),
+        )
+        if n
+    ]
 
 
 def test_a_narrow_screen_keeps_the_words_in_the_figure_of_losses(browser, cut_together):

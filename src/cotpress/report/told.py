@@ -32,6 +32,8 @@ class Origin:
     date: str
     """ISO day."""
     sources: tuple[Source, ...] = ()
+    files: tuple[str, ...] = ()
+    """What else was written beside the page, to be linked there."""
 
 
 @dataclass(frozen=True)
