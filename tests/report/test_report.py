@@ -540,7 +540,9 @@ def test_of_a_very_long_answer_the_middle_is_left_out_and_that_is_said():
 
 def test_a_page_of_very_long_traces_stays_below_2_mb_and_shows_fewer_problems():
     ratios = [round(0.1 * step, 1) for step in range(1, 11)]
-    long = [trace(i, "tokenskip", r, reasoning=r"\\(x\\) " * 20_000) for i in range(30) for r in ratios]
+    long = [
+        trace(i, "tokenskip", r, reasoning=r"\\(x\\) " * 20_000) for i in range(30) for r in ratios
+    ]
     found = examples(long, [scored_trace(0)])
     assert 1 < len(found.shown) < 5
     assert found.total == 30

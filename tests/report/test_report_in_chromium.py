@@ -354,7 +354,9 @@ def contrast(one, other):
     def luminance(colour):
         parts = [value / 255 for value in colour]
         parts = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in parts]
-        return sum(share * part for share, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
+        return sum(
+            share * part for share, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True)
+        )
 
     low, high = sorted((luminance(one), luminance(other)))
     return (high + 0.05) / (low + 0.05)
@@ -370,7 +372,9 @@ def test_problems_can_be_searched_and_filtered(browser, page):
             f"document.getElementById('which').value = {json.dumps(which)};"
             "document.getElementById('which').dispatchEvent(new Event('change'))"
         )
-        return tab.js("[...document.querySelectorAll('#list .small bdi')].map(one => one.textContent)")
+        return tab.js(
+            "[...document.querySelectorAll('#list .small bdi')].map(one => one.textContent)"
+        )
 
     assert listed() == [one.id for one in shown]
     assert listed(shown[2].question[:20]) == [

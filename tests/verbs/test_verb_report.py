@@ -68,6 +68,7 @@ def test_report_writes_page_json_and_markdown_beside_one_another(evaluated, caps
         == f"report: 2 rows, 1 of 1 problems in {out}, report.json and report.md\n"
     )
     assert sorted(path.name for path in evaluated.parent.glob("report*")) == [
+        "report.csv",
         "report.html",
         "report.json",
         "report.md",
@@ -80,6 +81,36 @@ def test_several_evaluations_make_one_report(evaluated):
     report(evaluated, more, out=evaluated.with_name("report.html"))
     rows = json.loads(evaluated.with_name("report.json").read_text(encoding="utf-8"))["rows"]
     assert [found["setting"]["method"] for found in rows] == ["original", "cts", "tokenskip"]
+
+
+def test_folders_of_runs_are_compared_in_one_page(tmp_path):
+    for name, method in (("a", "tokenskip"), ("b", "cts"), ("c", "c3ot")):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name / "eval.rows.jsonl", [row(), row(method, 0.6)])
+        write(tmp_path / name / "eval.jsonl", [trace(), trace(0, method, 0.6)])
+    out = tmp_path / "all.html"
+    report(*(tmp_path / name for name in "abc"), out=out)
+    rows = json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))["rows"]
+    assert {found["setting"]["method"] for found in rows} == {
+        "original", "tokenskip", "cts", "c3ot",
+    }  # fmt: skip
+    assert 'href="all.csv"' in out.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("format", "begins"),
+    [("md", "| Method"), ("latex", "% needs"), ("csv", "model,"), ("json", "[")],
+)
+def test_a_table_for_a_paper_is_written_alone(evaluated, format, begins):
+    out = evaluated.with_name("table.txt")
+    report(evaluated, format=format, out=out)
+    assert out.read_text(encoding="utf-8").startswith(begins)
+    assert not list(evaluated.parent.glob("table.*"))[1:]
+
+
+def test_a_table_of_nothing_is_refused(tmp_path):
+    with pytest.raises(CotpressError, match=r"a table needs what `cotpress eval` wrote"):
+        report(format="csv", out=tmp_path / "t.csv")
 
 
 def test_without_the_extra_the_json_and_the_markdown_are_written_and_one_line_says_what_the_page_needs(
@@ -96,9 +127,7 @@ def test_without_the_extra_the_json_and_the_markdown_are_written_and_one_line_sa
     out = evaluated.with_name("report.html")
     report(evaluated, out=out)
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.endswith(
-        "the HTML page needs the package 'jinja2': pip install 'cotpress[report]'"
-    )
+    assert line.endswith("the HTML page needs the package 'jinja2': pip install 'cotpress[report]'")
     assert out.with_suffix(".json").exists()
     assert out.with_suffix(".md").exists()
     assert not out.exists()

@@ -2,10 +2,11 @@
 HTML.
 
 The problems are chosen by a hash of their id, so that the choice neither depends on the order of
-the files nor flatters anyone; those with both token scores and answers come first, then those with answers. What each
-segment needs to be shown at any ratio is computed here with `compress` itself: `first[i]` is the
-smallest of `RATIOS` at which segment i is kept (a smaller ratio keeps a subset of what a larger one
-keeps), so the page compares two numbers and cannot disagree with the cut that a model is taught.
+the files nor flatters anyone; those with both token scores and answers come first, then those with
+answers. What each segment needs to be shown at any ratio is computed here with `compress` itself:
+`first[i]` is the smallest of `RATIOS` at which segment i is kept (a smaller ratio keeps a subset of
+what a larger one keeps), so the page compares two numbers and cannot disagree with the cut that a
+model is taught.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""`text -> nodes`: the Markdown and the LaTeX of a model's answer, as elements that the page builds.
+"""`text -> nodes`: the Markdown and the LaTeX of an answer, as elements that the page builds.
 
 A node is a string or `[tag, {attribute: value}, node, …]`, with tags and attributes of the lists
 here alone, so that the page can make elements of them and never reads markup. Formulas become
@@ -44,12 +44,14 @@ TAGS = {
 """What becomes of which kind of node of markdown-it."""
 
 MATHML = frozenset(
-    "math mrow mi mn mo mtext mspace mfrac msqrt mroot msup msub msubsup mover munder munderover "
-    "mtable mtr mtd mstyle menclose mpadded mphantom mmultiscripts".split()
+    {"math", "mrow", "mi", "mn", "mo", "mtext", "mspace", "mfrac", "msqrt", "mroot", "mstyle"}
+    | {"msub", "msup", "msubsup", "munder", "mover", "munderover", "mmultiscripts"}
+    | {"mtable", "mtr", "mtd", "menclose", "mpadded", "mphantom"}
 )
 MATHML_ATTRIBUTES = frozenset(
-    "display mathvariant stretchy fence separator accent accentunder linethickness notation "
-    "columnalign rowspacing columnspacing displaystyle scriptlevel minsize maxsize width".split()
+    {"display", "displaystyle", "scriptlevel", "mathvariant", "linethickness", "notation", "width"}
+    | {"stretchy", "fence", "separator", "accent", "accentunder", "minsize", "maxsize"}
+    | {"columnalign", "columnspacing", "rowspacing"}
 )
 """No `href`, no event, no style."""
 

@@ -66,7 +66,11 @@ def as_markdown(report: Report) -> str:
         for part in section.parts:
             blocks += _in_markdown(part)
     blocks.append("\n".join(f"- {sentence}" for sentence in footnotes(report.rows)))
-    made = [("This report", report.origin.command), *_sources(report.origin)]
+    made = [
+        *(("Made by", step.command) for step in report.origin.steps),
+        ("This report", report.origin.command),
+        *_sources(report.origin),
+    ]
     blocks.append("\n".join(f"- {_plain(what)}: {_code(command)}" for what, command in made))
     return "\n\n".join(block for block in blocks if block) + "\n"
 
