@@ -174,11 +174,11 @@ def test_a_module_that_is_not_there_is_named_with_the_cure(own) -> None:
 def test_a_package_that_a_plug_in_lacks_is_named_with_its_extra(
     own, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "plotly", None)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(
-        MissingExtra, match=r"needs the package 'plotly': pip install 'cotpress\[report\]'"
+        MissingExtra, match=r"needs the package 'pyarrow': pip install 'cotpress\[parquet\]'"
     ):
-        plugins.find("scorers", own("plots", "import plotly.graph_objects"))
+        plugins.find("scorers", own("plots", "import pyarrow.csv"))
     with pytest.raises(
         CotpressError, match="needs the package 'no_such_thing', which is not installed"
     ):

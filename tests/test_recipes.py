@@ -12,7 +12,7 @@ import pytest
 from cotpress import storage
 from cotpress.records import EvalRow
 
-for _package in ("trl", "math_verify", "plotly"):
+for _package in ("trl", "math_verify", "jinja2"):
     pytest.importorskip(_package)
 
 # a dozen commands each, and a machine may be busy

@@ -212,7 +212,7 @@ EXTRAS = {
     "train": ("trl", "peft", "accelerate", "datasets"),
     "4bit": ("bitsandbytes",),
     "math": ("math_verify", "pebble", "sympy"),
-    "report": ("jinja2", "plotly"),
+    "report": ("jinja2", "latex2mathml"),
     "tasks": ("reasoning_gym",),
     "http": ("openai",),
     "vllm": ("vllm",),

@@ -135,7 +135,7 @@ def test_every_ready_configuration_is_taken_by_its_verbs(path: Path) -> None:
 def test_the_toy_runs_and_its_resolved_configuration_repeats_it_to_the_same_records(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    for package in ("trl", "math_verify", "plotly"):
+    for package in ("trl", "math_verify", "jinja2"):
         pytest.importorskip(package)
     few = "--limit 12 --eval-limit 4 --batch 4 --out q"
     first, second = tmp_path / "one" / "q", tmp_path / "two" / "q"

@@ -251,6 +251,15 @@ def test_the_headline_says_so_when_no_ratio_keeps_the_accuracy():
     )
 
 
+def test_the_headline_praises_no_row_that_did_not_become_shorter():
+    longer = [row(ratio=r, accuracy=0.974, length=112.0, kept=1.03) for r in (0.9, 0.5)]
+    (sentence,) = headline([row("original", None, 0.974, 108.6), *longer])
+    assert sentence.startswith("No reasoning became shorter: at ratio 0.9 the model reasons in 103")
+    one_is = [*longer, row(ratio=0.7, accuracy=0.5, length=80.0, kept=0.74, p_value=1e-9)]
+    (sentence,) = headline([row("original", None, 0.974, 108.6), *one_is])
+    assert sentence.startswith("No shorter reasoning keeps the accuracy. At its best, at ratio 0.7")
+
+
 def test_the_headline_does_not_hide_that_its_answers_were_cut_off():
     (sentence,) = headline([row("original", None), row(truncated=0.12)])
     assert sentence.endswith("The token limit cut 12.0\u00a0% of these answers off.")
@@ -531,16 +540,29 @@ def test_problems_are_chosen_by_hash_whatever_their_order_and_counted():
 
 def test_where_scores_and_answers_are_of_different_problems_both_kinds_are_shown():
     found = examples(sample_traces(100), (scored_trace(i) for i in range(100, 200)), limit=10)
-    assert [one.tokens is not None for one in found.shown] == [True] * 5 + [False] * 5
-    assert all(len(one.answers) == 10 for one in found.shown[5:])
+    assert [one.tokens is not None for one in found.shown] == [False] * 5 + [True] * 5
+    assert all(len(one.answers) == 10 for one in found.shown[:5])
     assert found.total == 200
 
 
-def test_a_page_of_very_long_traces_stops_growing():
-    long = [trace(i, reasoning="word " * 200_000) for i in range(30)]
-    found = examples(long, [])
+def test_of_a_very_long_answer_the_middle_is_left_out_and_that_is_said():
+    found = examples([trace(reasoning="begin " + "word " * 200_000 + "end")], [])
+    ((answer,),) = [one.answers for one in found.shown]
+    assert answer.reasoning.startswith("begin ")
+    assert answer.reasoning.endswith(" end")
+    assert "[… 988,009 characters are left out here …]" in answer.reasoning
+    assert found.clipped == 1
+
+
+def test_a_page_of_very_long_traces_stays_below_2_mb_and_shows_fewer_problems():
+    ratios = [round(0.1 * step, 1) for step in range(1, 11)]
+    long = [
+        trace(i, "tokenskip", r, reasoning=r"\\(x\\) " * 20_000) for i in range(30) for r in ratios
+    ]
+    found = examples(long, [scored_trace(0)])
     assert 1 < len(found.shown) < 5
     assert found.total == 30
+    assert len(pages.as_html(pages.make_report(sample_rows(), long, origin=ORIGIN))) < 2_000_000
 
 
 def test_of_several_samples_the_first_is_shown_and_the_others_counted():

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from itertools import count
+from pathlib import Path
 
 import pytest
 from test_report import (
@@ -16,6 +17,7 @@ from test_report import (
     sample_rows,
     sample_traces,
     scored_trace,
+    trace,
     verified_as,
 )
 
@@ -29,6 +31,8 @@ CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH")
+
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -84,8 +88,8 @@ class Browser:
         assert "error" not in answer, answer
         return answer["result"]
 
-    def open(self, url, width=1280, height=1600):
-        return Tab(self, url, width, height)
+    def open(self, url, width=1280, height=1600, scheme="light"):
+        return Tab(self, url, width, height, scheme)
 
     def close(self):
         self.call("Browser.close")
@@ -97,7 +101,7 @@ class Browser:
 class Tab:
     """One page."""
 
-    def __init__(self, browser, url, width, height):
+    def __init__(self, browser, url, width, height, scheme):
         self.browser = browser
         target = browser.call("Target.createTarget", url="about:blank")["targetId"]
         self.session = browser.call("Target.attachToTarget", targetId=target, flatten=True)[
@@ -118,6 +122,10 @@ class Tab:
             height=height,
             deviceScaleFactor=1,
             mobile=width < 600,
+        )
+        self.call(
+            "Emulation.setEmulatedMedia",
+            features=[{"name": "prefers-color-scheme", "value": scheme}],
         )
         self.call("Page.navigate", url=url)
         self.js(
@@ -235,8 +243,7 @@ def test_the_slider_keeps_what_compress_keeps(tab, ratio):
         scored = scored_of(index)
         (cut,) = next(compress([scored], [ratio])).cuts
         parts = segmented(scored)
-        pick = f"Object.assign(document.getElementById('pick'), {{selectedIndex: {index}}})"
-        tab.go(f"{pick}.dispatchEvent(new Event('change'))")
+        tab.go(f"location.replace('#trace={index}&ratio=0.55')")
         slider = f"Object.assign(document.getElementById('ratio'), {{value: {round(20 * ratio)}}})"
         tab.js(f"{slider}.dispatchEvent(new Event('input'))")
         dropped = tab.js(
@@ -289,16 +296,120 @@ def test_only_what_is_kept_can_be_shown(tab):
     assert "".join(seen).replace("↵\n", "\n") == visible(cut.reasoning)
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_but_the_table_is_wider_than_the_screen(browser, page, width):
+@pytest.mark.parametrize("width", [360, 390, 900, 1280, 1920])
+def test_nothing_is_wider_than_the_screen_and_no_text_is_cut_off(browser, page, width):
     tab = browser.open(page, width=width, height=900)
     assert tab.js("document.documentElement.scrollWidth") == width
-    assert tab.js("document.querySelectorAll('#accuracy-0 .legend').length") == (
-        1 if width == 390 else 0
+    assert tab.js(OUT_OF_SIGHT) == []
+    few = width < 640
+    assert tab.js("document.querySelectorAll('#accuracy-0 .legend').length") == few
+    names = tab.js("document.querySelectorAll('#accuracy-0 .annotation-text').length")
+    assert names == (0 if few else 5)
+
+
+OUT_OF_SIGHT = """
+[...document.querySelectorAll("main *, header *")]
+  .filter((one) => one.checkVisibility() && !one.closest("svg, math, #list, .scroll"))
+  .filter((one) => one.getBoundingClientRect().right > innerWidth + 0.5 || one.scrollWidth > one.clientWidth + 1 && one.clientWidth)
+  .map((one) => one.tagName + "." + one.className + ": " + one.textContent.slice(0, 40))
+"""
+"""What lies beyond the right edge, or is wider than the box it stands in."""
+
+
+def test_a_wide_screen_is_used(browser, page):
+    tab = browser.open(page, width=1920, height=900)
+    assert tab.js("Math.max(...[...document.querySelectorAll('main p, main table, main figure')]"
+                  ".map(one => one.getBoundingClientRect().right))") > 0.9 * 1920  # fmt: skip
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_meets_wcag_aa_in_both_colour_schemes(browser, page, width, scheme):
+    tab = browser.open(page + "#trace=0&ratio=0.5", width=width, height=900, scheme=scheme)
+    tab.js(AXE.read_text(encoding="utf-8") + "; true")
+    rules = "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa'], resultTypes: ['violations']}"
+    found = tab.js(
+        f"axe.run(document, {rules}).then(found => found.violations.flatMap(one => "
+        "one.nodes.map(node => [one.id, node.html.slice(0, 120), node.failureSummary])))"
     )
-    assert tab.js("document.querySelectorAll('#accuracy-0 .annotation-text').length") == (
-        0 if width == 390 else 5
+    assert found == []
+    assert tab.events("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded") == []
+
+
+def test_text_in_the_figures_can_be_read_in_both_colour_schemes(browser, page):
+    for scheme, paper in (("light", (255, 255, 255)), ("dark", (22, 24, 26))):
+        tab = browser.open(page, scheme=scheme)
+        colours = tab.js(
+            "[...document.querySelectorAll('.plot svg text')].map(one => getComputedStyle(one).fill)"
+        )
+        assert colours
+        for colour in {*colours}:
+            ink = tuple(int(part) for part in colour.removeprefix("rgb(").rstrip(")").split(","))
+            assert contrast(ink, paper) >= 3, f"{colour} in {scheme}"
+
+
+def contrast(one, other):
+    """WCAG 2.1: contrast ratio of two colours of sRGB."""
+
+    def luminance(colour):
+        parts = [value / 255 for value in colour]
+        parts = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in parts]
+        return sum(
+            share * part for share, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True)
+        )
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_problems_can_be_searched_and_filtered(browser, page):
+    tab = browser.open(page)
+    shown = shown_examples()
+
+    def listed(search="", which="all"):
+        tab.js(
+            f"document.getElementById('search').value = {json.dumps(search)};"
+            f"document.getElementById('which').value = {json.dumps(which)};"
+            "document.getElementById('which').dispatchEvent(new Event('change'))"
+        )
+        return tab.js(
+            "[...document.querySelectorAll('#list .small bdi')].map(one => one.textContent)"
+        )
+
+    assert listed() == [one.id for one in shown]
+    assert listed(shown[2].question[:20]) == [
+        one.id for one in shown if shown[2].question[:20] in one.question
+    ]
+    assert listed("no such words") == []
+    wrong = [one.id for one in shown if any(not answer.correct for answer in one.answers)]
+    assert 0 < len(wrong) < len(shown)
+    assert listed(which="wrong") == wrong
+    assert listed(which="changed") == [
+        one.id
+        for one in shown
+        if any(answer.correct != one.answers[0].correct for answer in one.answers)
+    ]
+    assert listed(which="cut") == [
+        one.id for one in shown if any(not answer.finished for answer in one.answers)
+    ]
+
+
+def test_formulas_and_markdown_are_drawn_and_can_be_seen_as_they_were_written(browser, tmp_path):
+    pytest.importorskip("latex2mathml")
+    written = "**So** \\(\\frac{18}{5}\\) and 2*3*4"
+    path = tmp_path / "drawn.html"
+    path.write_text(
+        pages.as_html(pages.make_report([], [trace(reasoning=written)], origin=ORIGIN)),
+        encoding="utf-8",
     )
+    tab = browser.open(path.as_uri())
+    box = "document.querySelector('.card .drawn')"
+    assert tab.js(f"{box}.querySelector('strong').textContent") == "So"
+    assert tab.js(f"{box}.querySelector('math mfrac').getBoundingClientRect().height") > 15
+    assert "2*3*4" in tab.js(f"{box}.textContent")
+    tab.js("document.getElementById('as-written').click()")
+    assert tab.js("document.querySelector('.card .model-text').textContent") == written
+    assert tab.events("Runtime.exceptionThrown", "Log.entryAdded") == []
 
 
 @pytest.fixture(scope="module")
@@ -345,13 +456,21 @@ def test_where_one_threshold_decided_for_all_traces_the_slider_stops_at_the_rati
     )
 
 
-def test_problems_are_grouped_by_what_can_be_seen_of_them(browser, cut_together):
-    tab = browser.open(cut_together[0])
-    groups = tab.js(
-        "[...document.querySelectorAll('#pick optgroup')].map(group => "
-        "[group.label, group.children.length])"
+def test_problems_are_grouped_by_what_can_be_seen_of_them(browser, page):
+    groups = browser.open(page).js(
+        "[...document.querySelectorAll('#list h3')].map(title => "
+        "[title.textContent, title.nextElementSibling.children.length])"
     )
-    assert groups == [["Tokens and answers", 4], ["Answers of each setting", 2]]
+    shown = shown_examples()
+    answered = sum(bool(one.answers) for one in shown)
+    assert groups == [
+        [title, n]
+        for title, n in (
+            (f"Test problems: answers ({answered})", answered),
+            (f"Training traces: tokens ({len(shown) - answered})", len(shown) - answered),
+        )
+        if n
+    ]
 
 
 def test_a_narrow_screen_keeps_the_words_in_the_figure_of_losses(browser, cut_together):

@@ -59,7 +59,6 @@ def test_the_most_used_codes_come_first_and_unused_ones_are_counted_only():
 
 def test_the_page_shows_codes_and_decoded_answers_and_no_text_acts_as_markup():
     pytest.importorskip("jinja2")
-    pytest.importorskip("plotly")
     traces = answers()
     latents = section(
         [Code(2, 7, "we <i>add", [("we add \u202e3", 7)])],
@@ -109,7 +108,6 @@ def told(latents=None):
 
 def test_what_the_codebook_is_worth_is_told_on_the_page_in_json_and_in_markdown():
     pytest.importorskip("jinja2")
-    pytest.importorskip("plotly")
     report = told(section([Code(2, 7, "we add", [("we add 3", 7)]), Code(3, 0, "", [])], (), WORTH))
     page, text = pages.as_html(report), pages.as_markdown(report)
     for where in (page, text):

@@ -182,7 +182,6 @@ def test_tasks_stand_apart_in_every_section():
 
 def test_a_page_of_all_this_is_made_and_holds_every_figure_once():
     pytest.importorskip("jinja2")
-    pytest.importorskip("plotly")
     report = told(evaluated(0), evaluated(1), evaluated(task="minus"))
     page = pages.as_html(report)
     ids = [d.id for s in sections(report) for part in s.parts for d in part.figures]

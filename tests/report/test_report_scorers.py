@@ -94,7 +94,6 @@ def test_a_page_of_two_scorers_needs_no_evaluation_and_shows_likelihoods_losses_
     None
 ):
     pytest.importorskip("jinja2")
-    pytest.importorskip("plotly")
     one = scored_trace(0)
     n = len(one.ends)
     one = msgspec.structs.replace(one, given=[-0.5] * n, alone=[-2.25] * n)

@@ -55,14 +55,13 @@ def test_sections_come_by_their_place_each_with_a_name_and_figures_of_its_own():
 
 
 def test_the_template_names_no_section():
-    template = (PACKAGE / "assets" / "report.html.j2").read_text(encoding="utf-8")
+    template = (PACKAGE / "assets" / "report" / "page.html.j2").read_text(encoding="utf-8")
     body = template[template.index("<main>") : template.index('id="traces"')]
     assert not [name for name in NAMES if name in body]
 
 
 def test_a_new_section_is_told_by_page_json_and_markdown_alike(monkeypatch):
     pytest.importorskip("jinja2")
-    pytest.importorskip("plotly")
     table = Table(["what", "how <much>"], [True, False], [["a|b", "1"]])
     part = Part(
         "Part <one>",

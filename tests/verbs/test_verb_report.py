@@ -47,7 +47,6 @@ def evaluated(tmp_path):
 
 def test_report_writes_page_json_and_markdown_beside_one_another(evaluated, capsys):
     pytest.importorskip("jinja2")
-    pytest.importorskip("plotly")
     scored = ScoredTrace(
         trace=trace(), scorer="random", ends=[1, 3, 5, 7, 10], importance=[1.0] * 5
     )
@@ -69,6 +68,7 @@ def test_report_writes_page_json_and_markdown_beside_one_another(evaluated, caps
         == f"report: 2 rows, 1 of 1 problems in {out}, report.json and report.md\n"
     )
     assert sorted(path.name for path in evaluated.parent.glob("report*")) == [
+        "report.csv",
         "report.html",
         "report.json",
         "report.md",
@@ -83,34 +83,61 @@ def test_several_evaluations_make_one_report(evaluated):
     assert [found["setting"]["method"] for found in rows] == ["original", "cts", "tokenskip"]
 
 
-@pytest.mark.parametrize("package", ["jinja2", "plotly"])
+def test_folders_of_runs_are_compared_in_one_page(tmp_path):
+    for name, method in (("a", "tokenskip"), ("b", "cts"), ("c", "c3ot")):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name / "eval.rows.jsonl", [row(), row(method, 0.6)])
+        write(tmp_path / name / "eval.jsonl", [trace(), trace(0, method, 0.6)])
+    out = tmp_path / "all.html"
+    report(*(tmp_path / name for name in "abc"), out=out)
+    rows = json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))["rows"]
+    assert {found["setting"]["method"] for found in rows} == {
+        "original", "tokenskip", "cts", "c3ot",
+    }  # fmt: skip
+    assert 'href="all.csv"' in out.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("format", "begins"),
+    [("md", "| Method"), ("latex", "% needs"), ("csv", "model,"), ("json", "[")],
+)
+def test_a_table_for_a_paper_is_written_alone(evaluated, format, begins):
+    out = evaluated.with_name("table.txt")
+    report(evaluated, format=format, out=out)
+    assert out.read_text(encoding="utf-8").startswith(begins)
+    assert not list(evaluated.parent.glob("table.*"))[1:]
+
+
+def test_a_table_of_nothing_is_refused(tmp_path):
+    with pytest.raises(CotpressError, match=r"a table needs what `cotpress eval` wrote"):
+        report(format="csv", out=tmp_path / "t.csv")
+
+
 def test_without_the_extra_the_json_and_the_markdown_are_written_and_one_line_says_what_the_page_needs(
-    evaluated, capsys, monkeypatch, package
+    evaluated, capsys, monkeypatch
 ):
     real = importlib.import_module
 
     def missing(name, *more):
-        if name.partition(".")[0] == package:
-            raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+        if name.partition(".")[0] == "jinja2":
+            raise ModuleNotFoundError("No module named 'jinja2'", name="jinja2")
         return real(name, *more)
 
     monkeypatch.setattr(importlib, "import_module", missing)
     out = evaluated.with_name("report.html")
     report(evaluated, out=out)
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.endswith(
-        f"the HTML page needs the package {package!r}: pip install 'cotpress[report]'"
-    )
+    assert line.endswith("the HTML page needs the package 'jinja2': pip install 'cotpress[report]'")
     assert out.with_suffix(".json").exists()
     assert out.with_suffix(".md").exists()
     assert not out.exists()
 
 
-def test_the_verb_imports_neither_jinja2_nor_plotly_before_it_makes_the_page(monkeypatch):
+def test_the_verb_imports_neither_jinja2_nor_latex2mathml_before_it_makes_the_page(monkeypatch):
     real = builtins.__import__
 
     def refusing(name, *more, **options):
-        assert name.partition(".")[0] not in ("jinja2", "plotly", "torch", "pandas")
+        assert name.partition(".")[0] not in ("jinja2", "latex2mathml", "torch", "pandas")
         return real(name, *more, **options)
 
     module = importlib.import_module("cotpress.verbs.report")

@@ -2,10 +2,11 @@
 HTML.
 
 The problems are chosen by a hash of their id, so that the choice neither depends on the order of
-the files nor flatters anyone; those with both token scores and answers come first. What each
-segment needs to be shown at any ratio is computed here with `compress` itself: `first[i]` is the
-smallest of `RATIOS` at which segment i is kept (a smaller ratio keeps a subset of what a larger one
-keeps), so the page compares two numbers and cannot disagree with the cut that a model is taught.
+the files nor flatters anyone; those with both token scores and answers come first, then those with
+answers. What each segment needs to be shown at any ratio is computed here with `compress` itself:
+`first[i]` is the smallest of `RATIOS` at which segment i is kept (a smaller ratio keeps a subset of
+what a larger one keeps), so the page compares two numbers and cannot disagree with the cut that a
+model is taught.
 """
 
 import hashlib
@@ -23,6 +24,7 @@ from cotpress.pipeline.compress import room, selected
 from cotpress.pipeline.order import keeping_order
 from cotpress.pipeline.segmenting import is_long, segmented, usual_rules
 from cotpress.records import Problem, ScoredTrace, Setting, Trace
+from cotpress.report.markup import Node, nodes
 from cotpress.report.verified import Cuts, Survival
 
 T = TypeVar("T")
@@ -30,8 +32,14 @@ Key = tuple[str, str]
 """Task and problem id."""
 
 LIMIT = 50
-CHARACTERS = 3_000_000
-"""No further problem once the page holds this many characters of them."""
+CHARACTERS = 700_000
+"""No further problem where the page would hold more than this of them; the page is to stay below 2
+MB.
+"""
+LONGEST = 12_000
+"""Characters of a text of an answer; of a longer one the middle is left out."""
+MOST_SEGMENTS = 4000
+"""Segments of a reasoning that is shown token by token."""
 RATIOS = [round(0.05 * step, 2) for step in range(1, 21)]
 """Where the slider can stand: 0.05 to 1.0."""
 SHADES = 9
@@ -97,6 +105,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """How many samples there are; the first is shown."""
     latents: int | None = None
     """How many latent tokens were forced; None: none were."""
+    drawn: dict[str, list[Node]] = {}
+    """Of the texts that hold Markdown or formulas the elements to be shown, by their names here."""
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +116,8 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
     task: str
     question: str
     answer: str
+    drawn: dict[str, list[Node]] = {}
+    """As in `Answer`."""
     tokens: Tokens | None
     answers: list[Answer]
     other: Tokens | None = None
@@ -118,6 +130,8 @@ class Examples:
 
     shown: list[Example]
     total: int
+    clipped: int = 0
+    """Texts of which the middle is left out."""
 
 
 def examples(
@@ -146,15 +160,20 @@ def examples(
     shown: list[Example] = []
     size = 0
     for key in [*both, *(key for key in chain.from_iterable(apart) if key)][:limit]:
-        shown.append(
-            _example(cuts.get(key, []), answers.get(key, []), second, verified or Survival())
-        )
-        size += len(msgspec.json.encode(shown[-1]))
-        if size > CHARACTERS:
+        one = _example(cuts.get(key, []), answers.get(key, []), second, verified or Survival())
+        size += len(msgspec.json.encode(one))
+        if size > CHARACTERS and shown:
             break
+        shown.append(one)
     return Examples(
-        sorted(shown, key=lambda one: (one.tokens is None, not one.answers, one.task)),
+        sorted(shown, key=lambda one: (not one.answers, one.tokens is None, one.task)),
         len(cut_keys | answer_keys),
+        sum(
+            LEFT_OUT.search(text) is not None
+            for one in shown
+            for answer in one.answers
+            for text in (answer.reasoning, answer.conclusion)
+        ),
     )
 
 
@@ -196,12 +215,14 @@ def _example(
     verified: Survival,
 ) -> Example:
     problem = (scored[0].trace if scored else traces[0]).problem
+    scored = [one for one in scored if len(one.ends) <= MOST_SEGMENTS]
     other = second.get(scored[0].key) if scored else None
+    texts = {"question": clipped(problem.question), "answer": clipped(problem.answer)}
     return Example(
         id=visible(problem.id),
         task=visible(problem.task),
-        question=visible(problem.question),
-        answer=visible(problem.answer),
+        **texts,
+        drawn=_drawn(texts),
         tokens=tokens(scored[0], verified) if scored else None,
         answers=_answers(traces),
         other=tokens(other, verified) if other else None,
@@ -236,8 +257,8 @@ def tokens(scored: ScoredTrace, verified: Survival | None = None) -> Tokens:
         first=first,
         budgets=[] if parts.percentile or cuts.rooms else [room(parts, ratio) for ratio in RATIOS],
         conclusion=visible(scored.trace.conclusion),
-        given=list(parts.given),
-        alone=list(parts.alone),
+        given=[round(value, 3) for value in parts.given],
+        alone=[round(value, 3) for value in parts.alone],
         losses=cuts.losses,
         chosen=cuts.chosen,
         only=known if cuts.rooms else [],
@@ -274,13 +295,14 @@ def _answers(traces: Iterable[Trace]) -> list[Answer]:
     for key in sorted(settings, key=order):
         trace = min(settings[key], key=lambda one: one.sample)
         grade = trace.grade
+        texts = {"reasoning": clipped(trace.reasoning), "conclusion": clipped(trace.conclusion)}
         found.append(
             Answer(
                 method=visible(trace.method) + ("" if trace.blend is None else f" {trace.blend:g}"),
                 model=visible(trace.model),
                 ratio=trace.ratio,
-                reasoning=visible(trace.reasoning),
-                conclusion=visible(trace.conclusion),
+                **texts,
+                drawn=_drawn(texts),
                 n_tokens=trace.n_tokens,
                 n_conclusion_tokens=trace.n_conclusion_tokens,
                 finished=trace.finished,
@@ -295,6 +317,23 @@ def _answers(traces: Iterable[Trace]) -> list[Answer]:
             )
         )
     return found
+
+
+def _drawn(texts: dict[str, str]) -> dict[str, list[Node]]:
+    """Of the texts that hold Markdown or formulas the elements to be shown."""
+    return {name: found for name, text in texts.items() if (found := nodes(text)) is not None}
+
+
+LEFT_OUT = re.compile(r"\[… [\d,]+ characters are left out here …\]")
+
+
+def clipped(text: str) -> str:
+    """Text as `visible` makes it, without the middle where it is longer than `LONGEST`."""
+    if len(text) > LONGEST:
+        half = LONGEST // 2
+        left = f"[… {len(text) - 2 * half:,} characters are left out here …]"
+        text = f"{text[:half]}\n\n{left}\n\n{text[-half:]}"
+    return visible(text)
 
 
 def visible(text: str) -> str:

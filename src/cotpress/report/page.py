@@ -2,10 +2,11 @@
 as Markdown.
 
 The page is autoescaped Jinja2; data goes to its scripts as JSON in which `<`, `>` and `&` are
-escaped, and reaches the document as text only. A content security policy admits no network and only
-the page's own three scripts, by their hashes, so that a script in a model's answer would not run
-even where escaping failed. plotly.js is inlined (4.8 MB): the price of figures that can be zoomed
-and read point by point without a network.
+escaped, and reaches the document as text, or as the elements that markup.py admits. A content
+security policy admits no network and only the page's own three scripts, by their hashes, so that a
+script in a model's answer would not run even where escaping failed. The basic bundle of plotly.js
+is inlined (1.2 MB): the price of figures that can be zoomed and read point by point without a
+network.
 """
 
 import base64
@@ -20,6 +21,7 @@ import msgspec
 from cotpress.methods import METHODS
 from cotpress.plugins import PACKAGE, require
 from cotpress.report.examples import RATIOS
+from cotpress.report.plotting import DARK
 from cotpress.report.rows import tasks_of
 from cotpress.report.sections import Part, sections
 from cotpress.report.told import Origin as Origin
@@ -31,6 +33,13 @@ from cotpress.report.words import footnotes, headline, measured, warnings
 from cotpress.storage import IDENTITY
 
 WHAT = "the HTML page"
+ASSETS = PACKAGE / "assets"
+SCRIPTS = {
+    "plotly": ASSETS / "vendor" / "plotly-basic.min.js",
+    "figures": ASSETS / "report" / "figures.js",
+    "viewer": ASSETS / "report" / "viewer.js",
+}
+"""All that runs on the page."""
 
 
 def as_json(report: Report) -> str:
@@ -58,7 +67,11 @@ def as_markdown(report: Report) -> str:
         for part in section.parts:
             blocks += _in_markdown(part)
     blocks.append("\n".join(f"- {sentence}" for sentence in footnotes(report.rows)))
-    made = [("This report", report.origin.command), *_sources(report.origin)]
+    made = [
+        *(("Made by", step.command) for step in report.origin.steps),
+        ("This report", report.origin.command),
+        *_sources(report.origin),
+    ]
     blocks.append("\n".join(f"- {_plain(what)}: {_code(command)}" for what, command in made))
     return "\n\n".join(block for block in blocks if block) + "\n"
 
@@ -75,10 +88,9 @@ def _in_markdown(part: Part) -> list[str]:
 
 
 def as_html(report: Report) -> str:
-    """The page; `MissingExtra` where jinja2 or plotly is not installed."""
+    """The page, at most 2 MB or so; `MissingExtra` where jinja2 is not installed."""
     jinja2 = require("jinja2", WHAT)
-    plotly_js: str = require("plotly.offline", WHAT).get_plotlyjs()
-    loader = jinja2.FileSystemLoader(PACKAGE / "assets")
+    loader = jinja2.FileSystemLoader(ASSETS / "report")
     environment = jinja2.Environment(
         loader=loader,
         autoescape=True,
@@ -94,7 +106,7 @@ def as_html(report: Report) -> str:
         for part in section.parts
         for drawn in part.figures
     }
-    page: str = environment.get_template("report.html.j2").render(
+    page: str = environment.get_template("page.html.j2").render(
         title=_title(report),
         measured=_measured(report),
         headline=headline(rows),
@@ -110,8 +122,9 @@ def as_html(report: Report) -> str:
         origin=report.origin,
         sources=_sources(report.origin),
         ratios=RATIOS,
-        plotly_js=plotly_js,
-        figures_json=_script_json(figures),
+        css=(ASSETS / "report" / "page.css").read_text(encoding="utf-8"),
+        scripts={name: path.read_text(encoding="utf-8") for name, path in SCRIPTS.items()},
+        figures_json=_script_json({"figures": figures, "dark": DARK}),
         examples_json=_script_json(report.examples.shown),
     )
     return page

@@ -25,6 +25,21 @@ COLOURS = [
 ]
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star", "triangle-down", "pentagon")
 INK, MUTED, RULE, BAND = "#1b1b1b", "#5c5f62", "#e3e3e0", "#efefec"
+DARK = {
+    INK: "#e6e4df",
+    MUTED: "#a8abad",
+    RULE: "#303437",
+    BAND: "#24282b",
+    "white": "#16181a",
+    "#0072B2": "#5cb3ea",
+    "#D55E00": "#ff8c42",
+    "#009E73": "#3fc89b",
+    "#B8860B": "#e0b040",
+    "#332288": "#9d8cf0",
+    "#882255": "#e07aa8",
+    "#8C564B": "#c9978b",
+}
+"""What a colour becomes where the reader prefers a dark page; the others are light enough."""
 SANS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 HEIGHT, TALL = 430, 600

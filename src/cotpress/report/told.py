@@ -7,6 +7,7 @@ from typing import Any
 from cotpress.records import CompressedTrace, EvalRow, ScoredTrace, Trace
 from cotpress.report.examples import Examples, examples
 from cotpress.report.latents import Latents
+from cotpress.report.provenance import Step
 from cotpress.report.rows import in_order
 from cotpress.report.scorers import Comparison
 from cotpress.report.verified import Survival, survival
@@ -32,6 +33,12 @@ class Origin:
     date: str
     """ISO day."""
     sources: tuple[Source, ...] = ()
+    steps: tuple[Step, ...] = ()
+    """The commands behind those files, in order."""
+    environment: str = ""
+    """Where this report was made: versions, in one line."""
+    files: tuple[str, ...] = ()
+    """What else was written beside the page, to be linked there."""
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ NOTABLE = 0.02
 """A share of cut-off, looping or unsplit answers that deserves a warning."""
 MANY = 6
 """A warning names this many rows, methods first; the table has the rest."""
+SHORTER = 0.995
+"""Actual ratio from which on a reasoning is not called shorter."""
 WIDE = 0.05
 """Half width of an accuracy interval from which it is called wide."""
 
@@ -142,12 +144,13 @@ TAKEN_OVER = 0.3
 
 def _finding(curve: Series, rows: Sequence[EvalRow], *, alone: bool, on_task: bool) -> str:
     """The best a method does, against its original."""
-    shorter = [row for row in curve.rows if row.ratio != 1.0] or list(curve.rows)
+    asked = [row for row in curve.rows if row.ratio != 1.0] or list(curve.rows)
+    shorter = [row for row in asked if row.kept is None or row.kept < SHORTER]
     holding = [row for row in shorter if _holds(row, original_of(row, rows))]
     best = (
-        min(holding, key=lambda row: row.mean_tokens)
-        if holding
-        else max(shorter, key=lambda row: row.accuracy)
+        max(shorter, key=lambda row: row.accuracy)
+        if shorter and not holding
+        else min(holding or asked, key=lambda row: row.mean_tokens)
     )
     original = original_of(best, rows)
     # it was asked for nothing, as models with latent tokens are
@@ -169,7 +172,9 @@ def _finding(curve: Series, rows: Sequence[EvalRow], *, alone: bool, on_task: bo
             f"{accuracy(best)}, with no original beside it."
         )
     else:
-        if not holding:
+        if not shorter:
+            start = f"no reasoning{'' if alone else f' of {who}'} became shorter: {start}"
+        elif not holding:
             start = (
                 f"no shorter reasoning{'' if alone else f' of {who}'} keeps "
                 f"the accuracy. At its best, {start}"

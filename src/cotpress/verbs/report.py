@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from cyclopts import Parameter
@@ -17,9 +17,14 @@ from cotpress.lm.checkpoint import folder_of
 from cotpress.records import CompressedTrace, EvalRow, ScoredTrace, Trace
 from cotpress.report import page as pages
 from cotpress.report.latents import Code, Latents, Worth, chosen, section
+from cotpress.report.paper import as_csv, as_latex, as_table
+from cotpress.report.provenance import environment, steps
+from cotpress.report.rows import in_order
 from cotpress.report.scorers import Comparison, compare
 from cotpress.training.curve import LOG, Point
 from cotpress.verbs.common import rows_path, say
+
+Format = Literal["html", "md", "csv", "json", "latex"]
 
 
 def report(
@@ -27,17 +32,20 @@ def report(
     scored: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
     verified: Path | None = None,
     vqvae: Path | None = None,
+    format: Format = "html",
     out: Path,
 ) -> None:
     """Show what shorter reasoning costs: figures, table and traces in one HTML page, with
-    report.json and report.md beside it.
+    report.json, report.csv and report.md beside it. Of several runs it compares methods, seeds and
+    models.
 
     Example: cotpress report eval.jsonl --scored scored.jsonl --out report.html
 
     Parameters
     ----------
     evals
-        What `cotpress eval` wrote; the rows are read from eval.rows.jsonl beside each.
+        What `cotpress eval` wrote, or the folder of a run that holds eval.jsonl; the rows are read
+        from eval.rows.jsonl beside each.
     scored
         What `cotpress score` wrote: the page then shows, token by token, what each ratio drops; no
         evaluation is needed. Give two files on the same traces to compare two scorers.
@@ -47,21 +55,35 @@ def report(
     vqvae
         What `cotpress train-vqvae` wrote: the page then shows what each latent token stands for,
         and decodes those of answers.
+    format
+        md, latex: a table for a paper instead of the page, of several runs with mean and standard
+        deviation. csv, json: every figure of every row.
     out
-        Where the page goes. Without jinja2 and plotly, only the JSON and the Markdown beside it are
-        written.
+        Where the page goes, or the table. Without jinja2 the page is left out.
     """
+    evals = tuple(path / "eval.jsonl" if path.is_dir() else path for path in evals)
     scored = scored or []
+    if format != "html":
+        _refuse_evals(evals)
+        if not evals:
+            raise CotpressError("a table needs what `cotpress eval` wrote: name eval.jsonl.")
+        _table(evals, format, out)
+        return
     _refuse(evals, scored, out)
     files = [*evals, *scored, *([verified] if verified else [])]
     sources = tuple(pages.Source(str(path), storage.hash_file(path), _meta(path)) for path in files)
-    rows = [row for path in evals for row in storage.read(rows_path(path), EvalRow)]
-    if evals and not rows:
-        where = ", ".join(str(rows_path(path)) for path in evals)
-        raise CotpressError(f"no rows in {where}: run `cotpress eval` again.")
+    rows = _rows(evals)
     traces = chain.from_iterable(storage.read(path, Trace) for path in evals)
     command = _command(evals, scored, verified, vqvae, out)
-    origin = pages.Origin(command, __version__, date.today().isoformat(), sources)
+    origin = pages.Origin(
+        command,
+        __version__,
+        date.today().isoformat(),
+        sources,
+        steps(files),
+        environment(),
+        tuple(out.with_suffix(end).name for end in (".csv", ".json", ".md")),
+    )
     told = pages.make_report(
         rows,
         traces,
@@ -88,10 +110,31 @@ def _trainings(evals: Sequence[Path]) -> Iterator[pages.Training]:
             yield pages.Training(name, tuple((p.step, p.loss, p.eval_loss) for p in points))
 
 
+def _rows(evals: Sequence[Path]) -> list[EvalRow]:
+    """The rows of evaluations; `CotpressError` where there are none."""
+    rows = [row for path in evals for row in storage.read(rows_path(path), EvalRow)]
+    if evals and not rows:
+        where = ", ".join(str(rows_path(path)) for path in evals)
+        raise CotpressError(f"no rows in {where}: run `cotpress eval` again.")
+    return rows
+
+
+def _table(evals: Sequence[Path], format: Format, out: Path) -> None:
+    """The rows alone."""
+    rows = in_order(_rows(evals))
+    if format == "json":
+        text = msgspec.json.format(msgspec.json.encode(rows), indent=2).decode() + "\n"
+    else:
+        text = {"md": as_table, "latex": as_latex, "csv": as_csv}[format](rows)
+    storage.write_atomic(out, text.encode())
+    say(f"report: {len(rows)} rows in {out}")
+
+
 def _write(told: pages.Report, out: Path) -> None:
-    """The JSON and the Markdown, and the page where its libraries are there."""
+    """The JSON, the CSV and the Markdown, and the page where its libraries are there."""
     storage.write_atomic(out.with_suffix(".json"), pages.as_json(told).encode())
     storage.write_atomic(out.with_suffix(".md"), pages.as_markdown(told).encode())
+    storage.write_atomic(out.with_suffix(".csv"), as_csv(told.rows).encode())
     shown = f"{len(told.rows)} rows, {len(told.examples.shown)} of {told.examples.total} problems"
     try:
         page = pages.as_html(told)
@@ -138,6 +181,11 @@ def _refuse(evals: Sequence[Path], scored: Sequence[Path], out: Path) -> None:
         raise CotpressError(
             f"--out {out} names the HTML page: end it in .html, such as {out.with_suffix('.html')}."
         )
+    _refuse_evals(evals)
+
+
+def _refuse_evals(evals: Sequence[Path]) -> None:
+    """`CotpressError` for traces without rows beside them."""
     for path in evals:
         if path.exists() and not rows_path(path).exists():
             raise CotpressError(

@@ -43,6 +43,24 @@ class Grid:
     long: bool = False
     """Whether it has many lines and scrolls by itself."""
 
+    def folded(self) -> tuple[Table, list[str]]:
+        """The table without the columns that say the same in every line, and what these say
+        (`n 500`): on a page there is no room for what is no difference.
+        """
+        columns = list(zip(*self.table.lines, strict=True))
+        same = [
+            len(cells) > 1 and len({*cells}) == 1 and place > 0
+            for place, cells in enumerate(columns)
+        ]
+        kept = [place for place, alike in enumerate(same) if not alike]
+        table = Table(
+            [self.table.titles[i] for i in kept],
+            [self.table.words[i] for i in kept],
+            [[line[i] for i in kept] for line in self.table.lines],
+        )
+        said = [f"{self.table.titles[i]} {columns[i][0]}" for i, alike in enumerate(same) if alike]
+        return table, said
+
     @staticmethod
     def missed(cell: str) -> bool:
         """Whether a cell says that something was missed."""

@@ -58,6 +58,7 @@ def _part(all_rows: list[EvalRow], task: str, number: int, *, alone: bool) -> Pa
         )
     ]
     if (asked := ratio_figure(curves)) is not None:
+        asked["layout"]["height"] = drawn["layout"]["height"]  # they stand side by side
         figures.append(
             Drawn(
                 f"ratio-{number}",
