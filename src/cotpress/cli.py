@@ -28,6 +28,7 @@ from cotpress.console import mistakes
 from cotpress.console import words as typed
 from cotpress.errors import CotpressError
 from cotpress.replacing import replacing
+from cotpress.shown import shown
 
 HELP = """Teach a language model to reason in fewer tokens, and see what it costs in accuracy.
 
@@ -274,5 +275,5 @@ def _stop_on_terminate() -> None:
 
 
 def _stop(sentence: str, code: int) -> Never:
-    print(f"cotpress: {sentence}", file=sys.stderr)
+    print(f"cotpress: {shown(sentence)}", file=sys.stderr)
     raise SystemExit(code)

@@ -21,6 +21,11 @@ BOXED = r"Please reason step by step, and put your final answer within \boxed{}.
 TAGGED = re.compile(re.escape(RATIO_TAG).replace(r"\{\}", r"(0\.\d{1,2})") + r"\Z")
 """The tag at the end of a turn, as `ratio_tag` writes it."""
 
+TAGS = ("ratio", "budget")
+"""Names of the tags that ask for a length: reserved at the end of a question."""
+
+RESERVED = re.compile(rf"</({'|'.join(TAGS)})>(?=\s*\Z)")
+
 
 class Message(TypedDict):
     """One turn of a chat, as every chat template takes it."""
@@ -59,6 +64,13 @@ def ratio_tag(ratio: float | None) -> str:
     if ratio is None or check_ratio(ratio) == 1.0:
         return ""
     return RATIO_TAG.format(round(float(ratio), 2))
+
+
+def as_text(question: str) -> str:
+    r"""A question that ends in a reserved tag of its own asks for nothing by it: the tag's end is
+    written `<\/ratio>`.
+    """
+    return RESERVED.sub(r"<\\/\1>", question)
 
 
 def untagged(messages: Sequence[Message]) -> tuple[list[Message], float]:

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
-from cotpress.prompts import Message, ratio_tag
+from cotpress.prompts import Message, as_text, ratio_tag
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,8 +66,9 @@ class Problem(Record, frozen=True, kw_only=True):
 
     @property
     def asked(self) -> str:
-        """The user turn without a ratio: instruction and question."""
-        return f"{self.instruction}\n{self.question}" if self.instruction else self.question
+        """The user turn without a ratio: instruction and question, a tag at its end escaped."""
+        question = as_text(self.question)
+        return f"{self.instruction}\n{question}" if self.instruction else question
 
     def prompt(self, ratio: float | None = None) -> list[Message]:
         """The chat that asks this question at `ratio` (fraction of reasoning tokens to keep; None

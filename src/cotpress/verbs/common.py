@@ -27,6 +27,7 @@ from cotpress.lm.contract import MOSTLY_CUT
 from cotpress.lm.own_sampling import own_sampling
 from cotpress.models import Model, Sampling
 from cotpress.records import Trace
+from cotpress.shown import shown
 
 I = TypeVar("I")  # noqa: E741
 R = TypeVar("R", bound=msgspec.Struct)
@@ -189,7 +190,7 @@ def _refuse_copies(sampling: Sampling, samples: int) -> None:
 def say(line: str) -> None:
     """One line for a person, on standard error: standard output is for results."""
     if not hushed:
-        print(line, file=sys.stderr, flush=True)
+        print(shown(line), file=sys.stderr, flush=True)
 
 
 def hush(quiet: bool) -> None:

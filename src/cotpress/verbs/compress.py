@@ -18,6 +18,7 @@ from cotpress.pipeline.kept import RatioSummary, summarised
 from cotpress.pipeline.segmenting import Protect, Rules, usual_rules
 from cotpress.prompts import check_ratio
 from cotpress.records import Budget, CompressedTrace, ScoredTrace
+from cotpress.shown import shown
 from cotpress.verbs.common import make, say
 
 
@@ -247,7 +248,7 @@ def report(meta: Path, json: bool) -> None:
     made = msgspec.json.decode(meta.read_bytes())
     summaries = msgspec.convert(made["ratios"], list[RatioSummary])
     if json:
-        print(msgspec.json.encode(summaries).decode())
+        print(shown(msgspec.json.encode(summaries).decode()))
         return
     if made["options"].get("above") is not None:
         for one in summaries:

@@ -20,6 +20,7 @@ from cotpress.doctor.model import examine_model
 from cotpress.doctor.server import Answer, examine_server
 from cotpress.errors import CotpressError
 from cotpress.lm.capabilities import able
+from cotpress.shown import shown
 from cotpress.training.folder import trained
 
 if TYPE_CHECKING:
@@ -72,9 +73,9 @@ def doctor(
         raise CotpressError(f"doctor {what} needs a target: cotpress doctor {what} {_SUCH[what]}.")
     found = list(_EXAMINE[what](target, model, key) if what else examine_machine())
     if json:
-        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        print(shown(msgspec.json.format(msgspec.json.encode(found), indent=2).decode()))
     else:
-        print("\n".join(stage.written(found)))
+        print(shown("\n".join(stage.written(found))))
     if stage.is_ill(found):
         raise SystemExit(1)
 

@@ -12,6 +12,7 @@ from cotpress import storage
 from cotpress.errors import CotpressError
 from cotpress.evaluation import plan as stage
 from cotpress.records import Trace
+from cotpress.shown import shown
 from cotpress.verbs.common import PLAIN_WIDTH
 
 
@@ -51,10 +52,10 @@ def plan(
     wish = stage.Wish(min_accuracy, max_tokens)
     found = stage.plan(storage.read(evaluation, Trace), wish, price)
     if json:
-        print(msgspec.json.format(msgspec.json.encode(found)).decode())
+        print(shown(msgspec.json.format(msgspec.json.encode(found)).decode()))
         return
     for sentence in found.sentences:
-        print(sentence)
+        print(shown(sentence))
     if money := found.money_saved:
         interval = f"{money.mean:,.2f} [{money.low:,.2f}, {money.high:,.2f}]"
         print(f"At {price:g} per million tokens that is {interval} per million requests.")
@@ -94,7 +95,7 @@ def table(found: stage.Plan) -> Table:
             "" if offer.p_value is None or offer == found.choice else f"{offer.p_value:.2g}",
             offer.met,
         )
-        result.add_row(*map(Text, cells))
+        result.add_row(*(Text(shown(cell)) for cell in cells))
     return result
 
 

@@ -11,6 +11,7 @@ from cotpress import models, plugins, storage
 from cotpress.errors import CotpressError
 from cotpress.pipeline import verify as stage
 from cotpress.records import CompressedTrace, Verified
+from cotpress.shown import shown
 from cotpress.verbs.common import make, say
 
 
@@ -75,7 +76,7 @@ def verify(compressed: Path, /, *, reference: str, out: Path, json: bool = False
         say(f"verify: {count} cuts {what}")
     summaries = summarise(out)
     if json:
-        print(msgspec.json.encode(summaries).decode())
+        print(shown(msgspec.json.encode(summaries).decode()))
         return
     for one in summaries:
         lost = (
