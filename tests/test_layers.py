@@ -16,6 +16,7 @@ PACKAGE = Path(cotpress.__file__).parent
 FLOORS = (
     {"__init__", "errors", "kinds", "shown"},
     {"answers", "prompts", "jsonl"},
+    {"failures"},
     {"atoms", "storage", "segments", "steps", "plugins", "records", "methods", "latent_tokens"},
     {"folders", "inputs", "replacing"},
     {"lm", "grading"},

@@ -74,13 +74,30 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
+def stem(path: Path) -> str:
+    """What the files beside an output are called: `m` for `m.jsonl`, so that `m.json` is another
+    one.
+    """
+    return path.stem if path.suffix == ".jsonl" else path.name
+
+
+def write_lines(path: Path, lines: Iterable[bytes]) -> None:
+    """Write lines one by one so that `path` holds either all of them or what it held before."""
+    _write_whole(path, lines)
+
+
 def write_atomic(path: Path, content: bytes) -> None:
     """Write `content` so that `path` holds either all of it or what it held before."""
+    _write_whole(path, [content])
+
+
+def _write_whole(path: Path, pieces: Iterable[bytes]) -> None:
     make_folder(path.parent)
     part = path.with_name(path.name + ".tmp")
     try:
         with part.open("wb") as file:
-            file.write(content)
+            for piece in pieces:
+                file.write(piece)
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)

@@ -115,7 +115,11 @@ class Trace(Record, frozen=True, kw_only=True):
     n_conclusion_tokens: int
     """All other generated tokens: conclusion and markup."""
     finished: bool
-    """False: the token limit ended it, not the model."""
+    """False: the token limit ended it, or what `finish` says, and not the model."""
+    finish: str = ""
+    """Why it ended, in the server's word, where that was neither the model nor the limit:
+    `content_filter`.
+    """
     seconds: float = 0.0
     grade: Grade | None = None
     opening: str = ""
@@ -133,6 +137,11 @@ class Trace(Record, frozen=True, kw_only=True):
     def ratio(self) -> float | None:
         """The ratio that was asked for."""
         return self.asked.ratio
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether the token limit ended it."""
+        return not self.finished and not self.finish
 
     @property
     def key(self) -> str:

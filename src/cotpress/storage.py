@@ -23,12 +23,14 @@ import filelock
 import msgspec
 
 from cotpress.errors import CotpressError
+from cotpress.failures import Failures, in_order
 from cotpress.jsonl import count as count
 from cotpress.jsonl import decoded
 from cotpress.jsonl import hash_file as hash_file
 from cotpress.jsonl import lines as lines
 from cotpress.jsonl import make_folder as make_folder
 from cotpress.jsonl import read as read
+from cotpress.jsonl import stem as stem
 from cotpress.jsonl import write as write
 from cotpress.jsonl import write_atomic as write_atomic
 
@@ -43,8 +45,8 @@ IDENTITY = "identity"
 
 
 def meta_path(path: Path) -> Path:
-    """`traces.jsonl` -> `traces.meta.json`."""
-    return path.with_name(path.stem + ".meta.json")
+    """`traces.jsonl` -> `traces.meta.json`; `traces.json` -> `traces.json.meta.json`."""
+    return path.with_name(stem(path) + ".meta.json")
 
 
 def part_path(path: Path) -> Path:
@@ -62,6 +64,8 @@ class Run(Generic[R]):
     """One verb's output while it is made; see `run`."""
 
     path: Path
+    failures: Failures
+    """Rows that could not be made."""
     done: Counter[str]
     """How many finished records of each key an earlier, interrupted run left."""
     dropped: Counter[str] = field(default_factory=Counter)
@@ -89,7 +93,10 @@ class Run(Generic[R]):
         """
         left = Counter(self.done)
         for item in items:
-            if left[name := key(item)] > 0:
+            name = key(item)
+            if self.failures.again:
+                self.failures.keys.append(name)
+            if left[name] > 0:
                 left[name] -= 1
             else:
                 yield item
@@ -151,29 +158,64 @@ def run(
     started = time.monotonic()
     with locked(path):
         _refuse_what_others_made(path, mark, begins_again=key is None)
+        failures = Failures(path)
         if path.exists() and meta.exists():
-            yield Run(path, Counter(), complete=True)
-            return
+            made = _read_made(meta)
+            if made.size is not None and made.size != path.stat().st_size:
+                raise CotpressError(
+                    f"{path} has {path.stat().st_size:,} bytes, and {verb} wrote {made.size:,}: "
+                    "it was cut off or changed since; choose another --out, or replace it with "
+                    "--overwrite."
+                )
+            if not (made.counts.get("failed") and failures.again):
+                yield Run(path, failures, Counter(), complete=True)
+                return
         if path.exists():
-            # killed after the rename and before the meta file: its counts are still to be made
+            # killed after the rename and before the meta file: its counts are still to be made;
+            # or some of its rows failed
+            _write_note(note, mark, begins_again=key is None)
             os.replace(path, part)
         meta.unlink(missing_ok=True)  # of an output that was removed by hand
-        write_atomic(
-            note,
-            msgspec.json.encode(Note(**msgspec.structs.asdict(mark), begins_again=key is None)),
-        )
-        this: Run[R] = Run(path, _resumed(part, record, key))
+        _write_note(note, mark, begins_again=key is None)
+        this: Run[R] = Run(path, failures, _resumed(part, record, key))
         yield this
+        if failures.again and key is not None:
+            decoder, name = msgspec.json.Decoder(record), key
+            in_order(part, failures.keys, lambda line: name(decoder.decode(line)))
+        size = part.stat().st_size if part.exists() else 0
         _finish(part, path)
         about = {**msgspec.structs.asdict(mark), "version": version, **this.extra}
         about["counts"] = {
             "in": this.n_in,
             "out": this.n_out + this.done.total(),
             "dropped": this.dropped,
+            **({"failed": len(failures.found)} if failures.found else {}),
         }
+        about["size"] = size
+        failures.finish()
         about["seconds"] = round(time.monotonic() - started, 3)
         write_atomic(meta, msgspec.json.format(msgspec.json.encode(about), indent=2) + b"\n")
         note.unlink(missing_ok=True)
+
+
+class Made(msgspec.Struct, frozen=True, kw_only=True):
+    """What a meta file says of the output itself."""
+
+    size: int | None = None
+    """Bytes of the output; None: an earlier version did not say."""
+    counts: dict[str, Any] = {}
+
+
+def _read_made(meta: Path) -> Made:
+    try:
+        return msgspec.json.decode(meta.read_bytes(), type=Made)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return Made()
+
+
+def _write_note(path: Path, mark: Mark, *, begins_again: bool) -> None:
+    note = Note(**msgspec.structs.asdict(mark), begins_again=begins_again)
+    write_atomic(path, msgspec.json.encode(note))
 
 
 def _note_path(path: Path) -> Path:

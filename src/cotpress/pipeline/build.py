@@ -154,6 +154,8 @@ def unfit(trace: Trace) -> str:
     """
     if trace.grade is not None and trace.grade.fault:
         return trace.grade.fault
+    if trace.finish:
+        return f"ended by the server ({trace.finish})"
     if not trace.finished:
         return "cut off by the token limit"
     return "" if trace.conclusion.strip() else "no conclusion"

@@ -6,7 +6,7 @@ generated; where a token spans the border the two counts may be one off, their s
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -52,9 +52,16 @@ def unanswered(problem: Problem, model: Model, asked: Asked = NOTHING, sample: i
 
 
 def answer(
-    unanswered: Iterable[Trace], model: Model, sampling: Sampling, *, marker: str = ""
+    unanswered: Iterable[Trace],
+    model: Model,
+    sampling: Sampling,
+    *,
+    marker: str = "",
+    failed: Callable[[Trace, str], None] | None = None,
 ) -> Iterator[Trace]:
-    """Fill in each unanswered trace, in order."""
+    """Fill in each unanswered trace, in order. `failed` is told of those that the model could not
+    answer, and why, and they are left out; without it the model raises.
+    """
     waiting: deque[Trace] = deque()  # a model may read many requests before it answers the first
     # forced latent tokens are the first of the reasoning: its mark must stand before them
     begun = "" if sampling.latents is None else markup_of(model).begin("")
@@ -66,11 +73,16 @@ def answer(
                 key=f"{trace.problem.id}|{trace.sample}",
                 messages=trace.problem.prompt(trace.ratio),
                 prefill=begun,
+                may_fail=failed is not None,
             )
 
     for completion in model.generate(requests(), sampling):
+        trace = waiting.popleft()
+        if completion.error and failed:
+            failed(trace, completion.error)
+            continue
         said = msgspec.structs.replace(completion, text=begun + completion.text)
-        yield split_answer(waiting.popleft(), said, model, marker)
+        yield split_answer(trace, said, model, marker)
 
 
 def split_answer(trace: Trace, completion: Completion, model: Model, marker: str) -> Trace:
@@ -89,6 +101,7 @@ def split_answer(trace: Trace, completion: Completion, model: Model, marker: str
         n_tokens=n_tokens,
         n_conclusion_tokens=completion.n_tokens - n_tokens,
         finished=completion.finished,
+        finish=completion.finish,
         seconds=completion.seconds,
         opening=parts.opening,
         closing=parts.closing,

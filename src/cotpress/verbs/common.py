@@ -22,6 +22,7 @@ from rich.progress import (
 
 from cotpress import __version__, storage
 from cotpress.errors import CotpressError
+from cotpress.failures import Failures
 from cotpress.lm.capabilities import context_of
 from cotpress.lm.contract import MOSTLY_CUT
 from cotpress.lm.own_sampling import own_sampling
@@ -66,6 +67,7 @@ def make(
     key: Callable[[R], str] | None = None,
     identity: dict[str, str] | None = None,
     extra: dict[str, Any] | None = None,
+    watch: Callable[[Failures], None] | None = None,
 ) -> None:
     """Run `stage(items, dropped)` into `out`: locked, resumed by `key`, finished atomically,
     counted in the meta file.
@@ -75,7 +77,8 @@ def make(
 
     `skip` gives the key of the record an item will become, so that finished ones are not done
     again; `key` that of a record. Without them an interrupted output is begun again. The stage
-    counts what it leaves out in `dropped`.
+    counts what it leaves out in `dropped`. `watch` is handed what takes rows that could not be
+    made.
     """
     deciding = options | ({storage.IDENTITY: identity} if identity else {})
     with storage.run(out, record, verb, deciding, version=__version__, key=key) as this:
@@ -83,6 +86,8 @@ def make(
             say(f"{verb}: {out} was finished before under the same options; nothing to do")
             return
         this.extra.update(extra or {})
+        if watch:
+            watch(this.failures)
         before = this.done.total()
         if before:
             say(f"{verb}: resuming {out} with {before} records done")
@@ -96,9 +101,16 @@ def make(
                 ", ".join(f"{count} {why}" for why, count in this.dropped.items())
                 or "the input is empty"
             )
+            if this.failures.found:
+                reasons = f"all requests failed: {this.failures.found[-1].reason}"
             raise CotpressError(f"{verb}: nothing to write to {out}: {reasons}.")
     left_out = "".join(f", {count} left out ({why})" for why, count in sorted(this.dropped.items()))
     say(f"{verb}: {written} records in {out}{left_out}")
+    if n := len(this.failures.found):
+        say(
+            f"{verb}: failed: {n}; the reasons are in {this.failures.path}, and the same command "
+            "asks for these alone"
+        )
 
 
 def progress(
@@ -234,7 +246,7 @@ def watched(
     said = set()
     for trace in traces:
         name = arm(trace)
-        counts[name][0] += not trace.finished
+        counts[name][0] += trace.cut_off
         counts[name][1] += 1
         cut, n = counts[name]
         if name not in said and n >= AT_LEAST and cut > MOSTLY_CUT * n:
@@ -249,4 +261,4 @@ def watched(
 
 def rows_path(out: Path) -> Path:
     """`eval.jsonl` -> `eval.rows.jsonl`."""
-    return out.with_name(out.stem + ".rows.jsonl")
+    return out.with_name(storage.stem(out) + ".rows.jsonl")

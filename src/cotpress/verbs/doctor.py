@@ -158,7 +158,11 @@ class OpenAIServer:
         self.url += "" if urlsplit(self.url).path else "/v1"
         self._key = http.key_in(key)
         self._client = openai.OpenAI(
-            base_url=self.url, api_key=self._key or http.NO_KEY, timeout=SECONDS, max_retries=0
+            base_url=self.url,
+            api_key=self._key or http.NO_KEY,
+            timeout=SECONDS,
+            max_retries=0,
+            http_client=http.Bounded(http.MEGABYTE, SECONDS, timeout=SECONDS),
         )
         self.model = model
         if not model and isinstance(names := self.names(), list) and len(names) == 1:
