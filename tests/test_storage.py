@@ -249,6 +249,33 @@ def test_a_run_without_keys_begins_again(tmp_path: Path) -> None:
     assert list(storage.read(path, Item)) == items(5)
 
 
+@given(
+    st.lists(st.integers(0, 5), max_size=8),
+    st.lists(st.integers(0, 5), max_size=8),
+    st.binary(max_size=6),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_run_without_keys_keeps_what_it_makes_again_and_nothing_else(
+    tmp_path: Path, before: list[int], now: list[int], torn: bytes
+) -> None:
+    out = tmp_path / "x.jsonl"
+    for path in tmp_path.iterdir():
+        path.unlink()
+    with pytest.raises(KeyboardInterrupt):
+        make(out, [Item("a")], keyed=False, stop_at=1)
+    lines = [msgspec.json.encode(Item("n", n)) + b"\n" for n in before]
+    storage.part_path(out).write_bytes(b"".join(lines) + torn)
+    make(out, [Item("n", n) for n in now], keyed=False)
+    assert list(storage.read(out, Item)) == [Item("n", n) for n in now]
+    assert meta(out)["counts"]["out"] == len(now)
+
+
+def test_a_run_that_came_to_nothing_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError):
+        make(tmp_path / "x.jsonl", (1 // 0 for _ in "a"))
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_run_without_keys_begins_its_own_part_again_under_other_options_too(
     tmp_path: Path,
 ) -> None:

@@ -75,6 +75,10 @@ class Run(Generic[R]):
     """Records written by this run."""
     complete: bool = False
     """True: the output was finished under the same options before; there is nothing to do."""
+    keyless: bool = False
+    """Whether records have no keys: all are made again, and those that stand in the part as they
+    are made are not written again.
+    """
     extra: dict[str, Any] = field(default_factory=dict)
     """What the verb adds to the meta file (model revision, tokenizer hash)."""
 
@@ -104,12 +108,24 @@ class Run(Generic[R]):
     def write(self, records: Iterable[R]) -> Iterator[R]:
         """Append each record to the part file as it is finished, and pass it on (for progress)."""
         encoder = msgspec.json.Encoder()
-        with part_path(self.path).open("ab") as file:
+        part = part_path(self.path)
+        part.touch()
+        with part.open("r+b") as file:
+            agrees = self.keyless
+            if not agrees:
+                file.seek(0, os.SEEK_END)
             for record in records:
-                file.write(encoder.encode(record) + b"\n")
-                file.flush()
+                line = encoder.encode(record) + b"\n"
+                if agrees and (held := file.readline()) != line:
+                    agrees = False
+                    file.seek(-len(held), os.SEEK_CUR)
+                    file.truncate()
+                if not agrees:
+                    file.write(line)
+                    file.flush()
                 self.n_out += 1
                 yield record
+            file.truncate()
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,8 +158,8 @@ def run(
     with its meta file.
 
     `options` decide the content: an existing output made under others is refused. `key` names a
-    record; without it an unfinished part of the same verb is begun again (stages that are quick and
-    pure). Anybody else's is refused.
+    record; without it the records are made again, and those of an unfinished part of the same verb
+    stay as far as they are the same (stages that are quick and pure). Anybody else's is refused.
     """
     if path.is_dir():
         raise CotpressError(f"{path} is a folder: name a file in it as --out.")
@@ -177,8 +193,12 @@ def run(
             os.replace(path, part)
         meta.unlink(missing_ok=True)  # of an output that was removed by hand
         _write_note(note, mark, begins_again=key is None)
-        this: Run[R] = Run(path, failures, _resumed(part, record, key))
-        yield this
+        this: Run[R] = Run(path, failures, _resumed(part, record, key), keyless=key is None)
+        try:
+            yield this
+        except BaseException:
+            _clean(part, note)
+            raise
         if failures.again and key is not None:
             decoder, name = msgspec.json.Decoder(record), key
             in_order(part, failures.keys, lambda line: name(decoder.decode(line)))
@@ -312,16 +332,25 @@ def _resumed(part: Path, record: type[R], key: Callable[[R], str] | None) -> Cou
     """
     done: Counter[str] = Counter()
     whole = 0
-    if key and part.exists():
+    if part.exists():
         decoder = msgspec.json.Decoder(record)
         with part.open("rb") as file:
             for number, line in enumerate(file, 1):
                 if line.endswith(b"\n"):
-                    done[key(decoded(decoder, part, number, line))] += 1
+                    if key:
+                        done[key(decoded(decoder, part, number, line))] += 1
                     whole += len(line)
     with part.open("ab") as file:
         file.truncate(whole)
     return done
+
+
+def _clean(part: Path, note: Path) -> None:
+    """Leave nothing of a run that came to nothing."""
+    with suppress(OSError):
+        if not part.exists() or not part.stat().st_size:
+            part.unlink(missing_ok=True)
+            note.unlink(missing_ok=True)
 
 
 def _finish(part: Path, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -75,8 +76,7 @@ def build(
         else:
             yield from formats.examples(cuts, how, dropped, noted)
 
-    content = storage.hash_file(compressed)
-    options: dict[str, Any] = {"compressed": content, "draw": draw, "ratios": ratios}
+    options: dict[str, Any] = {"draw": draw, "ratios": ratios}
     options |= {"format": format or None, "target": target, "family": family, "seed": seed}
     options |= {} if think == "target" else {"think": think}
     options |= {} if control == "ratio" else {"control": control}
@@ -87,6 +87,7 @@ def build(
         _read(compressed),
         verb="build",
         options=options,
+        inputs={"compressed": partial(storage.hash_file, compressed)},
         identity={"target": chosen.model.identity} if chosen and chosen.model else {},
         extra={"noted": noted, "longest": about},
     )

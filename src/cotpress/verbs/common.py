@@ -5,7 +5,7 @@ with resume, progress and a summary line.
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -67,6 +67,7 @@ def make(
     key: Callable[[R], str] | None = None,
     identity: dict[str, str] | None = None,
     extra: dict[str, Any] | None = None,
+    inputs: Mapping[str, Callable[[], str]] | None = None,
     watch: Callable[[Failures], None] | None = None,
 ) -> None:
     """Run `stage(items, dropped)` into `out`: locked, resumed by `key`, finished atomically,
@@ -75,12 +76,16 @@ def make(
     `identity`: what the tasks, models and scorers of the run call themselves; with another one it
     is another run.
 
+    `inputs`: options that say what is read, as a function each that hashes it; an input that is
+    another one when all is read is refused.
+
     `skip` gives the key of the record an item will become, so that finished ones are not done
-    again; `key` that of a record. Without them an interrupted output is begun again. The stage
-    counts what it leaves out in `dropped`. `watch` is handed what takes rows that could not be
-    made.
+    again; `key` that of a record. Without them all records are made again, and those that are
+    written stay. The stage counts what it leaves out in `dropped`. `watch` is handed what takes
+    rows that could not be made.
     """
-    deciding = options | ({storage.IDENTITY: identity} if identity else {})
+    held = {name: content() for name, content in (inputs or {}).items()}
+    deciding = held | options | ({storage.IDENTITY: identity} if identity else {})
     with storage.run(out, record, verb, deciding, version=__version__, key=key) as this:
         if this.complete:
             say(f"{verb}: {out} was finished before under the same options; nothing to do")
@@ -91,10 +96,19 @@ def make(
         before = this.done.total()
         if before:
             say(f"{verb}: resuming {out} with {before} records done")
+        elif this.keyless and storage.part_path(out).stat().st_size:
+            say(f"{verb}: going on with {out}, of which a part is written")
         counted = this.counted(items)
         todo = this.todo(counted, skip) if skip else counted
         for _ in progress(this.write(stage(todo, this.dropped)), verb, total, started_with=before):
             pass
+        for name, content in (inputs or {}).items():
+            if content() != held[name]:
+                raise CotpressError(
+                    f"{verb}: what was read as {name} changed meanwhile, so that "
+                    f"{storage.part_path(out)} belongs to no state of it: run the same command "
+                    "with --overwrite once the input is whole."
+                )
         written = this.n_out + before
         if not written:
             reasons = (

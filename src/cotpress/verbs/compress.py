@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -161,7 +162,6 @@ def _cut(
             yield one
 
     options: dict[str, Any] = {
-        "scored": storage.hash_file(scored),
         "ratios": ratios,
         "method": method,
         **rules._asdict(),
@@ -176,6 +176,7 @@ def _cut(
         items,
         verb="compress",
         options=options,
+        inputs={"scored": partial(storage.hash_file, scored)},
         total=total,
         extra={"ratios": summaries},
     )
@@ -191,7 +192,7 @@ def _cut_above(scored: Path, least: float, rules: Rules, method: str, out: Path)
             noted[WHOLE] += one.cuts[0].kept == 1.0
             yield one
 
-    options = {"scored": storage.hash_file(scored), "above": least, "method": method}
+    options = {"above": least, "method": method}
     make(
         out,
         CompressedTrace,
@@ -199,6 +200,7 @@ def _cut_above(scored: Path, least: float, rules: Rules, method: str, out: Path)
         storage.read(scored, ScoredTrace),
         verb="compress",
         options=options | rules._asdict(),
+        inputs={"scored": partial(storage.hash_file, scored)},
         extra={"ratios": summaries, "noted": noted},
     )
 
@@ -224,7 +226,8 @@ def _choose(verified: Path, threshold: float, out: Path, *, alone: bool) -> None
         lambda items, _: summarised(choose(items, threshold, noted=noted), summaries),
         storage.read(verified, CompressedTrace),
         verb="compress",
-        options={"verified": storage.hash_file(verified), "keep_answer": threshold},
+        inputs={"verified": partial(storage.hash_file, verified)},
+        options={"keep_answer": threshold},
         extra={"ratios": summaries, "noted": noted},
     )
     for what, count in noted.items():

@@ -103,7 +103,6 @@ def import_(
         id=id,
     )
     where = _found(source)
-    content = where.content()
     rows = _rows(where)
     head = list(islice(rows, HEAD))
     if not head:
@@ -139,13 +138,13 @@ def import_(
         chain(head, rows),
         verb="import",
         options={
-            "file": content,
             **asdict(columns),
             "task": task,
             "instruction": instruction,
             "model": model,
             "model_name": model_name,
         },
+        inputs={"file": where.content},
         identity={"model": counter.identity} if counter else {},
         extra={
             "lengths_in": f"tokens of {model}" if model else "words and symbols",

@@ -1,5 +1,6 @@
 """`cotpress score`: how important is each token of the reasoning."""
 
+from functools import partial
 from pathlib import Path
 
 from cotpress import models, scorers, storage
@@ -24,7 +25,7 @@ def score(traces: Path, /, *, scorer: str, target: str, out: Path) -> None:
     out
         Where the scored traces go.
     """
-    options = {"traces": storage.hash_file(traces), "scorer": scorer, "target": target}
+    options = {"scorer": scorer, "target": target}
     judge, model = scorers.load(scorer), models.load(target)
     make(
         out,
@@ -33,6 +34,7 @@ def score(traces: Path, /, *, scorer: str, target: str, out: Path) -> None:
         storage.read(traces, Trace),
         verb="score",
         options=options,
+        inputs={"traces": partial(storage.hash_file, traces)},
         identity={"scorer": judge.identity, "target": model.identity},
         total=storage.count(traces, Trace),
         skip=lambda trace: trace.key,
