@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import filelock
@@ -231,6 +232,44 @@ def test_a_resumed_run_does_only_the_rest_and_equals_the_uninterrupted_one(
     assert make(path, items(5)) == [item.name for item in items(5)[stop_at:]]
     assert path.read_bytes() == whole.read_bytes()
     assert meta(path) == meta(whole)
+
+
+@given(
+    st.lists(st.integers(0, 3), min_size=1, max_size=20), st.integers(0, 20), st.integers(1, 6)
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_blocks_at_fixed_places_give_the_bytes_of_the_uninterrupted_run(
+    tmp_path: Path, names: list[int], stop: int, size: int
+) -> None:
+    out = tmp_path / "x.jsonl"
+    for path in tmp_path.iterdir():
+        path.unlink()
+
+    def together(blocks: Iterator[list[int]]) -> Iterator[Item]:
+        """Records that depend on their block; 0 has none."""
+        for block in blocks:
+            yield from (Item(str(name), hash(tuple(block))) for name in block if name)
+
+    def run(stop_at: int | None = None) -> int:
+        with storage.run(out, Item, "v", {}, version="0", key=lambda r: r.name) as this:
+            if this.complete:
+                return 0
+            for n, _ in enumerate(this.write(together(this.blocks(names, str, size)))):
+                if n + 1 == stop_at:
+                    raise KeyboardInterrupt
+            return this.n_out
+
+    total = run()
+    whole = out.read_bytes()
+    out.unlink()
+    storage.meta_path(out).unlink()
+    if 0 < stop <= total:
+        with pytest.raises(KeyboardInterrupt):
+            run(stop)
+        assert run() == total - stop
+    else:
+        run()
+    assert out.read_bytes() == whole
 
 
 def test_doubles_in_the_input_stay_doubles_when_resumed(tmp_path: Path) -> None:

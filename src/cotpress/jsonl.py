@@ -7,7 +7,7 @@ Lines end at `\\n` only: GSM8K holds a U+2028, which `str.splitlines` would take
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -52,6 +52,20 @@ def count(path: Path, record: type[msgspec.Struct]) -> int:
     last line shows before hours of work, not after.
     """
     return sum(1 for _ in read(path, record))
+
+
+def count_distinct(path: Path, record: type[R], key: Callable[[R], str]) -> int:
+    """The same, where no key may come twice; `CotpressError` names the double."""
+    seen = set[int]()  # hashes: a key may be long, and a file has millions
+    for one in read(path, record):
+        name = key(one)
+        if (known := hash(name)) in seen:
+            raise CotpressError(
+                f"{path} holds {name} twice: remove the double, or give each sample a number of "
+                "its own (sample)."
+            )
+        seen.add(known)
+    return len(seen)
 
 
 def lines(path: Path) -> Iterator[tuple[int, bytes]]:

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -25,6 +26,7 @@ import msgspec
 from cotpress.errors import CotpressError
 from cotpress.failures import Failures, in_order
 from cotpress.jsonl import count as count
+from cotpress.jsonl import count_distinct as count_distinct
 from cotpress.jsonl import decoded
 from cotpress.jsonl import hash_file as hash_file
 from cotpress.jsonl import lines as lines
@@ -75,6 +77,10 @@ class Run(Generic[R]):
     """Records written by this run."""
     complete: bool = False
     """True: the output was finished under the same options before; there is nothing to do."""
+    key: Callable[[Any], str] = lambda record: ""
+    """Names a record."""
+    again: Counter[str] = field(default_factory=Counter)
+    """Records that are made again with others of their block, and not written again."""
     keyless: bool = False
     """Whether records have no keys: all are made again, and those that stand in the part as they
     are made are not written again.
@@ -105,6 +111,32 @@ class Run(Generic[R]):
             else:
                 yield item
 
+    def blocks(self, items: Iterable[I], key: Callable[[I], str], size: int) -> Iterator[list[I]]:
+        """The items in blocks of `size` at fixed places, for stages whose results depend a little
+        on what is worked on together. What was done is a beginning: of a block that is done the
+        items that left no record, the block in which the run stopped whole, and then the others.
+
+        `write` passes over the records that are made again.
+        """
+        left = Counter(self.done)
+        rest = left.total()
+        items = iter(items)
+        while block := list(islice(items, size)):
+            undone, again = list[I](), Counter[str]()
+            for item in block:
+                name = key(item)
+                if left[name] > 0:
+                    left[name] -= 1
+                    rest -= 1
+                    again[name] += 1
+                else:
+                    undone.append(item)
+            if rest and undone:
+                yield undone
+            elif not rest and undone:
+                self.again += again
+                yield block
+
     def write(self, records: Iterable[R]) -> Iterator[R]:
         """Append each record to the part file as it is finished, and pass it on (for progress)."""
         encoder = msgspec.json.Encoder()
@@ -115,6 +147,9 @@ class Run(Generic[R]):
             if not agrees:
                 file.seek(0, os.SEEK_END)
             for record in records:
+                if self.again and self.again[name := self.key(record)]:
+                    self.again[name] -= 1
+                    continue
                 line = encoder.encode(record) + b"\n"
                 if agrees and (held := file.readline()) != line:
                     agrees = False
@@ -194,6 +229,7 @@ def run(
         meta.unlink(missing_ok=True)  # of an output that was removed by hand
         _write_note(note, mark, begins_again=key is None)
         this: Run[R] = Run(path, failures, _resumed(part, record, key), keyless=key is None)
+        this.key = key or this.key
         try:
             yield this
         except BaseException:

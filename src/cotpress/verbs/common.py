@@ -57,13 +57,14 @@ others.
 def make(
     out: Path,
     record: type[R],
-    stage: Callable[[Iterator[I], Counter[str]], Iterable[R]],
+    stage: Callable[[Iterator[Any], Counter[str]], Iterable[R]],
     items: Iterable[I],
     *,
     verb: str,
     options: dict[str, Any],
     total: int | None = None,
     skip: Callable[[I], str] | None = None,
+    block: int = 0,
     key: Callable[[R], str] | None = None,
     identity: dict[str, str] | None = None,
     extra: dict[str, Any] | None = None,
@@ -80,7 +81,8 @@ def make(
     another one when all is read is refused.
 
     `skip` gives the key of the record an item will become, so that finished ones are not done
-    again; `key` that of a record. Without them all records are made again, and those that are
+    again; `key` that of a record. With `block` the stage is handed lists of so many items, at fixed
+    places. Without them all records are made again, and those that are
     written stay. The stage counts what it leaves out in `dropped`. `watch` is handed what takes
     rows that could not be made.
     """
@@ -99,7 +101,9 @@ def make(
         elif this.keyless and storage.part_path(out).stat().st_size:
             say(f"{verb}: going on with {out}, of which a part is written")
         counted = this.counted(items)
-        todo = this.todo(counted, skip) if skip else counted
+        todo: Iterator[Any] = counted
+        if skip:
+            todo = this.blocks(counted, skip, block) if block else this.todo(counted, skip)
         for _ in progress(this.write(stage(todo, this.dropped)), verb, total, started_with=before):
             pass
         for name, content in (inputs or {}).items():

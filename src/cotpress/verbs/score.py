@@ -30,13 +30,14 @@ def score(traces: Path, /, *, scorer: str, target: str, out: Path) -> None:
     make(
         out,
         ScoredTrace,
-        lambda items, dropped: scorers.score(items, judge, model, dropped=dropped),
+        lambda blocks, dropped: scorers.score_blocks(blocks, judge, model, dropped=dropped),
         storage.read(traces, Trace),
         verb="score",
         options=options,
         inputs={"traces": partial(storage.hash_file, traces)},
         identity={"scorer": judge.identity, "target": model.identity},
-        total=storage.count(traces, Trace),
+        total=storage.count_distinct(traces, Trace, lambda trace: trace.key),
         skip=lambda trace: trace.key,
+        block=scorers.BATCH,
         key=lambda scored: scored.key,
     )

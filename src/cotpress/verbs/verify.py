@@ -62,7 +62,9 @@ def verify(compressed: Path, /, *, reference: str, out: Path, json: bool = False
     make(
         out,
         CompressedTrace,
-        lambda items, _: stage.verify(items, partial(conclusions, judge), judge.name, noted=noted),
+        lambda blocks, _: stage.verify_blocks(
+            blocks, partial(conclusions, judge), judge.name, noted=noted
+        ),
         storage.read(compressed, CompressedTrace),
         verb="verify",
         inputs={"compressed": partial(storage.hash_file, compressed)},
@@ -70,6 +72,7 @@ def verify(compressed: Path, /, *, reference: str, out: Path, json: bool = False
         identity={"reference": judge.identity},
         total=storage.count(compressed, CompressedTrace),
         skip=lambda one: one.key,
+        block=stage.BATCH,
         key=lambda one: one.key,
         extra={"noted": noted},
     )
