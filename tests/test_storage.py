@@ -234,9 +234,7 @@ def test_a_resumed_run_does_only_the_rest_and_equals_the_uninterrupted_one(
     assert meta(path) == meta(whole)
 
 
-@given(
-    st.lists(st.integers(0, 3), min_size=1, max_size=20), st.integers(0, 20), st.integers(1, 6)
-)
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=20), st.integers(0, 20), st.integers(1, 6))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_blocks_at_fixed_places_give_the_bytes_of_the_uninterrupted_run(
     tmp_path: Path, names: list[int], stop: int, size: int

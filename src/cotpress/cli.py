@@ -67,6 +67,8 @@ METHODS = ("tokenskip", "cts", "token-assorted", "shortest")
 
 STOPPED = "stopped; finished records are kept, and the same command goes on from there."
 
+INPUT_TROUBLE = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
+
 OUTPUT_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -236,6 +238,9 @@ def main() -> None:
     """
     _stop_on_terminate()
     try:
+        for word in sys.argv:
+            if any("\ud800" <= char <= "\udfff" for char in word):
+                raise CotpressError(f"{word} is not UTF-8: give the file another name.")
         try:
             command_line(print_error=False, exit_on_error=False)
         finally:
@@ -251,6 +256,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(141) from None
     except OSError as error:
+        if error.errno in INPUT_TROUBLE and error.filename:
+            _stop(f"{str(error.filename)[:80]}… is no name here: {error.strerror}.", 2)
         if error.errno not in OUTPUT_TROUBLE:
             raise
         where = error.filename or "the output"

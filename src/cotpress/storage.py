@@ -265,7 +265,7 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
 def _read_made(meta: Path) -> Made:
     try:
         return msgspec.json.decode(meta.read_bytes(), type=Made)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Made()
 
 
@@ -284,6 +284,7 @@ def locked(path: Path) -> Iterator[None]:
     """Keep other runs from writing the file or folder `path`, which need not
     be there; `CotpressError` where one is at it.
     """
+    make_folder(path.parent)
     lock = filelock.FileLock(path.with_name(path.name + ".lock"))
     try:
         lock.acquire(timeout=0)
@@ -356,7 +357,7 @@ def _read_note(path: Path) -> Note:
         return msgspec.json.decode(path.read_bytes(), type=Note)
     except FileNotFoundError:
         return Note()
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CotpressError(
             f"{path} does not say which run it belongs to ({error}): remove it and its output."
         ) from error

@@ -99,7 +99,7 @@ def _read(path: Path) -> Iterator[CompressedTrace]:
     _, first = next(storage.lines(path), (0, b"{}"))
     try:
         fields = msgspec.json.decode(first, type=dict[str, msgspec.Raw]).keys()
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         fields = {}.keys()  # which is said where it is read
     if {"problem", "reasoning"} <= fields:
         return whole(storage.read(path, Trace))

@@ -104,7 +104,7 @@ def _data(target: str, model: str, key: str) -> Iterable[Finding]:
         raise CotpressError(f"{path} is empty: run the verb that writes it.")
     try:
         fields = msgspec.json.decode(first, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CotpressError(
             f"{path}:1 is no row of JSON Lines ({error}): name a file that cotpress wrote."
         ) from error
@@ -203,6 +203,6 @@ def _read(content: bytes) -> Answer:
     try:
         found = msgspec.json.decode(content, type=dict[str, Any])
         counted = (found.get("usage") or {}).get("prompt_tokens")
-    except (msgspec.DecodeError, UnicodeDecodeError, AttributeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, AttributeError) as error:
         return Answer(0, f"the answer is no chat completion ({error}): the URL mostly ends in /v1")
     return Answer(200, "", counted, str(found.get("model") or ""), empty=not found.get("choices"))

@@ -1,6 +1,7 @@
 """`cotpress plan`: which ratio of an evaluation to serve, and what that saves."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -9,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cotpress import storage
-from cotpress.errors import CotpressError
+from cotpress.errors import BadRecord, CotpressError
 from cotpress.evaluation import plan as stage
 from cotpress.records import Trace
 from cotpress.shown import shown
@@ -50,7 +51,7 @@ def plan(
         )
     next(storage.lines(evaluation), None)  # a file that is not there is said before anything else
     wish = stage.Wish(min_accuracy, max_tokens)
-    found = stage.plan(storage.read(evaluation, Trace), wish, price)
+    found = stage.plan(_counted(evaluation), wish, price)
     if json:
         print(shown(msgspec.json.format(msgspec.json.encode(found)).decode()))
         return
@@ -61,6 +62,18 @@ def plan(
         print(f"At {price:g} per million tokens that is {interval} per million requests.")
     console = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
     console.print(table(found))
+
+
+def _counted(path: Path) -> Iterator[Trace]:
+    """The traces; `BadRecord` for one that says it has less than no tokens."""
+    for number, trace in enumerate(storage.read(path, Trace), 1):
+        for name in ("n_tokens", "n_conclusion_tokens"):
+            if (n := getattr(trace, name)) < 0:
+                raise BadRecord(
+                    f"{path}, record {number}: {name} is {n}, and a number of tokens is at least "
+                    "0: evaluate again."
+                )
+        yield trace
 
 
 def table(found: stage.Plan) -> Table:
