@@ -2,6 +2,7 @@
 and makes every kind of trouble when told to.
 """
 
+import gzip
 import json
 import re
 import threading
@@ -111,6 +112,26 @@ class _Handler(BaseHTTPRequestHandler):
             )
             self.wfile.flush()
             self.close_connection = True
+        elif trouble == "drip":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n")
+            try:
+                while not self.server.over.wait(0.05):
+                    self.wfile.write(b" ")
+                    self.wfile.flush()
+            except OSError:
+                self.close_connection = True
+        elif trouble == "huge":
+            self._send(
+                200, json.dumps({"choices": [{"message": {"content": "w" * (3 << 20)}}]}).encode()
+            )
+        elif trouble in ("gzip", "gzip bomb", "brotli"):
+            n = 30 << 20 if trouble == "gzip bomb" else 10
+            said = {"choices": [{"message": {"content": "w" * n}, "finish_reason": "stop"}]}
+            packed = gzip.compress(json.dumps(said).encode(), 1)
+            named = "br" if trouble == "brotli" else "gzip"
+            self._send(200, packed, **{"Content-Encoding": named})
+        elif trouble.startswith("redirect "):
+            self._send(307, b"", Location=trouble.removeprefix("redirect "))
         elif trouble == "malformed":
             self._send(200, b'{"choices": [{"mess')
         elif trouble == "page":

@@ -14,8 +14,9 @@ from cotpress.plugins import EXTRAS
 PACKAGE = Path(cotpress.__file__).parent
 
 FLOORS = (
-    {"__init__", "errors", "kinds"},
+    {"__init__", "errors", "kinds", "shown"},
     {"answers", "prompts", "jsonl", "pieces"},
+    {"failures"},
     {"atoms", "storage", "segments", "steps", "plugins", "records", "methods", "latent_tokens"},
     {"folders", "inputs", "replacing"},
     {"lm", "grading"},

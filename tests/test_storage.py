@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import filelock
@@ -233,6 +234,42 @@ def test_a_resumed_run_does_only_the_rest_and_equals_the_uninterrupted_one(
     assert meta(path) == meta(whole)
 
 
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=20), st.integers(0, 20), st.integers(1, 6))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_blocks_at_fixed_places_give_the_bytes_of_the_uninterrupted_run(
+    tmp_path: Path, names: list[int], stop: int, size: int
+) -> None:
+    out = tmp_path / "x.jsonl"
+    for path in tmp_path.iterdir():
+        path.unlink()
+
+    def together(blocks: Iterator[list[int]]) -> Iterator[Item]:
+        """Records that depend on their block; 0 has none."""
+        for block in blocks:
+            yield from (Item(str(name), hash(tuple(block))) for name in block if name)
+
+    def run(stop_at: int | None = None) -> int:
+        with storage.run(out, Item, "v", {}, version="0", key=lambda r: r.name) as this:
+            if this.complete:
+                return 0
+            for n, _ in enumerate(this.write(together(this.blocks(names, str, size)))):
+                if n + 1 == stop_at:
+                    raise KeyboardInterrupt
+            return this.n_out
+
+    total = run()
+    whole = out.read_bytes()
+    out.unlink()
+    storage.meta_path(out).unlink()
+    if 0 < stop <= total:
+        with pytest.raises(KeyboardInterrupt):
+            run(stop)
+        assert run() == total - stop
+    else:
+        run()
+    assert out.read_bytes() == whole
+
+
 def test_doubles_in_the_input_stay_doubles_when_resumed(tmp_path: Path) -> None:
     path, doubled = tmp_path / "out.jsonl", [item for item in items(3) for _ in range(2)]
     with pytest.raises(KeyboardInterrupt):
@@ -247,6 +284,33 @@ def test_a_run_without_keys_begins_again(tmp_path: Path) -> None:
         make(path, items(5), stop_at=2, keyed=False)
     assert len(make(path, items(5), keyed=False)) == 5
     assert list(storage.read(path, Item)) == items(5)
+
+
+@given(
+    st.lists(st.integers(0, 5), max_size=8),
+    st.lists(st.integers(0, 5), max_size=8),
+    st.binary(max_size=6),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_run_without_keys_keeps_what_it_makes_again_and_nothing_else(
+    tmp_path: Path, before: list[int], now: list[int], torn: bytes
+) -> None:
+    out = tmp_path / "x.jsonl"
+    for path in tmp_path.iterdir():
+        path.unlink()
+    with pytest.raises(KeyboardInterrupt):
+        make(out, [Item("a")], keyed=False, stop_at=1)
+    lines = [msgspec.json.encode(Item("n", n)) + b"\n" for n in before]
+    storage.part_path(out).write_bytes(b"".join(lines) + torn)
+    make(out, [Item("n", n) for n in now], keyed=False)
+    assert list(storage.read(out, Item)) == [Item("n", n) for n in now]
+    assert meta(out)["counts"]["out"] == len(now)
+
+
+def test_a_run_that_came_to_nothing_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError):
+        make(tmp_path / "x.jsonl", (1 // 0 for _ in "a"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_run_without_keys_begins_its_own_part_again_under_other_options_too(

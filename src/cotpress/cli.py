@@ -28,6 +28,7 @@ from cotpress.console import mistakes
 from cotpress.console import words as typed
 from cotpress.errors import CotpressError
 from cotpress.replacing import replacing
+from cotpress.shown import shown
 
 HELP = """Teach a language model to reason in fewer tokens, and see what it costs in accuracy.
 
@@ -71,6 +72,8 @@ METHODS = ("tokenskip", "cts", "token-assorted", "shortest")
 """What `cotpress run` walks, one file each."""
 
 STOPPED = "stopped; finished records are kept, and the same command goes on from there."
+
+INPUT_TROUBLE = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
 
 OUTPUT_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -241,6 +244,9 @@ def main() -> None:
     """
     _stop_on_terminate()
     try:
+        for word in sys.argv:
+            if any("\ud800" <= char <= "\udfff" for char in word):
+                raise CotpressError(f"{word} is not UTF-8: give the file another name.")
         try:
             command_line(print_error=False, exit_on_error=False)
         finally:
@@ -256,6 +262,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(141) from None
     except OSError as error:
+        if error.errno in INPUT_TROUBLE and error.filename:
+            _stop(f"{str(error.filename)[:80]}… is no name here: {error.strerror}.", 2)
         if error.errno not in OUTPUT_TROUBLE:
             raise
         where = error.filename or "the output"
@@ -280,5 +288,5 @@ def _stop_on_terminate() -> None:
 
 
 def _stop(sentence: str, code: int) -> Never:
-    print(f"cotpress: {sentence}", file=sys.stderr)
+    print(f"cotpress: {shown(sentence)}", file=sys.stderr)
     raise SystemExit(code)

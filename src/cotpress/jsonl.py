@@ -7,7 +7,7 @@ Lines end at `\\n` only: GSM8K holds a U+2028, which `str.splitlines` would take
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -54,6 +54,20 @@ def count(path: Path, record: type[msgspec.Struct]) -> int:
     return sum(1 for _ in read(path, record))
 
 
+def count_distinct(path: Path, record: type[R], key: Callable[[R], str]) -> int:
+    """The same, where no key may come twice; `CotpressError` names the double."""
+    seen = set[int]()  # hashes: a key may be long, and a file has millions
+    for one in read(path, record):
+        name = key(one)
+        if (known := hash(name)) in seen:
+            raise CotpressError(
+                f"{path} holds {name} twice: remove the double, or give each sample a number of "
+                "its own (sample)."
+            )
+        seen.add(known)
+    return len(seen)
+
+
 def lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """(line number, line) of a file's lines that are not blank, split on
     `\\n` alone; `CotpressError` if it cannot be read.
@@ -74,13 +88,30 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
+def stem(path: Path) -> str:
+    """What the files beside an output are called: `m` for `m.jsonl`, so that `m.json` is another
+    one.
+    """
+    return path.stem if path.suffix == ".jsonl" else path.name
+
+
+def write_lines(path: Path, lines: Iterable[bytes]) -> None:
+    """Write lines one by one so that `path` holds either all of them or what it held before."""
+    _write_whole(path, lines)
+
+
 def write_atomic(path: Path, content: bytes) -> None:
     """Write `content` so that `path` holds either all of it or what it held before."""
+    _write_whole(path, [content])
+
+
+def _write_whole(path: Path, pieces: Iterable[bytes]) -> None:
     make_folder(path.parent)
     part = path.with_name(path.name + ".tmp")
     try:
         with part.open("wb") as file:
-            file.write(content)
+            for piece in pieces:
+                file.write(piece)
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)

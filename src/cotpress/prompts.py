@@ -27,6 +27,11 @@ TAGGED = re.compile(re.escape(RATIO_TAG).replace(r"\{\}", r"(0\.\d{1,2})") + r"\
 BUDGETED = re.compile(re.escape(BUDGET_TAG).replace(r"\{\}", r"([1-9][0-9]*)") + r"\Z")
 """The same for `budget_tag`."""
 
+TAGS = ("ratio", "budget")
+"""Names of the tags that ask for a length: reserved at the end of a question."""
+
+RESERVED = re.compile(rf"</({'|'.join(TAGS)})>(?=\s*\Z)")
+
 
 class Message(TypedDict):
     """One turn of a chat, as every chat template takes it."""
@@ -79,6 +84,13 @@ def check_budget(budget: int) -> int:
 def budget_tag(budget: int | None) -> str:
     """The text that asks for `budget` reasoning tokens; empty for None."""
     return "" if budget is None else BUDGET_TAG.format(check_budget(budget))
+
+
+def as_text(question: str) -> str:
+    r"""A question that ends in a reserved tag of its own asks for nothing by it: the tag's end is
+    written `<\/ratio>`.
+    """
+    return RESERVED.sub(r"<\\/\1>", question)
 
 
 class Untagged(NamedTuple):

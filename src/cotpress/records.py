@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 import msgspec
 
 from cotpress.pieces import Piece, aligned, in_html
-from cotpress.prompts import Message, budget_tag, ratio_tag
+from cotpress.prompts import Message, as_text, budget_tag, ratio_tag
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,8 +74,9 @@ class Problem(Record, frozen=True, kw_only=True):
 
     @property
     def asked(self) -> str:
-        """The user turn without a tag: instruction and question."""
-        return f"{self.instruction}\n{self.question}" if self.instruction else self.question
+        """The user turn without a tag: instruction and question, a tag of its own escaped."""
+        question = as_text(self.question)
+        return f"{self.instruction}\n{question}" if self.instruction else question
 
     def prompt(self, ratio: float | None = None, *, budget: int | None = None) -> list[Message]:
         """The chat that asks this question at `ratio` (fraction of reasoning tokens to keep; None
@@ -124,7 +125,11 @@ class Trace(Record, frozen=True, kw_only=True):
     n_conclusion_tokens: int
     """All other generated tokens: conclusion and markup."""
     finished: bool
-    """False: the token limit ended it, not the model."""
+    """False: the token limit ended it, or what `finish` says, and not the model."""
+    finish: str = ""
+    """Why it ended, in the server's word, where that was neither the model nor the limit:
+    `content_filter`.
+    """
     seconds: float = 0.0
     grade: Grade | None = None
     opening: str = ""
@@ -145,6 +150,11 @@ class Trace(Record, frozen=True, kw_only=True):
     def ratio(self) -> float | None:
         """The ratio that was asked for."""
         return self.asked.ratio
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether the token limit ended it."""
+        return not self.finished and not self.finish
 
     @property
     def key(self) -> str:

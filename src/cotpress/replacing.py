@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cotpress import storage
 from cotpress.errors import CotpressError
+from cotpress.failures import errors_path
 
 MADE = ("cotpress.json", "cotpress_export.json", "vqvae.json", "config.toml")
 """A folder that holds one of them, or what says who began it, was made by a verb."""
@@ -65,9 +66,10 @@ def _parts(out: Path) -> list[Path]:
         raise CotpressError(
             f"{out} was not made by cotpress, so --overwrite leaves it alone: remove it."
         )
-    held = out.with_name(out.stem + ".heldout.jsonl")
+    held = out.with_name(storage.stem(out) + ".heldout.jsonl")
+    rows = out.with_name(storage.stem(out) + ".rows.jsonl")
     beside = (
-        *(out, meta, note, storage.part_path(out), out.with_name(out.stem + ".rows.jsonl")),
+        *(out, meta, note, storage.part_path(out), rows, errors_path(out)),
         *(held, storage.meta_path(held)),
     )
     return [path for path in beside if path.exists()]

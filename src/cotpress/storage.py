@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -23,12 +24,15 @@ import filelock
 import msgspec
 
 from cotpress.errors import CotpressError
+from cotpress.failures import Failures, in_order
 from cotpress.jsonl import count as count
+from cotpress.jsonl import count_distinct as count_distinct
 from cotpress.jsonl import decoded
 from cotpress.jsonl import hash_file as hash_file
 from cotpress.jsonl import lines as lines
 from cotpress.jsonl import make_folder as make_folder
 from cotpress.jsonl import read as read
+from cotpress.jsonl import stem as stem
 from cotpress.jsonl import write as write
 from cotpress.jsonl import write_atomic as write_atomic
 
@@ -43,8 +47,8 @@ IDENTITY = "identity"
 
 
 def meta_path(path: Path) -> Path:
-    """`traces.jsonl` -> `traces.meta.json`."""
-    return path.with_name(path.stem + ".meta.json")
+    """`traces.jsonl` -> `traces.meta.json`; `traces.json` -> `traces.json.meta.json`."""
+    return path.with_name(stem(path) + ".meta.json")
 
 
 def part_path(path: Path) -> Path:
@@ -62,6 +66,8 @@ class Run(Generic[R]):
     """One verb's output while it is made; see `run`."""
 
     path: Path
+    failures: Failures
+    """Rows that could not be made."""
     done: Counter[str]
     """How many finished records of each key an earlier, interrupted run left."""
     dropped: Counter[str] = field(default_factory=Counter)
@@ -71,6 +77,14 @@ class Run(Generic[R]):
     """Records written by this run."""
     complete: bool = False
     """True: the output was finished under the same options before; there is nothing to do."""
+    key: Callable[[Any], str] = lambda record: ""
+    """Names a record."""
+    again: Counter[str] = field(default_factory=Counter)
+    """Records that are made again with others of their block, and not written again."""
+    keyless: bool = False
+    """Whether records have no keys: all are made again, and those that stand in the part as they
+    are made are not written again.
+    """
     extra: dict[str, Any] = field(default_factory=dict)
     """What the verb adds to the meta file (model revision, tokenizer hash)."""
 
@@ -89,20 +103,64 @@ class Run(Generic[R]):
         """
         left = Counter(self.done)
         for item in items:
-            if left[name := key(item)] > 0:
+            name = key(item)
+            if self.failures.again:
+                self.failures.keys.append(name)
+            if left[name] > 0:
                 left[name] -= 1
             else:
                 yield item
 
+    def blocks(self, items: Iterable[I], key: Callable[[I], str], size: int) -> Iterator[list[I]]:
+        """The items in blocks of `size` at fixed places, for stages whose results depend a little
+        on what is worked on together. What was done is a beginning: of a block that is done the
+        items that left no record, the block in which the run stopped whole, and then the others.
+
+        `write` passes over the records that are made again.
+        """
+        left = Counter(self.done)
+        rest = left.total()
+        items = iter(items)
+        while block := list(islice(items, size)):
+            undone, again = list[I](), Counter[str]()
+            for item in block:
+                name = key(item)
+                if left[name] > 0:
+                    left[name] -= 1
+                    rest -= 1
+                    again[name] += 1
+                else:
+                    undone.append(item)
+            if rest and undone:
+                yield undone
+            elif not rest and undone:
+                self.again += again
+                yield block
+
     def write(self, records: Iterable[R]) -> Iterator[R]:
         """Append each record to the part file as it is finished, and pass it on (for progress)."""
         encoder = msgspec.json.Encoder()
-        with part_path(self.path).open("ab") as file:
+        part = part_path(self.path)
+        part.touch()
+        with part.open("r+b") as file:
+            agrees = self.keyless
+            if not agrees:
+                file.seek(0, os.SEEK_END)
             for record in records:
-                file.write(encoder.encode(record) + b"\n")
-                file.flush()
+                if self.again and self.again[name := self.key(record)]:
+                    self.again[name] -= 1
+                    continue
+                line = encoder.encode(record) + b"\n"
+                if agrees and (held := file.readline()) != line:
+                    agrees = False
+                    file.seek(-len(held), os.SEEK_CUR)
+                    file.truncate()
+                if not agrees:
+                    file.write(line)
+                    file.flush()
                 self.n_out += 1
                 yield record
+            file.truncate()
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,9 +194,10 @@ def run(
     with its meta file.
 
     `options` decide the content: an existing output made under others is refused. `key` names a
-    record; without it an unfinished part of the same verb is begun again (stages that are quick and
-    pure). Anybody else's is refused. Records that are written as they are ready have a `rank`: the
-    finished file is in its order, those of the same rank as they were written.
+    record; without it the records are made again, and those of an unfinished part of the same verb
+    stay as far as they are the same (stages that are quick and pure). Anybody else's is refused.
+    Records that are written as they are ready have a `rank`: the finished file is in its order,
+    those of the same rank as they were written.
     """
     if path.is_dir():
         raise CotpressError(f"{path} is a folder: name a file in it as --out.")
@@ -153,31 +212,71 @@ def run(
     started = time.monotonic()
     with locked(path):
         _refuse_what_others_made(path, mark, begins_again=key is None)
+        failures = Failures(path)
         if path.exists() and meta.exists():
-            yield Run(path, Counter(), complete=True)
-            return
+            made = _read_made(meta)
+            if made.size is not None and made.size != path.stat().st_size:
+                raise CotpressError(
+                    f"{path} has {path.stat().st_size:,} bytes, and {verb} wrote {made.size:,}: "
+                    "it was cut off or changed since; choose another --out, or replace it with "
+                    "--overwrite."
+                )
+            if not (made.counts.get("failed") and failures.again):
+                yield Run(path, failures, Counter(), complete=True)
+                return
         if path.exists():
-            # killed after the rename and before the meta file: its counts are still to be made
+            # killed after the rename and before the meta file: its counts are still to be made;
+            # or some of its rows failed
+            _write_note(note, mark, begins_again=key is None)
             os.replace(path, part)
         meta.unlink(missing_ok=True)  # of an output that was removed by hand
-        write_atomic(
-            note,
-            msgspec.json.encode(Note(**msgspec.structs.asdict(mark), begins_again=key is None)),
-        )
-        this: Run[R] = Run(path, _resumed(part, record, key))
-        yield this
+        _write_note(note, mark, begins_again=key is None)
+        this: Run[R] = Run(path, failures, _resumed(part, record, key), keyless=key is None)
+        this.key = key or this.key
+        try:
+            yield this
+        except BaseException:
+            _clean(part, note)
+            raise
         if rank:
             _reorder(part, record, rank)
+        elif failures.again and key is not None:
+            decoder, name = msgspec.json.Decoder(record), key
+            in_order(part, failures.keys, lambda line: name(decoder.decode(line)))
+        size = part.stat().st_size if part.exists() else 0
         _finish(part, path)
         about = {**msgspec.structs.asdict(mark), "version": version, **this.extra}
         about["counts"] = {
             "in": this.n_in,
             "out": this.n_out + this.done.total(),
             "dropped": this.dropped,
+            **({"failed": len(failures.found)} if failures.found else {}),
         }
+        about["size"] = size
+        failures.finish()
         about["seconds"] = round(time.monotonic() - started, 3)
         write_atomic(meta, msgspec.json.format(msgspec.json.encode(about), indent=2) + b"\n")
         note.unlink(missing_ok=True)
+
+
+class Made(msgspec.Struct, frozen=True, kw_only=True):
+    """What a meta file says of the output itself."""
+
+    size: int | None = None
+    """Bytes of the output; None: an earlier version did not say."""
+    counts: dict[str, Any] = {}
+
+
+def _read_made(meta: Path) -> Made:
+    try:
+        return msgspec.json.decode(meta.read_bytes(), type=Made)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Made()
+
+
+def _write_note(path: Path, mark: Mark, *, begins_again: bool) -> None:
+    note = Note(**msgspec.structs.asdict(mark), begins_again=begins_again)
+    write_atomic(path, msgspec.json.encode(note))
 
 
 def _note_path(path: Path) -> Path:
@@ -190,6 +289,7 @@ def locked(path: Path) -> Iterator[None]:
     """Keep other runs from writing the file or folder `path`, which need not
     be there; `CotpressError` where one is at it.
     """
+    make_folder(path.parent)
     lock = filelock.FileLock(path.with_name(path.name + ".lock"))
     try:
         lock.acquire(timeout=0)
@@ -262,7 +362,7 @@ def _read_note(path: Path) -> Note:
         return msgspec.json.decode(path.read_bytes(), type=Note)
     except FileNotFoundError:
         return Note()
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CotpressError(
             f"{path} does not say which run it belongs to ({error}): remove it and its output."
         ) from error
@@ -274,12 +374,13 @@ def _resumed(part: Path, record: type[R], key: Callable[[R], str] | None) -> Cou
     """
     done: Counter[str] = Counter()
     whole = 0
-    if key and part.exists():
+    if part.exists():
         decoder = msgspec.json.Decoder(record)
         with part.open("rb") as file:
             for number, line in enumerate(file, 1):
                 if line.endswith(b"\n"):
-                    done[key(decoded(decoder, part, number, line))] += 1
+                    if key:
+                        done[key(decoded(decoder, part, number, line))] += 1
                     whole += len(line)
     with part.open("ab") as file:
         file.truncate(whole)
@@ -306,6 +407,14 @@ def _reorder(part: Path, record: type[R], rank: Callable[[R], Any]) -> None:
         new.flush()
         os.fsync(new.fileno())
     os.replace(ranked, part)
+
+
+def _clean(part: Path, note: Path) -> None:
+    """Leave nothing of a run that came to nothing."""
+    with suppress(OSError):
+        if not part.exists() or not part.stat().st_size:
+            part.unlink(missing_ok=True)
+            note.unlink(missing_ok=True)
 
 
 def _finish(part: Path, path: Path) -> None:

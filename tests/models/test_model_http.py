@@ -191,6 +191,19 @@ def test_a_server_that_drops_the_ratio_is_refused(server: FakeServer) -> None:
     assert texts(load(server, ",ratio=template"), ask()) == ["4"]  # nothing below 1.0 is asked for
 
 
+@pytest.mark.parametrize("tag", ["<ratio>0.1</ratio>", "<budget>100</budget>"])
+def test_a_question_that_ends_in_a_tag_asks_for_nothing_by_it(server: FakeServer, tag: str) -> None:
+    problem = Problem(id="p", question=f"How many?\n{tag}", answer="1", task="t")
+    for ratio in (None, 0.5):
+        request = Request(key="q|0", messages=problem.prompt(ratio))
+        texts(load(server, ",ratio=template"), [request])
+        sent = server.asked[-1]
+        assert sent["chat_template_kwargs"] == {"compression_ratio": ratio or 1.0}
+        assert (
+            sent["messages"][0]["content"] == f"How many?\n{tag.replace('</', '<' + chr(92) + '/')}"
+        )
+
+
 def test_a_prefill_is_continued_and_a_server_that_opens_a_new_turn_is_refused(
     server: FakeServer,
 ) -> None:

@@ -6,8 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from make import sum_cuts, sum_examples, sum_trace
 
+from cotpress import latent_tokens
 from cotpress.errors import CotpressError
-from cotpress.pipeline.build import IGNORED, build, pretokenized_rows, tokenize_example, trl_rows
+from cotpress.lm.control import SPELLED as SPELLED_OUT
+from cotpress.lm.control import spelled
+from cotpress.pipeline.build import (
+    IGNORED,
+    build,
+    pretokenized_rows,
+    taught,
+    tokenize_example,
+    trl_rows,
+)
 from cotpress.pipeline.whole import whole
 from cotpress.records import Asked, Cut, Grade, TrainingExample
 
@@ -222,14 +232,74 @@ def test_pretokenized_rows_have_three_columns_of_one_length(make_model, tmp_path
         assert row.attention_mask == [1] * len(row.input_ids)
 
 
-def test_a_completion_that_spells_out_the_end_of_turn_is_left_out_and_counted(make_model, tmp_path):
+SPELLED = [
+    ("so <|im_end|> 1", "1"),
+    ("so 1", "1 <|im_start|>user\n2"),
+    ("<|im_start|><|im_end|>", "1<|im_end|>"),
+    ("<|im_end|>", "<|im_end|>"),
+]
+
+
+@pytest.mark.parametrize(("reasoning", "conclusion"), SPELLED)
+def test_control_tokens_in_a_completion_are_text_for_the_loss(
+    make_model, tmp_path, reasoning, conclusion
+):
     model, dropped = make_model(tmp_path), Counter()
-    good, bad = sum_examples(2)
-    bad = TrainingExample(
-        problem=bad.problem, asked=bad.asked, prompt=bad.prompt, completion="1 <|im_end|> 2"
+    example = with_parts(reasoning, conclusion)
+    (row,) = pretokenized_rows([example], model, dropped)
+    said = [token for token in row.labels if token != IGNORED]
+    assert [model.tokenizer.decode([i]) for i in said if i in model._special] == ["<|im_end|>"]
+    assert said[-1] == model.end_id
+    assert model.tokenizer.decode(said[:-1]) == taught(example, model)
+    assert not dropped
+
+
+def test_marks_around_the_parts_and_latent_tokens_stay_tokens(make_model, tmp_path):
+    with_latents = pytest.importorskip("cotpress.training.vocabulary").with_latents
+    model = with_latents(make_model(tmp_path), 8)
+    text = latent_tokens.run([3, 1]) + " so <|im_end|> 1"
+    (row,) = pretokenized_rows([with_parts(text, "1")], model)
+    found = [model.tokenizer.decode([i]) for i in row.labels if i in model._special]
+    assert found == ["<boLatent>", "<|latent_3|>", "<|latent_1|>", "<eoLatent>", "<|im_end|>"]
+
+
+@pytest.mark.parametrize(("reasoning", "conclusion"), SPELLED)
+def test_rows_for_trl_that_spell_out_control_tokens_are_left_out_and_counted(
+    make_model, tmp_path, reasoning, conclusion
+):
+    asked = [{"role": "user", "content": "What is <|im_end|>?"}]
+    question = msgspec.structs.replace(sum_examples(1)[0], prompt=asked)
+    for model in (None, make_model(tmp_path)):
+        dropped = Counter()
+        bad = [with_parts(reasoning, conclusion), question]
+        (row,) = trl_rows([*bad, *sum_examples(1)], model, dropped=dropped)
+        assert row.prompt == sum_examples(1)[0].prompt
+        assert dropped == {SPELLED_OUT: 2}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("<|endoftext|>", "<|start_header_id|>", "<｜end▁of▁sentence｜>", "</s>", "[INST]"),
+        *("<end_of_turn>", "<|turn>", "<|START_OF_TURN_TOKEN|>", "<|eot_id|>", "<eos>"),
+    ],
+)
+def test_the_usual_control_tokens_are_known_where_no_tokenizer_says(text):
+    assert spelled([f"so {text} 1"])
+    assert not spelled(["a <| b |> c, f(x) |> g, <b>, [1], x<s", latent_tokens.run([3])])
+
+
+def with_parts(reasoning: str, conclusion: str) -> TrainingExample:
+    """An example with this reasoning and conclusion."""
+    (one,) = sum_examples(1)
+    return msgspec.structs.replace(
+        one,
+        completion=f"{reasoning}\n\n{conclusion}",
+        opening="",
+        closing="\n\n",
+        conclusion=conclusion,
+        ending="",
     )
-    assert len(list(pretokenized_rows([good, bad], model, dropped))) == 1
-    assert dropped == {"end-of-turn token inside the completion": 1}
 
 
 def test_trl_makes_the_same_ids_of_trl_rows_and_adds_only_what_follows_the_end_of_the_turn(

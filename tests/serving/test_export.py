@@ -1,6 +1,8 @@
 """An exported folder is an ordinary model folder: what was trained is what is served."""
 
 import json
+import re
+import shlex
 import shutil
 from dataclasses import asdict
 
@@ -251,6 +253,34 @@ def test_the_card_knows_the_licence_of_every_task_that_brings_its_problems(adapt
     assert "not known to cotpress" not in card
     for task, licence in known.items():
         assert f"- data: {task} (problems: {licence})" in card
+
+
+def test_the_card_escapes_what_it_writes(adapter):
+    yaml = pytest.importorskip("yaml")
+    bad = "x | y\n\n# [click](http://z) <b> `c`\x1b[2J"
+    about = msgspec.structs.replace(
+        trained(adapter),
+        base="hf:own/er\nlicense: mit",
+        method=bad,
+        scorer=bad,
+        tasks=[bad],
+        instructions=["Add.\n\n# not a heading\x1b[2J"],
+        version=bad,
+    )
+    row = make_row(task=bad, method=bad)
+    card = model_card("a 'b'; rm -rf ~", {"medium": 0.7}, about, [row])
+    _, head, body = card.split("---\n", 2)
+    assert set(yaml.safe_load(head)) == {"library_name", "pipeline_tag", "tags"}
+    assert "\x1b" not in card
+    assert [line for line in body.splitlines() if line.startswith("#")] == [
+        "# a 'b'; rm -rf \\~",
+        "## Serving",
+    ]
+    assert not re.search(r"(?<!\\)\[click|(?<!\\)<b>|(?<!\\)`c`", body)
+    (cells,) = [line for line in body.splitlines() if line.startswith("| x")]
+    assert len(re.findall(r"(?<!\\)\|", cells)) == 9
+    serve = next(line for line in body.splitlines() if line.startswith("vllm serve"))
+    assert shlex.split(serve, comments=True) == ["vllm", "serve", "a 'b'; rm -rf ~"]
 
 
 def test_a_base_of_the_hub_is_named_for_the_hub(adapter, tmp_path):

@@ -87,6 +87,22 @@ def test_an_empty_output_is_a_mistake_and_does_not_stand_in_the_way(
     assert list(storage.read(out, Item)) == [Item("a")]
 
 
+def test_an_input_that_grows_while_it_is_read_is_refused(tmp_path: Path) -> None:
+    source, out = tmp_path / "in.txt", tmp_path / "out.jsonl"
+    source.write_text("a\nb\n")
+
+    def growing(names: Iterator[str], dropped: Counter[str]) -> Iterator[Item]:
+        for name in names:
+            source.write_text("a\nb\nc\n")
+            yield Item(name.strip())
+
+    hashed = {"names": lambda: storage.hash_file(source)}
+    with pytest.raises(CotpressError, match="what was read as names changed meanwhile"):
+        common.make(out, Item, growing, ["a", "b"], verb="test", options={}, inputs=hashed)
+    assert not out.exists()
+    assert storage.part_path(out).exists()
+
+
 def answerer(name: str, context: int | None) -> SimpleNamespace:
     return SimpleNamespace(name=name, context=context)
 

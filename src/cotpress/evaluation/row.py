@@ -61,7 +61,7 @@ def row(group: Group, beside: Beside) -> EvalRow:
         kept_low=kept.low if kept else None,
         kept_high=kept.high if kept else None,
         kept_own=kept_own.value if kept_own else None,
-        truncated=fmean(not trace.finished for trace in traces),
+        truncated=fmean(trace.cut_off for trace in traces),
         looping=fmean(loops(trace.reasoning) or loops(trace.completion()) for trace in traces),
         seconds_per_problem=fmean(trace.seconds for trace in traces),
         mean_total_tokens=fmean(means(group, _all_tokens).values()),

@@ -1,11 +1,23 @@
 """One row of a stranger's file, and how long it may be."""
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
-from cotpress.errors import BadRecord
+from cotpress.errors import BadRecord, CotpressError
 
-MAX_ROW = 64 << 20
+VARIABLE = "COTPRESS_MAX_ROW_MB"
+"""The environment variable that sets the bound."""
+
+
+def _bound() -> int:
+    said = os.environ.get(VARIABLE, "64")
+    if not said.isdecimal() or not 1 <= int(said) <= 2048:
+        raise CotpressError(f"{VARIABLE} is {said!r}: write a number of megabytes, 1 to 2048.")
+    return int(said) << 20
+
+
+MAX_ROW = _bound()
 """Bytes of one row. A longer one is a mistake or a decompression bomb, and is refused before it
 fills the memory.
 """
@@ -45,5 +57,5 @@ def too_long(where: str) -> BadRecord:
     """What to raise for a row that is longer than `MAX_ROW`."""
     return BadRecord(
         f"{where}: a row of more than {MAX_ROW >> 20} MiB, which is not read: "
-        "take it out, or split it into rows of their own."
+        f"take it out, split it into rows of their own, or allow more with {VARIABLE}=N."
     )

@@ -77,7 +77,7 @@ def about(folder: Path) -> About:
         )
     try:
         return msgspec.json.decode(path.read_bytes(), type=About)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CotpressError(
             f"{path} does not describe a VQ-VAE ({error}): run `cotpress train-vqvae` again."
         ) from error

@@ -52,7 +52,7 @@ def read(folder: Path, kind: type[R]) -> R | None:
     path = folder / FINISHED
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind) if path.is_file() else None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CotpressError(
             f"{path} does not describe a trained model ({error}): train it again."
         ) from error

@@ -20,6 +20,10 @@ class Request(Record, frozen=True, kw_only=True):
     messages: list[Message]
     prefill: str = ""
     """The beginning of the assistant turn, to be continued; not part of the completion's text."""
+    may_fail: bool = False
+    """Where a model cannot answer this one request, it says so in the completion's `error`, and
+    goes on with the others; otherwise it raises.
+    """
 
 
 class Sampling(Record, frozen=True, kw_only=True):
@@ -52,7 +56,11 @@ class Completion(Record, frozen=True, kw_only=True):
     n_tokens: int
     """Generated tokens, the end-of-turn token not counted."""
     finished: bool
-    """False: `max_tokens` ended it."""
+    """False: `max_tokens` ended it, or what `finish` says."""
+    finish: str = ""
+    """Why it ended, in the server's word, where that was neither the model nor the limit."""
+    error: str = ""
+    """Why there is no answer; only to a request that may fail."""
     seconds: float = 0.0
     """This request's share of its batch's wall time."""
 

@@ -22,6 +22,17 @@ from cotpress.plugins import Arguments
 from cotpress.prompts import Message, untagged
 from cotpress.records import Record
 
+STOPS = ("stop", "eos", "eos_token", "end_turn", "stop_sequence")
+"""What servers call an answer that the model ended."""
+
+LIMITS = ("length", "max_tokens", "max_length", "max_output_tokens")
+"""What they call one that the limit of tokens ended."""
+
+SHOWN = 1000
+"""Bytes of an answer that is none that are shown."""
+
+UNSAID = "no reason given"
+
 Fields = Literal["open", "openai", "transformers"]
 """Which sampling fields a server knows: vLLM, SGLang, llama-server and
 Ollama; hosted services; `transformers serve`.
@@ -167,10 +178,15 @@ def read(content: bytes, model: str) -> Response:
     """
     try:
         response = msgspec.json.decode(content, type=Response)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadAnswer(
-            f"no chat completion ({error}): {content.decode(errors='replace')}"
+            f"no chat completion ({error}): {content[:SHOWN].decode(errors='replace')}"
         ) from error
+    try:
+        for choice in response.choices:
+            text_of(choice.message).encode()
+    except UnicodeEncodeError as error:
+        raise BadAnswer("half a character (a lone surrogate)", "see its log") from error
     if not response.choices:
         raise BadAnswer(
             "a chat completion without a choice",
@@ -206,6 +222,13 @@ def completion(
     text = text_of(choice.message, continued=bool(request.prefill), markup=markup).removeprefix(
         request.prefill if echoes else ""
     )
-    finished = choice.finish_reason == "stop"
+    reason = choice.finish_reason or UNSAID
+    finished = reason in STOPS
     n_tokens = max(0, usage.completion_tokens - finished) if usage else len(token_ends([text])[0])
-    return Completion(text=text, n_tokens=n_tokens, finished=finished, seconds=seconds)
+    return Completion(
+        text=text,
+        n_tokens=n_tokens,
+        finished=finished,
+        finish="" if reason in (*STOPS, *LIMITS) else reason,
+        seconds=seconds,
+    )

@@ -5,7 +5,7 @@ prompts, token ids, token ends and batched answers.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import accumulate, chain, islice
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jinja2 import TemplateError
@@ -20,6 +20,7 @@ from cotpress.errors import CotpressError, TemplateRefusal
 from cotpress.lm import templates
 from cotpress.lm.batch import Row
 from cotpress.lm.contract import Answers, in_order
+from cotpress.lm.control import Hiding, Span, spelled, without_latents
 from cotpress.lm.decoding import decode
 from cotpress.lm.latent_grammar import LatentIds, grammar, latent_ids
 from cotpress.lm.markup import Markup, find
@@ -33,6 +34,10 @@ ROWS = 128
 
 CACHE_BYTES = 2**30
 """What keys and values of a batch may take on a CPU; on a GPU it is half of the free memory."""
+
+
+WRITTEN = ("content", "reasoning_content")
+"""What of a message somebody wrote, as text."""
 
 
 class HFModel:
@@ -197,30 +202,55 @@ class HFModel:
 
         Special tokens spelled out in a message are text here, not control tokens.
         """
-        text = self._render(messages, True)
-        encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-        ids: list[int] = encoded["input_ids"]
-        special = {
-            i: token.content
-            for i, token in self.tokenizer.added_tokens_decoder.items()
-            if token.special
-        }
-        contents = [message.get("content") or "" for message in messages]
-        if any(token in content for content in contents for token in special.values()):
-            said = _spans(text, [content.strip() for content in contents])
-            ids = []
-            for token, (start, end) in zip(
-                encoded["input_ids"], encoded["offset_mapping"], strict=True
-            ):
-                inside = token in special and any(a <= start and end <= b for a, b in said)
-                ids += self._plain_ids(text[start:end]) if inside else [token]
-        return ids + (self.text_ids(self.markup.rest(prefill)) if prefill else [])
+        contents = [
+            text for one in messages for name in WRITTEN if (text := one.get(name)) is not None
+        ]
+        texts = [text for text in contents if isinstance(text, str)]
+        spans: list[Span] = []
+        if spelled(texts, self._special.values()):
+            hiding = Hiding(self._special.values(), texts)
+            own = self.markup  # of an earlier answer, whose thinking the template may take out
+            marks = own.opening + own.closing + own.ending
+            hidden = [
+                {
+                    name: hiding.hide(said, marks if one["role"] == "assistant" else "")
+                    if name in WRITTEN and isinstance(said, str)
+                    else said
+                    for name, said in one.items()
+                }
+                for one in messages
+            ]
+            text, spans = hiding.shown(self._render(cast(Sequence[Message], hidden), True))
+        else:
+            text = self._render(messages, True)
+        rest = self.text_ids(self.markup.rest(prefill)) if prefill else []
+        return self.text_ids(text, spans) + rest
 
-    def text_ids(self, text: str) -> list[int]:
+    @cached_property
+    def _special(self) -> dict[int, str]:
+        """Its special tokens, latent ones included."""
+        known = self.tokenizer.added_tokens_decoder.items()
+        return {i: token.content for i, token in known if token.special}
+
+    @cached_property
+    def control_tokens(self) -> frozenset[str]:
+        """Its special tokens that are no latent tokens: spelled out in a trace they are text."""
+        return without_latents(self._special.values())
+
+    def text_ids(self, text: str, spelled_out: Sequence[Span] = ()) -> list[int]:
         """Token ids of a piece of the assistant's turn; markup such as
-        `<think>` becomes its token where there is one.
+        `<think>` becomes its token where there is one, but for what is `spelled_out` there.
         """
-        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        if not spelled_out:
+            return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        ids: list[int] = []
+        for token, (start, end) in zip(
+            encoded["input_ids"], encoded["offset_mapping"], strict=True
+        ):
+            is_text = token in self._special and any(a < end and start < b for a, b in spelled_out)
+            ids += self._plain_ids(text[start:end]) if is_text else [token]
+        return ids
 
     def token_ends(self, texts: Sequence[str]) -> list[list[int]]:
         """For each text the end offset of each token, as `text_ids`
@@ -356,16 +386,3 @@ def _thinking(message: Message) -> dict[str, Any]:
     thought = message.get("reasoning_content")
     named = {} if thought is None else dict.fromkeys(("reasoning", "thinking"), thought)
     return {**message, **named}
-
-
-def _spans(text: str, contents: Sequence[str]) -> list[tuple[int, int]]:
-    """Where each content stands in the rendered chat, one after the
-    other; those a template changed are left out.
-    """
-    spans, at = [], 0
-    for content in contents:
-        found = text.find(content, at)
-        if found >= 0:
-            at = found + len(content)
-            spans.append((found, at))
-    return spans

@@ -33,6 +33,9 @@ from cotpress.lm.chat import text_of
 from cotpress.lm.contract import Answers, in_order
 from cotpress.lm.markup import NONE, Markup
 from cotpress.models import Completion, Request, Sampling, _chat_fields
+from cotpress.models._bounded import CUT, AsyncBounded, leads_elsewhere
+from cotpress.models._bounded import MEGABYTE as MEGABYTE
+from cotpress.models._bounded import Bounded as Bounded
 from cotpress.models._chat_fields import BadAnswer, Fields, Response
 from cotpress.models._concurrency import Clock, running
 from cotpress.models._template import NO_ARGUMENTS, told
@@ -68,6 +71,20 @@ CURES = {
 }
 """By HTTP status."""
 
+TOO_LONG = "allow more with max_mb=MEGABYTES, or fewer tokens with --max-tokens"
+
+OF_ALL = (401, 402, 403, 404, 405)
+"""Statuses that every request would get."""
+
+
+def _is_of_the_request(error: openai.OpenAIError | BadAnswer) -> bool:
+    """Whether other requests may fare better: the server can be reached, and lets us in."""
+    if isinstance(error, openai.APIStatusError):
+        return error.status_code not in OF_ALL and not 300 <= error.status_code < 400
+    if isinstance(error, openai.APIConnectionError):
+        return isinstance(error, openai.APITimeoutError)
+    return True
+
 
 class HTTPModel:
     """A model behind a server; `_Session` holds the connections of one call."""
@@ -86,6 +103,7 @@ class HTTPModel:
         concurrency: int = 16,
         timeout: float = 600.0,
         retries: int = 5,
+        max_mb: float = 16.0,
         template: Arguments = NO_ARGUMENTS,
         markup: Callable[[], Markup] = Markup,
     ) -> None:
@@ -94,7 +112,7 @@ class HTTPModel:
             f"{name}+{tokenizer_hash}"  # which weights are behind it, a server does not say
         )
         self.in_template, self.fields, self.concurrency = in_template, fields, concurrency
-        self.timeout, self.retries = timeout, retries
+        self.timeout, self.retries, self.max_mb = timeout, retries, max_mb
         self.token_ends = token_ends
         self.template = template
         self._key, self._markup = key, markup
@@ -142,6 +160,11 @@ class HTTPModel:
         if isinstance(error, BadAnswer):
             return CotpressError(f"{who} answered request {request.key} with {said}: {error.cure}.")
         status = error.status_code if isinstance(error, openai.APIStatusError) else 0
+        if isinstance(error, openai.APIStatusError) and (host := leads_elsewhere(error.response)):
+            return CotpressError(
+                f"{who} redirects to {host}, and no question is sent to a host that was not named: "
+                "write the URL of that server, if it is meant."
+            )
         cure = CURES.get(status, "see its log")
         if self.in_template and cure == _FIELDS:
             cure = f"{_IN_TEXT}, if it does not know chat_template_kwargs; {cure}"
@@ -151,7 +174,9 @@ class HTTPModel:
         """Connections that try again after 408, 409, 429, 5xx, a hang-up or a
         timeout: after a while or as Retry-After says.
         """
+        most = int(self.max_mb * MEGABYTE)
         return openai.AsyncOpenAI(
+            http_client=AsyncBounded(most, self.timeout, timeout=self.timeout),
             base_url=self.url,
             api_key=self._key or NO_KEY,
             timeout=self.timeout,
@@ -197,7 +222,10 @@ class _Session:
                 finally:
                     ended = self.clock.turn(-1)
         except (openai.OpenAIError, BadAnswer) as error:
-            raise self.model.explain(error, request) from None
+            explained = self.model.explain(error, request)
+            if request.may_fail and _is_of_the_request(error):
+                return Completion(text="", n_tokens=0, finished=False, error=str(explained))
+            raise explained from None
         ends = self.model.token_ends
         return _chat_fields.completion(
             response,
@@ -228,6 +256,8 @@ class _Session:
             )
             raw = await self.client.chat.completions.with_raw_response.create(**fields)
             try:
+                if cut := raw.http_response.extensions.get(CUT):
+                    raise BadAnswer(cut, TOO_LONG if cut.endswith("MB") else "see its log")
                 return _chat_fields.read(raw.content, model.model)
             except BadAnswer:
                 if attempt == model.retries:
@@ -296,12 +326,14 @@ def load(
     concurrency: int = 16,
     timeout: float = 600.0,
     retries: int = 5,
+    max_mb: float = 16.0,
     template: Arguments = NO_ARGUMENTS,
 ) -> HTTPModel:
     """The model `model` of the server at the URL `target`; nothing is sent before the first
     request.
 
-    `timeout`: seconds one request may take. `retries`: how often one is sent again. `fields`: which
+    `timeout`: seconds one request may take, from the first byte to the last. `retries`: how often
+    one is sent again. `max_mb`: megabytes that one answer may have, unpacked. `fields`: which
     sampling fields the server knows: `open` (vLLM, SGLang, llama-server, Ollama), `openai` (hosted
     services) or `transformers` (`transformers serve`). `template` are arguments of the served chat
     template (`chat_template_kwargs`), as `template.enable_thinking=false`.
@@ -319,10 +351,10 @@ def load(
             f"with: {example}, a folder or hub id; "
             "tokenizer=words counts words and symbols where the model's own is not public."
         )
-    if concurrency < 1 or retries < 0 or timeout <= 0:
+    if concurrency < 1 or retries < 0 or timeout <= 0 or max_mb <= 0:
         raise CotpressError(
             "model http: choose concurrency of at least 1, retries of "
-            "at least 0 and a timeout above 0."
+            "at least 0, a timeout above 0 and max_mb above 0."
         )
     name = (
         f"http:{url},model={model},tokenizer={tokenizer}"
@@ -342,6 +374,7 @@ def load(
         concurrency=concurrency,
         timeout=timeout,
         retries=retries,
+        max_mb=max_mb,
         template=template,
         markup=markup,
     )

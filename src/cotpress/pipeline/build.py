@@ -19,11 +19,12 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 import msgspec
 
 from cotpress.errors import CotpressError, TemplateRefusal
+from cotpress.lm import control
 from cotpress.lm.capabilities import Chatting, Tokenizing
 from cotpress.lm.marks import marked
 from cotpress.lm.markup import markup_of, turn
@@ -176,6 +177,8 @@ def unfit(trace: Trace) -> str:
     """
     if trace.grade is not None and trace.grade.fault:
         return trace.grade.fault
+    if trace.finish:
+        return f"ended by the server ({trace.finish})"
     if not trace.finished:
         return "cut off by the token limit"
     return "" if trace.conclusion.strip() else "no conclusion"
@@ -228,14 +231,20 @@ def trl_rows(
     examples: Iterable[TrainingExample],
     model: Chatting | None = None,
     noted: Counter[str] | None = None,
+    dropped: Counter[str] | None = None,
 ) -> Iterator[TrlRow]:
     """Rows for `trl sft` and every trainer that reads messages; TRL adds
     the template's text after the end of the turn.
 
     With the model to be taught, the thinking stands where its template reads it: inside of the
-    content, or in a field of its own. `noted` counts rows that the template would change.
+    content, or in a field of its own. `noted` counts rows that the template would change, `dropped`
+    those that spell out a control token, which TRL would take for its own.
     """
     for one in examples:
+        if spelled_out(one, model):
+            if dropped is not None:
+                dropped[control.SPELLED] += 1
+            continue
         said = message(one, model) if model else None
         if model and said is None and noted is not None:
             noted["that the chat template changes in TRL: use --format pretokenized"] += 1
@@ -280,7 +289,7 @@ def pretokenized_rows(
     for one in examples:
         tokens = tokenize_example(one, model)
         if model.end_id in tokens.labels[:-1]:
-            # Chat markup spelled out in a trace would teach the model to stop there.
+            # Of a model that does not tell its control tokens: it would be taught to stop there.
             if dropped is not None:
                 dropped["end-of-turn token inside the completion"] += 1
             continue
@@ -294,8 +303,34 @@ def tokenize_example(one: TrainingExample, model: Tokenizing) -> Tokens:
     end of the turn, the only tokens with labels.
     """
     prompt = model.prompt_ids(one.prompt)
-    said = [*model.text_ids(taught(one, model)), model.end_id]
+    said = [*_completion_ids(one, model), model.end_id]
     return Tokens(prompt + said, [IGNORED] * len(prompt) + said)
+
+
+def _completion_ids(one: TrainingExample, model: Tokenizing) -> list[int]:
+    """Token ids of what is taught. Control tokens that the trace spells out are text; those of the
+    marks around its parts, and latent tokens, are tokens.
+    """
+    said, tokens = [one.reasoning, one.conclusion], control.of(model)
+    if not tokens or not control.spelled(said, tokens):
+        return model.text_ids(taught(one, model))
+    hiding = control.Hiding(tokens, said)
+    conclusion = hiding.hide(one.conclusion)
+    hidden = msgspec.structs.replace(
+        one,
+        completion=one.opening + hiding.hide(one.reasoning) + one.closing + conclusion + one.ending,
+        conclusion=conclusion,
+    )
+    text, spans = hiding.shown(taught(hidden, model))
+    return cast(control.Plain, model).text_ids(text, spans)
+
+
+def spelled_out(one: TrainingExample, model: object = None) -> bool:
+    """Whether prompt or completion spell out a control token: a trainer that makes the tokens
+    itself would take it for one.
+    """
+    asked = [turn.get("content") or "" for turn in one.prompt]
+    return control.spelled([*asked, one.reasoning, one.conclusion], control.of(model))
 
 
 def taught(one: TrainingExample, model: object) -> str:

@@ -5,7 +5,7 @@ trace. The reasoning's tokens are counted on its own text, all others are the re
 generated; where a token spans the border the two counts may be one off, their sum never.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -51,30 +51,45 @@ def unanswered(problem: Problem, model: Model, asked: Asked = NOTHING, sample: i
 
 
 def answer(
-    unanswered: Iterable[Trace], model: Model, sampling: Sampling, *, marker: str = ""
+    unanswered: Iterable[Trace],
+    model: Model,
+    sampling: Sampling,
+    *,
+    marker: str = "",
+    failed: Callable[[Trace, str], None] | None = None,
 ) -> Iterator[Trace]:
-    """Fill in each unanswered trace, in order."""
-    asked = _Requests(unanswered, model, sampling, marker)
-    for number, completion in enumerate(model.generate(asked.requests(), sampling)):
-        yield asked.answered(number, completion)
+    """Fill in each unanswered trace, in order. `failed` is told of those that the model could not
+    answer, and why, and they are left out; without it the model raises.
+    """
+    asked = _Requests(unanswered, model, sampling, marker, failed)
+    yield from asked.answered(enumerate(model.generate(asked.requests(), sampling)))
 
 
 def answer_as_ready(
-    unanswered: Iterable[Trace], model: Model, sampling: Sampling, *, marker: str = ""
+    unanswered: Iterable[Trace],
+    model: Model,
+    sampling: Sampling,
+    *,
+    marker: str = "",
+    failed: Callable[[Trace, str], None] | None = None,
 ) -> Iterator[Trace]:
-    """Fill in each unanswered trace, those first that are answered first."""
-    asked = _Requests(unanswered, model, sampling, marker)
-    for number, completion in as_ready(model, asked.requests(), sampling):
-        yield asked.answered(number, completion)
+    """Fill in each unanswered trace, those first that are answered first; `failed` as above."""
+    asked = _Requests(unanswered, model, sampling, marker, failed)
+    yield from asked.answered(as_ready(model, asked.requests(), sampling))
 
 
 class _Requests:
     """The traces that wait for an answer: a model may read many requests before its first."""
 
     def __init__(
-        self, unanswered: Iterable[Trace], model: Model, sampling: Sampling, marker: str
+        self,
+        unanswered: Iterable[Trace],
+        model: Model,
+        sampling: Sampling,
+        marker: str,
+        failed: Callable[[Trace, str], None] | None,
     ) -> None:
-        self.unanswered, self.model, self.marker = unanswered, model, marker
+        self.unanswered, self.model, self.marker, self.failed = unanswered, model, marker, failed
         self.waiting: dict[int, Trace] = {}
         # forced latent tokens are the first of the reasoning: its mark must stand before them
         self.begun = "" if sampling.latents is None else markup_of(model).begin("")
@@ -87,12 +102,18 @@ class _Requests:
                 key=f"{trace.problem.id}|{trace.sample}",
                 messages=trace.problem.prompt(trace.ratio, budget=trace.asked.budget),
                 prefill=self.begun,
+                may_fail=self.failed is not None,
             )
 
-    def answered(self, number: int, completion: Completion) -> Trace:
-        """The trace that waited for this completion."""
-        said = msgspec.structs.replace(completion, text=self.begun + completion.text)
-        return split_answer(self.waiting.pop(number), said, self.model, self.marker)
+    def answered(self, completions: Iterable[tuple[int, Completion]]) -> Iterator[Trace]:
+        """The traces that waited for these completions."""
+        for number, completion in completions:
+            trace = self.waiting.pop(number)
+            if completion.error and self.failed:
+                self.failed(trace, completion.error)
+                continue
+            said = msgspec.structs.replace(completion, text=self.begun + completion.text)
+            yield split_answer(trace, said, self.model, self.marker)
 
 
 def split_answer(trace: Trace, completion: Completion, model: Model, marker: str) -> Trace:
@@ -111,6 +132,7 @@ def split_answer(trace: Trace, completion: Completion, model: Model, marker: str
         n_tokens=n_tokens,
         n_conclusion_tokens=completion.n_tokens - n_tokens,
         finished=completion.finished,
+        finish=completion.finish,
         seconds=completion.seconds,
         opening=parts.opening,
         closing=parts.closing,

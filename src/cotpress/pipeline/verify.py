@@ -54,9 +54,20 @@ def verify(
 
     What cannot be read passes unverified, counted in `noted`.
     """
+    items = iter(compressed)
+    return verify_blocks(iter(lambda: list(islice(items, BATCH)), []), read, reference, noted=noted)
+
+
+def verify_blocks(
+    blocks: Iterable[Sequence[CompressedTrace]],
+    read: Reader,
+    reference: str,
+    *,
+    noted: Counter[str] | None = None,
+) -> Iterator[CompressedTrace]:
+    """The same for traces in blocks, each of which is read together."""
     noted = Counter() if noted is None else noted
-    compressed = iter(compressed)
-    while batch := list(islice(compressed, BATCH)):
+    for batch in blocks:
         asked = {(one.key, text): (one.trace, text) for one in batch for text in _reasonings(one)}
         found = dict(zip(asked, read(list(asked.values())), strict=True))
         for one in batch:

@@ -6,13 +6,14 @@ from rich.table import Table
 from rich.text import Text
 
 from cotpress.records import NOTHING, EvalRow
+from cotpress.shown import shown
 
 
 def table(rows: Sequence[EvalRow], title: str) -> Table:
     """The rows for a person: shares in percent, lengths in tokens per problem, of the reasoning and
     in all.
     """
-    result = Table(title=Text(title), box=None, pad_edge=False, title_justify="left")
+    result = Table(title=Text(shown(title)), box=None, pad_edge=False, title_justify="left")
     latent = ("latent", "with any", "changed") if any(row.mean_latent for row in rows) else ()
     tasked = ("task",) if len({row.task for row in rows}) > 1 else ()
     adhering = any(row.asked_error is not None and row.budget is not None for row in rows)
@@ -62,7 +63,7 @@ def table(rows: Sequence[EvalRow], title: str) -> Table:
             ),
             row.note,
         )
-        result.add_row(*map(Text, cells))
+        result.add_row(*(Text(shown(cell)) for cell in cells))
     return result
 
 

@@ -237,7 +237,7 @@ def read_about(folder: Path) -> Exported | None:
         return None
     try:
         return msgspec.json.decode(path.read_bytes(), type=Exported)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CotpressError(
             f"{path} does not describe an export ({error}): export the model again."
         ) from error

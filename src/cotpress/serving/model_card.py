@@ -1,8 +1,13 @@
 """The README.md of an exported model: what it is, what shorter reasoning costs, how it is
 served.
+
+Names and texts of files stand in it, so they are escaped: none can add metadata, a link, a column
+or a command.
 """
 
+import json
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import indent
@@ -10,6 +15,7 @@ from textwrap import indent
 from cotpress.methods import method
 from cotpress.records import Asked, EvalRow
 from cotpress.serving.chat_template import BUDGET, RATIO, taken
+from cotpress.shown import shown
 from cotpress.training.options import TrainSummary
 
 OURS = "made by cotpress, Apache-2.0"
@@ -84,14 +90,14 @@ SERVE = """
 the last user turn, which is also how to ask where template variables cannot be sent (Ollama, many gateways).
 
 ```
-vllm serve {name}                                       # or: transformers serve, sglang
-curl localhost:8000/v1/chat/completions -H 'Content-Type: application/json' -d '{{"model": "{name}",
+vllm serve {word}                                       # or: transformers serve, sglang
+curl localhost:8000/v1/chat/completions -H 'Content-Type: application/json' -d '{{"model": {quoted},
   "messages": [{{"role": "user", "content": "…"}}], "chat_template_kwargs": {{"{variable}": {value}}}}}'
 ```
 
 ```
-python convert_hf_to_gguf.py {name} --outfile {name}.gguf      # of llama.cpp
-llama-server -m {name}.gguf --jinja --chat-template-kwargs '{{"{variable}": {value}}}'
+python convert_hf_to_gguf.py {word} --outfile {gguf}      # of llama.cpp
+llama-server -m {gguf} --jinja --chat-template-kwargs '{{"{variable}": {value}}}'
 ```
 
 ```python
@@ -113,31 +119,44 @@ def model_card(
     trained model where the exported one is a blend.
     """
     base = trained.base.removeprefix("hf:") if trained else ""
-    on_hub = (
-        base.count("/") == 1 and not Path(base).exists() and not base.startswith((".", "/", "~"))
-    )
+    on_hub = re.fullmatch(r"\w[\w.-]*/[\w.-]+", base, re.ASCII) and not Path(base).exists()
     head = HEAD.format(
-        name=name,
+        name=escaped(name),
         base_model=f"base_model: {base}\n" if on_hub else "",
         what=_what(efforts, trained),
     )
     medium = efforts["medium"]
     if trained and taken(trained.ratios, trained.budgets) == "budget":
-        kind, variable, shown = "budget", BUDGET, Asked(budget=int(medium))
+        kind, variable, example = "budget", BUDGET, Asked(budget=int(medium))
     else:
-        kind, variable, shown = "ratio", RATIO, Asked(ratio=medium if medium < 1 else 0.6)
+        kind, variable, example = "ratio", RATIO, Asked(ratio=medium if medium < 1 else 0.6)
     serve = SERVE.format(
-        name=name,
+        word=shlex.quote(shown(name)),
+        gguf=shlex.quote(shown(f"{name}.gguf")),
+        quoted=_quoted(name).replace("'", "'\\''"),
         asked=_asked(trained),
         kind=kind,
         variable=variable,
-        value=f"{shown.budget or shown.ratio:g}",
-        tag=f"`{shown.tag.strip()}` on a line of its own",
+        value=f"{example.budget or example.ratio:g}",
+        tag=f"`{example.tag.strip()}` on a line of its own",
     )
     about = [*_about(trained, base if on_hub else Path(base).name)] if trained else [UNTRAINED]
     about += [] if blend is None else [BLENDED.format(blend, 1 - blend)]
     return head + "\n".join([*about, *_table(rows)]) + "\n" + serve
 
+
+def escaped(text: str) -> str:
+    """One line of Markdown that reads as the text does, without a meaning of its own."""
+    return MEANING.sub(r"\\\g<0>", shown(" ".join(text.split())))
+
+
+def _quoted(text: str) -> str:
+    """As JSON has it."""
+    return json.dumps(shown(text), ensure_ascii=False)
+
+
+MEANING = re.compile(r"[\\`*\[\]<>|~$&#]|(?<![^\W_])_|_(?![^\W_])")
+"""Characters that may mean something in Markdown; `_` inside of a word does not."""
 
 UNTRAINED = (
     "It was exported as it is: it was not trained with cotpress, so "
@@ -166,13 +185,15 @@ def _what(efforts: Mapping[str, float], trained: TrainSummary | None) -> str:
 
 
 def _about(trained: TrainSummary, base: str) -> Iterator[str]:
-    yield f"- base model: {base}"
-    scorer = f", tokens scored by {trained.scorer.partition(':')[0]}" if trained.scorer else ""
-    tuned = (
-        f"{trained.kind} fine-tuning on {trained.examples} examples, "
-        f"with cotpress {trained.version}"
+    yield f"- base model: {escaped(base)}"
+    scorer = (
+        f", tokens scored by {escaped(trained.scorer.partition(':')[0])}" if trained.scorer else ""
     )
-    yield f"- method: {trained.method}{scorer}; {tuned}"
+    tuned = (
+        f"{escaped(trained.kind)} fine-tuning on {trained.examples} examples, "
+        f"with cotpress {escaped(trained.version)}"
+    )
+    yield f"- method: {escaped(trained.method)}{scorer}; {tuned}"
     if trained.budgets:
         told = ", ".join(f"{budget}" for budget in trained.budgets.usual)
         yield f"- budgets trained: {trained.budgets} tokens (10 %, 50 %, 90 %: {told})"
@@ -186,7 +207,7 @@ def _about(trained: TrainSummary, base: str) -> Iterator[str]:
         name = re.split("[:,]", task)[0]
         read = LICENCES.get(f"{name}:") if task.startswith(f"{name}:") else None
         licence = read or LICENCES.get(name, "not known to cotpress; say it here")
-        yield f"- data: {task} (problems: {licence})"
+        yield f"- data: {escaped(task)} (problems: {licence})"
     yield (
         "- reasoning: under the licence of the model that wrote it, which is "
         "the base model unless traces were imported"
@@ -201,7 +222,7 @@ def _asked(trained: TrainSummary | None) -> str:
     if not texts:
         return ""
     which = "this instruction" if len(texts) == 1 else "the instruction of its task, one of these"
-    blocks = "\n\n".join(indent(text, "    ") for text in texts)
+    blocks = "\n\n".join(indent(shown(text), "    ", lambda _: True) for text in texts)
     return (
         f"Ask as in training: {which}, a newline, the question. The chat "
         f"template does not write it.\n\n{blocks}\n\n"
@@ -223,8 +244,8 @@ def _table(rows: Iterable[EvalRow]) -> Iterator[str]:
         kept = "" if row.kept is None else f"{row.kept:.2f}"
         asked = "" if row.ratio is None else f"{row.ratio:.2f}"
         cells = (
-            row.task,
-            row.method,
+            escaped(row.task),
+            escaped(row.method),
             asked if row.budget is None else str(row.setting.asked),
             row.n,
             interval,

@@ -209,7 +209,7 @@ def released(path: Path) -> Iterator[tuple[str, Item]]:
     content = b"".join(line for _, line in storage.lines(path))
     try:
         items = msgspec.json.decode(content, type=list[Item])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRecord(f"{path}: not ProsQA's JSON list of problems: {error}.") from error
     for number, item in enumerate(items):
         ends = {

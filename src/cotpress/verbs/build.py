@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -85,8 +86,7 @@ def build(
         else:
             yield from formats.examples(cuts, how, dropped, noted)
 
-    content = storage.hash_file(compressed)
-    options: dict[str, Any] = {"compressed": content, "draw": draw, "ratios": ratios}
+    options: dict[str, Any] = {"draw": draw, "ratios": ratios}
     options |= {"format": format or None, "target": target, "family": family, "seed": seed}
     options |= {} if think == "target" else {"think": think}
     options |= {} if control == "ratio" else {"control": control}
@@ -98,6 +98,7 @@ def build(
         _read(compressed),
         verb="build",
         options=options,
+        inputs={"compressed": partial(storage.hash_file, compressed)},
         identity=identity | ({"target": chosen.model.identity} if chosen and chosen.model else {}),
         extra={"noted": noted, "longest": about},
     )
@@ -128,7 +129,7 @@ def _read(path: Path) -> Iterator[CompressedTrace]:
     _, first = next(storage.lines(path), (0, b"{}"))
     try:
         fields = msgspec.json.decode(first, type=dict[str, msgspec.Raw]).keys()
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         fields = {}.keys()  # which is said where it is read
     if {"problem", "reasoning"} <= fields:
         return whole(storage.read(path, Trace))

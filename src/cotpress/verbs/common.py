@@ -4,7 +4,7 @@ with resume, progress and a summary line.
 
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from rich.text import Text
 
 from cotpress import __version__, storage
 from cotpress.errors import CotpressError
+from cotpress.failures import Failures
 from cotpress.lm.capabilities import context_of
 from cotpress.lm.contract import MOSTLY_CUT
 from cotpress.lm.own_sampling import own_sampling
@@ -21,6 +22,7 @@ from cotpress.models import Model, Sampling
 from cotpress.pieces import Piece, marked
 from cotpress.records import Trace
 from cotpress.report.examples import visible
+from cotpress.shown import shown
 from cotpress.verbs.progress import Count, barred, counted, spoken
 
 I = TypeVar("I")  # noqa: E741
@@ -36,18 +38,21 @@ hushed = False
 def make(
     out: Path,
     record: type[R],
-    stage: Callable[[Iterator[I], Counter[str]], Iterable[R]],
+    stage: Callable[[Iterator[Any], Counter[str]], Iterable[R]],
     items: Iterable[I],
     *,
     verb: str,
     options: dict[str, Any],
     total: int | None = None,
     skip: Callable[[I], str] | None = None,
+    block: int = 0,
     key: Callable[[R], str] | None = None,
     rank: Callable[[R], Any] | None = None,
     resumed: Counter[str] | None = None,
     identity: dict[str, str] | None = None,
     extra: dict[str, Any] | None = None,
+    inputs: Mapping[str, Callable[[], str]] | None = None,
+    watch: Callable[[Failures], None] | None = None,
 ) -> None:
     """Run `stage(items, dropped)` into `out`: locked, resumed by `key`, finished atomically,
     counted in the meta file.
@@ -55,13 +60,19 @@ def make(
     `identity`: what the tasks, models and scorers of the run call themselves; with another one it
     is another run.
 
+    `inputs`: options that say what is read, as a function each that hashes it; an input that is
+    another one when all is read is refused.
+
     `skip` gives the key of the record an item will become, so that finished ones are not done
-    again; `key` that of a record. Without them an interrupted output is begun again. A stage whose
+    again; `key` that of a record. With `block` the stage is handed lists of so many items, at fixed
+    places. Without keys all records are made again, and those that are written stay. A stage whose
     records come in any order gives their `rank`, by which the finished output is ordered. In place
     of `skip`, `resumed` gets the keys of finished records, for a stage that passes over them
-    itself. A stage counts what it leaves out in `dropped`.
+    itself. A stage counts what it leaves out in `dropped`. `watch` is handed what takes rows that
+    could not be made.
     """
-    deciding = options | ({storage.IDENTITY: identity} if identity else {})
+    held = {name: content() for name, content in (inputs or {}).items()}
+    deciding = held | options | ({storage.IDENTITY: identity} if identity else {})
     with storage.run(out, record, verb, deciding, version=__version__, key=key, rank=rank) as this:
         if this.complete:
             say(f"{verb}: {out} was finished before under the same options; nothing to do")
@@ -69,22 +80,42 @@ def make(
         this.extra.update(extra or {})
         if resumed is not None:
             resumed.update(this.done)
+        if watch:
+            watch(this.failures)
         before = this.done.total()
         if before:
             say(f"{verb}: resuming {out} with {before} records done")
+        elif this.keyless and storage.part_path(out).stat().st_size:
+            say(f"{verb}: going on with {out}, of which a part is written")
         counted = this.counted(items)
-        todo = this.todo(counted, skip) if skip else counted
+        todo: Iterator[Any] = counted
+        if skip:
+            todo = this.blocks(counted, skip, block) if block else this.todo(counted, skip)
         for _ in progress(this.write(stage(todo, this.dropped)), verb, total, started_with=before):
             pass
+        for name, content in (inputs or {}).items():
+            if content() != held[name]:
+                raise CotpressError(
+                    f"{verb}: what was read as {name} changed meanwhile, so that "
+                    f"{storage.part_path(out)} belongs to no state of it: run the same command "
+                    "with --overwrite once the input is whole."
+                )
         written = this.n_out + before
         if not written:
             reasons = (
                 ", ".join(f"{count} {why}" for why, count in this.dropped.items())
                 or "the input is empty"
             )
+            if this.failures.found:
+                reasons = f"all requests failed: {this.failures.found[-1].reason}"
             raise CotpressError(f"{verb}: nothing to write to {out}: {reasons}.")
     left_out = "".join(f", {count} left out ({why})" for why, count in sorted(this.dropped.items()))
     say(f"{verb}: {written} records in {out}{left_out}")
+    if n := len(this.failures.found):
+        say(
+            f"{verb}: failed: {n}; the reasons are in {this.failures.path}, and the same command "
+            "asks for these alone"
+        )
 
 
 def progress(
@@ -152,10 +183,10 @@ def _refuse_copies(sampling: Sampling, samples: int) -> None:
 def say(line: str) -> None:
     """One line for a person, on standard error: standard output is for results."""
     if not hushed:
-        print(line, file=sys.stderr, flush=True)
+        print(shown(line), file=sys.stderr, flush=True)
 
 
-def shown(pieces: Sequence[Piece], console: Console, style: str = "") -> Text:
+def in_colour(pieces: Sequence[Piece], console: Console, style: str = "") -> Text:
     """A text with what is kept and dropped: by colour on a terminal, else, or with NO_COLOR,
     between marks. What a terminal would obey is shown by its number.
     """
@@ -173,7 +204,7 @@ def say_pieces(line: str, pieces: Sequence[Piece]) -> None:
     if not hushed:
         console = Console(stderr=True, soft_wrap=True, highlight=False)
         console.print(Text(line))
-        console.print(shown(pieces, console))
+        console.print(in_colour(pieces, console))
 
 
 def hush(quiet: bool) -> None:
@@ -217,7 +248,7 @@ def watched(
     said = set()
     for trace in traces:
         name = arm(trace)
-        counts[name][0] += not trace.finished
+        counts[name][0] += trace.cut_off
         counts[name][1] += 1
         cut, n = counts[name]
         if name not in said and n >= AT_LEAST and cut > MOSTLY_CUT * n:
@@ -232,4 +263,4 @@ def watched(
 
 def rows_path(out: Path) -> Path:
     """`eval.jsonl` -> `eval.rows.jsonl`."""
-    return out.with_name(out.stem + ".rows.jsonl")
+    return out.with_name(storage.stem(out) + ".rows.jsonl")

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ from cotpress.pipeline.kept import RatioSummary, summarised
 from cotpress.pipeline.segmenting import Protect, Rules, chosen_rules
 from cotpress.prompts import check_ratio
 from cotpress.records import Budget, CompressedTrace, ScoredTrace
+from cotpress.shown import shown
 from cotpress.verbs.common import make, say, say_pieces
 
 
@@ -204,7 +206,6 @@ def _cut(
             yield one
 
     options: dict[str, Any] = {
-        "scored": storage.hash_file(scored),
         "ratios": ratios,
         "method": method,
         **rules._asdict(),
@@ -220,6 +221,7 @@ def _cut(
         items,
         verb="compress",
         options=options,
+        inputs={"scored": partial(storage.hash_file, scored)},
         total=total,
         extra={"ratios": summaries},
     )
@@ -239,8 +241,8 @@ def _cut_above(
             noted[WHOLE] += one.cuts[0].kept == 1.0
             yield one
 
-    options: dict[str, Any] = {"scored": storage.hash_file(scored), "above": least}
-    options |= {"method": method, **({"connect": connect} if connect else {})}
+    options: dict[str, Any] = {"above": least, "method": method}
+    options |= {"connect": connect} if connect else {}
     make(
         out,
         CompressedTrace,
@@ -248,6 +250,7 @@ def _cut_above(
         storage.read(scored, ScoredTrace),
         verb="compress",
         options=options | rules._asdict(),
+        inputs={"scored": partial(storage.hash_file, scored)},
         extra={"ratios": summaries, "noted": noted},
     )
 
@@ -273,7 +276,8 @@ def _choose(verified: Path, threshold: float, out: Path, *, alone: bool) -> None
         lambda items, _: summarised(choose(items, threshold, noted=noted), summaries),
         storage.read(verified, CompressedTrace),
         verb="compress",
-        options={"verified": storage.hash_file(verified), "keep_answer": threshold},
+        inputs={"verified": partial(storage.hash_file, verified)},
+        options={"keep_answer": threshold},
         extra={"ratios": summaries, "noted": noted},
     )
     for what, count in noted.items():
@@ -297,7 +301,7 @@ def report(meta: Path, json: bool) -> None:
     made = msgspec.json.decode(meta.read_bytes())
     summaries = msgspec.convert(made["ratios"], list[RatioSummary])
     if json:
-        print(msgspec.json.encode(summaries).decode())
+        print(shown(msgspec.json.encode(summaries).decode()))
         return
     if made["options"].get("above") is not None:
         for one in summaries:

@@ -20,6 +20,7 @@ from cotpress.doctor.model import examine_model
 from cotpress.doctor.server import Answer, examine_server
 from cotpress.errors import CotpressError
 from cotpress.lm.capabilities import able
+from cotpress.shown import shown
 from cotpress.training.folder import trained
 
 if TYPE_CHECKING:
@@ -72,9 +73,9 @@ def doctor(
         raise CotpressError(f"doctor {what} needs a target: cotpress doctor {what} {_SUCH[what]}.")
     found = list(_EXAMINE[what](target, model, key) if what else examine_machine())
     if json:
-        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        print(shown(msgspec.json.format(msgspec.json.encode(found), indent=2).decode()))
     else:
-        print("\n".join(stage.written(found)))
+        print(shown("\n".join(stage.written(found))))
     if stage.is_ill(found):
         raise SystemExit(1)
 
@@ -103,7 +104,7 @@ def _data(target: str, model: str, key: str) -> Iterable[Finding]:
         raise CotpressError(f"{path} is empty: run the verb that writes it.")
     try:
         fields = msgspec.json.decode(first, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CotpressError(
             f"{path}:1 is no row of JSON Lines ({error}): name a file that cotpress wrote."
         ) from error
@@ -157,7 +158,11 @@ class OpenAIServer:
         self.url += "" if urlsplit(self.url).path else "/v1"
         self._key = http.key_in(key)
         self._client = openai.OpenAI(
-            base_url=self.url, api_key=self._key or http.NO_KEY, timeout=SECONDS, max_retries=0
+            base_url=self.url,
+            api_key=self._key or http.NO_KEY,
+            timeout=SECONDS,
+            max_retries=0,
+            http_client=http.Bounded(http.MEGABYTE, SECONDS, timeout=SECONDS),
         )
         self.model = model
         if not model and isinstance(names := self.names(), list) and len(names) == 1:
@@ -198,6 +203,6 @@ def _read(content: bytes) -> Answer:
     try:
         found = msgspec.json.decode(content, type=dict[str, Any])
         counted = (found.get("usage") or {}).get("prompt_tokens")
-    except (msgspec.DecodeError, UnicodeDecodeError, AttributeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, AttributeError) as error:
         return Answer(0, f"the answer is no chat completion ({error}): the URL mostly ends in /v1")
     return Answer(200, "", counted, str(found.get("model") or ""), empty=not found.get("choices"))

@@ -30,6 +30,7 @@ from cotpress.pipeline.grade import grade
 from cotpress.pipeline.segmenting import USUAL, Protect, Rules
 from cotpress.records import NOTHING, EvalRow, Problem, Setting, Trace
 from cotpress.report.screen import table
+from cotpress.shown import shown
 from cotpress.verbs.common import (
     PLAIN_WIDTH,
     answer_limit,
@@ -216,7 +217,7 @@ def evaluate(
     storage.write(rows_path(out), found)
     _say_notes(found, {name: limits[one.spec] for one in asked for name in one.names})
     if json:
-        print(msgspec.json.format(msgspec.json.encode(found)).decode())
+        print(shown(msgspec.json.format(msgspec.json.encode(found)).decode()))
     else:
         console = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
         console.print(table(found, f"{', '.join(one.spec for one in asked)} {split}, {model}"))

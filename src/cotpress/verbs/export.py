@@ -15,6 +15,7 @@ from cotpress.pipeline import instruction
 from cotpress.records import EvalRow
 from cotpress.serving import chat_template
 from cotpress.serving import export as stage
+from cotpress.shown import shown
 from cotpress.training.folder import trained
 from cotpress.verbs.common import rows_path, say
 
@@ -93,7 +94,7 @@ def export(
     if must := instruction.to_send(about.instructions if about else None):
         say(f"export: it was {must}: {instruction.SEND}")
     if json:
-        print(msgspec.json.format(msgspec.json.encode(done), indent=2).decode())
+        print(shown(msgspec.json.format(msgspec.json.encode(done), indent=2).decode()))
         return
     says = ", ".join(f"{effort} {level:g}" for effort, level in done.efforts.items())
     says += " tokens" if done.takes == "budget" else ""

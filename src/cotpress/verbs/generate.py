@@ -2,6 +2,8 @@
 or write down the task's own worked reasoning.
 """
 
+from collections import Counter
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,6 +12,7 @@ import msgspec
 
 from cotpress import models, storage, tasks
 from cotpress.errors import CotpressError
+from cotpress.failures import USUAL_RATE, Failures
 from cotpress.models import Sampling
 from cotpress.pipeline import generate as stage
 from cotpress.prompts import check_budget, check_ratio
@@ -46,6 +49,7 @@ def generate(
     min_p: Annotated[float, ANSWERS] = 0.0,
     sampling: Annotated[Literal["given", "model"], ANSWERS] = "given",
     seed: Annotated[int, ANSWERS] = 0,
+    max_error_rate: Annotated[float, MODEL] = USUAL_RATE,
 ) -> None:
     """Let a model answer the problems of a task; each answer is split into reasoning and
     conclusion.
@@ -92,7 +96,12 @@ def generate(
         given: as the four options say.
     seed
         Decides random draws.
+    max_error_rate
+        Share of requests that a server may fail to answer before the run ends. What failed stands
+        in `<name>.errors.jsonl`, and the same command asks for it again.
     """
+    if not 0 <= max_error_rate <= 1:
+        raise CotpressError("choose 0 <= --max-error-rate <= 1.")
     if ratio is not None:
         check_ratio(ratio)
     if budget is not None:
@@ -144,11 +153,25 @@ def generate(
         verb="generate",
     )
     place = {problem.id: n for n, problem in enumerate(problems)}
+    total, seen, failures = len(problems) * samples, Counter[str](), list[Failures]()
+
+    def count(items: Iterator[Trace]) -> Iterator[Trace]:
+        for trace in items:
+            seen["answers"] += 1
+            yield trace
+
+    def failed(trace: Trace, reason: str) -> None:
+        failures[0].add(trace.key, reason)
+        seen["answers"] += 1
+        failures[0].check("generate", max_error_rate, seen["answers"], total)
+
     make(
         out,
         Trace,
         lambda items, dropped: watched(
-            stage.answer_as_ready(items, answerer, drawing, marker=asked.marker),
+            count(
+                stage.answer_as_ready(items, answerer, drawing, marker=asked.marker, failed=failed)
+            ),
             "generate",
             most,
         ),
@@ -160,15 +183,26 @@ def generate(
         verb="generate",
         options=options | {"ratio": ratio, "samples": samples, "sampling": drawing},
         identity={"task": asked.identity(split), "model": answerer.identity},
-        total=len(problems) * samples,
+        total=total,
         skip=lambda trace: trace.key,
         key=lambda trace: trace.key,
         rank=lambda trace: (place[trace.problem.id], trace.sample),
+        watch=failures.append,
     )
-    traces = list(storage.read(out, Trace))
-    finished = sum(trace.finished for trace in traces)
-    unsplit = sum(not trace.conclusion for trace in traces)
+    say_what_came(out)
+
+
+def say_what_came(out: Path) -> None:
+    """One line on the traces, read one by one."""
+    counts, reasons = Counter[str](), Counter[str]()
+    for trace in storage.read(out, Trace):
+        counts["traces"] += 1
+        counts["finished"] += trace.finished
+        counts["unsplit"] += not trace.conclusion
+        if trace.finish:
+            reasons[trace.finish] += 1
+    ended = "".join(f", {n} ended by {why!r}" for why, n in sorted(reasons.items()))
     say(
-        f"generate: {len(traces)} traces, {finished / len(traces):.1%} "
-        f"finished, {unsplit} without a conclusion"
+        f"generate: {counts['traces']} traces, {counts['finished'] / counts['traces']:.1%} "
+        f"finished{ended}, {counts['unsplit']} without a conclusion"
     )

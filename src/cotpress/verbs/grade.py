@@ -2,6 +2,7 @@
 
 import json as json_text
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 from cotpress import grading, plugins, storage, tasks
@@ -48,8 +49,8 @@ def grade(
         ),
         storage.read(traces, Trace),
         verb="grade",
-        options={"traces": storage.hash_file(traces), "grader": grader}
-        | ({"task": task} if task else {}),
+        inputs={"traces": partial(storage.hash_file, traces)},
+        options={"grader": grader} | ({"task": task} if task else {}),
         total=found.total(),
         skip=lambda trace: trace.key,
         key=lambda trace: trace.key,

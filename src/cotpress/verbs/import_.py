@@ -126,7 +126,6 @@ def import_(
         id=id,
     )
     where = _found(source)
-    content = where.content()
     rows = _rows(where)
     head = list(islice(rows, HEAD))
     if not head:
@@ -159,7 +158,6 @@ def import_(
         )
 
     options = {
-        "file": content,
         **asdict(columns),
         "task": task,
         "instruction": instruction,
@@ -171,6 +169,7 @@ def import_(
         make,
         record=Trace,
         verb="import",
+        inputs={"file": where.content},
         identity={"model": counter.identity} if counter else {},
     )
     lengths = "as they were" if own else f"tokens of {model}" if model else "words and symbols"

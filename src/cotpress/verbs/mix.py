@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from cotpress import models, plugins, storage
@@ -114,10 +115,10 @@ def mix(
         storage.read(graded, Trace),
         verb="mix",
         options={
-            "graded": storage.hash_file(graded),
             "vqvae": storage.hash_file(vqvae / WEIGHTS),
             **options,
         },
+        inputs={"graded": partial(storage.hash_file, graded)},
         identity={"target": model.identity},
         total=total,
         extra={"tokenizer": model.tokenizer_hash, "method": plan.method, "noted": short},

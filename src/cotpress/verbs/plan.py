@@ -1,6 +1,7 @@
 """`cotpress plan`: which ratio or budget of an evaluation to serve, and what that saves."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -9,9 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from cotpress import storage
-from cotpress.errors import CotpressError
+from cotpress.errors import BadRecord, CotpressError
 from cotpress.evaluation import plan as stage
 from cotpress.records import Trace
+from cotpress.shown import shown
 from cotpress.verbs.common import PLAIN_WIDTH
 
 
@@ -49,17 +51,29 @@ def plan(
         )
     next(storage.lines(evaluation), None)  # a file that is not there is said before anything else
     wish = stage.Wish(min_accuracy, max_tokens)
-    found = stage.plan(storage.read(evaluation, Trace), wish, price)
+    found = stage.plan(_counted(evaluation), wish, price)
     if json:
-        print(msgspec.json.format(msgspec.json.encode(found)).decode())
+        print(shown(msgspec.json.format(msgspec.json.encode(found)).decode()))
         return
     for sentence in found.sentences:
-        print(sentence)
+        print(shown(sentence))
     if money := found.money_saved:
         interval = f"{money.mean:,.2f} [{money.low:,.2f}, {money.high:,.2f}]"
         print(f"At {price:g} per million tokens that is {interval} per million requests.")
     console = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
     console.print(table(found))
+
+
+def _counted(path: Path) -> Iterator[Trace]:
+    """The traces; `BadRecord` for one that says it has less than no tokens."""
+    for number, trace in enumerate(storage.read(path, Trace), 1):
+        for name in ("n_tokens", "n_conclusion_tokens"):
+            if (n := getattr(trace, name)) < 0:
+                raise BadRecord(
+                    f"{path}, record {number}: {name} is {n}, and a number of tokens is at least "
+                    "0: evaluate again."
+                )
+        yield trace
 
 
 def table(found: stage.Plan) -> Table:
@@ -100,7 +114,7 @@ def table(found: stage.Plan) -> Table:
             "" if offer.p_value is None or offer == found.choice else f"{offer.p_value:.2g}",
             offer.met,
         )
-        result.add_row(*map(Text, cells))
+        result.add_row(*(Text(shown(cell)) for cell in cells))
     return result
 
 

@@ -69,6 +69,18 @@ def report(
             raise CotpressError("a table needs what `cotpress eval` wrote: name eval.jsonl.")
         _table(evals, format, out)
         return
+    with storage.locked(out):
+        _report(evals, scored, verified, vqvae, out)
+
+
+def _report(
+    evals: tuple[Path, ...],
+    scored: list[Path],
+    verified: Path | None,
+    vqvae: Path | None,
+    out: Path,
+) -> None:
+    """Make it and write it."""
     _refuse(evals, scored, out)
     files = [*evals, *scored, *([verified] if verified else [])]
     sources = tuple(pages.Source(str(path), storage.hash_file(path), _meta(path)) for path in files)

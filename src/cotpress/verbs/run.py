@@ -20,6 +20,7 @@ from cotpress.cost.rates import SEVERAL, measure
 from cotpress.cost.reading import reader, shape_of
 from cotpress.cost.shape import Shape
 from cotpress.errors import CotpressError
+from cotpress.shown import shown
 from cotpress.verbs.common import PLAIN_WIDTH, say
 from cotpress.walks import Step
 
@@ -43,11 +44,11 @@ def run(steps: Iterable[Step], *, began: Callable[[], None] = lambda: None) -> N
 def dry_run(steps: Iterable[Step]) -> None:
     """Print what each step would take; writes nothing."""
     lines = estimated(list(steps))
-    shown = Table(*table.HEAD, box=None, pad_edge=False)
+    listed = Table(*table.HEAD, box=None, pad_edge=False)
     for line in [*lines, table.total(lines)]:
-        shown.add_row(*map(Text, table.cells(line)))
+        listed.add_row(*(Text(shown(cell)) for cell in table.cells(line)))
     console = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
-    console.print(shown)
+    console.print(listed)
     say(
         "run: nothing was done. Times are of this machine as busy as it is now; what is not known "
         "before training, such as how long the taught model answers, is taken as asked for."

@@ -1,6 +1,7 @@
 """`cotpress score`: how important is each token of the reasoning."""
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 from cotpress import models, scorers, storage
@@ -25,7 +26,7 @@ def score(traces: Path, /, *, scorer: str, target: str, out: Path) -> None:
     out
         Where the scored traces go.
     """
-    options = {"traces": storage.hash_file(traces), "scorer": scorer, "target": target}
+    options = {"scorer": scorer, "target": target}
     judge, model = scorers.load(scorer), models.load(target)
     done = Counter[str]()
     make(
@@ -35,8 +36,9 @@ def score(traces: Path, /, *, scorer: str, target: str, out: Path) -> None:
         storage.read(traces, Trace),
         verb="score",
         options=options,
+        inputs={"traces": partial(storage.hash_file, traces)},
         identity={"scorer": judge.identity, "target": model.identity},
-        total=storage.count(traces, Trace),
+        total=storage.count_distinct(traces, Trace, lambda trace: trace.key),
         resumed=done,
         key=lambda scored: scored.key,
     )

@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from cotpress import storage
 from cotpress.pipeline import select as stage
@@ -62,7 +64,7 @@ def select(
             noted=noted,
         )
 
-    options = {"traces": storage.hash_file(graded), "keep": keep, "per_problem": per_problem}
+    options: dict[str, Any] = {"keep": keep, "per_problem": per_problem}
     options |= {"longest_tokens": longest_tokens, "unsolved": unsolved, "seed": seed}
     make(
         out,
@@ -71,6 +73,7 @@ def select(
         storage.read(graded, Trace),
         verb="select",
         options=options,
+        inputs={"traces": partial(storage.hash_file, graded)},
         extra={"noted": noted},
     )
     for what, count in noted.items():

@@ -21,7 +21,7 @@ from cotpress.pipeline.compress import cut_pieces
 from cotpress.pipeline.segmenting import Protect, Rules, chosen_rules
 from cotpress.prompts import check_ratio
 from cotpress.records import CompressedTrace, Cut, Problem, ScoredTrace, Trace, TrainingExample
-from cotpress.verbs.common import shown
+from cotpress.verbs.common import in_colour
 
 USUAL_RATIO = 0.6
 """At which scored traces are shown where nothing is said."""
@@ -167,6 +167,6 @@ def _print(blocks: list[Block]) -> None:
     """One record on standard output."""
     console = Console(soft_wrap=True, highlight=False, markup=False, file=sys.stdout)
     for name, pieces in blocks:
-        console.print(shown([Piece(f"── {name}", True)], console, style="bold"))
-        console.print(shown(pieces, console))
+        console.print(in_colour([Piece(f"── {name}", True)], console, style="bold"))
+        console.print(in_colour(pieces, console))
     console.print(Text(""))

@@ -11,6 +11,7 @@ from cotpress import models, plugins, storage
 from cotpress.errors import CotpressError
 from cotpress.pipeline import verify as stage
 from cotpress.records import CompressedTrace, Verified
+from cotpress.shown import shown
 from cotpress.verbs.common import make, say
 
 
@@ -61,13 +62,17 @@ def verify(compressed: Path, /, *, reference: str, out: Path, json: bool = False
     make(
         out,
         CompressedTrace,
-        lambda items, _: stage.verify(items, partial(conclusions, judge), judge.name, noted=noted),
+        lambda blocks, _: stage.verify_blocks(
+            blocks, partial(conclusions, judge), judge.name, noted=noted
+        ),
         storage.read(compressed, CompressedTrace),
         verb="verify",
-        options={"compressed": storage.hash_file(compressed), "reference": reference},
+        inputs={"compressed": partial(storage.hash_file, compressed)},
+        options={"reference": reference},
         identity={"reference": judge.identity},
         total=storage.count(compressed, CompressedTrace),
         skip=lambda one: one.key,
+        block=stage.BATCH,
         key=lambda one: one.key,
         extra={"noted": noted},
     )
@@ -75,7 +80,7 @@ def verify(compressed: Path, /, *, reference: str, out: Path, json: bool = False
         say(f"verify: {count} cuts {what}")
     summaries = summarise(out)
     if json:
-        print(msgspec.json.encode(summaries).decode())
+        print(shown(msgspec.json.encode(summaries).decode()))
         return
     for one in summaries:
         lost = (

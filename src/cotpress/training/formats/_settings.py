@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from cotpress import models
+from cotpress.shown import shown
 from cotpress.training.options import MICRO_TOKENS, TrainOptions
 
 UNNAMED = "CHANGE-ME"
@@ -59,4 +60,4 @@ def stem(data: str) -> str:
 def as_yaml(command: str, values: dict[str, Any]) -> str:
     """The settings, behind the command that starts the trainer with them."""
     text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=10_000)
-    return f"# {command}\n{text}"
+    return f"# {' '.join(shown(command).split())}\n{text}"

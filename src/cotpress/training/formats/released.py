@@ -23,6 +23,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from cotpress.errors import CotpressError
+from cotpress.lm import control
 from cotpress.pipeline.build import by_ratio, distinct
 from cotpress.records import CompressedTrace, Cut, Record, Trace
 from cotpress.training.formats import Drawing, Format, refuse_target
@@ -121,9 +122,11 @@ def released_rows(
 
 
 def _unfit(trace: Trace) -> str:
-    """Section 2.4."""
+    """Section 2.4; also where a control token is spelled out."""
     if trace.grade is not None and trace.grade.fault:
         return trace.grade.fault
+    if control.spelled([trace.problem.question, trace.completion()]):
+        return control.SPELLED
     return f"reasoning longer than {LONGEST} tokens" if trace.n_tokens > LONGEST else ""
 
 

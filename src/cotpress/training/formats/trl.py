@@ -42,8 +42,8 @@ class Trl(Format):
         dropped: Counter[str],
         noted: Counter[str],
     ) -> Iterator[TrlRow]:
-        """One row per example."""
-        return trl_rows(examples(cuts, how, dropped, noted), self.chatting, noted)
+        """One row per example that spells out no control token."""
+        return trl_rows(examples(cuts, how, dropped, noted), self.chatting, noted, dropped)
 
     def settings(self, data: Path, n_rows: int, longest: int) -> dict[str, bytes]:
         """`NAME.trl.yaml`."""
