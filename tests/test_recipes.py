@@ -100,8 +100,9 @@ def test_choosing_ends_with_a_table_of_arms_and_one_at_equal_tokens(tmp_path: Pa
         "SEEDS": "1",
         "RATIOS": "0.7 0.5",
         "OWN": "0.7 0.5",
-        "EPOCHS": "1",
-        "LONE_EPOCHS": "1",
+        "STEPS": "2",
+        "LONE_STEPS": "2",
+        "UNTRAINED": "no-think",
     }
     found = _walked("choose", tmp_path, few)
     assert found.returncode == 0, found.stderr
@@ -114,6 +115,7 @@ def test_choosing_ends_with_a_table_of_arms_and_one_at_equal_tokens(tmp_path: Pa
         ["| shortest", "round 2"],
         ["| surprisal-step", "0.7"],
         ["| surprisal-step", "0.5"],
+        ["| no-think", "–"],
     ]
     assert "shortest round 2: " in equal
     assert (tmp_path / "report.html").stat().st_size > 10_000

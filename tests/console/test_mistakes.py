@@ -56,7 +56,7 @@ MISTAKES = [
     ("train compressed.jsonl --model tiny --out x", "run `cotpress build` first"),
     ("doctor data mine.jsonl", "read your own traces with `cotpress import` first"),
     ("plan none.jsonl", "no file none.jsonl"),
-    ("report --scored scored.jsonl --out x.html", "or two scored files to compare (--scored A B)"),
+    ("report --out x.html", "or --scored with what `cotpress score` wrote"),
     # doctor and servers
     ("doctor tiny", "write cotpress doctor model tiny"),
     ("generate --task arithmetic --model http:http://localhost:9/v1 --limit 1 --out x", "model="),

@@ -197,7 +197,7 @@ def test_among_budgets_the_smallest_that_surely_keeps_the_accuracy_is_chosen():
     assert "an answer took 0.8 [0.8, 0.8] s, 0.3 [0.3, 0.3] s less." in said
     assert "A budget of 50 tokens may qualify too" in said
     few = plan(evaluation(row(None, 5, 80, asked=Asked(budget=70))), Wish(min_accuracy=0.9))
-    assert few.sentences == ["No budget surely keeps to an accuracy of 90.0%."]
+    assert few.sentences == ["No budget reliably reaches an accuracy of 90.0%."]
 
 
 def test_seconds_that_were_not_measured_are_not_told():

@@ -14,7 +14,7 @@ from cotpress.records import Trace, TrainingExample
 from cotpress.training.options import TrainOptions
 from cotpress.verbs.evaluate import evaluate
 
-README = Path(__file__).parents[2] / "README.md"
+OWN_TRACES = Path(__file__).parents[2] / "docs" / "own-traces.md"
 
 QUICK = {"train": "--epochs 1 --lora-rank 1", "eval": "--max-tokens 16"}
 """What is added to a verb of the walk; nothing of it touches a prompt."""
@@ -59,7 +59,7 @@ def asked(**others: object) -> None:
     )
 
 
-def test_the_import_walk_of_the_readme_trains_and_evaluates_with_the_same_prompt(
+def test_the_import_walk_of_the_docs_trains_and_evaluates_with_the_same_prompt(
     workplace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("trl")
@@ -68,7 +68,7 @@ def test_the_import_walk_of_the_readme_trains_and_evaluates_with_the_same_prompt
 
     [walk] = [
         block
-        for block in re.findall(r"^```\n(.*?)^```", README.read_text(), re.M | re.S)
+        for block in re.findall(r"^```\n(.*?)^```", OWN_TRACES.read_text(), re.M | re.S)
         if "cotpress import" in block
     ]
     said = "<think>\nThere are {a} apples and {b} pears, so we have {c} of them.\n</think>\n\nThe answer is \\boxed{{{c}}}."
@@ -78,7 +78,9 @@ def test_the_import_walk_of_the_readme_trains_and_evaluates_with_the_same_prompt
         [{"problem": q, "generations": text, "answer": answer} for q, text, answer in mine],
     )
     write(workplace / "test.jsonl", [{"question": q, "answer": answer} for q, _, answer in mine])
-    for command in re.sub(r"hf:\S+", "tiny", walk).splitlines():
+    walk = walk.replace("recipes/traces.jsonl --holdout 0.1", "mine.jsonl")
+    walk = walk.replace("traces.heldout.jsonl,", "test.jsonl,")
+    for command in re.sub(r" *#.*", "", walk).splitlines():
         verb = command.split()[1]
         assert (
             cotpress(monkeypatch, f"{command} {QUICK.get(verb, '')}".removeprefix("cotpress ")) == 0

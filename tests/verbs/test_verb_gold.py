@@ -22,7 +22,7 @@ def test_gold_reasoning_is_written_without_a_model_and_graded_correct(tmp_path, 
 
 
 def test_what_a_worked_reasoning_cannot_be_asked_for_is_refused(tmp_path):
-    with pytest.raises(CotpressError, match="leave out --ratio and --samples"):
+    with pytest.raises(CotpressError, match="leave out --ratio, --budget and --samples"):
         generate(task="arithmetic", model="gold", limit=3, ratio=0.5, out=tmp_path / "t.jsonl")
     (tmp_path / "q.jsonl").write_text('{"question": "1 + 1?", "answer": "2"}\n')
     with pytest.raises(CotpressError, match="has no worked reasoning of its own: ask a model, or"):

@@ -188,8 +188,12 @@ class HTTPModel:
 
 
 def _landed(flying: dict[Future[Completion], int], *, wait: bool) -> Answers:
-    """Take out the requests that are answered; `wait`: until there is one."""
+    """Take out the requests that are answered; `wait`: until there is one. Before the error of one
+    is raised, those that were sent before it are waited for.
+    """
     found, _ = wait_for(flying, timeout=None if wait else 0, return_when=FIRST_COMPLETED)
+    if troubled := [flying[future] for future in found if future.exception()]:
+        found, _ = wait_for([f for f, number in flying.items() if number <= min(troubled)])
     for future in sorted(found, key=flying.__getitem__):
         yield flying.pop(future), future.result()
 
