@@ -102,7 +102,8 @@ def test_choosing_ends_with_a_table_of_arms_and_one_at_equal_tokens(tmp_path: Pa
         "OWN": "0.7 0.5",
         "STEPS": "2",
         "LONE_STEPS": "2",
-        "UNTRAINED": "no-think",
+        "UNTRAINED": "no-think budget-forcing",
+        "BUDGETS": "64",
     }
     found = _walked("choose", tmp_path, few)
     assert found.returncode == 0, found.stderr
@@ -116,6 +117,7 @@ def test_choosing_ends_with_a_table_of_arms_and_one_at_equal_tokens(tmp_path: Pa
         ["| surprisal-step", "0.7"],
         ["| surprisal-step", "0.5"],
         ["| no-think", "–"],
+        ["| budget-forcing", "64 tokens"],
     ]
     assert "shortest round 2: " in equal
     assert (tmp_path / "report.html").stat().st_size > 10_000
