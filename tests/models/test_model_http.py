@@ -198,7 +198,8 @@ def test_a_question_that_ends_in_a_tag_asks_for_nothing_by_it(server: FakeServer
         request = Request(key="q|0", messages=problem.prompt(ratio))
         texts(load(server, ",ratio=template"), [request])
         sent = server.asked[-1]
-        assert sent["chat_template_kwargs"] == {"compression_ratio": ratio or 1.0}
+        asked = {"compression_ratio": ratio or 1.0, "thinking_budget": None}
+        assert sent["chat_template_kwargs"] == asked
         assert (
             sent["messages"][0]["content"] == f"How many?\n{tag.replace('</', '<' + chr(92) + '/')}"
         )
