@@ -29,16 +29,22 @@ from documented import PAGES, ROOT, Command, blocks, commands, examples, flags, 
 
 from cotpress import cli
 from cotpress.console.config import option_names
-from cotpress.verbs.common import rows_path
 from cotpress.storage import meta_path
+from cotpress.tasks import arithmetic
+from cotpress.verbs.common import rows_path
+
+INSTRUCTION = next(arithmetic.load("").problems("test")).instruction
 
 BUNDLED = [
     (r"llmlingua2(:[\w./-]+)?", "surprisal:tiny"),
     (r"hf:\w[\w.-]*/[\w.-]+(,template\.\w+=\w+)?", "tiny"),
     (r"smollm2", "tiny"),
     (r"^(gsm8k|math500|gpqa-diamond:\S+)$", "arithmetic"),
+    (r"^(jsonl:mine\.csv,.*)", r"\1,instruction=" + INSTRUCTION.replace("\\", r"\\")),
 ]
-"""Patterns of what needs a download, and what is in its place."""
+"""Patterns of what needs a download, and what is in its place; your own questions are asked
+as those that the walk's model was taught.
+"""
 
 NEEDS_MORE = ("http:", "vllm:", "hub:", "server", "ModernBERT", "classifier:", "--sampling model")
 """In the words of a command that is not run."""
@@ -156,7 +162,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("math_verify")
     folder = tmp_path_factory.mktemp("walk") / "q"
     small = (
-        "run tokenskip --task arithmetic --model tiny --scorer surprisal:tiny --limit 24 "
+        "run tokenskip --task arithmetic --model tiny --scorer surprisal:tiny --limit 12 "
         "--eval-limit 4 --ratios 1.0 0.5 --max-tokens 160 --max-steps 2"
     )
     with pytest.MonkeyPatch.context() as patch:
@@ -233,7 +239,9 @@ def bring(words: list[str], made: set[str], walked: Path) -> None:
                 continue
             for beside in (source, meta_path(source), rows_path(source)):
                 if beside.exists():
-                    shutil.copy(beside, one.partition(".")[0] + beside.name.removeprefix(_stem(source)))
+                    shutil.copy(
+                        beside, one.partition(".")[0] + beside.name.removeprefix(_stem(source))
+                    )
     made |= outputs(words)
 
 

@@ -19,8 +19,8 @@ from cotpress.cost.estimate import CONCLUDES, Device, Estimate, Line
 from cotpress.cost.rates import FEW, SEVERAL, Rates, computed, measure
 from cotpress.cost.shape import ADAM_BYTES, Shape
 from cotpress.models import Completion, Request, Sampling
-from cotpress.training.options import TrainOptions
 from cotpress.pipeline.importing.parts import is_held_out
+from cotpress.training.options import TrainOptions
 from cotpress.walks import Step, step
 
 SHAPE = Shape(

@@ -34,7 +34,14 @@ PASSES = {"cts": 2}
 SCORED_BYTES, CUT_SHARE, EXAMPLE_SHARE = 26, 0.55, 1.2
 """Bytes of a score; a cut and an example in a file, as a share of a trace."""
 
-SECONDS = {"import": 0.0005, "grade": 0.001, "select": 0.0005, "compress": 0.001, "build": 0.0005, "mix": 0.002}
+SECONDS = {
+    "import": 0.0005,
+    "grade": 0.001,
+    "select": 0.0005,
+    "compress": 0.001,
+    "build": 0.0005,
+    "mix": 0.002,
+}
 """Seconds of a record in the verbs that ask no model."""
 
 PAGE_SECONDS, PAGE_BYTES = 3.0, 5e6

@@ -255,8 +255,9 @@ def load_classifier(target: str, *, batch_tokens: int, dtype: Dtype = "float32")
                 "--scorer surprisal:MODEL."
             ) from error
         why = str(error).partition("\n")[0].rstrip(".")
+        cure = "name a folder" if target == CHECKPOINT else f"try {CHECKPOINT}, or a folder"
         raise CotpressError(
-            f"scorer llmlingua2: cannot load {target!r}: {why}; try {CHECKPOINT}, or a folder."
+            f"scorer llmlingua2: cannot load {target!r}: {why}; {cure}."
         ) from error
     if missing := sorted({*loading["missing_keys"], *map(str, loading["mismatched_keys"])}):
         raise CotpressError(

@@ -104,7 +104,9 @@ def estimated(
 
 
 def _problems(how: Mapping[str, Any]) -> list[Any]:
-    return tasks.take(tasks.load(how["task"]), how.get("split", "test"), how.get("limit"), how.get("skip") or 0)
+    return tasks.take(
+        tasks.load(how["task"]), how.get("split", "test"), how.get("limit"), how.get("skip") or 0
+    )
 
 
 def _device(own: Shape | None) -> Device:
