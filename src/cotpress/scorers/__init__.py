@@ -149,8 +149,9 @@ def _named_where_it_breaks(
     """
     n = 0
     try:
-        for n, found in enumerate(scorer.score(batch), 1):
+        for found in scorer.score(batch):
             yield found
+            n += 1
     except CotpressError:
         raise
     except Exception as error:
