@@ -9,6 +9,7 @@ import errno
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from inspect import BoundArguments
@@ -191,6 +192,8 @@ def launch(
     common.hush(quiet)
     for name, value in ({} if verbose else LIBRARIES).items():
         os.environ.setdefault(name, value)
+    if not verbose:
+        warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
     commands, verb, bound = _parsed(list(words), config)
     walked = bound.arguments.get("run")
     if getattr(walked, "dry_run", False):

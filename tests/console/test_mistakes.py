@@ -2,12 +2,16 @@
 the cure, without a traceback and before any work is done.
 """
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from command import cotpress
 
+import cotpress as package
+from cotpress.records import Trace
 from cotpress.storage import read
 
 DATA = Path(__file__).parents[1] / "data"
@@ -111,8 +115,23 @@ def test_a_doctor_who_finds_nothing_says_what_may_be_named(
     assert "cure: name one of `cotpress ls`, hf:NAME of the hub, or a folder" in said
 
 
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("float('nan')", "scorer {} gave trace {} a value that is not a finite number"),
+        (
+            "1 / 0",
+            "scorer {} broke at trace {} (ZeroDivisionError: division by zero; broken_scorer.py, "
+            "line 6): repair it, and run the same command again.",
+        ),
+    ],
+)
 def test_a_scorer_of_somebodys_own_that_gives_no_number_is_named_with_the_trace(
-    room: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    room: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    value: str,
+    says: str,
 ) -> None:
     (room / "broken_scorer.py").write_text(
         "from cotpress.scorers import Importance\n"
@@ -120,17 +139,91 @@ def test_a_scorer_of_somebodys_own_that_gives_no_number_is_named_with_the_trace(
         "    name = identity = 'broken_pkg.broken_scorer'\n"
         "    def score(self, traces):\n"
         "        for one in traces:\n"
-        "            yield Importance([len(one.reasoning)], [float('nan')])\n"
-        "def load(target=''):\n"
+        "            yield Importance([len(one.reasoning)], [VALUE])\n".replace("VALUE", value)
+        + "def load(target=''):\n"
         "    return Broken()\n"
     )
-    package = room / "broken_pkg"
-    package.mkdir()
-    (room / "broken_scorer.py").rename(package / "broken_scorer.py")
+    (room / "broken_pkg").mkdir()
+    (room / "broken_scorer.py").rename(room / "broken_pkg" / "broken_scorer.py")
     monkeypatch.setattr(sys, "path", [str(room), *sys.path])
+    for name in ("broken_pkg", "broken_pkg.broken_scorer"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     command = "score graded.jsonl --scorer broken_pkg.broken_scorer --target tiny --out s.jsonl"
     pytest.importorskip("transformers")
     assert cotpress(monkeypatch, command) == 2
     said = capsys.readouterr().err
-    assert "scorer broken_pkg.broken_scorer gave trace " in said
-    assert "a value that is not a finite number" in said
+    assert "Traceback" not in said
+    [trace] = read(room / "graded.jsonl", Trace)
+    assert says.format("broken_pkg.broken_scorer", trace.key) in said.splitlines()[-1]
+
+
+def test_a_tracker_whose_package_is_missing_is_named_with_how_it_is_installed(
+    room: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    integrations = pytest.importorskip("transformers.integrations.integration_utils")
+    pytest.importorskip("trl")
+    monkeypatch.setattr(integrations, "is_wandb_available", lambda: False)
+    command = "run tokenskip --task arithmetic --model tiny --limit 2 --eval-limit 2 --out x"
+    assert cotpress(monkeypatch, f"{command} --report-to wandb") == 2
+    said = capsys.readouterr().err
+    assert "--report-to wandb: " in said
+    assert "pip install wandb" in said
+    assert not (room / "x").exists()
+
+
+def test_a_server_that_is_not_there_is_a_finding_with_the_cure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    pytest.importorskip("openai")
+    assert cotpress(monkeypatch, "doctor server http://127.0.0.1:9/v1") == 1
+    assert "cure: start the server, or check the URL, which mostly ends in /v1" in (
+        capsys.readouterr().out
+    )
+
+
+NOBODY = "http://127.0.0.1:9"
+AT_ONCE = "import time; time.sleep = lambda _: None; from cotpress.cli import main; main()"
+"""The command line; the libraries of the Hub try again without a pause."""
+
+
+@pytest.mark.parametrize(
+    ("command", "needs", "says"),
+    [
+        (
+            "generate --task gsm8k --model tiny --limit 2 --out x",
+            "datasets",
+            "cannot get the data set openai/gsm8k: the Hub cannot be reached, and it is not in the "
+            "cache: go online, set HF_ENDPOINT to a mirror, or read files with gsm8k:FOLDER.",
+        ),
+        (
+            "generate --task arithmetic --model hf:some/model --limit 2 --out x",
+            "transformers",
+            "cannot load model some/model: the Hub cannot be reached, and it is not in the cache: "
+            "go online, set HF_ENDPOINT to a mirror, or download it elsewhere",
+        ),
+        (
+            "run tokenskip --task arithmetic --model tiny --limit 2 --eval-limit 2 --out x",
+            "trl",
+            "go online, set HF_ENDPOINT to a mirror, or download it elsewhere (hf download NAME "
+            "--local-dir FOLDER) and name the folder. Without it, choose --scorer surprisal:tiny.",
+        ),
+    ],
+)
+def test_a_hub_that_cannot_be_reached_is_one_sentence(
+    tmp_path: Path, command: str, needs: str, says: str
+) -> None:
+    pytest.importorskip(needs)
+    env = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+    env |= {"HF_ENDPOINT": NOBODY, "HF_HOME": str(tmp_path / "home"), "NO_PROXY": "127.0.0.1"}
+    env |= {"PYTHONPATH": str(Path(package.__file__).parents[1])}
+    found = subprocess.run(
+        [sys.executable, "-c", AT_ONCE, *command.split()],
+        env=env,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode == 2
+    [said] = found.stderr.splitlines()
+    assert says in said
+    assert not (tmp_path / "x").exists()

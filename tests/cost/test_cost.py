@@ -2,6 +2,9 @@
 for each step.
 """
 
+import json
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ from cotpress.cost.estimate import CONCLUDES, Device, Estimate, Line
 from cotpress.cost.rates import FEW, SEVERAL, Rates, computed, measure
 from cotpress.cost.shape import ADAM_BYTES, Shape
 from cotpress.models import Completion, Request, Sampling
+from cotpress.pipeline.importing.parts import is_held_out
 from cotpress.training.options import TrainOptions
 from cotpress.walks import Step, step
 
@@ -224,13 +228,39 @@ def test_a_batch_is_no_larger_than_the_memory_for_it() -> None:
 
 def test_a_step_without_a_rule_is_said_to_be_unknown_and_the_others_go_on() -> None:
     steps = walk()
-    steps.insert(2, step("select", OUT / "graded.jsonl", out=OUT / "chosen.jsonl"))
+    steps.insert(2, step("train_vqvae", OUT / "graded.jsonl", out=OUT / "vq"))
     found = lines(steps)
-    assert found["select"].seconds is None
-    total = table.total(list(found.values()))
-    assert total.what == "without select"
+    assert found["train_vqvae"].seconds is None
+    total = table.total([*found.values(), found["train_vqvae"]])
+    assert total.what == "without train_vqvae"
     assert total.seconds == pytest.approx(sum(one.seconds or 0 for one in found.values()))
     assert total.memory == max(one.memory for one in found.values())
+
+
+def test_of_several_samples_as_many_are_taught_as_are_selected() -> None:
+    steps = walk()
+    steps[0].options["samples"] = 4
+    steps.insert(2, step("select", OUT / "graded.jsonl", out=OUT / "chosen.jsonl", per_problem=2))
+    found = lines(steps)
+    assert found["generate"].what == "160 answers"
+    assert found["select"].what == "80 of 160 answers"
+
+
+def test_own_traces_are_taught_at_their_own_length_and_judged_at_that_of_the_model() -> None:
+    steps = walk()
+    steps[0] = step("import_", "mine.jsonl", out=OUT / "traces.jsonl")
+    long = replace(RATES, written=1000, line=9000)
+    found = {
+        line.verb: line
+        for line in Estimate(
+            RATES, lambda name: SHAPE, lambda how: how.get("limit", 40), None, SHAPE, long
+        ).lines(steps)
+    }
+    assert found["import"].what == "40 traces"
+    assert found["import"].disk == 40 * 9000
+    assert found["score"].tokens == 40 * 1050
+    assert found["train"].tokens == 2 * 40 * (50 + 1000 * 0.75)
+    assert found["eval"] == lines(walk())["eval"]
 
 
 @pytest.mark.parametrize(
@@ -267,6 +297,27 @@ def test_a_dry_run_says_what_a_walk_would_take_and_writes_nothing(
     assert steps == ["load", *lines(walk()), "all"]
     assert "measured 16 answers of tiny" in said.err
     assert "nothing was done" in said.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_dry_run_counts_own_traces_from_their_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    for package in ("trl", "math_verify"):
+        pytest.importorskip(package)
+    traces = Path(__file__).parents[2] / "recipes" / "traces.jsonl"
+    out = tmp_path / "q"
+    read, held = Counter[str](), Counter[str]()
+    rows = [json.loads(line) for line in traces.read_text("utf-8").splitlines()]
+    for row in rows:
+        kept = is_held_out(row["messages"][0]["content"], 0.1, 0)
+        (held if kept else read)[row["messages"][0]["content"]] += 1
+    command = f"run tokenskip --traces {traces} --model tiny --scorer surprisal:tiny --out {out}"
+    assert cotpress(monkeypatch, f"{command} --ratios 1.0 0.5 --dry-run") == 0
+    said = capsys.readouterr()
+    assert f"import    {read.total()} traces" in said.out
+    assert f"eval      {len(held)} problems, 5 settings" in said.out
+    assert "your traces have 120 tokens each" in said.err
     assert not list(tmp_path.iterdir())
 
 

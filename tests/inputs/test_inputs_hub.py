@@ -133,10 +133,10 @@ def test_a_gated_data_set_says_how_it_is_opened(folder: Path, tmp_path: Path) ->
 def test_without_a_network_the_cure_is_to_download_it(tmp_path: Path) -> None:
     task, source = ask("http://127.0.0.1:9", tmp_path, "task aime24", "hub:some/set", offline=True)
     assert source[0].endswith(
-        "go online, or download it elsewhere (hf download --repo-type dataset some/set "
+        "go online, set HF_ENDPOINT to a mirror, or download it elsewhere (hf download --repo-type dataset some/set "
         "--local-dir FOLDER) and name the folder."
     )
-    assert task[0].endswith("go online, or read a file with aime24:FILE.")
+    assert task[0].endswith("set HF_ENDPOINT to a mirror, or read a file with aime24:FILE.")
 
 
 def test_a_task_of_a_data_set_is_read_again_without_a_network(folder: Path, tmp_path: Path) -> None:

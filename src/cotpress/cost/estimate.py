@@ -34,7 +34,14 @@ PASSES = {"cts": 2}
 SCORED_BYTES, CUT_SHARE, EXAMPLE_SHARE = 26, 0.55, 1.2
 """Bytes of a score; a cut and an example in a file, as a share of a trace."""
 
-SECONDS = {"grade": 0.001, "compress": 0.001, "build": 0.0005, "mix": 0.002}
+SECONDS = {
+    "import": 0.0005,
+    "grade": 0.001,
+    "select": 0.0005,
+    "compress": 0.001,
+    "build": 0.0005,
+    "mix": 0.002,
+}
 """Seconds of a record in the verbs that ask no model."""
 
 PAGE_SECONDS, PAGE_BYTES = 3.0, 5e6
@@ -79,10 +86,15 @@ class Estimate:
         n_of: Callable[[Mapping[str, Any]], int],
         device: Device | None = None,
         own: Shape | None = None,
+        given: Rates | None = None,
     ) -> None:
         self.rates, self.shape_of, self.n_of = rates, shape_of, n_of
+        self.taught = given or rates
+        """With the lengths of what is taught: the user's own traces, or what the model answers."""
         self.own = own
         """That of the model whose rates were measured."""
+        self.samples = 1
+        """Answers to each problem."""
         self.device = device or Device()
         self.records: dict[Path | str, int] = {}
         self.shares: dict[Path | str, float] = {}
@@ -101,8 +113,15 @@ class Estimate:
         line: Line = known(step)
         return line
 
+    def _import_(self, step: Step) -> Line:
+        n = self.records[step.options["out"]] = self.n_of(step.options)
+        seconds, disk = n * SECONDS["import"], n * self.taught.line
+        return Line("import", f"{n} traces", seconds=seconds, disk=disk)
+
     def _generate(self, step: Step) -> Line:
-        n, rates, options = self.n_of(step.options), self.rates, step.options
+        rates, options = self.rates, step.options
+        self.taught, self.samples = rates, options.get("samples") or 1
+        n = self.n_of(options) * self.samples
         self.records[options["out"]] = n
         if options["model"] == "gold":
             return Line("generate", f"{n} worked answers", "gold", disk=n * rates.line)
@@ -137,14 +156,20 @@ class Estimate:
             step.verb,
             f"{n} {what}",
             seconds=n * SECONDS[step.verb],
-            disk=n * share * self.rates.line,
+            disk=n * share * self.taught.line,
         )
 
     def _grade(self, step: Step) -> Line:
         return self._passed(step, 1.04, "answers")
 
+    def _select(self, step: Step) -> Line:
+        n, each = self.records[step.given[0]], step.options.get("per_problem") or 1
+        chosen = self.records[step.options["out"]] = min(n, n // self.samples * each)
+        seconds, disk = n * SECONDS["select"], chosen * self.taught.line
+        return Line("select", f"{chosen} of {n} answers", seconds=seconds, disk=disk)
+
     def _score(self, step: Step) -> Line:
-        n, rates = self.records[step.given[0]], self.rates
+        n, rates = self.records[step.given[0]], self.taught
         self.records[step.options["out"]] = n
         spec = plugins.parse_spec(step.options["scorer"])
         passes, cost = PASSES.get(spec.name, 1), self._relative(spec)
@@ -176,7 +201,7 @@ class Estimate:
         return line._replace(seconds=(line.seconds or 0.0) * len(ratios))
 
     def _verify(self, step: Step) -> Line:
-        n, rates = self.records[step.given[0]], self.rates
+        n, rates = self.records[step.given[0]], self.taught
         self.records[step.options["out"]] = n
         self.shares[step.options["out"]] = self.shares.get(step.given[0], 1.0)
         tokens = 3 * n * (rates.prompt + rates.written)
@@ -200,7 +225,7 @@ class Estimate:
 
     def _train(self, step: Step) -> Line:
         options = step.options.get("options") or TrainOptions()
-        n, rates, device = self.records[step.given[0]], self.rates, self.device
+        n, rates, device = self.records[step.given[0]], self.taught, self.device
         full, share = options.method == "full", self.shares.get(step.given[0], 1.0)
         steps = options.max_steps or math.ceil(options.epochs * math.ceil(n / options.batch))
         length = rates.prompt + rates.written * share

@@ -54,7 +54,7 @@ def cells(line: Line) -> tuple[str, ...]:
 
 def total(lines: Sequence[Line]) -> Line:
     """All steps: times and disk add up, the largest memory counts."""
-    without = ", ".join(line.verb for line in lines if line.seconds is None)
+    without = ", ".join(dict.fromkeys(line.verb for line in lines if line.seconds is None))
     return Line(
         "all",
         f"without {without}" if without else "",

@@ -13,6 +13,8 @@ from cotpress.inputs.row import Row
 from cotpress.plugins import Spec, parse_spec, require
 
 OPTIONS = ("config", "split", "revision")
+UNREACHABLE = ("couldn't reach", "offline", "cannot connect", "connection refused")
+"""What `datasets` and the HTTP library of the day say where nobody answers."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,13 @@ class Hub:
 
     def _said(self, error: Exception) -> str:
         first = " ".join(str(error).split())[:300] or type(error).__name__
+        here = f"hf download --repo-type dataset {self.dataset} --local-dir FOLDER"
+        instead = self.instead or f"download it elsewhere ({here}) and name the folder"
+        if any(word in first.lower() for word in UNREACHABLE):
+            return (
+                f"cannot get the data set {self.dataset}: the Hub cannot be reached, and it is not "
+                f"in the cache: go online, set HF_ENDPOINT to a mirror, or {instead}."
+            )
         if "gated" in first.lower():
             cure = (
                 f"accept its terms at huggingface.co/datasets/{self.dataset} and log in "
@@ -84,8 +93,6 @@ class Hub:
             cure = "name config= and split= as they are called there"
         else:
             cure = "go online"
-        here = f"hf download --repo-type dataset {self.dataset} --local-dir FOLDER"
-        instead = self.instead or f"download it elsewhere ({here}) and name the folder"
         return f"cannot get the data set {self.dataset} ({first}): {cure}, or {instead}."
 
 

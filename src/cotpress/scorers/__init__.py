@@ -14,10 +14,12 @@ the cut (pipeline/units). A whole scorer::
                 yield Importance(ends, [float(b - a) for a, b in zip([0, *ends], ends)])
 """
 
+import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from math import isfinite
+from pathlib import Path
 from typing import NamedTuple, Protocol, cast
 
 import msgspec
@@ -123,9 +125,11 @@ def score(
 
 
 def _one_each(scorer: Scorer, batch: Sequence[Trace]) -> Iterator["Importance | Unscored"]:
-    """What the scorer says of each trace; `CotpressError` for too few or too many answers."""
-    n = 0
-    for n, found in enumerate(scorer.score(batch), 1):
+    """What the scorer says of each trace; `CotpressError` for too few or too many answers, and
+    where a plug-in of the user's own breaks.
+    """
+    n, answers = 0, _named_where_it_breaks(scorer, batch)
+    for n, found in enumerate(answers, 1):
         if n > len(batch):
             break
         yield found
@@ -135,6 +139,31 @@ def _one_each(scorer: Scorer, batch: Sequence[Trace]) -> Iterator["Importance | 
             f"scorer {scorer.name} gave {more} {len(batch)} traces: give one Importance, or one "
             "Unscored, for each."
         )
+
+
+def _named_where_it_breaks(
+    scorer: Scorer, batch: Sequence[Trace]
+) -> Iterator["Importance | Unscored"]:
+    """The scorer's answers; an error of a plug-in that is none of ours is told with the scorer, the
+    trace that it had come to and the line.
+    """
+    n = 0
+    try:
+        for found in scorer.score(batch):
+            yield found
+            n += 1
+    except CotpressError:
+        raise
+    except Exception as error:
+        if type(scorer).__module__.partition(".")[0] == "cotpress":
+            raise
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        trace = batch[min(n, len(batch) - 1)]
+        raise CotpressError(
+            f"scorer {scorer.name} broke at trace {trace.key} ({type(error).__name__}: {error}; "
+            f"{Path(where.filename).name}, line {where.lineno}): repair it, and run the same "
+            "command again."
+        ) from error
 
 
 def check_importance(importance: Importance, trace: Trace, scorer: str) -> None:

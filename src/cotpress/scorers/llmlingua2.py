@@ -255,9 +255,8 @@ def load_classifier(target: str, *, batch_tokens: int, dtype: Dtype = "float32")
                 "--scorer surprisal:MODEL."
             ) from error
         why = str(error).partition("\n")[0].rstrip(".")
-        raise CotpressError(
-            f"scorer llmlingua2: cannot load {target!r}: {why}; try {CHECKPOINT}, or a folder."
-        ) from error
+        cure = "name a folder" if target == CHECKPOINT else f"try {CHECKPOINT}, or a folder"
+        raise CotpressError(f"scorer llmlingua2: cannot load {target!r}: {why}; {cure}.") from error
     if missing := sorted({*loading["missing_keys"], *map(str, loading["mismatched_keys"])}):
         raise CotpressError(
             f"scorer llmlingua2: {target} lacks the weights of {missing[0]}, which "

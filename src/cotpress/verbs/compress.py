@@ -75,8 +75,9 @@ def compress(
         Cut each trace as far as its ratios go without making its conclusion more than e^T times
         less likely.
     above
-        In place of --ratios: keep of each trace what scored above this, with nothing asked for in
-        the prompt; 0 for scores of earliest.
+        In place of --ratios: keep what scored higher than this number, however much of each trace
+        that is; the prompt then asks for no ratio. With scores of earliest, 0 keeps all up to the
+        first right answer.
     connect
         Words to put behind each reasoning whose end was dropped, before its closing mark, such as
         "That is enough to answer."; for scores that keep a beginning (prefix, earliest). No count

@@ -5,6 +5,7 @@ other. Every verb resumes, so a run does.
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,10 @@ from rich.text import Text
 from cotpress import models, plugins, tasks
 from cotpress.cost import table
 from cotpress.cost.estimate import Device, Estimate, Line
+from cotpress.cost.given import Given
 from cotpress.cost.rates import SEVERAL, measure
 from cotpress.cost.reading import reader, shape_of
 from cotpress.cost.shape import Shape
-from cotpress.errors import CotpressError
 from cotpress.shown import shown
 from cotpress.verbs.common import PLAIN_WIDTH, say
 from cotpress.walks import Step
@@ -60,27 +61,22 @@ def estimated(
     clock: Callable[[], float] = time.perf_counter,
     loaded: Callable[[], float] = time.process_time,
 ) -> list[Line]:
-    """A line for each step, and one for what is loaded; `CotpressError` for a walk whose answers
-    cannot be measured.
+    """A line for each step, and one for what is loaded; of own traces, their files are read.
 
     `loaded`: seconds since this process began, once all is loaded.
     """
-    asked = next((step for step in steps if step.verb == "generate"), None)
-    judged = next((step for step in steps if step.verb == "evaluate"), None)
-    if asked is None or judged is None:
-        raise CotpressError(
-            "--dry-run measures answers of the model to a task: name one with --task, in place of "
-            "--traces."
-        )
+    given = Given.of(steps)
+    judged = next(step for step in steps if step.verb == "evaluate")
+    asked = judged if given.n_traces else next(step for step in steps if step.verb == "generate")
     gold = asked.options["model"] == "gold"
-    spec = str(judged.options["original"] if gold else asked.options["model"])
+    spec = str(judged.options["original"] if gold or given.n_traces else asked.options["model"])
     model = models.load(spec)
     read = reader(model)
     if any(step.verb == "train" for step in steps):
         plugins.require("trl", "cotpress run")
         import_module("cotpress.training.sft")
     loading = loaded()
-    problems = _problems(asked.options)
+    problems = given.known(asked.options) or _problems(asked.options)
     max_tokens = asked.options["max_tokens"] or tasks.load(asked.options["task"]).max_tokens
     rates = measure(problems[:SEVERAL], model, max_tokens, read=read, clock=clock)
     own = shape_of(spec)
@@ -93,12 +89,24 @@ def estimated(
     def shape(name: str) -> Shape | None:
         return shape_of(name) or own
 
-    estimate = Estimate(rates, shape, lambda how: len(_problems(how)), _device(own), own)
+    def n_of(how: Mapping[str, Any]) -> int:
+        if "task" not in how:
+            return given.n_traces[how["out"]]
+        return len(given.known(how) or _problems(how))
+
+    taught = rates
+    if given.sample:
+        written, longest, line = given.lengths(model)
+        taught = replace(rates, written=written, longest=longest, line=line)
+        say(f"run: your traces have {written:.0f} tokens each, {longest:.0f} at most")
+    estimate = Estimate(rates, shape, n_of, _device(own), own, taught)
     return [Line("load", "libraries and models", spec, seconds=loading), *estimate.lines(steps)]
 
 
 def _problems(how: Mapping[str, Any]) -> list[Any]:
-    return tasks.take(tasks.load(how["task"]), how["split"], how.get("limit"), how.get("skip") or 0)
+    return tasks.take(
+        tasks.load(how["task"]), how.get("split", "test"), how.get("limit"), how.get("skip") or 0
+    )
 
 
 def _device(own: Shape | None) -> Device:

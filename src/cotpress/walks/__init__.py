@@ -41,12 +41,13 @@ class Run:
     """What every walk is told."""
 
     task: Annotated[str, DATA] = ""
-    """What is asked: trained on its split train, judged on its split test. With
-    --traces only judged on, and nothing is held out; needed without them.
+    """What is asked: trained on its split train, judged on its split test. One of --task and
+    --traces is required; beside --traces it is only judged on, and nothing is held out.
     """
     traces: Annotated[tuple[str, ...], DATA, Many] = ()
-    """Your own traces in place of a model's answers: whatever `cotpress import`
-    reads; where columns must be named, import first and give what it wrote.
+    """Your own traces in place of a model's answers (one of --task and --traces is required):
+    whatever `cotpress import` reads; where columns must be named, import first and give what it
+    wrote.
     """
     holdout: Annotated[float, DATA] = 0.1
     """Share of the problems of --traces that is never taught, but judged on."""

@@ -108,7 +108,7 @@ def _check_scorer(spec: str, model: str) -> None:
     except CotpressError as error:
         if plugins.parse_spec(spec).name != "llmlingua2":
             raise
-        raise CotpressError(
-            f"{error} Where there is no network, a model that is here can score: "
-            f"--scorer surprisal:{model}, for example."
-        ) from error
+        said = str(error)
+        if "surprisal:MODEL" not in said:
+            said += " A model that is here can score: --scorer surprisal:MODEL."
+        raise CotpressError(said.replace("surprisal:MODEL", f"surprisal:{model}")) from error

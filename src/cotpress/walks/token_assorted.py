@@ -35,7 +35,8 @@ def token_assorted(
     """Walk Token Assorted: generate, grade, train-vqvae, mix, build, train, eval, report; started
     again, it goes on.
 
-    Example: cotpress run token-assorted --task arithmetic --model tiny --codebook 64 --out runs/q
+    Example: cotpress run token-assorted --task arithmetic --model tiny --limit 400 --eval-limit 100
+    --codebook 64 --out runs/q
 
     Parameters
     ----------
