@@ -462,7 +462,7 @@ def test_an_adapter_on_an_adapter_is_refused(adapter):
 def test_a_model_without_an_adapter_or_with_latent_tokens_is_not_exported_as_one(base, tmp_path):
     with pytest.raises(CotpressError, match="is no adapter: leave out --adapter"):
         export(load(str(base)), tmp_path / "out", adapter=True, say=silent)
-    with pytest.raises(CotpressError, match="knows latent tokens, and vLLM serves no adapter"):
+    with pytest.raises(CotpressError, match="knows latent tokens, and vLLM takes no adapter"):
         export(with_latents(load(str(base)), 4), tmp_path / "out", adapter=True, say=silent)
     assert not list(tmp_path.iterdir())
 

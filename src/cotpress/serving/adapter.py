@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cotpress import storage
 from cotpress.errors import CotpressError
-from cotpress.lm.adapters import CONFIG, USUAL_RANK, WEIGHTS, Lora, lora
+from cotpress.lm.adapters import CONFIG, USUAL_RANK, WEIGHTS, Lora
 from cotpress.shown import shown
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ def of(model: "HFModel") -> Lora:
     """The adapter of a model; `CotpressError` where it has none that vLLM puts on its base."""
     from transformers.utils import cached_file
 
-    from cotpress.models.hf import load_tokenizer
+    from cotpress.models.hf import servable
 
     if model.latent_ids:
         raise CotpressError(
-            f"model {model.name} knows latent tokens, and vLLM serves no adapter with rows of its "
+            f"model {model.name} knows latent tokens, and vLLM takes no adapter with rows of its "
             "own: leave out --adapter."
         )
     there = None
@@ -38,13 +38,7 @@ def of(model: "HFModel") -> Lora:
             f"model {model.name} is no adapter: leave out --adapter, or train one with "
             "--method lora."
         )
-    found = lora(Path(there), model.weights, model.path)
-    if load_tokenizer(model.weights).get_vocab() != model.tokenizer.get_vocab():
-        raise CotpressError(
-            f"the adapter {model.path} has other tokens than its base {model.weights}, and vLLM "
-            "knows those of the base alone: leave out --adapter."
-        )
-    return found
+    return servable(model.path, model.weights, model)
 
 
 def save(model: "HFModel", found: Lora, folder: Path) -> None:
