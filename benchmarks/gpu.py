@@ -15,7 +15,7 @@ from collections import Counter
 from pathlib import Path
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM, Trainer, TrainerCallback
 
 from cotpress import models, plugins, tasks
 from cotpress.lm.logprobs import Span, log_probs
@@ -83,6 +83,34 @@ def score(spec: str, device: str, small: bool) -> dict:
     return found
 
 
+class Steps(TrainerCallback):
+    """When each step of a training ended, and how many tokens had gone in by then, without padding."""
+
+    def __init__(self) -> None:
+        self.tokens = 0
+        self.ends: list[tuple[int, float]] = []
+
+    def on_step_end(self, *_: object, **__: object) -> None:
+        """Take the time."""
+        self.ends.append((self.tokens, clock()))
+
+    def warm(self) -> tuple[int, float]:
+        """Tokens and seconds of the steps in the second half: the first ones are cold."""
+        (before, began), (after, ended) = self.ends[len(self.ends) // 2 - 1], self.ends[-1]
+        return after - before, ended - began
+
+
+def count(trainer: Trainer, steps: Steps) -> None:
+    """Let a trainer count the tokens of every micro-batch that it trains on."""
+    own = trainer.training_step
+
+    def counted(model: torch.nn.Module, inputs: dict, *others: object) -> torch.Tensor:
+        steps.tokens += int(inputs["attention_mask"].sum())
+        return own(model, inputs, *others)
+
+    trainer.training_step = counted
+
+
 def train(spec: str, device: str, small: bool) -> dict:
     """Tokens/s of LoRA training by length of the examples, with what the steps spend it on."""
     found = {}
@@ -103,14 +131,14 @@ def train(spec: str, device: str, small: bool) -> dict:
         with tempfile.TemporaryDirectory() as out:
             trainer = make_trainer(rows, model, Path(out), options, print)
             trainer.args.save_strategy = "no"
-            trainer.train()  # the first steps are cold
+            steps = Steps()
+            trainer.add_callback(steps)
+            count(trainer, steps)
+            trainer.train()
+            tokens, seconds = steps.warm()
             trainer.args.max_steps = 3
-            tokens = 3 * sum(len(row.input_ids) for row in rows)
             activities = [torch.profiler.ProfilerActivity.CPU]
             activities += [torch.profiler.ProfilerActivity.CUDA] * (device == "cuda")
-            began = clock()
-            trainer.train()
-            seconds = clock() - began
             with torch.profiler.profile(activities=activities) as profile:
                 trainer.train()
         by = "self_cuda_time_total" if device == "cuda" else "self_cpu_time_total"

@@ -21,7 +21,7 @@ FLOORS = (
     {"folders", "inputs", "replacing"},
     {"lm", "grading"},
     {"models"},
-    {"pipeline", "scorers", "rewards", "latent"},
+    {"backends", "pipeline", "scorers", "rewards", "latent"},
     {"tasks", "evaluation", "training"},
     {"report", "serving", "harness", "testing"},
     {"doctor"},

@@ -3,6 +3,7 @@ where vllm is installed (`make test-serving`).
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -55,10 +56,36 @@ def test_a_draw_belongs_to_its_request(model: models.Model) -> None:
     assert [one.text for one in model.generate(requests[::-1], sampling)] == together[::-1]
 
 
-def test_an_adapter_is_to_be_merged_first(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    (tmp_path / "adapter_config.json").write_text("{}")
-    with pytest.raises(CotpressError, match="merge it with `cotpress export"):
-        models.load(f"vllm:{tmp_path}")
+def test_an_adapter_is_put_on_its_base_and_says_what_the_merged_model_says(
+    tmp_path: Path,
+) -> None:
+    peft = pytest.importorskip("peft")
+    import torch
+
+    base = models.load(f"hf:{TINY},dtype=float32")
+    torch.manual_seed(0)
+    config = peft.LoraConfig(
+        task_type="CAUSAL_LM", r=4, target_modules="all-linear", init_lora_weights=False
+    )
+    net = peft.get_peft_model(base.torch_model, config)  # type: ignore[attr-defined]
+    net.save_pretrained(tmp_path, save_embedding_layers=False)
+    spec = f"{TINY},adapter={tmp_path},dtype=float32"
+    here, bare = models.load(f"hf:{spec}"), models.load(f"hf:{TINY},dtype=float32")
+    there = models.load(f"vllm:{spec},max_len=512,eager=true,memory=0.3")
+    answers, expected, others = (
+        [(one.text, one.n_tokens) for one in m.generate(asked(6), Sampling(max_tokens=40))]
+        for m in (there, here, bare)
+    )
+    assert answers == expected != others
+
+
+def test_one_engine_runs_at_a_time_and_starts_again() -> None:
+    one, two = (
+        models.load(f"vllm:{TINY},dtype=float32,max_len={n},eager=true,memory=0.3")
+        for n in (256, 512)
+    )
+    said = [next(m.generate(asked(1), Sampling(max_tokens=20))).text for m in (one, two, one)]
+    assert said[0] == said[1] == said[2] != ""
 
 
 def test_the_engine_s_own_budget_ends_the_thinking() -> None:

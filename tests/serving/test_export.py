@@ -16,13 +16,16 @@ from train_fixtures import CHATML, make_model
 
 from cotpress import latent_tokens, plugins
 from cotpress.errors import CotpressError
+from cotpress.lm.adapters import lora
 from cotpress.models.hf import load
 from cotpress.prompts import ratio_tag
 from cotpress.records import NOTHING
 from cotpress.serving import chat_template
+from cotpress.serving.adapter import command
 from cotpress.serving.export import export, read_about, served_ids
 from cotpress.serving.model_card import model_card
 from cotpress.training.sft import TrainOptions, train
+from cotpress.training.vocabulary import with_latents
 from cotpress.verbs.export import trained
 
 LORA = TrainOptions(epochs=2, lr=1e-2, batch=4, gradient_checkpointing=False)
@@ -387,3 +390,85 @@ def test_rounded_weights_are_not_exported_as_exact_ones(base, tmp_path):
     with pytest.raises(CotpressError, match="load it with dtype=float32"):
         export(rounded, tmp_path / "out", say=silent)
     assert not (tmp_path / "out").exists()
+
+
+# --- without merging ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def unmerged(adapter, tmp_path_factory):
+    out = tmp_path_factory.mktemp("exports") / "it's short"
+    export(load(str(adapter)), out, trained=trained(adapter), adapter=True, say=silent)
+    return out
+
+
+def test_an_adapter_is_copied_with_the_template_that_takes_the_ratio(adapter, unmerged, base):
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        assert (unmerged / name).read_bytes() == (adapter / name).read_bytes()
+    assert not (unmerged / "model.safetensors").exists()
+    tokenizer = load(str(unmerged)).tokenizer
+    for one in [*sum_examples(2, 0.5), *sum_examples(2, 1.0)]:
+        expected = load(str(adapter)).prompt_ids(one.prompt)
+        assert served_ids(tokenizer, one.problem.prompt(), compression_ratio=one.ratio) == expected
+    assert torch.equal(logits(load(str(unmerged))), logits(load(str(adapter))))
+    assert read_about(unmerged).adapter
+    said = json.loads((unmerged / "generation_config.json").read_text())
+    assert load(str(base)).end_id in said["eos_token_id"]
+
+
+def test_the_card_of_an_adapter_has_the_command_that_serves_it_on_its_base(unmerged):
+    card = (unmerged / "README.md").read_text()
+    assert "library_name: peft\n" in card
+    assert "convert_hf_to_gguf" not in card
+    line = next(line for line in card.splitlines() if line.startswith("vllm serve"))
+    name = "it's short"
+    assert shlex.split(line) == [
+        *["vllm", "serve", "model", "--enable-lora", "--lora-modules", f"{name}={name}"],
+        *["--chat-template", f"{name}/chat_template.jinja", "--generation-config", name],
+    ]
+
+
+def test_an_adapter_of_a_high_rank_is_served_with_room_for_it(adapter, tmp_path):
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    for rank, room in ((16, ""), (20, "--max-lora-rank 32")):
+        (tmp_path / "adapter_config.json").write_text(json.dumps(config | {"r": rank}))
+        line = command(lora(tmp_path / "adapter_config.json", "b", "x"), "n", "d")
+        assert line.partition("--generation-config d")[2].strip() == room
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"trainable_token_indices": {"embed_tokens": [3]}}, "trains single tokens"),
+        ({"modules_to_save": ["embed_tokens"]}, "holds whole layers"),
+        ({"use_dora": True}, "is a DoRA"),
+        ({"bias": "all"}, "trains biases"),
+        ({"peft_type": "IA3"}, "is no LoRA"),
+        ({"rank_pattern": {"q_proj": 1024}}, "has a rank above 512"),
+    ],
+)
+def test_an_adapter_that_vllm_refuses_is_refused_before(adapter, tmp_path, change, why):
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config | change))
+    with pytest.raises(CotpressError, match=re.escape(why)):
+        lora(tmp_path / "adapter_config.json", "base", "x")
+
+
+def test_an_adapter_on_an_adapter_is_refused(adapter):
+    with pytest.raises(CotpressError, match="an adapter itself: merge it with"):
+        lora(adapter / "adapter_config.json", str(adapter), "x")
+
+
+def test_a_model_without_an_adapter_or_with_latent_tokens_is_not_exported_as_one(base, tmp_path):
+    with pytest.raises(CotpressError, match="is no adapter: leave out --adapter"):
+        export(load(str(base)), tmp_path / "out", adapter=True, say=silent)
+    with pytest.raises(CotpressError, match="knows latent tokens, and vLLM takes no adapter"):
+        export(with_latents(load(str(base)), 4), tmp_path / "out", adapter=True, say=silent)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_adapter_whose_tokens_are_not_those_of_its_base_is_refused(adapter, tmp_path):
+    model = load(str(adapter))
+    model.tokenizer.add_tokens(["<new>"])
+    with pytest.raises(CotpressError, match="has other tokens than its base"):
+        export(model, tmp_path / "out", adapter=True, say=silent)

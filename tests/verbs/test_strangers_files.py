@@ -5,7 +5,7 @@ import json
 import shutil
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import msgspec
 import pytest
@@ -358,12 +358,14 @@ def test_an_answer_that_is_python_is_not_evaluated_by_the_grader(there):
 def test_vllm_is_told_to_run_no_code_and_to_read_no_pickle(monkeypatch):
     engine = {}
     fake = ModuleType("vllm")
-    fake.LLM = lambda **options: engine.update(options)
+    core = SimpleNamespace(shutdown=lambda: None)
+    made = SimpleNamespace(llm_engine=SimpleNamespace(engine_core=core))
+    fake.LLM = lambda **options: engine.update(options) or made
     monkeypatch.setitem(sys.modules, "vllm", fake)
     monkeypatch.delitem(sys.modules, "cotpress.models.vllm", raising=False)
     model = models.load(f"vllm:{plugins.PACKAGE / 'assets' / 'tiny'}")
     monkeypatch.delitem(sys.modules, "cotpress.models.vllm")
-    assert model.llm is None
+    assert model.llm is made
     assert (engine["trust_remote_code"], engine["load_format"]) == (False, "safetensors")
 
 

@@ -159,3 +159,17 @@ def test_a_weight_without_a_blend_and_a_blend_of_one_model_are_mistakes(run, tmp
             blend=[0.5],
             **SHORT,
         )
+
+
+def test_an_adapter_is_exported_without_merging_and_the_command_that_serves_it_is_printed(
+    run, tmp_path, capsys
+):
+    export(str(run), out=tmp_path / "short", adapter=True)
+    base, short = run.parent / "base", tmp_path / "short"
+    assert (
+        f"export: serve it with: vllm serve {base} --enable-lora --lora-modules short={short} "
+        f"--chat-template {short}/chat_template.jinja --generation-config {short}\n"
+    ) in capsys.readouterr().err
+    evaluate(model=str(short), out=tmp_path / "eval.jsonl", **SHORT)
+    with pytest.raises(CotpressError, match="--adapter writes no weights to blend"):
+        export(str(run), out=tmp_path / "x", adapter=True, blend=str(base))

@@ -37,7 +37,7 @@ WRITTEN = "A model of the Hub is hf:NAME, one on this disk its folder."
 def check(spec: str) -> None:
     """`CotpressError` for a model that there cannot be; it is not loaded."""
     try:
-        plugins.find("models", plugins.parse_spec(_with_name(spec)).name)
+        plugins.find("models", plugins.parse_spec(with_name(spec)).name)
     except UnknownName as error:
         raise CotpressError(f"{error} {WRITTEN}") from error
 
@@ -49,7 +49,7 @@ def load(spec: str, **usual: str) -> Model:
     `usual` are options that hold where the spec says nothing else, and the model knows them.
     """
     try:
-        named = _with_name(spec)
+        named = with_name(spec)
         if usual:
             parsed = plugins.parse_spec(named)
             known = plugins.options_of(plugins.find("models", parsed.name))
@@ -76,7 +76,7 @@ def check_recorded(spec: str, file: Path, cure: str) -> str:
     read from a file goes through here before it is loaded; plug-ins and servers are named by the
     user alone.
     """
-    if plugins.parse_spec(_with_name(spec)).name not in RECORDED:
+    if plugins.parse_spec(with_name(spec)).name not in RECORDED:
         raise CotpressError(
             f"{file} names the model {spec!r}, and a file may name no plug-in "
             "and no server, only a folder, hf:NAME, "
@@ -85,7 +85,7 @@ def check_recorded(spec: str, file: Path, cure: str) -> str:
     return spec
 
 
-def _with_name(spec: str) -> str:
+def with_name(spec: str) -> str:
     """The spec, with `hf:` before the path of a folder."""
     head = spec.partition(",")[0]
     if head.partition(":")[0] in plugins.names("models"):

@@ -99,12 +99,12 @@ class HFModel:
         of a turn ends a completion, for every library.
         """
         if (config := net.generation_config) is not None:
-            stops = (
-                config.eos_token_id
-                if isinstance(config.eos_token_id, list)
-                else [config.eos_token_id]
-            )
-            config.eos_token_id = sorted({self.end_id, *(i for i in stops if i is not None)})
+            config.eos_token_id = self.ends(config.eos_token_id)
+
+    def ends(self, own: list[int] | int | None) -> list[int]:
+        """The chat template's end of a turn, and the `own` ends of a generation config."""
+        listed = own if isinstance(own, list) else [own]
+        return sorted({self.end_id, *(i for i in listed if i is not None)})
 
     @cached_property
     def generation_config(self) -> dict[str, Any]:

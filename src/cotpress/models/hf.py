@@ -32,6 +32,7 @@ from cotpress.models._hf_files import revision_of as revision_of
 from cotpress.models._hf_files import tokenizer_hash as tokenizer_hash
 from cotpress.models._hf_files import weights_hash as weights_hash
 from cotpress.models._hf_model import HFModel as HFModel
+from cotpress.models._lora import servable as servable
 from cotpress.models._template import NO_ARGUMENTS, template_of, told
 from cotpress.plugins import Arguments
 
@@ -66,7 +67,7 @@ def load(
     folder = Path(target)
     if adapter or (folder / "adapter_config.json").is_file():
         _refuse_circle(folder)
-        base = f"hf:{target}" if adapter else _base_of(folder)
+        base = f"hf:{target}" if adapter else base_of(folder)
         usual = {"device": device} if device else {}
         usual |= {"dtype": dtype} if dtype != "auto" else {}
         return _adapted(name, adapter or target, base, usual, batch_tokens, template)
@@ -189,7 +190,7 @@ def _adapted(
     )
 
 
-def _base_of(folder: Path) -> str:
+def base_of(folder: Path) -> str:
     """The spec of the model that an adapter was trained on: from `cotpress.json`, else from PEFT's
     own file.
 
@@ -226,5 +227,5 @@ def _refuse_circle(folder: Path) -> None:
                 f"it with hf:BASE,adapter={folder}."
             )
         seen.append(folder.resolve())
-        spec = plugins.parse_spec(_base_of(folder))
+        spec = plugins.parse_spec(base_of(folder))
         folder = Path(spec.target or spec.name)

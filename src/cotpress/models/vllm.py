@@ -4,11 +4,16 @@
 Prompts are token ids made by `HFModel.prompt_ids`, so that training, `hf` and `vllm` ask with the
 same ids; `LLM.chat` would render and tokenise once more. Every sampling field is set here, nothing
 is taken from the model's generation_config but its end tokens. The engine starts when the first
-request comes. To ask a running server, take `http`.
+request comes, and one at a time is in memory: where another model is asked, the one before ends.
+All samples of a problem are requests of their own, each with its seed, and go to the engine in one
+call, which reads their common prompt once. To ask a running server, take `http`.
 """
 
+import gc
 import importlib
 import inspect
+import os
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
@@ -16,9 +21,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal, cast
 
+import torch
 import vllm
 
+from cotpress import models
 from cotpress.errors import CotpressError
+from cotpress.lm.adapters import CONFIG, Lora
 from cotpress.lm.latent_grammar import NO_GRAMMAR, LatentIds, required
 from cotpress.lm.markup import Markup
 from cotpress.models import Completion, Request, Sampling, hf
@@ -34,17 +42,28 @@ class VLLMModel:
     """An engine, and the tokenizer half of `HFModel`."""
 
     def __init__(
-        self, target: str, engine: dict[str, Any], template: Arguments = NO_ARGUMENTS
+        self,
+        name: str,
+        revision: str,
+        tokens: hf.HFModel,
+        engine: dict[str, Any],
+        lora: Lora | None = None,
     ) -> None:
-        self.name = f"vllm:{target}{told(template)}"
-        self.revision = hf.weights_hash(Path(target)) if Path(target).is_dir() else ""
-        self._tokens = hf.tokenizer_only(target, template)
-        self._engine = engine | {"model": target}
+        self.name = name
+        self.revision = revision
+        self._tokens = tokens
+        self._engine = engine
+        self._lora = lora
+        self._llm: Any = None
 
     @property
     def identity(self) -> str:
-        """Its name, the revision of its weights, and the hash of its tokenizer."""
-        return f"{self.name}@{self.revision}+{self._tokens.tokenizer_hash}"
+        """Its name, the revision of its weights, the hash of its tokenizer, and its precision where
+        one other than float32 was named.
+        """
+        named = self._engine["dtype"]
+        other = "" if named in ("auto", "float32") else f"+{named}"
+        return f"{self.name}@{self.revision}+{self._tokens.tokenizer_hash}{other}"
 
     @property
     def markup(self) -> Markup:
@@ -61,10 +80,34 @@ class VLLMModel:
         """Tokens of prompt and answer at most, where it was told; None: what the engine allows."""
         return cast(int | None, self._engine.get("max_model_len"))
 
-    @cached_property
+    @property
     def llm(self) -> Any:
-        """The engine (`vllm.LLM`), which knows the marks of thinking where it takes a budget."""
-        return vllm.LLM(**self._engine, **_marks(self.markup))
+        """The engine (`vllm.LLM`), which knows the marks of thinking where it takes a budget; it is
+        started where it does not run, and any other ends before.
+        """
+        if self._llm is None:
+            end_engine()
+            # a fork of a process that has looked for GPUs cannot use them
+            os.environ.setdefault("VLLM_WORKER_MULTIPROCESSING_METHOD", "spawn")
+            try:
+                self._llm = vllm.LLM(**self._engine, **_marks(self.markup))
+            except (ValueError, RuntimeError) as error:
+                said = str(error).strip().partition("\n")[0]
+                raise CotpressError(
+                    f"vLLM does not start with {self.name} ({said}): give it less memory, as "
+                    "memory=0.5, or a shorter context, as max_len=4096, or take --backend hf."
+                ) from error
+            # also where the model is dropped: the engine may be a process of its own
+            self._end = weakref.finalize(self, self._llm.llm_engine.engine_core.shutdown)
+            _running.add(self)
+        return self._llm
+
+    def end(self) -> None:
+        """End the engine and give its memory back; the next request starts it anew."""
+        _running.discard(self)
+        if self._llm is not None:
+            self._end()
+            self._llm = None
 
     def prompt_ids(self, request: Request) -> list[int]:
         """What the engine is asked with: the token ids that training and `hf` use."""
@@ -124,6 +167,7 @@ class VLLMModel:
             [{"prompt_token_ids": ids} for ids in prompts],
             [self._params(one, sampling, own) for one in window],
             use_tqdm=False,
+            **self._put_on,
         )
         outputs = [answer.outputs[0] for answer in answers]
         ended = [one.finish_reason == "stop" for one in outputs]
@@ -131,6 +175,14 @@ class VLLMModel:
             (list(one.token_ids)[: -1 if done else None], done)
             for one, done in zip(outputs, ended, strict=True)
         ]
+
+    @cached_property
+    def _put_on(self) -> dict[str, Any]:
+        """The adapter that the engine puts on the weights it holds."""
+        if self._lora is None:
+            return {}
+        request = importlib.import_module("vllm.lora.request")
+        return {"lora_request": request.LoRARequest(self.name, 1, self._lora.folder)}
 
     @cached_property
     def _latents(self) -> LatentIds:
@@ -161,6 +213,21 @@ class VLLMModel:
         return Completion(text=text, n_tokens=len(ids), finished=finished, seconds=seconds)
 
 
+_running: "weakref.WeakSet[VLLMModel]" = weakref.WeakSet()
+"""The model whose engine runs, if one does."""
+
+
+def end_engine() -> None:
+    """End the engine that runs in this process, if one does, and give the memory back that nobody
+    uses.
+    """
+    for one in list(_running):
+        one.end()
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
 def _marks(markup: Markup) -> dict[str, Any]:
     """What tells the engine how the model thinks."""
     if not markup.family:
@@ -180,6 +247,7 @@ def _marks(markup: Markup) -> dict[str, Any]:
 def load(
     target: str,
     *,
+    adapter: str = "",
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto",
     max_len: int = 0,
     memory: float = 0.9,
@@ -187,7 +255,8 @@ def load(
     eager: bool = False,
     template: Arguments = NO_ARGUMENTS,
 ) -> VLLMModel:
-    """The merged model at `target`, a hub id or folder.
+    """The model at `target`, a hub id or folder; a LoRA adapter (that, or `adapter`) is put on its
+    base by the engine, unmerged.
 
     `max_len`: tokens of prompt and answer at most (0: what the model allows); `memory`: share of
     the GPU's memory to take; `parallel`: GPUs to spread one model over; `eager`: start sooner and
@@ -197,12 +266,8 @@ def load(
         raise CotpressError(
             "model vllm needs a hub id or a folder: vllm:Qwen/Qwen2.5-7B-Instruct, say."
         )
-    if (Path(target) / "adapter_config.json").is_file():
-        raise CotpressError(
-            f"{target} holds an adapter: merge it with `cotpress export "
-            f"{target} --out DIR`, and take vllm:DIR."
-        )
     engine = {
+        "model": target,
         "dtype": dtype,
         "max_model_len": max_len or None,
         "gpu_memory_utilization": memory,
@@ -211,4 +276,25 @@ def load(
         "trust_remote_code": False,
         "load_format": "safetensors",  # of itself vLLM would fall back on pickled weights
     }
-    return VLLMModel(target, engine, template)
+    if adapter or (Path(target) / CONFIG).is_file():
+        return _on_its_base(target, adapter, engine, template)
+    revision = hf.weights_hash(Path(target)) if Path(target).is_dir() else ""
+    tokens = hf.tokenizer_only(target, template)
+    return VLLMModel(f"vllm:{target}{told(template)}", revision, tokens, engine)
+
+
+def _on_its_base(
+    target: str, adapter: str, engine: dict[str, Any], template: Arguments
+) -> VLLMModel:
+    """The adapter `adapter` on `target`, or where it is not named `target` on its own base."""
+    folder = adapter or target
+    base = models.load(f"hf:{target}" if adapter else hf.base_of(Path(target)))
+    if not isinstance(base, hf.HFModel):
+        raise CotpressError(f"the adapter {folder} stands on no transformers model: {base.name}.")
+    own = (Path(folder) / "tokenizer_config.json").is_file()
+    tokens = hf.tokenizer_only(folder if own else base.path, base.template | template)
+    lora = hf.servable(folder, base.path, tokens)
+    engine |= {"model": base.path, "enable_lora": True, "max_lora_rank": lora.rank}
+    name = f"vllm:{target}" + (f",adapter={adapter}" if adapter else "") + told(template)
+    revision = f"{base.revision}+{hf.weights_hash(Path(lora.folder))}"
+    return VLLMModel(name, revision, tokens, engine, lora)

@@ -22,6 +22,7 @@ from cotpress.methods import BLEND, ORIGINAL
 from cotpress.pipeline.overlap import FILE as TAUGHT
 from cotpress.prompts import Message
 from cotpress.records import Asked, EvalRow, Record
+from cotpress.serving import adapter as unmerged
 from cotpress.serving import chat_template
 from cotpress.serving.model_card import model_card
 from cotpress.training.options import TrainSummary
@@ -68,6 +69,8 @@ class Exported(Record, frozen=True, kw_only=True):
     fingerprint: str
     blend: float | None = None
     """The trained model's weight in a blend; `source` names both models. None: no blend."""
+    adapter: bool = False
+    """Whether the folder holds an adapter alone, to be put on its base by whoever serves it."""
 
 
 def export(
@@ -78,6 +81,7 @@ def export(
     trained: TrainSummary | None = None,
     rows: Sequence[EvalRow] = (),
     blend: float | None = None,
+    adapter: bool = False,
     say: Callable[[str], None] = print,
 ) -> Exported:
     """Write the model to the folder `out`; a folder that was finished under the same options is
@@ -86,8 +90,10 @@ def export(
     `efforts` are the ratios or budgets of low, medium and high (as recorded before, else from those
     trained); `trained` is what the model's `cotpress.json` says; `rows` are its evaluation, for the
     model card. `blend` is the weight with which `model` was blended (training/blend.py): the card
-    then has the rows of that weight, and the original's.
+    then has the rows of that weight, and the original's. With `adapter` the folder holds the
+    adapter of `model`, not merged: `CotpressError` where it has none that vLLM serves.
     """
+    lora = unmerged.of(model) if adapter else None
     if blend is not None:
         trained = msgspec.structs.replace(trained, method=BLEND) if trained else None
         rows = [row for row in rows if row.method == ORIGINAL or row.blend == blend]
@@ -105,6 +111,7 @@ def export(
         "tokenizer": model.tokenizer_hash,
         "efforts": levels,
         **({} if blend is None else {"blend": blend}),
+        **({"adapter": True} if adapter else {}),
     }
     options |= {"trained": msgspec.to_builtins(trained), "rows": msgspec.to_builtins(rows)}
     exported = Exported(
@@ -118,16 +125,21 @@ def export(
         version=__version__,
         fingerprint=storage.fingerprint(options),
         blend=blend,
+        adapter=adapter,
     )
     with folders.making(out, KIND, exported.fingerprint) as part:
         if part is None:
             say(f"export: {out} was finished before under the same options; nothing to do")
             return read_about(out) or exported
-        save(model, part, levels, takes)
+        save_words(model, part, levels, takes)
+        if lora:
+            unmerged.save(model, lora, part)
+        else:
+            save_weights(model, part)
         check(model, part, probes(ratios, budgets, levels))
         storage.write_atomic(
             part / "README.md",
-            model_card(out.name, exported.efforts, trained, rows, blend).encode(),
+            model_card(out.name, exported.efforts, trained, rows, blend, lora).encode(),
         )
         if trained:  # goes along, so that `cotpress eval` knows the folder
             storage.write_atomic(
@@ -139,12 +151,10 @@ def export(
     return exported
 
 
-def save(
+def save_words(
     model: "HFModel", folder: Path, efforts: Sequence[float], takes: chat_template.Takes
 ) -> None:
-    """Weights in the precision their base is stored in,
-    generation config, tokenizer and wrapped chat template.
-    """
+    """Tokenizer and wrapped chat template."""
     if not model.tokenizer.chat_template:
         raise CotpressError(
             f"model {model.name} has no chat template to wrap: take its instruct version, "
@@ -154,6 +164,11 @@ def save(
     tokenizer.chat_template = _each(
         tokenizer.chat_template, lambda own: chat_template.wrap(own, efforts, model.template, takes)
     )
+    tokenizer.save_pretrained(folder)
+
+
+def save_weights(model: "HFModel", folder: Path) -> None:
+    """Weights in the precision their base is stored in, and generation config."""
     net, stored = model.torch_model, model.stored_dtype
     if stored is not None and stored != net.dtype:
         if net.dtype.itemsize < stored.itemsize:
@@ -164,7 +179,6 @@ def save(
         net = net.to(stored)
     model.stop_at_end_of_turn(net)
     net.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
     # written for their owner alone, and a server may be another user
     for weights in folder.glob("*.safetensors"):
         weights.chmod((folder / "config.json").stat().st_mode)

@@ -12,8 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import indent
 
+from cotpress.lm.adapters import Lora
 from cotpress.methods import method
 from cotpress.records import Asked, EvalRow
+from cotpress.serving.adapter import command
 from cotpress.serving.chat_template import BUDGET, RATIO, taken
 from cotpress.shown import shown
 from cotpress.training.options import TrainSummary
@@ -43,7 +45,7 @@ LICENCES = {
 
 HEAD = """\
 ---
-library_name: transformers
+library_name: {library}
 pipeline_tag: text-generation
 tags: [cotpress, chain-of-thought-compression]
 {base_model}---
@@ -90,21 +92,29 @@ SERVE = """
 the last user turn, which is also how to ask where template variables cannot be sent (Ollama, many gateways).
 
 ```
-vllm serve {word}                                       # or: transformers serve, sglang
+{start}
 curl localhost:8000/v1/chat/completions -H 'Content-Type: application/json' -d '{{"model": {quoted},
   "messages": [{{"role": "user", "content": "…"}}], "chat_template_kwargs": {{"{variable}": {value}}}}}'
 ```
 
-```
-python convert_hf_to_gguf.py {word} --outfile {gguf}      # of llama.cpp
-llama-server -m {gguf} --jinja --chat-template-kwargs '{{"{variable}": {value}}}'
-```
-
+{elsewhere}
 ```python
 ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True, {variable}={value})
 ```
 
 `cotpress doctor server http://localhost:8000` says whether a server passes the {kind} on.
+"""
+
+MERGED = "vllm serve {word}                                       # or: transformers serve, sglang"
+GGUF = """\
+```
+python convert_hf_to_gguf.py {word} --outfile {gguf}      # of llama.cpp
+llama-server -m {gguf} --jinja --chat-template-kwargs '{{"{variable}": {value}}}'
+```
+"""
+ON_ITS_BASE = """\
+The folder holds a LoRA adapter, which the server puts on its base, unmerged. For llama.cpp and servers without
+adapters export the model merged.
 """
 
 
@@ -114,14 +124,16 @@ def model_card(
     trained: TrainSummary | None,
     rows: Sequence[EvalRow] = (),
     blend: float | None = None,
+    lora: Lora | None = None,
 ) -> str:
     """Markdown with the Hub's metadata; figures only from `rows`. `blend` is the weight of the
-    trained model where the exported one is a blend.
+    trained model where the exported one is a blend; `lora` its adapter, where that is all there is.
     """
     base = trained.base.removeprefix("hf:") if trained else ""
     on_hub = re.fullmatch(r"\w[\w.-]*/[\w.-]+", base, re.ASCII) and not Path(base).exists()
     head = HEAD.format(
         name=escaped(name),
+        library="peft" if lora else "transformers",
         base_model=f"base_model: {base}\n" if on_hub else "",
         what=_what(efforts, trained),
     )
@@ -130,14 +142,19 @@ def model_card(
         kind, variable, example = "budget", BUDGET, Asked(budget=int(medium))
     else:
         kind, variable, example = "ratio", RATIO, Asked(ratio=medium if medium < 1 else 0.6)
+    value, word = f"{example.budget or example.ratio:g}", shlex.quote(shown(name))
+    gguf = shlex.quote(shown(f"{name}.gguf"))
+    elsewhere = GGUF.format(word=word, gguf=gguf, variable=variable, value=value)
     serve = SERVE.format(
-        word=shlex.quote(shown(name)),
-        gguf=shlex.quote(shown(f"{name}.gguf")),
+        start=command(lora, name, name, base if on_hub else Path(lora.base).name)
+        if lora
+        else MERGED.format(word=word),
+        elsewhere=ON_ITS_BASE if lora else elsewhere,
         quoted=_quoted(name).replace("'", "'\\''"),
         asked=_asked(trained),
         kind=kind,
         variable=variable,
-        value=f"{example.budget or example.ratio:g}",
+        value=value,
         tag=f"`{example.tag.strip()}` on a line of its own",
     )
     about = [*_about(trained, base if on_hub else Path(base).name)] if trained else [UNTRAINED]

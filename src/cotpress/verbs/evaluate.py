@@ -16,6 +16,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from cotpress import __version__, models, plugins, storage, tasks
+from cotpress.backends import Backend, chosen
 from cotpress.errors import CotpressError
 from cotpress.evaluation import evaluate as stage
 from cotpress.evaluation.rows import rows
@@ -72,6 +73,7 @@ def evaluate(
     corrupt_codes: Annotated[bool, LATENT] = False,
     blend: Annotated[list[float] | None, Many, COMPARED] = None,
     original: Annotated[str, COMPARED] = "",
+    backend: Annotated[Backend, MODEL] = "auto",
     instruction_mismatch: Annotated[Literal["refuse", "allow"], QUESTIONS] = "refuse",
     exclude_overlap: Annotated[bool, QUESTIONS] = False,
     split: Annotated[str, QUESTIONS] = "test",
@@ -126,6 +128,9 @@ def evaluate(
     original
         The untouched model that the others are compared with: as recorded by `cotpress train`; none
         leaves it out.
+    backend
+        Who answers for folders and models of the Hub: hf (transformers), vllm (in this process, one
+        model after the other), or auto: vllm where it is installed and finds a GPU, which is said.
     instruction_mismatch
         Whether a task may be asked with another instruction than the model was trained with.
     exclude_overlap
@@ -177,7 +182,8 @@ def evaluate(
             instruction.refuse_others(one.problems, trained.instructions, model, one.spec)
     known_questions = overlap.read(folder) if folder else None
     asked, overlapping = _compared(asked, known_questions, exclude=exclude_overlap)
-    judged, untouched = _models(model, original, trained, folder)
+    beyond = "--legal-latents" if legal_latents else "--blend" if blend else ""
+    judged, untouched = _models(model, original, trained, folder, backend, beyond)
     codebook, forced = _codes(model, trained, latents or (), corrupt_codes=corrupt_codes)
     drawing = sampling_as_meant(drawing, samples, judged, own=sampling == "model", verb="eval")
     limits = _limits(asked, max_tokens, [judged, untouched] if untouched else [judged])
@@ -272,15 +278,26 @@ def _compared(
 
 
 def _models(
-    model: str, original: str, trained: Checkpoint | None, folder: Path | None
+    model: str,
+    original: str,
+    trained: Checkpoint | None,
+    folder: Path | None,
+    backend: Backend,
+    beyond: str,
 ) -> tuple[Model, Model | None]:
-    """The judged model, and the untouched one: the same object where they are the same."""
+    """The judged model, and the untouched one: the same object where they are the same. Both are of
+    one backend; `beyond` names what vLLM cannot do.
+    """
     if trained and folder and not original:
         cure = "name the model to compare with yourself, as --original MODEL or --original none"
         models.check_recorded(trained.base, folder / FINISHED, cure)
-    judged = models.load(model)
     named = original or (trained.base if trained else model)
-    return judged, None if named == "none" else judged if named == model else models.load(named)
+    both = [model] if named in ("none", model) else [model, named]
+    specs, said = chosen(both, backend, beyond=beyond)
+    if said:
+        say(f"eval: {said}")
+    judged = models.load(specs[0])
+    return judged, None if named == "none" else judged if named == model else models.load(specs[1])
 
 
 def _codes(

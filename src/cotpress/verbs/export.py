@@ -13,6 +13,7 @@ from cotpress.errors import CotpressError
 from cotpress.lm.capabilities import able
 from cotpress.pipeline import instruction
 from cotpress.records import EvalRow
+from cotpress.serving import adapter as unmerged
 from cotpress.serving import chat_template
 from cotpress.serving import export as stage
 from cotpress.shown import shown
@@ -35,6 +36,7 @@ def export(
     evaluated: Path | None = None,
     blend: str = "",
     weight: float | None = None,
+    adapter: bool = False,
     json: bool = False,
 ) -> None:
     """Write a model folder for vLLM, SGLang, llama.cpp and transformers: merged weights, and a
@@ -60,11 +62,16 @@ def export(
     weight
         The share of the model itself in --blend; 1 is the model, 0 the one that --blend names, and
         0.5 (where it is not given) their mean.
+    adapter
+        Do not merge: write the LoRA adapter with tokenizer and template, for a vLLM that holds the
+        base once and several adapters; the command is printed.
     json
         Print what was exported as JSON.
     """
     if weight is not None and not blend:
         raise CotpressError("--weight is the model's share in a blend: name the other as --blend.")
+    if adapter and blend:
+        raise CotpressError("--adapter writes no weights to blend: leave out one of the two.")
     plugins.require("transformers", "cotpress export")
     from transformers.utils import logging
 
@@ -89,8 +96,17 @@ def export(
 
         loaded = blended(loaded, able(models.load(blend), HFModel, "export --blend"), share)
     done = stage.export(
-        loaded, out, efforts=efforts, trained=about, rows=rows, blend=share, say=say
+        loaded,
+        out,
+        efforts=efforts,
+        trained=about,
+        rows=rows,
+        blend=share,
+        adapter=adapter,
+        say=say,
     )
+    if adapter:
+        say(f"export: serve it with: {unmerged.command(unmerged.of(loaded), out.name, str(out))}")
     if must := instruction.to_send(about.instructions if about else None):
         say(f"export: it was {must}: {instruction.SEND}")
     if json:

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from cotpress import models, storage, tasks
+from cotpress.backends import Backend, chosen
 from cotpress.errors import CotpressError
 from cotpress.failures import USUAL_RATE, Failures
 from cotpress.models import Sampling
@@ -49,6 +50,7 @@ def generate(
     min_p: Annotated[float, ANSWERS] = 0.0,
     sampling: Annotated[Literal["given", "model"], ANSWERS] = "given",
     seed: Annotated[int, ANSWERS] = 0,
+    backend: Annotated[Backend, MODEL] = "auto",
     max_error_rate: Annotated[float, MODEL] = USUAL_RATE,
 ) -> None:
     """Let a model answer the problems of a task; each answer is split into reasoning and
@@ -96,6 +98,9 @@ def generate(
         given: as the four options say.
     seed
         Decides random draws.
+    backend
+        Who answers for a folder or a model of the Hub: hf (transformers), vllm (in this process),
+        or auto: vllm where it is installed and finds a GPU, which is said.
     max_error_rate
         Share of requests that a server may fail to answer before the run ends. What failed stands
         in `<name>.errors.jsonl`, and the same command asks for it again.
@@ -143,7 +148,10 @@ def generate(
         )
         return
     options |= {} if budget is None else {"budget": budget}
-    answerer = models.load(model)
+    (named,), said = chosen([model], backend)
+    if said:
+        say(f"generate: {said}")
+    answerer = models.load(named)
     most = answer_limit(max_tokens, asked.max_tokens, task, [answerer], "generate")
     drawing = sampling_as_meant(
         msgspec.structs.replace(drawing, max_tokens=most),

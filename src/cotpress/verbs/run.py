@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cotpress import models, plugins, tasks
+from cotpress.backends import chosen, end_engines
 from cotpress.cost import table
 from cotpress.cost.estimate import Device, Estimate, Line
 from cotpress.cost.given import Given
@@ -35,6 +36,7 @@ def run(steps: Iterable[Step], *, began: Callable[[], None] = lambda: None) -> N
         getattr(import_module(f"cotpress.verbs.{step.verb}"), step.verb)(
             *step.given, **step.options
         )
+        end_engines()  # a training needs the memory
         page = step.options["out"] if step.verb == "report" else None
         if not n:
             began()
@@ -70,6 +72,8 @@ def estimated(
     asked = judged if given.n_traces else next(step for step in steps if step.verb == "generate")
     gold = asked.options["model"] == "gold"
     spec = str(judged.options["original"] if gold or given.n_traces else asked.options["model"])
+    if chosen([spec], asked.options["backend"]).specs != [spec]:
+        say("run: answers are measured with transformers here; the run itself takes vLLM")
     model = models.load(spec)
     read = reader(model)
     if any(step.verb == "train" for step in steps):

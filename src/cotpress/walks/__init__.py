@@ -12,6 +12,7 @@ from typing import Annotated, Any, NamedTuple
 from cyclopts import Group, Parameter
 
 from cotpress import plugins
+from cotpress.backends import Backend
 from cotpress.pipeline.importing.parts import held_out_path
 
 Many = Parameter(consume_multiple=True)
@@ -73,6 +74,10 @@ class Run:
     """Longest answer, in training and in evaluation; as many tokens as
     the task's answers take where it is not given.
     """
+    backend: Annotated[Backend, EVALUATION] = "auto"
+    """Who answers: hf (transformers), vllm (in this process, ended before the
+    training), or auto: vllm where it is installed and finds a GPU, which is said.
+    """
     dry_run: Annotated[bool, DATA] = False
     """Do nothing but say what each step would take: time, from a few
     answers of the model, memory and disk.
@@ -111,6 +116,7 @@ def graded(run: Run, out: Path, *, limit: int | None, skip: int = 0) -> Iterator
         limit=limit,
         skip=skip,
         max_tokens=run.max_tokens,
+        backend=run.backend,
     )
     yield step("grade", traces, out=out / "graded.jsonl", task=own(run.task))
 
@@ -127,6 +133,7 @@ def judged(run: Run, folder: Path, **options: Any) -> Step:
         limit=run.eval_limit,
         max_tokens=run.max_tokens,
         exclude_overlap=run.exclude_overlap,
+        backend=run.backend,
         **options,
     )
 

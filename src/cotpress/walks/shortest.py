@@ -81,6 +81,7 @@ def shortest(
                 max_tokens=run.max_tokens,
                 temperature=temperature,
                 seed=number,
+                backend=run.backend,
             )
             yield step("grade", out / "traces.jsonl", out=out / "graded.jsonl", task=own(asked))
         chosen = out / "chosen.jsonl"
