@@ -44,6 +44,7 @@ WALK = (
     "score",
     "compress",
     "verify",
+    "conclude",
     "train-scorer",
     "train-vqvae",
     "mix",

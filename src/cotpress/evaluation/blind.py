@@ -18,16 +18,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from random import Random
 
-import msgspec
-
 from cotpress import segments
 from cotpress.evaluation.asking import Asking
-from cotpress.evaluation.leads import Lead, lead, usual_lead
 from cotpress.evaluation.problems import Key, key_of
 from cotpress.lm.markup import markup_of
-from cotpress.models import Model, Request, Sampling
+from cotpress.models import Model
 from cotpress.pipeline.budgets import Left
 from cotpress.pipeline.compress import cut, within_budget
+from cotpress.pipeline.conclude import concluded
+from cotpress.pipeline.leads import usual_lead
 from cotpress.pipeline.order import keeping_order
 from cotpress.pipeline.segmenting import USUAL, Rules, Segments, is_long, segmented
 from cotpress.records import Cut, ScoredTrace, Trace
@@ -113,46 +112,3 @@ def shorten(
             drawn[i] = float(-place)
         parts = replace(parts, importance=drawn)
     return cut(parts, within_budget(parts, keeping_order(parts), ratio, room), ratio)
-
-
-def concluded(
-    originals: Sequence[Trace],
-    cuts: Sequence[Cut],
-    name: str,
-    model: Model,
-    sampling: Sampling,
-    usual: Lead,
-) -> Iterator[Trace]:
-    """Each original with its reasoning as cut and a new conclusion by `model`, the untouched one;
-    ungraded. `name` tells the draws of one control from those of another.
-
-    Originals without a conclusion are led to theirs by the `usual` lead.
-    """
-    leads = [lead(trace) if trace.conclusion else usual for trace in originals]
-    markup = model.token_ends(
-        [trace.opening + "".join(begin) for trace, begin in zip(originals, leads, strict=True)]
-    )
-    requests = (
-        Request(
-            key=f"{trace.problem.id}|{trace.sample}|{name}",
-            messages=trace.problem.prompt(),
-            prefill=trace.opening + short.reasoning + "".join(begin),
-        )
-        for trace, short, begin in zip(originals, cuts, leads, strict=True)
-    )
-    answers = zip(originals, cuts, leads, markup, model.generate(requests, sampling), strict=True)
-    for trace, short, begin, marks, answer in answers:
-        line, more, _ = answer.text.partition("\n")
-        in_line = bool(begin.stem and more and line.strip())
-        yield msgspec.structs.replace(
-            trace,
-            reasoning=short.reasoning,
-            closing=begin.closing,
-            conclusion=begin.stem + (line if in_line else answer.text),
-            n_tokens=short.n_tokens,
-            n_conclusion_tokens=len(marks)
-            + (len(model.token_ends([line])[0]) if in_line else answer.n_tokens),
-            finished=answer.finished or in_line,
-            seconds=answer.seconds,
-            grade=None,
-        )
