@@ -75,10 +75,11 @@ def conclude_blocks(
                 else:
                     asked.setdefault((one.key, cut.reasoning), (read, cut))
         traces, short = zip(*asked.values(), strict=True) if asked else ((), ())
-        made = grade(concluded(traces, short, "conclude", model, sampling, usual)) if asked else ()
+        said = concluded(traces, short, "conclude", model, sampling, usual) if asked else ()
+        made = grade(map(_bare, said))
         found = {
-            key: _record(said, known=read.grade is not None or bool(read.problem.answer))
-            for (key, (read, _)), said in zip(asked.items(), made, strict=True)
+            key: _record(one, known=read.grade is not None or bool(read.problem.answer))
+            for (key, (read, _)), one in zip(asked.items(), made, strict=True)
         }
         for one in batch:
             cuts = [_with(cut, found.get((one.key, cut.reasoning))) for cut in one.cuts]
@@ -99,15 +100,20 @@ def _with(cut: Cut, found: Concluded | None) -> Cut:
     return msgspec.structs.replace(cut, concluded=found) if found else cut
 
 
+def _bare(trace: Trace) -> Trace:
+    """The trace with its conclusion alone, without a mark that ends it."""
+    end = ENDS.search(trace.conclusion)
+    conclusion = trace.conclusion[: end.start()] if end else trace.conclusion
+    return msgspec.structs.replace(trace, conclusion=conclusion.strip())
+
+
 def _record(trace: Trace, *, known: bool) -> Concluded:
     """What a cut keeps of the trace that its conclusion made; a grade only where the answer is
     `known`.
     """
-    end = ENDS.search(trace.conclusion)
-    conclusion = trace.conclusion[: end.start()] if end else trace.conclusion
     return Concluded(
         model=trace.model,
-        conclusion=conclusion.strip(),
+        conclusion=trace.conclusion,
         n_tokens=trace.n_conclusion_tokens,
         finished=trace.finished,
         grade=trace.grade if known else None,
