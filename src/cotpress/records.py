@@ -507,6 +507,9 @@ class EvalRow(Record, frozen=True, kw_only=True):
     accuracy_high: float
     mean_tokens: float
     """Reasoning tokens per problem, wrong and cut-off answers included."""
+    mean_tokens_low: float | None = None
+    """95 % interval of `mean_tokens`, over problems; None of a single one."""
+    mean_tokens_high: float | None = None
     kept: float | None
     """Actual ratio: mean_tokens over those of the original model
     on the same problems; None without an original.

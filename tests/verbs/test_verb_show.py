@@ -11,7 +11,7 @@ from rich.console import Console
 from cotpress import storage
 from cotpress.pieces import Piece
 from cotpress.pipeline.compress import compress, cut_pieces
-from cotpress.verbs.common import shown
+from cotpress.verbs.common import in_colour
 
 SCORED = make_scored(
     ["So", " then", " we", " add", " 2", " to", " 3", "."], [0.1, 0.2, 0.6, 0.9, 0.8, 0.3, 0.7, 0.4]
@@ -54,7 +54,7 @@ def test_files_of_every_step_are_shown(
 def test_colour_is_for_terminals_and_marks_for_the_rest(terminal: bool, plain: bool) -> None:
     file = io.StringIO()
     console = Console(file=file, force_terminal=terminal, no_color=plain, color_system="standard")
-    console.print(shown([Piece("kept", True), Piece("gone", False)], console))
+    console.print(in_colour([Piece("kept", True), Piece("gone", False)], console))
     coloured = terminal and not plain
     assert ("\x1b[" in file.getvalue()) == coloured
     assert ("[-gone-]" in file.getvalue()) != coloured
@@ -62,7 +62,7 @@ def test_colour_is_for_terminals_and_marks_for_the_rest(terminal: bool, plain: b
 
 def test_nothing_in_a_text_acts_on_the_terminal() -> None:
     console = Console(file=io.StringIO(), force_terminal=True)
-    assert "\x1b" not in shown([Piece("\x1b[2J", True)], console).plain
+    assert "\x1b" not in in_colour([Piece("\x1b[2J", True)], console).plain
 
 
 def test_a_notebook_shows_traces_and_cuts_escaped() -> None:
