@@ -423,6 +423,8 @@ class TrainingExample(Record, frozen=True, kw_only=True):
     """As of the cut (`CompressedTrace`)."""
     protect: str = ""
     protect_regex: str = ""
+    budget: Budget = "trace"
+    longest_run: int | None = None
     epoch: int = 0
     """In which epoch it is seen, where every epoch has examples of its own."""
     codebook: int = 0

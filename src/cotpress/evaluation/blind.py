@@ -23,13 +23,13 @@ from cotpress.evaluation.asking import Asking
 from cotpress.evaluation.problems import Key, key_of
 from cotpress.lm.markup import markup_of
 from cotpress.models import Model
-from cotpress.pipeline.budgets import Left
+from cotpress.pipeline.budgets import PLAIN, Left, Spending, prepared
 from cotpress.pipeline.compress import cut, within_budget
 from cotpress.pipeline.conclude import concluded
 from cotpress.pipeline.leads import usual_lead
 from cotpress.pipeline.order import keeping_order
 from cotpress.pipeline.segmenting import USUAL, Rules, Segments, is_long, segmented
-from cotpress.records import Cut, ScoredTrace, Trace
+from cotpress.records import Budget, Cut, ScoredTrace, Trace
 
 
 def cut_blindly(asking: Asking) -> Iterator[Trace]:
@@ -38,7 +38,8 @@ def cut_blindly(asking: Asking) -> Iterator[Trace]:
     """
     originals, model = asking.answers, asking.model
     share, seed = min(1.0, asking.actual), asking.sampling.seed
-    made = shortened(asking.originals.values(), model, asking.name, share, seed, asking.rules)
+    how = asking.rules, asking.spending
+    made = shortened(asking.originals.values(), model, asking.name, share, seed, *how)
     cuts = [made[key_of(trace)] for trace in originals]
     usual = usual_lead(asking.originals.values(), markup_of(model))
     named = f"{asking.name}|{asking.actual}"
@@ -52,6 +53,7 @@ def shortened(
     ratio: float,
     seed: int,
     rules: Rules = USUAL,
+    spending: Spending = PLAIN,
 ) -> dict[Key, Cut]:
     """Every trace cut blindly to `ratio`, the mean one where units are long. All of an evaluation's
     originals go in, in order: what is carried must not depend on where a run was interrupted.
@@ -62,7 +64,7 @@ def shortened(
     ends = model.token_ends([trace.reasoning for trace in originals])
     for trace, places in zip(originals, ends, strict=True):
         room = left.rooms(len(places))[ratio] if left else None
-        made = shorten(trace, places, control, ratio, seed, rules, room)
+        made = shorten(trace, places, control, ratio, seed, rules, spending, room)
         if left:
             left.spend(ratio, made.kept)
         cuts[key_of(trace)] = made
@@ -76,6 +78,7 @@ def shorten(
     ratio: float,
     seed: int,
     rules: Rules = USUAL,
+    spending: Spending = PLAIN,
     room: int | None = None,
 ) -> Cut:
     """Cut a trace blindly to `ratio` (above 0; any number of decimals) of its tokens, which end at
@@ -84,9 +87,11 @@ def shorten(
     `truncation` keeps the first tokens; `random` an order of segments that depends on the seed and
     the problem alone, so that a smaller ratio keeps a subset of what a larger one keeps. `random`
     cuts by the `rules` of the method beside it: the same units, and the same protection, which may
-    exceed the budget as the method's may. `truncation` under rules with long units ends with such a
-    unit; nothing is protected, since nothing is kept behind what it drops. `room` is how many
-    tokens may be kept in place of `ratio` of them.
+    exceed the budget as the method's may; and under its `spending`: in every window, without long
+    gaps. One threshold on the scores of all traces is none that chance could have, for it cuts all
+    of them alike: then each trace has the ratio. `truncation` under rules with long units ends
+    with such a unit; nothing is protected, since nothing is kept behind what it drops. `room` is
+    how many tokens may be kept in place of `ratio` of them.
     """
     text, ends = trace.reasoning, list(token_ends)
     if control == "truncation" and not is_long(rules):
@@ -110,5 +115,6 @@ def shorten(
         drawn = [0.0] * len(order)
         for place, i in enumerate(order):
             drawn[i] = float(-place)
-        parts = replace(parts, importance=drawn)
+        budget: Budget = "window" if spending.budget == "window" else "trace"
+        parts = prepared(replace(parts, importance=drawn), budget, spending.longest_run)
     return cut(parts, within_budget(parts, keeping_order(parts), ratio, room), ratio)

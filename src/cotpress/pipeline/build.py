@@ -253,6 +253,8 @@ def example(
         unit=one.unit,
         protect=one.protect,
         protect_regex=one.protect_regex,
+        budget=one.budget,
+        longest_run=one.longest_run,
         epoch=_epoch(cuts),
         codebook=one.codebook,
     )
