@@ -7,9 +7,9 @@ from collections import Counter
 import pytest
 
 from cotpress.answers import ANNOUNCED, BOX, stated
-from cotpress.evaluation.leads import lead
 from cotpress.grading import load
 from cotpress.pipeline.importing import Columns, find_columns, import_traces
+from cotpress.pipeline.leads import lead
 from cotpress.pipeline.split import split
 from cotpress.records import Problem, Trace
 

@@ -25,6 +25,7 @@ _OFFERED = {
     "pipeline.segmenting": "Rules",
     "pipeline.compress": "compress",
     "pipeline.verify": "verify",
+    "pipeline.conclude": "conclude",
     "lm.conclusions": "conclusions",
     "latent.options": "VqvaeShape=Shape VqvaeOptions=FitOptions",
     "latent.train": "train_vqvae",

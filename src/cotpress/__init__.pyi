@@ -18,6 +18,7 @@ from cotpress.pipeline.build import pretokenized_rows as pretokenized_rows
 from cotpress.pipeline.build import tokenize_example as tokenize_example
 from cotpress.pipeline.build import trl_rows as trl_rows
 from cotpress.pipeline.compress import compress as compress
+from cotpress.pipeline.conclude import conclude as conclude
 from cotpress.pipeline.generate import generate as generate
 from cotpress.pipeline.grade import grade as grade
 from cotpress.pipeline.importing import Columns as Columns

@@ -45,6 +45,7 @@ WALK = (
     "score",
     "compress",
     "verify",
+    "conclude",
     "train-scorer",
     "train-vqvae",
     "mix",

@@ -175,10 +175,13 @@ class Trace(Record, frozen=True, kw_only=True):
             ("conclusion", [Piece(self.conclusion, True)]),
         )
 
-    def completion(self, reasoning: str | None = None) -> str:
-        """The assistant turn, with another reasoning in place of the original if one is given."""
+    def completion(self, reasoning: str | None = None, conclusion: str | None = None) -> str:
+        """The assistant turn, with another reasoning and another conclusion in place of the
+        original ones if they are given.
+        """
         said = self.reasoning if reasoning is None else reasoning
-        return self.opening + said + self.closing + self.conclusion + self.ending
+        end = self.conclusion if conclusion is None else conclusion
+        return self.opening + said + self.closing + end + self.ending
 
 
 class Percentile(Record, frozen=True, kw_only=True):
@@ -270,6 +273,20 @@ class Verified(Record, frozen=True, kw_only=True):
         return self.full - self.shortened
 
 
+class Concluded(Record, frozen=True, kw_only=True):
+    """A conclusion that was written anew, after a shortened reasoning."""
+
+    model: str
+    """Spec of the model that wrote it."""
+    conclusion: str
+    n_tokens: int
+    """Tokens of the conclusion and of the markup around the reasoning, that model's."""
+    finished: bool
+    """False: the token limit ended it."""
+    grade: Grade | None
+    """None where there is no answer to compare with."""
+
+
 Think = Literal["target", "keep", "none"]
 """Whose marks stand around a taught reasoning: those of the model to be taught, the trace's own, or
 no one's.
@@ -295,6 +312,8 @@ class Cut(Record, frozen=True, kw_only=True, omit_defaults=True):
     """What `cotpress verify` found; None where it was not run, or
     the conclusion did not fit the reference model.
     """
+    concluded: Concluded | None = None
+    """The conclusion that `cotpress conclude` had written for this cut; None: the trace's own."""
 
     @property
     def ratio(self) -> float:
@@ -312,7 +331,7 @@ class Cut(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CompressedTrace(Record, frozen=True, kw_only=True):
-    """A trace with its shorter reasonings; its conclusion is never touched."""
+    """A trace with its shorter reasonings; its own conclusion is never touched."""
 
     written_by = ("compress", "mix")
     superseded = ("ratio",)
@@ -404,6 +423,8 @@ class TrainingExample(Record, frozen=True, kw_only=True):
     """As of the cut (`CompressedTrace`)."""
     protect: str = ""
     protect_regex: str = ""
+    budget: Budget = "trace"
+    longest_run: int | None = None
     epoch: int = 0
     """In which epoch it is seen, where every epoch has examples of its own."""
     codebook: int = 0
@@ -488,6 +509,9 @@ class EvalRow(Record, frozen=True, kw_only=True):
     accuracy_high: float
     mean_tokens: float
     """Reasoning tokens per problem, wrong and cut-off answers included."""
+    mean_tokens_low: float | None = None
+    """95 % interval of `mean_tokens`, over problems; None of a single one."""
+    mean_tokens_high: float | None = None
     kept: float | None
     """Actual ratio: mean_tokens over those of the original model
     on the same problems; None without an original.

@@ -197,6 +197,24 @@ def test_every_step_has_a_line_with_its_counts() -> None:
     assert all(line.disk for line in found.values())
 
 
+@pytest.mark.parametrize(
+    ("control", "budgets", "shares"),
+    [
+        ("budget", None, [0.75] * 3),
+        ("budget", [20, 60], [0.75] * 2),
+        ("both", None, [1.0, 0.5, *[0.75] * 3]),
+    ],
+)
+def test_a_model_that_is_taught_budgets_is_judged_at_them(control, budgets, shares) -> None:
+    steps = walk(ratios=None, budgets=budgets, baseline=["truncation"])
+    build = steps[4]
+    steps[4] = step("build", *build.given, **build.options | {"control": control})
+    shares = [*shares, 1.0, *(CONCLUDES for share in shares if share < 1)]
+    found = lines(steps)["eval"]
+    assert found.what == f"10 problems, {len(shares)} settings"
+    assert found.seconds == pytest.approx(sum(RATES.answers(10, 10, one) for one in shares))
+
+
 def test_all_weights_take_more_and_so_do_activations_that_are_computed_twice() -> None:
     def train(options: TrainOptions, device: Device | None = None) -> Line:
         steps = walk()
@@ -282,14 +300,15 @@ def test_figures_are_written_for_a_person(made: str, text: str) -> None:
 # --- the command ----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("flags", ["", "--control both", "--control budget --budgets 40 80"])
 def test_a_dry_run_says_what_a_walk_would_take_and_writes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, flags: str
 ) -> None:
     for package in ("trl", "math_verify"):
         pytest.importorskip(package)
     command = (
         "run tokenskip --task arithmetic --model tiny --scorer surprisal:tiny "
-        f"--out {tmp_path / 'q'} --limit 100 --eval-limit 20 --ratios 1.0 0.5 --dry-run"
+        f"--out {tmp_path / 'q'} --limit 100 --eval-limit 20 --ratios 1.0 0.5 --dry-run {flags}"
     )
     assert cotpress(monkeypatch, command) == 0
     said = capsys.readouterr()

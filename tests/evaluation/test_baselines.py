@@ -18,9 +18,9 @@ from cotpress.atoms import atoms
 from cotpress.evaluation.asking import Asking
 from cotpress.evaluation.baselines import asked
 from cotpress.evaluation.blind import cut_blindly, shorten
-from cotpress.evaluation.leads import Lead, lead, usual_lead
 from cotpress.models import Completion, Sampling
 from cotpress.pipeline.compress import within_budget
+from cotpress.pipeline.leads import Lead, lead, usual_lead
 from cotpress.pipeline.order import keeping_order
 from cotpress.pipeline.segmenting import USUAL, Protect, Rules, segmented
 from cotpress.records import NOTHING, Grade, Problem, ScoredTrace, Trace

@@ -15,12 +15,16 @@ from test_baselines import Concluder, asking
 
 from cotpress.evaluation.blind import cut_blindly, shorten, shortened
 from cotpress.evaluation.problems import key_of
+from cotpress.lm.checkpoint import Checkpoint
+from cotpress.pipeline.budgets import Spending, prepared
+from cotpress.pipeline.build import build
 from cotpress.pipeline.compress import compress, within_budget
 from cotpress.pipeline.order import keeping_order
-from cotpress.pipeline.segmenting import Protect, Rules, segmented
-from cotpress.records import ScoredTrace, Trace
+from cotpress.pipeline.segmenting import Protect, Rules, Segments, segmented
+from cotpress.records import Grade, ScoredTrace, Trace
 from cotpress.report.examples import tokens
 from cotpress.report.verified import survival
+from cotpress.verbs.evaluate import spending_of
 
 SENTENCES = [
     "Mia has 3 apples. ",
@@ -148,3 +152,59 @@ def test_the_token_view_shows_the_cuts_that_carried_budgets_made(
         assert "".join(kept) == compressed.cuts[0].reasoning
         assert shown.only == [ratio, 1.0]
         assert "what traces before it left" in shown.how
+
+
+@pytest.mark.parametrize(
+    "spending", [Spending("window"), Spending("trace", 4), Spending("window", 4), Spending()]
+)
+@given(of=many, ratio=ratios, seed=st.integers(0, 2))
+def test_random_deletion_spends_its_budget_as_compress_spends_that_of_scores(
+    spending: Spending, of: list[str], ratio: float, seed: int
+) -> None:
+    asked, rules = round(ratio, 2), Rules("number", "none")
+    found = shortened(traces(of), Letters(), "random", asked, seed, rules, spending)
+    for one, cut in zip(traces(of), found.values(), strict=True):
+        drawn = _drawn(one, seed, rules)
+        kept = prepared(drawn, *spending)
+        expected = within_budget(kept, keeping_order(kept), asked)
+        assert cut.reasoning == "".join(drawn.texts[i] for i in expected)
+
+
+def _drawn(one: Trace, seed: int, rules: Rules) -> Segments:
+    """The trace with its segments in the order that chance gives them."""
+    parts = segmented(scored(one, [0.0] * len(one.reasoning)), rules)
+    order = list(range(len(parts.ends)))
+    Random(f"{seed}|{one.problem.id}").shuffle(order)
+    return replace(parts, importance=[-float(order.index(i)) for i in range(len(order))])
+
+
+@pytest.mark.parametrize("spending", [Spending("dataset"), Spending()])
+def test_one_threshold_for_all_is_no_other_budget_for_chance(spending: Spending) -> None:
+    of = traces(["".join(SENTENCES)] * 3)
+    usual = shortened(of, Letters(), "random", 0.5, 0, Rules("number", "none"))
+    assert shortened(of, Letters(), "random", 0.5, 0, Rules("number", "none"), spending) == usual
+
+
+@pytest.mark.parametrize(
+    ("budget", "run", "found"),
+    [
+        ("", None, Spending()),
+        ("dataset", None, Spending("dataset")),
+        ("window", 8, Spending("window", 8)),
+        ("trace+window", None, Spending()),
+    ],
+)
+def test_a_checkpoint_says_how_its_cuts_spent_a_ratio(
+    budget: str, run: int | None, found: Spending
+) -> None:
+    checkpoint = Checkpoint(base="m", method="tokenskip", budget=budget, longest_run=run)
+    assert spending_of(checkpoint) == found
+
+
+def test_examples_say_how_their_cuts_spent_a_ratio() -> None:
+    grade = Grade(answer="72", correct=True, status="ok")
+    one = make_scored(list("abcdefgh"), [0.0] * 8, closing="\n", grade=grade)
+    for how in (Spending(), Spending("window", 3)):
+        (cut,) = compress([one], [0.5], budget=how.budget, longest_run=how.longest_run)
+        taught = list(build([cut], draw="all"))
+        assert [Spending(each.budget, each.longest_run) for each in taught] == [how, how]

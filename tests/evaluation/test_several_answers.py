@@ -3,7 +3,7 @@ over problems with the uncertainty of problems.
 """
 
 import re
-from statistics import fmean
+from statistics import fmean, stdev
 
 import msgspec
 import pytest
@@ -154,6 +154,13 @@ def test_rows_equal_what_a_loop_over_problems_gives(said, others):
     assert row.accuracy == pytest.approx(fmean(shares))
     assert (row.accuracy_low, row.accuracy_high) == bootstrap(shares)
     assert row.mean_tokens == pytest.approx(fmean(fmean(n for _, n in one) for one in others))
+    spent = [fmean(n for _, n in one) for one in others]
+    if len(spent) > 1:
+        half = 1.959964 * stdev(spent) / len(spent) ** 0.5
+        assert row.mean_tokens_low == pytest.approx(max(0.0, fmean(spent) - half), abs=1e-4)
+        assert row.mean_tokens_high == pytest.approx(fmean(spent) + half, abs=1e-4)
+    else:
+        assert (row.mean_tokens_low, row.mean_tokens_high) == (None, None)
     assert (row.n, row.k, row.seed) == (len(others), min(map(len, others)), 7)
     votes = [majority([trace.grade for trace in group([one])]) for one in others]
     assert row.maj_at_k == pytest.approx(fmean(votes))

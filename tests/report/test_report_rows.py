@@ -1,11 +1,14 @@
 """Rows of several evaluations in one report: what was judged twice stands there once."""
 
 from make import make_row
+from test_report import ORIGIN
 
 from cotpress.records import Asked, EvalRow, Setting
 from cotpress.report import screen
-from cotpress.report.figures import accuracy_figure, ratio_figure
+from cotpress.report.figures import accuracy_figure, ratio_figure, spent_figure
+from cotpress.report.page import make_report
 from cotpress.report.rows import in_order, series
+from cotpress.report.sections.accuracy import section
 from cotpress.report.table import setting, table
 
 
@@ -39,6 +42,38 @@ def test_ratios_and_budgets_of_one_model_are_two_curves_that_say_so() -> None:
     assert [row.budget for row in curves[2].rows] == [100, 60]
     alone = series(in_order([rows[0], *rows[3:]]))
     assert [curve.label for curve in alone] == ["original", "tokenskip"]
+
+
+def test_tokens_spent_stand_against_the_budgets_that_were_asked_for_and_nothing_else() -> None:
+    forced = Setting(model="tiny", method="budget-forcing", asked=Asked(budget=60))
+    rows = [
+        make_row("original", None),
+        make_row("tokenskip", 0.5),
+        make_row(setting=forced, mean_tokens=60.0),
+    ]
+    assert spent_figure(series(in_order(rows))) is None
+    spent = {"mean_tokens_low": 66.0, "mean_tokens_high": 75.0, "asked_error": 0.21}
+    rows += [
+        make_row(setting=told(60), mean_tokens=70.0, **spent),
+        make_row(setting=told(100), mean_tokens=130.0),
+    ]
+    figure = spent_figure(series(in_order(rows)))
+    assert figure is not None
+    (drawn,) = figure["data"]
+    assert drawn["name"] == "tokenskip (budgets)"
+    assert (drawn["x"], drawn["y"]) == ([100, 60], [130.0, 70.0])
+    assert (drawn["error_y"]["array"], drawn["error_y"]["arrayminus"]) == ([0.0, 5.0], [0.0, 4.0])
+    assert drawn["customdata"] == ["", "<br>21.0\u00a0% off"]
+    for name, largest in (("xaxis", 100), ("yaxis", 130)):
+        assert figure["layout"][name]["range"][1] > largest
+
+
+def test_the_report_draws_budgets_only_where_they_were_asked_for() -> None:
+    asked = [make_row("original", None), make_row(setting=told(60))]
+    for rows, ids in ((asked, ["accuracy-0", "spent-0"]), (asked[:1], ["accuracy-0"])):
+        found = section(make_report(rows, [], origin=ORIGIN))
+        assert found is not None
+        assert [drawn.id for drawn in found.parts[0].figures] == ids
 
 
 def test_originals_that_differ_and_methods_that_differ_in_time_alone_all_stand_there() -> None:

@@ -12,7 +12,7 @@ from cotpress.errors import BadRecord, UnknownName
 from cotpress.inputs import Hub
 from cotpress.records import Problem
 from cotpress.tasks.gpqa_diamond import INSTRUCTION
-from cotpress.verbs.grade import grader_of_task
+from cotpress.verbs.graders import grader_of_task
 
 CONTESTS = ("aime24", "aime25", "amc23")
 FIELD = (*CONTESTS, "gpqa-diamond", "olympiadbench", "math500")

@@ -170,6 +170,7 @@ def test_what_was_trained_on_is_written_down(base, tmp_path):
     assert about["base"] == f"hf:{base}"
     assert (about["kind"], about["method"], about["scorer"]) == ("lora", "tokenskip", "surprisal:x")
     assert (about["unit"], about["protect"]) == ("number", "symbols")
+    assert (about["budget"], about["longest_run"]) == ("trace", None)
     assert (about["ratios"], about["tasks"], about["examples"]) == ([1.0, 0.5], ["sums"], 8)
     assert {path.name for path in (tmp_path / "x").iterdir()} == {
         "README.md",

@@ -9,7 +9,8 @@ import pytest
 from cotpress import storage
 from cotpress.errors import UnknownName
 from cotpress.records import Problem, Trace
-from cotpress.verbs.grade import grade, grader_of_task
+from cotpress.verbs.grade import grade
+from cotpress.verbs.graders import grader_of_task
 
 
 def write(path: Path, *rows: tuple[str, str, str]) -> Path:

@@ -12,8 +12,9 @@ from command import cotpress
 
 from cotpress import plugins, storage, tasks
 from cotpress.cli import METHODS
-from cotpress.records import CompressedTrace, EvalRow, ScoredTrace, Trace
+from cotpress.records import CompressedTrace, EvalRow, ScoredTrace, Trace, TrainingExample
 from cotpress.walks import Run
+from cotpress.walks._pruning import Cut
 from cotpress.walks.shortest import shortest
 from cotpress.walks.token_assorted import FORCED
 
@@ -61,6 +62,8 @@ def test_one_command_walks_from_a_task_to_a_report_and_a_second_finds_all_done(
         ("--task arithmetic --ratios 1.5", "ratio 1.5 is not a fraction"),
         ("--task arithmetik", "did you mean arithmetic"),
         ("--task arithmetic --scorer surprisl:tiny", "did you mean surprisal"),
+        ("--task arithmetic --budgets 64", "add --control budget or both"),
+        ("--task arithmetic --control both --budgets 0", "a budget of less than one token"),
     ],
 )
 def test_a_mistake_shows_before_any_model_is_asked(
@@ -73,6 +76,42 @@ def test_a_mistake_shows_before_any_model_is_asked(
     assert cotpress(monkeypatch, f"run tokenskip --model tiny --out {tmp_path} {flags}") == 2
     assert sentence in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_walk_teaches_budgets_and_judges_at_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = (
+        "run tokenskip --task arithmetic --model tiny --scorer surprisal:tiny --control budget "
+        f"--budgets 40 90 --out {tmp_path} --limit 12 --eval-limit 2 --max-tokens 200 "
+        "--ratios 1.0 0.6 --method full --epochs 1 --batch 4 --lr 1e-4"
+    )
+    assert cotpress(monkeypatch, command) == 0
+    made = storage.read(tmp_path / "train.jsonl", TrainingExample)
+    assert all(one.asked.budget and one.asked.ratio is None for one in made)
+    rows = storage.read(tmp_path / "eval.rows.jsonl", EvalRow)
+    assert [(row.method, row.budget) for row in rows][:3] == [
+        ("original", None),
+        ("tokenskip", 40),
+        ("tokenskip", 90),
+    ]
+    assert "spent-0" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_what_a_walk_is_judged_at_follows_what_it_teaches() -> None:
+    ratios = {"ratios": [1.0, 0.5]}
+    assert Cut(**ratios).judged_at == ratios
+    open_ = {"ratios": None, "budgets": None}
+    assert Cut(**ratios, control="both").judged_at == open_
+    assert Cut(**ratios, control="budget").judged_at == open_
+    budgets = (64, 128)
+    assert Cut(**ratios, control="both", budgets=budgets).judged_at == ratios | {
+        "budgets": [64, 128]
+    }
+    assert Cut(**ratios, control="budget", budgets=budgets).judged_at == {
+        "ratios": None,
+        "budgets": [64, 128],
+    }
 
 
 def test_cts_trains_its_reference_model_on_other_problems_and_chooses_ratios_by_it(

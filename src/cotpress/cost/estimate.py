@@ -44,6 +44,9 @@ SECONDS = {
 }
 """Seconds of a record in the verbs that ask no model."""
 
+BUDGETS = 3
+"""At how many budgets a model that was taught them is judged, where none is named."""
+
 PAGE_SECONDS, PAGE_BYTES = 3.0, 5e6
 """The report."""
 
@@ -99,6 +102,9 @@ class Estimate:
         self.records: dict[Path | str, int] = {}
         self.shares: dict[Path | str, float] = {}
         """How long the reasonings in a file are, as a share of the whole ones."""
+        self.ratios: list[float] = [1.0]
+        self.control = "ratio"
+        """What is taught, and what its prompts ask for."""
 
     def lines(self, steps: Iterable[Step]) -> list[Line]:
         """One line for each step."""
@@ -196,6 +202,8 @@ class Estimate:
     def _compress(self, step: Step) -> Line:
         ratios = step.options.get("ratios") or [1.0]
         self.shares[step.options["out"]] = mean([*ratios, 1.0] if 1.0 not in ratios else ratios)
+        if step.options.get("ratios"):
+            self.ratios = [*ratios] if 1.0 in ratios else [1.0, *ratios]
         what = f"traces at {len(ratios)} ratios" if len(ratios) > 1 else "traces at one ratio each"
         line = self._passed(step, 1 + CUT_SHARE * sum(ratios), what)
         return line._replace(seconds=(line.seconds or 0.0) * len(ratios))
@@ -221,6 +229,7 @@ class Estimate:
         return line
 
     def _build(self, step: Step) -> Line:
+        self.control = step.options.get("control", "ratio")
         return self._passed(step, EXAMPLE_SHARE, "examples")
 
     def _train(self, step: Step) -> Line:
@@ -262,9 +271,9 @@ class Estimate:
     def _evaluate(self, step: Step) -> Line:
         options, rates = step.options, self.rates
         n = self.n_of({"split": "test", **options})
-        ratios = options.get("ratios") or [1.0]
+        asked = self._asked(options)
         latents = options.get("latents") or []
-        shares = [*ratios, *(1.0 for _ in latents)]
+        shares = [*asked, *(1.0 for _ in latents)]
         if options.get("corrupt_codes"):
             shares.append(CONCLUDES)
         if options.get("original") != "none":
@@ -272,9 +281,11 @@ class Estimate:
         for name in options.get("baseline") or []:
             kind = methods.method(name).kind
             if kind == "control":
-                shares += [CONCLUDES for ratio in ratios if ratio < 1]
+                shares += [CONCLUDES for share in asked if share < 1]
             else:
-                shares += [1.0] * (len(ratios) if name == methods.LC_PROMPT else 1)
+                shares += [1.0] * (
+                    len(options.get("ratios") or ()) if name == methods.LC_PROMPT else 1
+                )
         rows, memory = self._rows(options["model"], n)
         if not memory:
             rows, memory = self._rows(options.get("original", ""), n)
@@ -288,6 +299,16 @@ class Estimate:
             memory,
             sum(shares) * n * rates.line,
         )
+
+    def _asked(self, options: Mapping[str, Any]) -> list[float]:
+        """How long answers are at each ratio and budget, as a share of whole ones: at a budget as
+        long as what is taught is in the mean.
+        """
+        ratios, n_budgets = options.get("ratios") or [], len(options.get("budgets") or ())
+        if not ratios and not n_budgets:  # as it was taught
+            ratios = [] if self.control == "budget" else self.ratios
+            n_budgets = 0 if self.control == "ratio" else BUDGETS
+        return [*ratios, *n_budgets * [mean(self.ratios)]]
 
     def _report(self, step: Step) -> Line:
         return Line("report", "one page", seconds=PAGE_SECONDS, disk=PAGE_BYTES)

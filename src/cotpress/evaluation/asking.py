@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 from cotpress.evaluation.problems import Group
 from cotpress.models import Model, Sampling
+from cotpress.pipeline.budgets import PLAIN, Spending
 from cotpress.pipeline.segmenting import Rules
 from cotpress.records import Asked, Problem, Trace
 
@@ -28,6 +29,8 @@ class Asking(NamedTuple):
     """The ratio that the method reached."""
     rules: Rules
     """By which rules the method cuts."""
+    spending: Spending = PLAIN
+    """How it spends a ratio."""
 
     @property
     def answers(self) -> list[Trace]:

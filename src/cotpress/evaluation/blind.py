@@ -18,19 +18,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from random import Random
 
-import msgspec
-
 from cotpress import segments
 from cotpress.evaluation.asking import Asking
-from cotpress.evaluation.leads import Lead, lead, usual_lead
 from cotpress.evaluation.problems import Key, key_of
 from cotpress.lm.markup import markup_of
-from cotpress.models import Model, Request, Sampling
-from cotpress.pipeline.budgets import Left
+from cotpress.models import Model
+from cotpress.pipeline.budgets import PLAIN, Left, Spending, prepared
 from cotpress.pipeline.compress import cut, within_budget
+from cotpress.pipeline.conclude import concluded
+from cotpress.pipeline.leads import usual_lead
 from cotpress.pipeline.order import keeping_order
 from cotpress.pipeline.segmenting import USUAL, Rules, Segments, is_long, segmented
-from cotpress.records import Cut, ScoredTrace, Trace
+from cotpress.records import Budget, Cut, ScoredTrace, Trace
 
 
 def cut_blindly(asking: Asking) -> Iterator[Trace]:
@@ -39,7 +38,8 @@ def cut_blindly(asking: Asking) -> Iterator[Trace]:
     """
     originals, model = asking.answers, asking.model
     share, seed = min(1.0, asking.actual), asking.sampling.seed
-    made = shortened(asking.originals.values(), model, asking.name, share, seed, asking.rules)
+    how = asking.rules, asking.spending
+    made = shortened(asking.originals.values(), model, asking.name, share, seed, *how)
     cuts = [made[key_of(trace)] for trace in originals]
     usual = usual_lead(asking.originals.values(), markup_of(model))
     named = f"{asking.name}|{asking.actual}"
@@ -53,6 +53,7 @@ def shortened(
     ratio: float,
     seed: int,
     rules: Rules = USUAL,
+    spending: Spending = PLAIN,
 ) -> dict[Key, Cut]:
     """Every trace cut blindly to `ratio`, the mean one where units are long. All of an evaluation's
     originals go in, in order: what is carried must not depend on where a run was interrupted.
@@ -63,7 +64,7 @@ def shortened(
     ends = model.token_ends([trace.reasoning for trace in originals])
     for trace, places in zip(originals, ends, strict=True):
         room = left.rooms(len(places))[ratio] if left else None
-        made = shorten(trace, places, control, ratio, seed, rules, room)
+        made = shorten(trace, places, control, ratio, seed, rules, spending, room)
         if left:
             left.spend(ratio, made.kept)
         cuts[key_of(trace)] = made
@@ -77,6 +78,7 @@ def shorten(
     ratio: float,
     seed: int,
     rules: Rules = USUAL,
+    spending: Spending = PLAIN,
     room: int | None = None,
 ) -> Cut:
     """Cut a trace blindly to `ratio` (above 0; any number of decimals) of its tokens, which end at
@@ -85,9 +87,11 @@ def shorten(
     `truncation` keeps the first tokens; `random` an order of segments that depends on the seed and
     the problem alone, so that a smaller ratio keeps a subset of what a larger one keeps. `random`
     cuts by the `rules` of the method beside it: the same units, and the same protection, which may
-    exceed the budget as the method's may. `truncation` under rules with long units ends with such a
-    unit; nothing is protected, since nothing is kept behind what it drops. `room` is how many
-    tokens may be kept in place of `ratio` of them.
+    exceed the budget as the method's may; and under its `spending`: in every window, without long
+    gaps. One threshold on the scores of all traces is none that chance could have, for it cuts all
+    of them alike: then each trace has the ratio. `truncation` under rules with long units ends
+    with such a unit; nothing is protected, since nothing is kept behind what it drops. `room` is
+    how many tokens may be kept in place of `ratio` of them.
     """
     text, ends = trace.reasoning, list(token_ends)
     if control == "truncation" and not is_long(rules):
@@ -111,48 +115,6 @@ def shorten(
         drawn = [0.0] * len(order)
         for place, i in enumerate(order):
             drawn[i] = float(-place)
-        parts = replace(parts, importance=drawn)
+        budget: Budget = "window" if spending.budget == "window" else "trace"
+        parts = prepared(replace(parts, importance=drawn), budget, spending.longest_run)
     return cut(parts, within_budget(parts, keeping_order(parts), ratio, room), ratio)
-
-
-def concluded(
-    originals: Sequence[Trace],
-    cuts: Sequence[Cut],
-    name: str,
-    model: Model,
-    sampling: Sampling,
-    usual: Lead,
-) -> Iterator[Trace]:
-    """Each original with its reasoning as cut and a new conclusion by `model`, the untouched one;
-    ungraded. `name` tells the draws of one control from those of another.
-
-    Originals without a conclusion are led to theirs by the `usual` lead.
-    """
-    leads = [lead(trace) if trace.conclusion else usual for trace in originals]
-    markup = model.token_ends(
-        [trace.opening + "".join(begin) for trace, begin in zip(originals, leads, strict=True)]
-    )
-    requests = (
-        Request(
-            key=f"{trace.problem.id}|{trace.sample}|{name}",
-            messages=trace.problem.prompt(),
-            prefill=trace.opening + short.reasoning + "".join(begin),
-        )
-        for trace, short, begin in zip(originals, cuts, leads, strict=True)
-    )
-    answers = zip(originals, cuts, leads, markup, model.generate(requests, sampling), strict=True)
-    for trace, short, begin, marks, answer in answers:
-        line, more, _ = answer.text.partition("\n")
-        in_line = bool(begin.stem and more and line.strip())
-        yield msgspec.structs.replace(
-            trace,
-            reasoning=short.reasoning,
-            closing=begin.closing,
-            conclusion=begin.stem + (line if in_line else answer.text),
-            n_tokens=short.n_tokens,
-            n_conclusion_tokens=len(marks)
-            + (len(model.token_ends([line])[0]) if in_line else answer.n_tokens),
-            finished=answer.finished or in_line,
-            seconds=answer.seconds,
-            grade=None,
-        )

@@ -24,6 +24,7 @@ from cotpress.evaluation.setting import setting_of
 from cotpress.evaluation.statistics import ratio_of_means
 from cotpress.methods import BLEND, CORRUPTED, FORCED, ORIGINAL
 from cotpress.models import Model, Sampling
+from cotpress.pipeline.budgets import PLAIN, Spending
 from cotpress.pipeline.generate import answer_as_ready, unanswered
 from cotpress.pipeline.segmenting import USUAL, Rules
 from cotpress.prompts import check_ratio
@@ -58,6 +59,8 @@ class Plan:
     """Answers a problem; more than one needs a temperature."""
     rules: Rules = USUAL
     """By which rules the method cuts: the control `random` is cut alike."""
+    spending: Spending = PLAIN
+    """How the method's cuts spend a ratio, and so do those of `random`."""
     marker: str = ""
     """Text with which the task's conclusions begin; empty: the general rules."""
     forced: Sequence[int] = ()
@@ -290,6 +293,7 @@ def _answers(arm: Arm, todo: Todo, plan: Plan, sets: Sets) -> Iterator[Trace]:
             arm.asked,
             arm.actual,
             plan.rules,
+            plan.spending,
         )
         return baseline.answer(asking)
     if arm.method == CORRUPTED:

@@ -48,6 +48,8 @@ def row(group: Group, beside: Beside) -> EvalRow:
     low, high = interval(shares, samples(group))
     kept = ratio_of_means(*pairs(tokens(group), tokens(base)))
     kept_own = ratio_of_means(*pairs(tokens(group), tokens(beside.own)))
+    spent = list(tokens(group).values())
+    mean = ratio_of_means(spent, [1.0] * len(spent)) if len(spent) > 1 else None
     return EvalRow(
         setting=setting_of(traces[0]),
         task=traces[0].problem.task,
@@ -56,7 +58,9 @@ def row(group: Group, beside: Beside) -> EvalRow:
         accuracy=fmean(shares.values()),
         accuracy_low=low,
         accuracy_high=high,
-        mean_tokens=fmean(tokens(group).values()),
+        mean_tokens=fmean(spent),
+        mean_tokens_low=mean.low if mean else None,
+        mean_tokens_high=mean.high if mean else None,
         kept=kept.value if kept else None,
         kept_low=kept.low if kept else None,
         kept_high=kept.high if kept else None,

@@ -18,11 +18,12 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from cotpress.evaluation.asking import Asking
-from cotpress.evaluation.blind import concluded, shorten
-from cotpress.evaluation.leads import usual_lead
+from cotpress.evaluation.blind import shorten
 from cotpress.lm.markup import markup_of
 from cotpress.models import Request
+from cotpress.pipeline.conclude import concluded
 from cotpress.pipeline.generate import answer, split_answer, unanswered
+from cotpress.pipeline.leads import usual_lead
 from cotpress.records import Asked, Cut, Trace
 
 

@@ -41,6 +41,8 @@ class Checkpoint(Record, frozen=True, kw_only=True):
     """
     protect: str = ""
     protect_regex: str = ""
+    budget: str = ""
+    longest_run: int | None = None
 
 
 def read(folder: Path, kind: type[R]) -> R | None:

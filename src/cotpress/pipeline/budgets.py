@@ -17,6 +17,7 @@ Each leaves `compress` its promises: cuts are nested, budgets exact, protected s
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,6 +28,17 @@ from cotpress.records import Budget
 
 WINDOW = 64
 """Target-model tokens of a window: a step or two of a reasoning."""
+
+
+class Spending(NamedTuple):
+    """How a ratio is spent, as a cut records it."""
+
+    budget: Budget = "trace"
+    longest_run: int | None = None
+
+
+PLAIN = Spending()
+"""Each trace spends its ratio wherever it is worth most."""
 
 
 def prepared(parts: Segments, budget: Budget = "trace", longest_run: int | None = None) -> Segments:

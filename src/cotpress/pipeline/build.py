@@ -1,5 +1,6 @@
 """`CompressedTrace -> TrainingExample`: (question, ratio) as the prompt, short reasoning and
-conclusion as the completion. A trace that is taught as it is (whole.py) asks for nothing.
+conclusion, the trace's or the cut's own, as the completion. A trace that is taught as it is
+(whole.py) asks for nothing.
 
 With budgets the prompt asks for the very number of reasoning tokens that the example has, which is
 known beforehand: no rounding, and no reinforcement learning as in L1 (Aggarwal and Welleck 2025,
@@ -26,7 +27,7 @@ import msgspec
 from cotpress.errors import CotpressError, TemplateRefusal
 from cotpress.lm import control
 from cotpress.lm.capabilities import Chatting, Tokenizing
-from cotpress.lm.marks import marked
+from cotpress.lm.marks import marked, thinks_again
 from cotpress.lm.markup import markup_of, turn
 from cotpress.methods import ALL_RIGHT, BUDGET, POLICY
 from cotpress.pipeline.split import split
@@ -97,7 +98,8 @@ def build(
     example (at least 1); both: for those or for the ratio, which is a coin's choice from the seed,
     the trace and the ratio; none: for nothing, so that a trace has one cut to be taught, and the
     original is not added. What is drawn for several epochs gives examples
-    for each. `dropped` counts the traces left out by reason, `noted` those that were kept ungraded.
+    for each. A cut whose own conclusion (conclude.py) is no example is never drawn. `dropped`
+    counts the traces and cuts left out by reason, `noted` those that were kept ungraded.
     """
     dropped, noted = (
         Counter() if dropped is None else dropped,
@@ -115,6 +117,9 @@ def build(
             offered = sorted({*cuts, *added}) if chosen is None else chosen
             if control == "none" and len(offered) > 1:
                 raise _several(one, offered)
+            offered = [ratio for ratio in offered if not _misled(cuts.get(ratio), dropped)]
+            if not offered:
+                continue
             drawn = (
                 offered if draw == "all" else [random.Random(f"{seed}|{one.key}").choice(offered)]
             )
@@ -184,6 +189,30 @@ def unfit(trace: Trace) -> str:
     return "" if trace.conclusion.strip() else "no conclusion"
 
 
+def _misled(cut: Cut | None, dropped: Counter[str]) -> bool:
+    """Whether a cut is left out for its own conclusion, which is counted."""
+    reason = cut and misled(cut)
+    if cut and reason:
+        dropped[f"cut at {cut.ratio:g} that leads to: {reason}"] += 1
+    return bool(reason)
+
+
+def misled(cut: Cut) -> str:
+    """Why a cut's own conclusion is none to learn; empty where it is one, or the trace's stands. An
+    ungraded one is taken to be right.
+    """
+    found = cut.concluded
+    if found is None:
+        return ""
+    if found.grade is not None and found.grade.fault:
+        return found.grade.fault
+    if not found.finished:
+        return "a conclusion that the token limit cut off"
+    if not found.conclusion:
+        return "no conclusion"
+    return "thinking again" if thinks_again(found.conclusion, after=True) else ""
+
+
 def example(
     one: CompressedTrace,
     cuts: Mapping[float, Cut],
@@ -201,6 +230,8 @@ def example(
             "at it too, or leave it out of --ratios."
         )
     trace, problem = one.trace, one.trace.problem
+    led = cuts[ratio].concluded if ratio in cuts else None
+    conclusion = led.conclusion if led else trace.conclusion
     asked = cuts[ratio].asked if ratio in cuts else Asked(ratio=ratio)
     if control == "budget":
         asked = Asked(budget=max(1, cuts[ratio].n_tokens if ratio in cuts else one.n_tokens))
@@ -210,10 +241,10 @@ def example(
         problem=problem,
         asked=asked,
         prompt=problem.prompt(asked.ratio, budget=asked.budget),
-        completion=trace.completion(cuts[ratio].reasoning if ratio in cuts else None),
+        completion=trace.completion(cuts[ratio].reasoning if ratio in cuts else None, conclusion),
         opening=trace.opening,
         closing=trace.closing,
-        conclusion=trace.conclusion,
+        conclusion=conclusion,
         ending=trace.ending,
         think=think,
         writer=trace.model,
@@ -222,6 +253,8 @@ def example(
         unit=one.unit,
         protect=one.protect,
         protect_regex=one.protect_regex,
+        budget=one.budget,
+        longest_run=one.longest_run,
         epoch=_epoch(cuts),
         codebook=one.codebook,
     )

@@ -1,11 +1,13 @@
-"""The two figures of a task: accuracy against length, and requested against actual ratio."""
+"""The figures of a task: accuracy against length, and what was asked for against what came: ratios
+and budgets.
+"""
 
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cotpress.evaluation.baselines import CONTROLS
-from cotpress.evaluation.rows import TOLERANCE
+from cotpress.evaluation.rows import BUDGET_TOLERANCE, TOLERANCE
 from cotpress.records import NOTHING, EvalRow
 from cotpress.report.plotting import (
     BAND,
@@ -21,7 +23,7 @@ from cotpress.report.plotting import (
     line,
 )
 from cotpress.report.rows import Series, is_reference, is_taught, original_of, short
-from cotpress.report.table import accuracy, p_value, ratio, setting
+from cotpress.report.table import accuracy, p_value, ratio, setting, share
 
 WIDTH, LINE, LETTER, GAP = 560, 16, 7.5, 12
 """Pixels: of the plot at full width, between two labels, of a
@@ -37,6 +39,8 @@ middle is left out, and the table has all of it.
 """
 ASKED = "%{fullData.name}<br>asked for %{x:g}, kept %{y:.3f}<extra></extra>"
 """What is said of a point of the second figure."""
+SPENT = "%{fullData.name}<br>asked for %{x:,}, spent %{y:,.1f}%{customdata}<extra></extra>"
+"""And of the third; behind it how far its answers are off."""
 FLAT = 0.4
 """A detail panel is added where the methods and the original
 span less than this share of all accuracies.
@@ -204,6 +208,58 @@ def ratio_figure(curves: Sequence[Series]) -> Figure | None:
             height=HEIGHT,
             showlegend=True,
             legend={"x": 0.99, "y": 0.02, "xanchor": "right", "yanchor": "bottom"},
+        ),
+    }
+
+
+def spent_figure(curves: Sequence[Series]) -> Figure | None:
+    """Reasoning tokens that were spent against those asked for in the prompt, with the diagonal and
+    the band in which a request counts as met; None without any.
+
+    Controls are not shown: they end at the budget by force.
+    """
+    data = []
+    for curve, (colour, symbol) in zip(curves, styles(curves), strict=True):
+        met = [
+            row
+            for row in curve.rows
+            if row.budget is not None and row.blend is None and row.method not in CONTROLS
+        ]
+        if met:
+            spent = [row.mean_tokens for row in met]
+            data.append(
+                {
+                    **_marks(curve, colour, symbol),
+                    "x": [row.budget for row in met],
+                    "y": spent,
+                    "error_y": _bars(
+                        spent,
+                        [row.mean_tokens_low for row in met],
+                        [row.mean_tokens_high for row in met],
+                        colour,
+                    ),
+                    "customdata": [
+                        "" if row.asked_error is None else f"<br>{share(row.asked_error)} off"
+                        for row in met
+                    ],
+                    "hovertemplate": SPENT,
+                }
+            )
+    if not data:
+        return None
+    right = 1.05 * max(value for trace in data for value in trace["x"])
+    top = 1.05 * max(value for trace in data for value in (right / 1.05, *trace["y"]))
+    less, more = (right * (1 + sign * BUDGET_TOLERANCE) for sign in (-1, 1))
+    band = {"path": f"M0,0 L{right},{less} L{right},{more} Z", "type": "path", "fillcolor": BAND}
+    return {
+        "data": data,
+        "layout": layout(
+            xaxis=axis("reasoning tokens asked for", [0, right]),
+            yaxis=axis("mean reasoning tokens spent", [0, top]),
+            shapes=[{**band, "line": {"width": 0}, "layer": "below"}, line(0, 0, right, right)],
+            height=HEIGHT,
+            showlegend=True,
+            legend={"x": 0.01, "y": 0.98, "xanchor": "left", "yanchor": "top"},
         ),
     }
 

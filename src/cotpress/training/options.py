@@ -163,6 +163,10 @@ class TrainSummary(Record, frozen=True, kw_only=True):
     """
     protect: str = ""
     protect_regex: str = ""
+    budget: str = ""
+    """What a ratio held for in the cuts (`compress --budget`); empty: not recorded."""
+    longest_run: int | None = None
+    """Most tokens dropped in a row there; None: any, or several."""
     ratios: list[float]
     budgets: Budgets | None = None
     """Those that prompts asked for; None: none did."""

@@ -139,6 +139,7 @@ def summarised(
     def joined(field: str) -> str:
         return "+".join(sorted({str(getattr(one, field)) for one in examples} - {""}))
 
+    runs = {one.longest_run for one in examples}
     return TrainSummary(
         base=model.name,
         base_revision=model.revision,
@@ -149,6 +150,8 @@ def summarised(
         unit=joined("unit"),
         protect=joined("protect"),
         protect_regex=joined("protect_regex"),
+        budget=joined("budget"),
+        longest_run=runs.pop() if len(runs) == 1 else None,
         ratios=sorted({one.ratio for one in examples if one.ratio is not None}, reverse=True),
         budgets=budgets_of([one.asked.budget for one in examples if one.asked.budget is not None]),
         codebook=max(one.codebook for one in examples),

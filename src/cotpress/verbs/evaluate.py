@@ -27,9 +27,10 @@ from cotpress.lm.contract import MOSTLY_CUT
 from cotpress.methods import ORIGINAL
 from cotpress.models import Model, Sampling
 from cotpress.pipeline import instruction, overlap
+from cotpress.pipeline.budgets import PLAIN, Spending
 from cotpress.pipeline.grade import grade
 from cotpress.pipeline.segmenting import USUAL, Protect, Rules
-from cotpress.records import NOTHING, EvalRow, Problem, Setting, Trace
+from cotpress.records import NOTHING, Budget, EvalRow, Problem, Setting, Trace
 from cotpress.report.screen import table
 from cotpress.shown import shown
 from cotpress.verbs.common import (
@@ -200,6 +201,7 @@ def evaluate(
         sampling=drawing,
         samples=samples,
         rules=rules_of(trained) if trained else USUAL,
+        spending=spending_of(trained) if trained else PLAIN,
         forced=forced,
         corrupt=codebook if corrupt_codes else 0,
         weights=list(dict.fromkeys(blend or ())),
@@ -355,7 +357,7 @@ def _deciding(
             "task": ", ".join(one.task.identity(split) for one in asked),
             "model": plan.model.identity,
             "original": plan.original.identity if plan.original else "",
-            "cut": ", ".join(filter(None, plan.rules)),
+            "cut": ", ".join(filter(None, [*plan.rules, *_spent(plan.spending)])),
         },
     }
 
@@ -416,6 +418,20 @@ def rules_of(trained: Checkpoint) -> Rules:
         cast(Protect, trained.protect) if trained.protect in get_args(Protect) else USUAL.protect,
         trained.protect_regex,
     )
+
+
+def spending_of(trained: Checkpoint) -> Spending:
+    """How the cuts of its examples spent a ratio; the usual way where it does not say, or says
+    several.
+    """
+    known = trained.budget in get_args(Budget)
+    return Spending(cast(Budget, trained.budget) if known else "trace", trained.longest_run)
+
+
+def _spent(spending: Spending) -> list[str]:
+    """What a control is cut by beside the rules, in words; nothing where it is the usual."""
+    window = ["window"] if spending.budget == "window" else []
+    return window if spending.longest_run is None else [*window, f"runs {spending.longest_run}"]
 
 
 def _arm(trace: Trace) -> str:

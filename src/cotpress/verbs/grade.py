@@ -5,11 +5,11 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 
-from cotpress import grading, plugins, storage, tasks
-from cotpress.errors import CotpressError
+from cotpress import storage
 from cotpress.pipeline import grade as stage
 from cotpress.records import Trace
 from cotpress.verbs.common import make, say
+from cotpress.verbs.graders import graders
 
 
 def grade(
@@ -34,19 +34,12 @@ def grade(
     json
         Print the counts as JSON on standard output.
     """
-    if grader is not None and task:
-        raise CotpressError("--grader and --task both say how to grade: leave one of them out.")
-    if grader is not None:
-        grading.load(grader)
-    named: str | grading.Check | None = tasks.load(task).grader if task else grader
     found = Counter(trace.problem.task for trace in storage.read(traces, Trace))
-    of_task = {} if named else {one: grader_of_task(one, traces) for one in found}
+    grader_of = graders(found, traces, grader=grader, task=task, verb="grade")
     make(
         out,
         Trace,
-        lambda items, dropped: stage.grade(
-            items, lambda trace: named or of_task[trace.problem.task]
-        ),
+        lambda items, dropped: stage.grade(items, grader_of),
         storage.read(traces, Trace),
         verb="grade",
         inputs={"traces": partial(storage.hash_file, traces)},
@@ -79,36 +72,6 @@ def _told(out: Path, *, json: bool) -> None:
                 f"grade: {counts['solved']} of {counts['problems']} problems "
                 "have a correct answer among theirs"
             )
-
-
-def refuse_own(task: str, traces: Path) -> None:
-    """`CotpressError` where a trace names a plug-in: a file may come
-    from a stranger, and never says what is imported.
-    """
-    try:
-        spec = plugins.parse_spec(task)
-    except CotpressError:
-        return
-    if plugins.is_own("tasks", spec.name) or plugins.is_own(
-        "grading", spec.options.get("grader", "")
-    ):
-        raise CotpressError(
-            f"{traces} names the task {task!r}, and a file may not name a "
-            f"plug-in: write --task {task} if it is your own, "
-            "or choose --grader."
-        )
-
-
-def grader_of_task(task: str, traces: Path) -> str | grading.Check:
-    """The grader of a task that is named in `traces`; math, with a line that
-    says so, where it is unknown (imported traces).
-    """
-    refuse_own(task, traces)
-    try:
-        return tasks.load(task).grader
-    except CotpressError:
-        say(f"grade: answers of {task!r} are graded as math; --grader changes this")
-        return "math"
 
 
 def counted(graded: Path) -> dict[str, int]:

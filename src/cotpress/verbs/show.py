@@ -17,6 +17,7 @@ from cotpress import storage
 from cotpress.errors import CotpressError
 from cotpress.kinds import kind_of
 from cotpress.pieces import Piece, aligned
+from cotpress.pipeline.build import misled
 from cotpress.pipeline.compress import cut_pieces
 from cotpress.pipeline.segmenting import Protect, Rules, chosen_rules
 from cotpress.prompts import check_ratio
@@ -121,17 +122,19 @@ def _of_compressed(one: CompressedTrace, ratio: float | None) -> list[Block]:
         raise CotpressError(f"there is no cut at --ratio {ratio:g} in this file, only at {held}.")
     return [
         *_asked(one.trace.problem),
-        *(
-            (
-                f"reasoning at {cut.ratio:g}: {_kept(cut, one.trace)}",
-                _plain(cut.reasoning)
-                if one.codebook
-                else aligned(one.trace.reasoning, cut.reasoning),
-            )
-            for cut in cuts
-        ),
+        *(block for cut in cuts for block in _of_cut(cut, one)),
         ("conclusion, never cut", _plain(one.trace.conclusion)),
     ]
+
+
+def _of_cut(cut: Cut, one: CompressedTrace) -> Iterator[Block]:
+    yield (
+        f"reasoning at {cut.ratio:g}: {_kept(cut, one.trace)}",
+        _plain(cut.reasoning) if one.codebook else aligned(one.trace.reasoning, cut.reasoning),
+    )
+    if own := cut.concluded:
+        said = misled(cut) or ("right" if own.grade else "ungraded")
+        yield f"its conclusion by {own.model}, {said}", _plain(own.conclusion)
 
 
 def _of_trace(trace: Trace) -> list[Block]:

@@ -4,9 +4,9 @@ something, cut at every ratio, taught and judged.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from cotpress.errors import UnknownName
+from cotpress.errors import CotpressError, UnknownName
 from cotpress.evaluation.baselines import BASELINES
 from cotpress.pipeline import units
 from cotpress.pipeline.segmenting import Protect, Rules, protected
@@ -39,6 +39,14 @@ class Cut:
     """Teach each trace cut as far as its ratios go without making its
     conclusion more than e^T times less likely.
     """
+    control: Annotated[Literal["ratio", "budget", "both"], CUT] = "ratio"
+    """What the prompt says of the length: the ratio of the cut, its reasoning tokens,
+    or one of the two, drawn for each example.
+    """
+    budgets: Annotated[tuple[int, ...], EVALUATION, Many] = ()
+    """Reasoning tokens to judge at, with --control budget or both, such as 128 256;
+    without it three of those that were taught.
+    """
     baseline: Annotated[tuple[str, ...], EVALUATION, Many] = ("truncation", "random")
     """be-concise, only-numbers, abbre-words, lc-prompt; truncation,
     random (controls at the ratio really reached).
@@ -51,9 +59,24 @@ class Cut:
         for name in self.baseline:
             if name not in BASELINES:
                 raise UnknownName("baseline", name, BASELINES)
+        if self.budgets and self.control == "ratio":
+            raise CotpressError(
+                "--budgets are for a model that is taught them: add --control budget or both."
+            )
+        if any(budget < 1 for budget in self.budgets):
+            raise CotpressError("a budget of less than one token is none: choose 1 or more.")
         if self.unit:
             units.load(self.unit)
         protected((), "", Rules(protect_regex=self.protect_regex))
+
+    @property
+    def judged_at(self) -> dict[str, Any]:
+        """What the evaluation asks for; what stands at None it takes from what was taught."""
+        ratios: list[float] | None = sorted(set(self.ratios), reverse=True)
+        if self.control == "ratio":
+            return {"ratios": ratios}
+        both = self.control == "both" and self.budgets
+        return {"ratios": ratios if both else None, "budgets": list(self.budgets) or None}
 
 
 def prune(
@@ -74,15 +97,15 @@ def prune(
         yield step(
             "compress", run.out / "verified.jsonl", keep_answer=cut.keep_answer, out=compressed
         )
-    yield step("build", compressed, out=examples, draw=cut.draw)
+    yield step("build", compressed, out=examples, draw=cut.draw, control=cut.control)
     yield step("train", examples, model=run.model, out=trained, options=options)
     yield judged(
         run,
         run.out,
         model=str(trained),
         out=answers,
-        ratios=ratios,
         baseline=list(cut.baseline),
+        **cut.judged_at,
     )
     verified = None if cut.keep_answer is None else compressed
     yield step("report", answers, scored=[scored], verified=verified, out=run.out / "report.html")

@@ -1,9 +1,9 @@
 """What shorter reasoning costs on each task: accuracy against length,
-is a ratio obeyed, and every figure in a table.
+is a ratio or a budget obeyed, and every figure in a table.
 """
 
 from cotpress.records import EvalRow
-from cotpress.report.figures import accuracy_figure, ratio_figure
+from cotpress.report.figures import accuracy_figure, ratio_figure, spent_figure
 from cotpress.report.rows import is_taught, series, tasks_of
 from cotpress.report.sections import Drawn, Grid, Part, Section
 from cotpress.report.table import table
@@ -68,6 +68,20 @@ def _part(all_rows: list[EvalRow], task: str, number: int, *, alone: bool) -> Pa
                 "within 0.03. Controls are not shown: they are cut to what the method kept.",
                 f"Actual ratio against the ratio asked for; {READ}",
                 asked,
+            )
+        )
+    if (spent := spent_figure(curves)) is not None:
+        spent["layout"]["height"] = drawn["layout"]["height"]
+        figures.append(
+            Drawn(
+                f"spent-{number}",
+                "Does it keep to its budgets?",
+                "Mean reasoning tokens, with 95 % intervals, against the number asked for in the "
+                "prompt. On the dotted line the request is met; in the grey band it is met within "
+                "10 %. How far single answers are off stands in the table of lengths. Controls are "
+                "not shown: they end at the budget by force.",
+                f"Mean reasoning tokens against the number asked for; {READ}",
+                spent,
             )
         )
     return Part(
