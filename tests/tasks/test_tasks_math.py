@@ -258,7 +258,7 @@ def test_a_solution_without_a_box_is_refused_by_place(tmp_path):
 def test_a_data_set_that_cannot_be_reached_is_one_sentence_with_the_cure(hub, task, instead):
     with pytest.raises(
         CotpressError,
-        match=rf"Couldn't reach .* on the Hub Traceback …\): go online, or read .* with {instead}\.$",
+        match=rf"cannot be reached, and it is not in the cache: go online, .*, or read .* with {instead}\.$",
     ):
         problems(task, "test")
 
