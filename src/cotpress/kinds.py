@@ -45,7 +45,7 @@ def kind_of(row: Mapping[str, Any]) -> Kind | None:
 
 def mistaken(row: Mapping[str, Any], wanted: str, written_by: Sequence[str]) -> str:
     """What to say of a file with this first row where rows with the record `wanted` are read; empty
-    where it is no other kind of file.
+    where it is not another kind of file.
     """
     kind = kind_of(row)
     makers = " or ".join(f"`cotpress {verb}`" for verb in written_by)

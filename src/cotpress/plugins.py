@@ -3,7 +3,7 @@
 `tasks/`, `models/`, `scorers/`, `rewards/`, `grading/`, `pipeline/units/` and `training/formats/`
 hold one file per plug-in. The name on the command line is the file's name (hyphens for underscores)
 and each file offers one function `load(target, **options)`. A dotted name (`my_pkg.my_scorer:…`) is
-imported as it is, so a plug-in may live in somebody else's package; one that is installed may
+imported as it is, so a plug-in may live in another package; one that is installed may
 announce itself under a short name as an entry point (`cotpress.scorers` and so on). Nothing is
 imported until it is asked for.
 """

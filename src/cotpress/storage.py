@@ -176,7 +176,7 @@ class Note(Mark, frozen=True, kw_only=True):
     """Which run an unfinished part belongs to."""
 
     begins_again: bool = False
-    """True: a run without keys left it, and nothing is lost when the same verb begins again."""
+    """True: a run without keys left it, and nothing is lost when the same verb starts over."""
 
 
 @contextmanager
@@ -311,7 +311,7 @@ def _refuse_what_others_made(path: Path, mark: Mark, *, begins_again: bool) -> N
     options.
 
     A verb without keys may also empty the part that it left itself, whatever the options were: it
-    would begin again anyway.
+    would start over anyway.
     """
     if path.exists():
         made, about = path, meta_path(path) if meta_path(path).exists() else _note_path(path)

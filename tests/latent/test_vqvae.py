@@ -232,7 +232,7 @@ def test_a_collapse_stops_the_run_and_says_what_to_change(trained):
     [
         (lambda: Shape(chunk=16, rate=5), "--rate 5 does not divide --chunk 16"),
         (lambda: Shape(codebook=1), "--codebook of at least 2"),
-        (lambda: Shape(width=30), "--width 30 is no multiple"),
+        (lambda: Shape(width=30), "--width 30 is not a multiple"),
         (lambda: FitOptions(steps=1, lr=1e-3), "--steps of at least 2"),
     ],
 )

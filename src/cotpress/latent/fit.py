@@ -91,9 +91,7 @@ def fit(
         schedule.step()
         losses.append(loss.item())
         if not math.isfinite(losses[-1]):
-            raise CotpressError(
-                f"the loss is no number any more at step {step}: train with a smaller --lr."
-            )
+            raise CotpressError(f"the loss is NaN at step {step}: train with a smaller --lr.")
         if quantised:
             model.quantiser.revive(encoded.pooled[model.real(one)], chance)
             uses_anywhere += torch.bincount(found.codes, minlength=shape.codebook).cpu()

@@ -72,7 +72,7 @@ def graded_text(trace: Trace) -> str:
     if trace.finished:
         return conclusion or trace.reasoning
     if trace.opening.strip() and "</" not in trace.opening + trace.closing:
-        return ""  # cut off while it was thinking: a box in there is no answer
+        return ""  # cut off while it was thinking: a box in there is not an answer
     box = grading.boxed(conclusion)
     return rf"\boxed{{{box}}}" if box else ""
 

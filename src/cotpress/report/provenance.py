@@ -16,7 +16,7 @@ from typing import Any
 
 NAME = "config.toml"
 PACKAGES = ("torch", "transformers", "tokenizers", "peft", "trl", "math-verify", "vllm")
-"""Whose versions are told, where they are installed."""
+"""Whose versions are listed, where they are installed."""
 
 
 @dataclass(frozen=True)

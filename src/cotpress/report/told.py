@@ -1,4 +1,4 @@
-"""`EvalRow, Trace -> Report`: all that a report tells, put in order before it is told."""
+"""`EvalRow, Trace -> Report`: all that a report shows, put in order."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ class Report:
     verified: Survival
     comparison: Comparison | None = None
     latents: Latents | None = None
-    """What latent tokens stand for; None: there are none, or nobody asked."""
+    """What latent tokens stand for; None: there are none, or they were not asked for."""
     trainings: tuple[Training, ...] = ()
     """Of the models that were judged, where their curves are at hand."""
 

@@ -144,7 +144,7 @@ def _one_each(scorer: Scorer, batch: Sequence[Trace]) -> Iterator["Importance | 
 def _named_where_it_breaks(
     scorer: Scorer, batch: Sequence[Trace]
 ) -> Iterator["Importance | Unscored"]:
-    """The scorer's answers; an error of a plug-in that is none of ours is told with the scorer, the
+    """The scorer's answers; an error of a plug-in that is not ours is reported with the scorer, the
     trace that it had come to and the line.
     """
     n = 0
@@ -168,7 +168,7 @@ def _named_where_it_breaks(
 
 def check_importance(importance: Importance, trace: Trace, scorer: str) -> None:
     """`CotpressError`, with the scorer and the trace named, where the pieces do not cover the
-    reasoning, or a value is no finite number.
+    reasoning, or a value is not finite.
     """
     ends, text = importance.ends, trace.reasoning
     last = ends[-1] if ends else 0

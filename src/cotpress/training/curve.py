@@ -10,7 +10,7 @@ LOG = "train_log.jsonl"
 """The curve of the loss: a `Point` a line."""
 
 SHOWN = 10
-"""Steps whose mean is a loss that is told."""
+"""Steps whose mean is a reported loss."""
 
 LOGGED = {"loss": "loss", "eval_loss": "eval_loss", "learning_rate": "lr", "grad_norm": "grad_norm"}
 """What transformers calls the fields of a point."""
@@ -55,7 +55,7 @@ class Losses(NamedTuple):
 
 
 def summed_up(points: Sequence[Point]) -> Losses:
-    """The losses that are told."""
+    """The reported losses."""
     losses = [point.loss for point in points if point.loss is not None]
     judged = [(point.eval_loss, point.step) for point in points if point.eval_loss is not None]
     n = max(1, min(SHOWN, len(losses) // 2))

@@ -140,9 +140,9 @@ def evaluate(
     split
         Part of the task.
     limit
-        How many problems of each task, from the first on; all where it is not given.
+        How many problems of each task, from the first on; default: all.
     max_tokens
-        The same limit for every row; where it is not given, what each task's answers take, within
+        The same limit for every row; default: what each task's answers take, within
         what the models read.
     samples
         Answers a problem; more than one needs a temperature. Accuracy is then their mean (avg@k),

@@ -52,7 +52,7 @@ def export(
         The folder to make.
     efforts
         Ratios that reasoning_effort low, medium and high stand for; the smallest, middle and
-        largest trained if not given. Of a model that was taught budgets alone they are budgets: a
+        largest trained by default. Of a model that was taught budgets alone they are budgets: a
         tenth, half and nine tenths of those trained are no larger.
     evaluated
         What `cotpress eval` wrote about this model (eval.jsonl), for the table in the model card.
@@ -61,7 +61,7 @@ def export(
         written lie between its own and those of the model.
     weight
         The share of the model itself in --blend; 1 is the model, 0 the one that --blend names, and
-        0.5 (where it is not given) their mean.
+        0.5 (the default) their mean.
     adapter
         Do not merge: write the LoRA adapter with tokenizer and template, for a vLLM that holds the
         base once and several adapters; the command is printed.

@@ -79,11 +79,11 @@ def generate(
     samples
         Answers per problem; more than one needs a temperature.
     limit
-        How many problems, from the first on; all where it is not given.
+        How many problems, from the first on; default: all.
     skip
         Leave out this many problems at the beginning, which another model was trained on, say.
     max_tokens
-        Longest answer; one that reaches it is recorded as not finished. Where it is not given, what
+        Longest answer; one that reaches it is recorded as not finished. Default: what
         the task's answers take, within what the model reads.
     temperature
         0: greedy.

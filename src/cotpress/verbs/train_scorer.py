@@ -1,4 +1,4 @@
-"""`cotpress train-scorer`: a scorer of one's own, which sees the question."""
+"""`cotpress train-scorer`: a scorer of your own, which sees the question."""
 
 from collections import Counter
 from collections.abc import Iterator

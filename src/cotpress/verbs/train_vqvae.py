@@ -48,9 +48,9 @@ def train_vqvae(
     length
         Longest prompt in tokens, and longest reasoning with solution; longer traces are left out.
     steps
-        Optimiser steps; by preset where it is not given.
+        Optimiser steps; default: by preset.
     lr
-        Highest learning rate; by preset where it is not given.
+        Highest learning rate; default: by preset.
     batch
         Traces per step.
     seed
