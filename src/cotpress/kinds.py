@@ -28,6 +28,12 @@ WALK = (
 """In order: each is made from the one before it; grades need not be there."""
 
 OTHERS = (
+    Kind("a file of preference pairs (`build --format pairs`)", "prompt chosen rejected", "Pair"),
+    Kind(
+        "a file of questions for training by rewards (`build --format grpo`)",
+        "problem prompt answer",
+        "Question",
+    ),
     Kind("the rows of an evaluation, which only reports read", "setting n accuracy", "EvalRow"),
     Kind("a file of rows for another trainer (`build --format`)", "segments"),
     Kind("a file of rows for another trainer (`build --format`)", "input_ids labels"),
