@@ -11,6 +11,7 @@ from cotpress.report.provenance import Step
 from cotpress.report.rows import in_order
 from cotpress.report.scorers import Comparison
 from cotpress.report.verified import Survival, survival
+from cotpress.training.curve import RewardPoint
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,10 @@ class Training:
     """How the training of a judged model went."""
 
     model: str
-    points: tuple[tuple[int, float | None, float | None], ...]
+    points: tuple[tuple[int, float | None, float | None], ...] = ()
     """(step, loss, loss on what was held out) of what was logged."""
+    rewards: tuple[RewardPoint, ...] = ()
+    """The steps of a training by rewards, which has no curve of the loss."""
 
 
 @dataclass(frozen=True)
