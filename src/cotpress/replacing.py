@@ -70,6 +70,6 @@ def _parts(out: Path) -> list[Path]:
     rows = out.with_name(storage.stem(out) + ".rows.jsonl")
     beside = (
         *(out, meta, note, storage.part_path(out), rows, errors_path(out)),
-        *(held, storage.meta_path(held)),
+        *(held, storage.meta_path(held), storage.shards_path(out)),
     )
     return [path for path in beside if path.exists()]

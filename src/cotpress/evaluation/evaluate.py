@@ -36,6 +36,22 @@ Grade = Callable[[Iterable[Trace]], Iterator[Trace]]
 """Traces in, the same traces with grades out, in order."""
 
 
+class Marks(NamedTuple):
+    """What tells the arms of a task apart."""
+
+    method: str
+    asked: Asked
+    latents: int | None = None
+    """How many latent tokens are forced."""
+    blend: float | None = None
+    """The judged model's weight, where it is blended."""
+
+
+def marks_of(trace: Trace) -> Marks:
+    """The arm that a trace belongs to."""
+    return Marks(trace.method, trace.asked, trace.latents, trace.blend)
+
+
 @dataclass(frozen=True)
 class Plan:
     """What is compared with what."""
@@ -132,6 +148,41 @@ class Plan:
     def below(self) -> list[Asked]:
         """The ratios below 1 among them."""
         return [one for one in self.asked if one.ratio is not None and one.ratio < 1]
+
+    @property
+    def compared(self) -> list[tuple[str, Asked]]:
+        """The baselines in order, each with what is asked for."""
+        found = []
+        for name in dict.fromkeys(self.baselines if self.original is not None else ()):
+            if name not in CONTROLS:
+                each = self.below if BASELINES[name].each == "ratio below 1" else [NOTHING]
+            elif name in self.late:
+                each = self.asked
+            else:
+                each = [Asked(budget=budget) for budget in self.budgets]
+            found += [(name, one) for one in each]
+        return found
+
+    @property
+    def late(self) -> list[str]:
+        """The baselines that cut to the ratio which the method reached on all problems together."""
+        return [
+            name
+            for name in dict.fromkeys(self.baselines)
+            if name in CONTROLS and not (BASELINES[name].each == "budget" and self.budgets)
+        ]
+
+    @property
+    def order(self) -> dict[Marks, int]:
+        """The place of each arm among the others, by what is written on its traces."""
+        first = self.asked[:1]
+        found = [Marks(ORIGINAL, NOTHING)] if self.original is not None else []
+        found += [Marks(self.method, one) for one in self.asked]
+        found += [Marks(FORCED, one, latents=k) for k in self.forced for one in first]
+        found += [Marks(CORRUPTED, one) for one in first if self.corrupt]
+        found += [Marks(BLEND, one, blend=w) for w in self.weights for one in self.asked]
+        found += [Marks(name, one) for name, one in self.compared]
+        return {marks: n for n, marks in reversed([*enumerate(found)])}
 
     @property
     def n_arms(self) -> int:
@@ -256,25 +307,18 @@ def _arms(plan: Plan, sets: Sets, dropped: Counter[str]) -> Iterator[Arm]:
         yield from (Arm(model, BLEND, one, blend=weight) for one in plan.asked)
     if original is None:
         return
-    for name in dict.fromkeys(plan.baselines):
-        if name not in CONTROLS:
-            each = plan.below if BASELINES[name].each == "ratio below 1" else [NOTHING]
-            yield from (Arm(original, name, one) for one in each)
+    for name, asked in plan.compared:
+        if name not in plan.late:
+            yield Arm(original, name, asked)
             continue
-        if BASELINES[name].each == "budget" and plan.budgets:
-            yield from (Arm(original, name, Asked(budget=one)) for one in plan.budgets)
-            continue
-        for asked in plan.asked:
-            own = sets[Setting(model=plan.model.name, method=plan.method, asked=asked)]
-            reached = ratio_of_means(*pairs(tokens(own), tokens(_base(plan, sets))))
-            actual = reached.value if reached else 1.0
-            if actual < 1 - TOLERANCE:
-                yield Arm(original, name, asked, actual)
-            else:
-                at = str(asked) if asked.ratio is None else f"{asked.ratio:g}"
-                dropped[
-                    f"{name} at {at}: the model did not shorten anything (kept {actual:.2f})"
-                ] += 1
+        own = sets[Setting(model=plan.model.name, method=plan.method, asked=asked)]
+        reached = ratio_of_means(*pairs(tokens(own), tokens(_base(plan, sets))))
+        actual = reached.value if reached else 1.0
+        if actual < 1 - TOLERANCE:
+            yield Arm(original, name, asked, actual)
+        else:
+            at = str(asked) if asked.ratio is None else f"{asked.ratio:g}"
+            dropped[f"{name} at {at}: the model did not shorten anything (kept {actual:.2f})"] += 1
 
 
 def _answers(arm: Arm, todo: Todo, plan: Plan, sets: Sets) -> Iterator[Trace]:

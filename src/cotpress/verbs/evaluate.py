@@ -17,6 +17,7 @@ from rich.console import Console
 
 from cotpress import __version__, models, plugins, storage, tasks
 from cotpress.backends import Backend, chosen
+from cotpress.engine.shards import Shard, Share, chunks, parse
 from cotpress.errors import CotpressError
 from cotpress.evaluation import evaluate as stage
 from cotpress.evaluation.rows import rows
@@ -30,7 +31,7 @@ from cotpress.pipeline import instruction, overlap
 from cotpress.pipeline.budgets import PLAIN, Spending
 from cotpress.pipeline.grade import grade
 from cotpress.pipeline.segmenting import USUAL, Protect, Rules
-from cotpress.records import NOTHING, Budget, EvalRow, Problem, Setting, Trace
+from cotpress.records import NOTHING, Budget, EvalRow, Problem, Trace
 from cotpress.report.screen import table
 from cotpress.shown import shown
 from cotpress.verbs.common import (
@@ -43,7 +44,8 @@ from cotpress.verbs.common import (
     say,
     watched,
 )
-from cotpress.verbs.groups import ANSWERS, COMPARED, LATENT, MODEL, OUTPUT, QUESTIONS
+from cotpress.verbs.groups import ANSWERS, COMPARED, LATENT, MODEL, OUTPUT, QUESTIONS, SPREAD
+from cotpress.verbs.spread import spread
 
 Many = Parameter(consume_multiple=True)
 
@@ -61,6 +63,7 @@ class Questions(NamedTuple):
         return list(dict.fromkeys(problem.task for problem in self.problems))
 
 
+@spread("eval")
 def evaluate(
     *,
     task: Annotated[Sequence[str], Many, QUESTIONS],
@@ -88,6 +91,8 @@ def evaluate(
     sampling: Annotated[Literal["given", "model"], ANSWERS] = "given",
     seed: Annotated[int, ANSWERS] = 0,
     json: Annotated[bool, OUTPUT] = False,
+    shard: Annotated[str, SPREAD] = "",
+    processes: Annotated[int, SPREAD] = 1,
 ) -> None:
     """Say what each ratio or budget costs: accuracy, length, truncation and loops against the
     untouched model and baselines.
@@ -163,7 +168,14 @@ def evaluate(
         several runs, and it shows their mean and spread.
     json
         Print the rows as JSON instead of a table.
+    shard
+        Do only this part of the run, 0/8 to 7/8 say, into a file of its own; `cotpress merge` joins
+        them, and the same command without it writes the rows. Controls that take the ratio reached
+        on all problems are made then, too.
+    processes
+        Work in so many processes of this machine, each on a GPU of its own, where there are any.
     """
+    which = parse(shard)
     drawing = Sampling(
         max_tokens=1 if max_tokens is None else max_tokens,
         temperature=temperature,
@@ -212,7 +224,9 @@ def evaluate(
     deciding = _deciding(asked, split, limit, plan)
     deciding |= {"exclude_overlap": True} if exclude_overlap else {}
     deciding |= {"max_tokens": limits} if len(set(limits.values())) > 1 else {}
-    _write_traces(out, asked, plan, limits, deciding)
+    _write_traces(out, asked, plan, limits, deciding, which)
+    if which.n > 1:
+        return
     found = rows(
         storage.read(out, Trace),
         scorer=trained.scorer if trained else "",
@@ -448,7 +462,20 @@ def _write_traces(
     plan: stage.Plan,
     limits: Mapping[str, int],
     options: dict[str, object],
+    which: Shard,
 ) -> None:
+    rank = _ranks(asked, plan)
+    if which.n > 1:
+        share = Share(which, sum(len(one.problems) for one in asked))
+        own = {id(problem) for problem in share.take(_problems(asked))}
+        place = {problem.id: n for n, problem in enumerate(_problems(asked))}
+        asked = [
+            one._replace(problems=[problem for problem in one.problems if id(problem) in own])
+            for one in asked
+        ]
+        late = plan.late
+        plan = replace(plan, baselines=[name for name in plan.baselines if name not in late])
+        options = options | which.options
     with storage.run(
         out,
         Trace,
@@ -456,12 +483,20 @@ def _write_traces(
         options,
         version=__version__,
         key=lambda trace: trace.key,
-        rank=_ranks(asked),
+        rank=rank,
     ) as this:
         if this.complete:
             say(f"eval: {out} was finished before under the same options; no model was asked")
             return
-        n_problems = len(list(this.counted(chain.from_iterable(one.problems for one in asked))))
+        n_problems = len(list(this.counted(_problems(asked))))
+        if which.n > 1:
+            this.extra["rest"] = late
+            this.closing = lambda part: {
+                "chunks": chunks(
+                    (*rank(trace)[:2], place[trace.problem.id] // share.size)
+                    for trace in storage.read(part, Trace)
+                )
+            }
         before = this.done.total()
         if before:
             say(f"eval: resuming {out} with {before} traces done")
@@ -477,16 +512,21 @@ def _write_traces(
             )
 
 
-def _ranks(asked: Sequence[Questions]) -> Callable[[Trace], tuple[int, int, int]]:
-    """Where a trace belongs: arms in the order in which they came, problems in theirs."""
-    place = {problem.id: n for one in asked for n, problem in enumerate(one.problems)}
-    owner = {problem.id: n for n, one in enumerate(asked) for problem in one.problems}
-    arms: dict[tuple[int, Setting], int] = {}
+def _problems(asked: Sequence[Questions]) -> Iterator[Problem]:
+    return chain.from_iterable(one.problems for one in asked)
 
-    def rank(trace: Trace) -> tuple[int, int, int]:
+
+def _ranks(
+    asked: Sequence[Questions], plan: stage.Plan
+) -> Callable[[Trace], tuple[int, int, int, int]]:
+    """Where a trace belongs: task, arm, problem and sample."""
+    place = {problem.id: n for n, problem in enumerate(_problems(asked))}
+    owner = {problem.id: n for n, one in enumerate(asked) for problem in one.problems}
+    arms = plan.order
+
+    def rank(trace: Trace) -> tuple[int, int, int, int]:
         name = trace.problem.id
-        arm = arms.setdefault((owner[name], setting_of(trace)), len(arms))
-        return arm, place[name], trace.sample
+        return owner[name], arms[stage.marks_of(trace)], place[name], trace.sample
 
     return rank
 
