@@ -21,6 +21,7 @@ from cotpress.errors import CotpressError
 from cotpress.evaluation import evaluate as stage
 from cotpress.evaluation.rows import rows
 from cotpress.evaluation.setting import setting_of
+from cotpress.failures import USUAL_RATE
 from cotpress.lm.capabilities import able
 from cotpress.lm.checkpoint import FINISHED, Checkpoint, folder_of, read
 from cotpress.lm.contract import MOSTLY_CUT
@@ -38,11 +39,14 @@ from cotpress.verbs.common import (
     answer_limit,
     check_sampling,
     progress,
+    refuse_nothing,
     rows_path,
     sampling_as_meant,
     say,
+    say_failed,
     watched,
 )
+from cotpress.verbs.failing import Watching, check_error_rate
 from cotpress.verbs.groups import ANSWERS, COMPARED, LATENT, MODEL, OUTPUT, QUESTIONS
 
 Many = Parameter(consume_multiple=True)
@@ -75,6 +79,7 @@ def evaluate(
     blend: Annotated[list[float] | None, Many, COMPARED] = None,
     original: Annotated[str, COMPARED] = "",
     backend: Annotated[Backend, MODEL] = "auto",
+    max_error_rate: Annotated[float, MODEL] = USUAL_RATE,
     instruction_mismatch: Annotated[Literal["refuse", "allow"], QUESTIONS] = "refuse",
     exclude_overlap: Annotated[bool, QUESTIONS] = False,
     split: Annotated[str, QUESTIONS] = "test",
@@ -132,6 +137,9 @@ def evaluate(
     backend
         Who answers for folders and models of the Hub: hf (transformers), vllm (in this process, one
         model after the other), or auto: vllm where it is installed and finds a GPU, which is said.
+    max_error_rate
+        Share of requests that a server may fail to answer before the run ends. What failed stands
+        in `<name>.errors.jsonl`, and the same command asks for it again.
     instruction_mismatch
         Whether a task may be asked with another instruction than the model was trained with.
     exclude_overlap
@@ -164,6 +172,7 @@ def evaluate(
     json
         Print the rows as JSON instead of a table.
     """
+    check_error_rate(max_error_rate)
     drawing = Sampling(
         max_tokens=1 if max_tokens is None else max_tokens,
         temperature=temperature,
@@ -212,7 +221,7 @@ def evaluate(
     deciding = _deciding(asked, split, limit, plan)
     deciding |= {"exclude_overlap": True} if exclude_overlap else {}
     deciding |= {"max_tokens": limits} if len(set(limits.values())) > 1 else {}
-    _write_traces(out, asked, plan, limits, deciding)
+    _write_traces(out, asked, plan, limits, deciding, max_error_rate)
     found = rows(
         storage.read(out, Trace),
         scorer=trained.scorer if trained else "",
@@ -448,6 +457,7 @@ def _write_traces(
     plan: stage.Plan,
     limits: Mapping[str, int],
     options: dict[str, object],
+    max_error_rate: float,
 ) -> None:
     with storage.run(
         out,
@@ -466,8 +476,11 @@ def _write_traces(
         if before:
             say(f"eval: resuming {out} with {before} traces done")
         done = list(storage.read(storage.part_path(out), Trace)) if before else []
-        new = chain.from_iterable(_traces(one, plan, done, limits, this.dropped) for one in asked)
         total = plan.n_arms * n_problems * plan.samples
+        watching = Watching(this.failures, "eval", max_error_rate, total)
+        new = chain.from_iterable(
+            _traces(one, plan, done, limits, this.dropped, watching) for one in asked
+        )
         for _ in progress(this.write(new), "eval", total, before):
             pass
         for why, count in this.dropped.items():
@@ -475,6 +488,8 @@ def _write_traces(
                 f"eval: left out {why}"
                 + (f" ({count} answers)" if why == stage.NOTHING_TO_CORRUPT else "")
             )
+        refuse_nothing(this, "eval")
+    say_failed(this.failures, "eval")
 
 
 def _ranks(asked: Sequence[Questions]) -> Callable[[Trace], tuple[int, int, int]]:
@@ -497,6 +512,7 @@ def _traces(
     done: Sequence[Trace],
     limits: Mapping[str, int],
     dropped: Counter[str],
+    watching: Watching,
 ) -> Iterator[Trace]:
     """The graded traces of one task that are still to be made."""
     most = limits[one.spec]
@@ -505,8 +521,10 @@ def _traces(
     graded = partial(grade, grader_of=lambda trace: one.task.grader)
     sampling = msgspec.structs.replace(plan.sampling, max_tokens=most)
     here = replace(plan, marker=one.task.marker, sampling=sampling)
-    made = stage.evaluate(one.problems, here, graded, done=known, dropped=dropped)
-    return watched(made, "eval", most, _arm)
+    made = stage.evaluate(
+        one.problems, here, graded, done=known, dropped=dropped, failed=watching.failed
+    )
+    return watched(watching.counted(made), "eval", most, _arm)
 
 
 def _limits(

@@ -26,6 +26,7 @@ from cotpress.verbs.common import (
     say,
     watched,
 )
+from cotpress.verbs.failing import Watching, check_error_rate
 from cotpress.verbs.groups import ANSWERS, MODEL, OUTPUT, QUESTIONS
 
 GOLD = "gold"
@@ -105,8 +106,7 @@ def generate(
         Share of requests that a server may fail to answer before the run ends. What failed stands
         in `<name>.errors.jsonl`, and the same command asks for it again.
     """
-    if not 0 <= max_error_rate <= 1:
-        raise CotpressError("choose 0 <= --max-error-rate <= 1.")
+    check_error_rate(max_error_rate)
     if ratio is not None:
         check_ratio(ratio)
     if budget is not None:
@@ -161,28 +161,19 @@ def generate(
         verb="generate",
     )
     place = {problem.id: n for n, problem in enumerate(problems)}
-    total, seen, failures = len(problems) * samples, Counter[str](), list[Failures]()
+    total, failures = len(problems) * samples, list[Failures]()
 
-    def count(items: Iterator[Trace]) -> Iterator[Trace]:
-        for trace in items:
-            seen["answers"] += 1
-            yield trace
-
-    def failed(trace: Trace, reason: str) -> None:
-        failures[0].add(trace.key, reason)
-        seen["answers"] += 1
-        failures[0].check("generate", max_error_rate, seen["answers"], total)
+    def answered(items: Iterator[Trace]) -> Iterator[Trace]:
+        watching = Watching(failures[0], "generate", max_error_rate, total)
+        made = stage.answer_as_ready(
+            items, answerer, drawing, marker=asked.marker, failed=watching.failed
+        )
+        return watched(watching.counted(made), "generate", most)
 
     make(
         out,
         Trace,
-        lambda items, dropped: watched(
-            count(
-                stage.answer_as_ready(items, answerer, drawing, marker=asked.marker, failed=failed)
-            ),
-            "generate",
-            most,
-        ),
+        lambda items, dropped: answered(items),
         (
             stage.unanswered(problem, answerer, Asked(ratio=ratio, budget=budget), sample)
             for problem in problems
