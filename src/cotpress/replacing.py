@@ -72,7 +72,7 @@ def _parts(out: Path) -> list[Path]:
         *(out, meta, note, storage.part_path(out), rows, errors_path(out)),
         *(held, storage.meta_path(held)),
     ]
-    shards = storage.shards_path(out)  # logs alone are no output
+    shards = storage.shards_path(out)  # logs alone are not an output
     if any(path.suffix in (".jsonl", ".part") for path in shards.glob("*")):
         beside.append(shards)
     return [path for path in beside if path.exists()]

@@ -111,21 +111,32 @@ def make(
                     f"{storage.part_path(out)} belongs to no state of it: run the same command "
                     "with --overwrite once the input is whole."
                 )
+        if not shard:
+            refuse_nothing(this, verb)
         written = this.n_out + before
-        if not written and not shard:
-            reasons = (
-                ", ".join(f"{count} {why}" for why, count in this.dropped.items())
-                or "the input is empty"
-            )
-            if this.failures.found:
-                reasons = f"all requests failed: {this.failures.found[-1].reason}"
-            raise CotpressError(f"{verb}: nothing to write to {out}: {reasons}.")
     left_out = "".join(f", {count} left out ({why})" for why, count in sorted(this.dropped.items()))
     of = f" of shard {shard}" if shard else ""
     say(f"{verb}: {written} records{of} in {out}{left_out}")
-    if n := len(this.failures.found):
+    say_failed(this.failures, verb)
+
+
+def refuse_nothing(this: storage.Run[Any], verb: str) -> None:
+    """`CotpressError` with the reason where a run wrote no record, now or before."""
+    if this.n_out + this.done.total():
+        return
+    reasons = (
+        ", ".join(f"{count} {why}" for why, count in this.dropped.items()) or "the input is empty"
+    )
+    if this.failures.found:
+        reasons = f"all requests failed: {this.failures.found[-1].reason}"
+    raise CotpressError(f"{verb}: nothing to write to {this.path}: {reasons}.")
+
+
+def say_failed(failures: Failures, verb: str) -> None:
+    """How many rows failed, and what to do about them."""
+    if n := len(failures.found):
         say(
-            f"{verb}: failed: {n}; the reasons are in {this.failures.path}, and the same command "
+            f"{verb}: failed: {n}; the reasons are in {failures.path}, and the same command "
             "asks for these alone"
         )
 

@@ -22,6 +22,7 @@ from cotpress.errors import CotpressError
 from cotpress.evaluation import evaluate as stage
 from cotpress.evaluation.rows import rows
 from cotpress.evaluation.setting import setting_of
+from cotpress.failures import USUAL_RATE
 from cotpress.lm.capabilities import able
 from cotpress.lm.checkpoint import FINISHED, Checkpoint, folder_of, read
 from cotpress.lm.contract import MOSTLY_CUT
@@ -39,11 +40,14 @@ from cotpress.verbs.common import (
     answer_limit,
     check_sampling,
     progress,
+    refuse_nothing,
     rows_path,
     sampling_as_meant,
     say,
+    say_failed,
     watched,
 )
+from cotpress.verbs.failing import Watching, check_error_rate
 from cotpress.verbs.groups import ANSWERS, COMPARED, LATENT, MODEL, OUTPUT, QUESTIONS, SPREAD
 from cotpress.verbs.spread import spread
 
@@ -78,6 +82,7 @@ def evaluate(
     blend: Annotated[list[float] | None, Many, COMPARED] = None,
     original: Annotated[str, COMPARED] = "",
     backend: Annotated[Backend, MODEL] = "auto",
+    max_error_rate: Annotated[float, MODEL] = USUAL_RATE,
     instruction_mismatch: Annotated[Literal["refuse", "allow"], QUESTIONS] = "refuse",
     exclude_overlap: Annotated[bool, QUESTIONS] = False,
     split: Annotated[str, QUESTIONS] = "test",
@@ -137,6 +142,9 @@ def evaluate(
     backend
         Who answers for folders and models of the Hub: hf (transformers), vllm (in this process, one
         model after the other), or auto: vllm where it is installed and finds a GPU, which is said.
+    max_error_rate
+        Share of requests that a server may fail to answer before the run ends. What failed stands
+        in `<name>.errors.jsonl`, and the same command asks for it again.
     instruction_mismatch
         Whether a task may be asked with another instruction than the model was trained with.
     exclude_overlap
@@ -175,6 +183,7 @@ def evaluate(
     processes
         Work in so many processes of this machine, each on a GPU of its own, where there are any.
     """
+    check_error_rate(max_error_rate)
     which = parse(shard)
     drawing = Sampling(
         max_tokens=1 if max_tokens is None else max_tokens,
@@ -224,7 +233,7 @@ def evaluate(
     deciding = _deciding(asked, split, limit, plan)
     deciding |= {"exclude_overlap": True} if exclude_overlap else {}
     deciding |= {"max_tokens": limits} if len(set(limits.values())) > 1 else {}
-    _write_traces(out, asked, plan, limits, deciding, which)
+    _write_traces(out, asked, plan, limits, deciding, max_error_rate, which)
     if which.n > 1:
         return
     found = rows(
@@ -462,6 +471,7 @@ def _write_traces(
     plan: stage.Plan,
     limits: Mapping[str, int],
     options: dict[str, object],
+    max_error_rate: float,
     which: Shard,
 ) -> None:
     rank = _ranks(asked, plan)
@@ -501,8 +511,11 @@ def _write_traces(
         if before:
             say(f"eval: resuming {out} with {before} traces done")
         done = list(storage.read(storage.part_path(out), Trace)) if before else []
-        new = chain.from_iterable(_traces(one, plan, done, limits, this.dropped) for one in asked)
         total = plan.n_arms * n_problems * plan.samples
+        watching = Watching(this.failures, "eval", max_error_rate, total)
+        new = chain.from_iterable(
+            _traces(one, plan, done, limits, this.dropped, watching) for one in asked
+        )
         for _ in progress(this.write(new), "eval", total, before):
             pass
         for why, count in this.dropped.items():
@@ -510,6 +523,9 @@ def _write_traces(
                 f"eval: left out {why}"
                 + (f" ({count} answers)" if why == stage.NOTHING_TO_CORRUPT else "")
             )
+        if which.n == 1:
+            refuse_nothing(this, "eval")
+    say_failed(this.failures, "eval")
 
 
 def _problems(asked: Sequence[Questions]) -> Iterator[Problem]:
@@ -537,6 +553,7 @@ def _traces(
     done: Sequence[Trace],
     limits: Mapping[str, int],
     dropped: Counter[str],
+    watching: Watching,
 ) -> Iterator[Trace]:
     """The graded traces of one task that are still to be made."""
     most = limits[one.spec]
@@ -545,8 +562,10 @@ def _traces(
     graded = partial(grade, grader_of=lambda trace: one.task.grader)
     sampling = msgspec.structs.replace(plan.sampling, max_tokens=most)
     here = replace(plan, marker=one.task.marker, sampling=sampling)
-    made = stage.evaluate(one.problems, here, graded, done=known, dropped=dropped)
-    return watched(made, "eval", most, _arm)
+    made = stage.evaluate(
+        one.problems, here, graded, done=known, dropped=dropped, failed=watching.failed
+    )
+    return watched(watching.counted(made), "eval", most, _arm)
 
 
 def _limits(

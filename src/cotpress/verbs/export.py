@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from cotpress import models, plugins, storage
 from cotpress.errors import CotpressError
 from cotpress.lm.capabilities import able
+from cotpress.lm.saving import writing
 from cotpress.pipeline import instruction
 from cotpress.records import EvalRow
 from cotpress.serving import adapter as unmerged
@@ -95,16 +96,17 @@ def export(
         from cotpress.training.blend import blended
 
         loaded = blended(loaded, able(models.load(blend), HFModel, "export --blend"), share)
-    done = stage.export(
-        loaded,
-        out,
-        efforts=efforts,
-        trained=about,
-        rows=rows,
-        blend=share,
-        adapter=adapter,
-        say=say,
-    )
+    with writing(out):
+        done = stage.export(
+            loaded,
+            out,
+            efforts=efforts,
+            trained=about,
+            rows=rows,
+            blend=share,
+            adapter=adapter,
+            say=say,
+        )
     if adapter:
         say(f"export: serve it with: {unmerged.command(unmerged.of(loaded), out.name, str(out))}")
     if must := instruction.to_send(about.instructions if about else None):

@@ -27,6 +27,7 @@ from cotpress.verbs.common import (
     say,
     watched,
 )
+from cotpress.verbs.failing import Watching, check_error_rate
 from cotpress.verbs.groups import ANSWERS, MODEL, OUTPUT, QUESTIONS, SPREAD
 from cotpress.verbs.spread import spread
 
@@ -115,9 +116,8 @@ def generate(
     processes
         Work in so many processes of this machine, each on a GPU of its own, where there are any.
     """
+    check_error_rate(max_error_rate)
     which = parse(shard)
-    if not 0 <= max_error_rate <= 1:
-        raise CotpressError("choose 0 <= --max-error-rate <= 1.")
     if ratio is not None:
         check_ratio(ratio)
     if budget is not None:
@@ -181,17 +181,7 @@ def generate(
             f"some problems of {task} share an id, by which shards are joined: give each its own."
         )
     share = Share(which, len(problems) * samples)
-    seen, failures = Counter[str](), list[Failures]()
-
-    def count(items: Iterator[Trace]) -> Iterator[Trace]:
-        for trace in items:
-            seen["answers"] += 1
-            yield trace
-
-    def failed(trace: Trace, reason: str) -> None:
-        failures[0].add(trace.key, reason)
-        seen["answers"] += 1
-        failures[0].check("generate", max_error_rate, seen["answers"], share.n_items)
+    failures = list[Failures]()
 
     def asking() -> Iterator[Trace]:
         asks = Asked(ratio=ratio, budget=budget)
@@ -199,16 +189,17 @@ def generate(
             for sample in range(samples):
                 yield stage.unanswered(problem, answerer, asks, sample)
 
+    def answered(items: Iterator[Trace]) -> Iterator[Trace]:
+        watching = Watching(failures[0], "generate", max_error_rate, share.n_items)
+        made = stage.answer_as_ready(
+            items, answerer, drawing, marker=asked.marker, failed=watching.failed
+        )
+        return watched(watching.counted(made), "generate", most)
+
     make(
         out,
         Trace,
-        lambda items, dropped: watched(
-            count(
-                stage.answer_as_ready(items, answerer, drawing, marker=asked.marker, failed=failed)
-            ),
-            "generate",
-            most,
-        ),
+        lambda items, dropped: answered(items),
         asking(),
         verb="generate",
         options=options

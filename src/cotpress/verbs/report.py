@@ -68,7 +68,8 @@ def report(
         _refuse_evals(evals)
         if not evals:
             raise CotpressError("a table needs what `cotpress eval` wrote: name eval.jsonl.")
-        _table(evals, format, out)
+        with storage.locked(out):
+            _table(evals, format, out)
         return
     with storage.locked(out):
         _report(evals, scored, verified, vqvae, out)

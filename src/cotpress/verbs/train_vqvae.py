@@ -5,6 +5,7 @@ from pathlib import Path
 from cotpress import models, plugins, storage
 from cotpress.latent import options as given
 from cotpress.lm.capabilities import able
+from cotpress.lm.saving import writing
 from cotpress.records import Trace
 from cotpress.verbs.common import say
 
@@ -66,7 +67,8 @@ def train_vqvae(
     how = given.FitOptions(steps=steps, lr=lr, batch=batch, seed=seed)
     model = able(models.load(target), HFModel, "train-vqvae")
     content, traces = storage.hash_file(graded), storage.read(graded, Trace)
-    stage.train_vqvae(traces, model, out, shape, how, content=content, say=_say)
+    with writing(out):
+        stage.train_vqvae(traces, model, out, shape, how, content=content, say=_say)
 
 
 def _say(line: str) -> None:
