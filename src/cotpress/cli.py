@@ -55,7 +55,7 @@ WALK = (
     "plan",
     "report",
 )
-VERBS = (*WALK, "show", "export", "doctor", "run", "ls")
+VERBS = (*WALK, "show", "play", "export", "doctor", "run", "ls")
 
 NAMES = {
     "import": "import_",
