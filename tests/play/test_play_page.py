@@ -4,8 +4,9 @@ and not one request to another host. Skipped where gradio, playwright or Chromiu
 
 import re
 import shutil
+import threading
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ sync_api = pytest.importorskip("playwright.sync_api")
 pytest.importorskip("transformers")
 
 from cotpress import models, tasks  # noqa: E402
-from cotpress.models import Sampling  # noqa: E402
+from cotpress.models import Completion, Request, Sampling  # noqa: E402
+from cotpress.models.scripted import Scripted  # noqa: E402
 from cotpress.play.control import control_of  # noqa: E402
 from cotpress.play.page import serve  # noqa: E402
 from cotpress.play.session import Playground  # noqa: E402
@@ -132,6 +134,35 @@ def test_an_empty_question_is_one_sentence(browser: Any, url: str, heard: list[s
     page.locator("textarea").first.fill("  ")
     page.get_by_role("button", name="Ask both").click()
     page.get_by_text("there is no question: write one, or choose an example.").wait_for()
+
+
+class Endless(Scripted):
+    """A model that never comes to an end, and knows whether somebody still listens."""
+
+    def __init__(self) -> None:
+        super().__init__({}, name="endless")
+        self.closed = threading.Event()
+
+    def growing(self, request: Request, sampling: Sampling) -> Iterator[Completion]:
+        try:
+            for n in count(1):
+                yield Completion(text=f"{n} and so on", n_tokens=4, finished=False)
+        finally:
+            self.closed.set()
+
+
+def test_an_answer_can_be_stopped_and_its_model_then_rests(browser: Any, heard: list[str]) -> None:
+    endless = Endless()
+    ground = Playground(endless, endless, control_of(None), lambda _: "right", Sampling())
+    blocks, url = serve(ground, "127.0.0.1", None)
+    assert url.startswith("http://127.0.0.1:")
+    page = opened(browser, url, heard)
+    page.locator("textarea").first.fill("How long?")
+    page.get_by_role("button", name="Ask both").click()
+    page.locator(".answer").filter(has_text="and so on").first.wait_for(timeout=LONGEST)
+    page.get_by_role("button", name="Stop").click()
+    assert endless.closed.wait(LONGEST / 1000)
+    blocks.close(verbose=False)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
