@@ -7,9 +7,9 @@ at equal mean tokens.
 A seed is one fine-tuning. `accuracy` is the mean over seeds with each seed's in brackets, `pooled`
 Wilson's interval over all answers, which the seeds' common problems make too narrow. At equal mean
 tokens: an arm that is asked for ratios is a line from the untouched model through its ratios, and
-the accuracy where that line has the tokens that another arm reached is read off by linear
-interpolation, seed by seed; nothing is read off beyond its shortest point. Arms without a training
-come from the folder `untrained` and have one run.
+the accuracy where that line has the tokens that a trained arm without a ratio reached is read off
+by linear interpolation, seed by seed; nothing is read off beyond its shortest point. Arms without a
+training come from the folder `untrained` and have one run.
 """
 
 import argparse
@@ -26,8 +26,12 @@ from cotpress.records import EvalRow
 from cotpress.report.plotting import COLOURS, SANS, SYMBOLS
 
 DASHES = ("solid", "dash", "dot")
+SHORTER = 0.9
+"""An arm's tokens are compared at, where they are less than this share of the original's."""
+NOWHERE = "–"
 ORIGINAL = "original"
 UNTRAINED = "untrained"
+BLEND = "blend"
 
 
 class Point(NamedTuple):
@@ -36,6 +40,10 @@ class Point(NamedTuple):
     tokens: float
     accuracy: float
     n: int
+    error: float | None
+    """Mean |actual - asked| / asked, where a ratio or a budget was asked for."""
+    over: float | None
+    """Share of the answers over the budget."""
 
 
 Found = dict[str, dict[str, dict[str, Point]]]
@@ -50,8 +58,10 @@ def found(folder: Path) -> Found:
         rest, seeded, seed = run.rpartition("seed-")
         rest, seed = (rest.replace("-", " "), seed) if seeded else (run, "")
         for row in storage.read(path, EvalRow):
+            if arm == BLEND and row.blend is None and row.method != ORIGINAL:
+                continue  # the short model itself, which stands under its own arm
             free = row.method if UNTRAINED in (arm, run) or row.method == ORIGINAL else ""
-            point = Point(row.mean_tokens, row.accuracy, row.n)
+            point = Point(row.mean_tokens, row.accuracy, row.n, row.asked_error, row.over_asked)
             name = free or arm
             points[name][asked(row, rest if not free else "")]["" if free else seed] = point
     return points
@@ -59,9 +69,14 @@ def found(folder: Path) -> Found:
 
 def asked(row: EvalRow, run: str) -> str:
     """What an arm was asked for, and in which round or under which setting."""
-    ratio, budget = row.setting.asked.ratio, row.setting.asked.budget
-    told = "" if ratio in (None, 1.0) else f"{ratio:g}"
-    return f"{told if budget is None else f'{budget} tokens'} {run}".strip()
+    ratio, budget, blend = row.setting.asked.ratio, row.setting.asked.budget, row.blend
+    if blend is not None:
+        what = f"weight {blend:g}"
+    elif budget is not None:
+        what = f"{budget} tokens"
+    else:
+        what = "" if ratio in (None, 1.0) else f"{ratio:g}"
+    return f"{what} {run}".strip()
 
 
 def line(arm: str, what: str, seeds: dict[str, Point]) -> str:
@@ -93,7 +108,7 @@ def equal(points: Found, arm: str, tokens: float) -> str:
     curves = [[whole, *(of[seed] for of in points[arm].values() if seed in of)] for seed in seeds]
     values = [value for curve in curves if (value := at(curve, tokens)) is not None]
     if not values:
-        return "–"
+        return NOWHERE
     few = "" if len(values) == len(seeds) else f" ({len(values)} of {len(seeds)} seeds)"
     return f"{100 * mean(values):.1f}{few}"
 
@@ -146,11 +161,36 @@ def main() -> None:
             print(line(arm, what, seeds))
     if options.figure:
         draw(points, options.figure)
-    own = {
-        f"{arm} {what}".strip(): mean(point.tokens for point in seeds.values())
+    budgets(points, arms)
+    compare(points, arms)
+
+
+def budgets(points: Found, arms: Sequence[str]) -> None:
+    """How far the arms that were asked for a number of tokens are from it."""
+    rows = [
+        f"| {arm} | {what} | {mean(p.tokens for p in seeds.values()):.0f} "
+        f"| {100 * mean(p.error for p in seeds.values() if p.error is not None):.1f} "
+        f"| {100 * mean(p.over or 0.0 for p in seeds.values()):.1f} |"
         for arm in arms
         for what, seeds in points[arm].items()
-        if not what or "round" in what
+        if what.endswith("tokens") and all(p.error is not None for p in seeds.values())
+    ]
+    if rows:
+        print("\n| arm | asked | tokens | mean distance from what was asked, % | over it, % |")
+        print("|---|---|---|---|---|")
+        print("\n".join(rows))
+
+
+def compare(points: Found, arms: Sequence[str]) -> None:
+    """All arms at the mean tokens that each trained arm without a ratio reached."""
+    longest = SHORTER * points[ORIGINAL][""][""].tokens
+    own = {
+        f"{arm} {what}".strip(): tokens
+        for arm in arms
+        for what, seeds in points[arm].items()
+        if (not what or "round" in what)
+        and all(seeds)  # untrained arms have no seed
+        and (tokens := mean(point.tokens for point in seeds.values())) < longest
     }
     if not own:
         return
@@ -158,7 +198,9 @@ def main() -> None:
     print("| arm | " + " | ".join(f"{name}: {n:.0f}" for name, n in own.items()) + " |")
     print("|---|" + "---|" * len(own))
     for arm in arms:
-        print(f"| {arm} | " + " | ".join(equal(points, arm, n) for n in own.values()) + " |")
+        cells = [equal(points, arm, tokens) for tokens in own.values()]
+        if any(cell != NOWHERE for cell in cells):
+            print(f"| {arm} | " + " | ".join(cells) + " |")
 
 
 if __name__ == "__main__":

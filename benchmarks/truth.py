@@ -7,7 +7,7 @@
 
 Average precision is the area under the precision-recall curve of "this token is needed", tokens
 ranked by importance within a trace, ties at one threshold; the mean over traces, with a 95 %
-bootstrap interval over traces (2,000 draws). A scorer that knows nothing gets the base rate; with
+bootstrap interval over traces (2,000 draws). An uninformed scorer gets the base rate; with
 importance averaged over each part of the reasoning it gets more, for short parts vary most: there
 `random` is the measure. The ratio of a taught arm is only its name in the prompt; its length is
 counted. recipes/truth.sh is the whole walk.

@@ -7,7 +7,8 @@
 # Folders: $OUT/ARM/seed-S, in rounds $OUT/ARM/round-R-seed-S, the sweep $OUT/sweep/ARM/lr-L-steps-N. At most $JOBS processes.
 set -euo pipefail
 export OUT=${OUT:-runs/choose} MODEL=${MODEL:-overthink} TASK=${TASK:-overthink}
-export ARMS=${ARMS:-surprisal-step shortest random-right earliest surprisal-token random-step policy prefix longest-right}
+export ARMS=${ARMS:-surprisal-step shortest random-right earliest surprisal-token random-step policy prefix longest-right
+  cts-step cts-token budget budget-wide blend}
 export SEEDS=${SEEDS:-1 2 3}
 export LIMIT=${LIMIT:-400}           # problems to learn from, in every round others
 export SAMPLES=${SAMPLES:-8}         # of each
@@ -20,8 +21,11 @@ export EVAL_LIMIT=${EVAL_LIMIT:-300} VALIDATION=${VALIDATION:-overthink,seed=1} 
 export MAX_TOKENS=${MAX_TOKENS:-800}
 export TRAIN=${TRAIN:---method full --batch 16 --micro-batch 16 --epochs 100}
 export UNTRAINED=${UNTRAINED:-no-think budget-forcing chain-of-draft be-concise} BUDGETS=${BUDGETS:-64 128 192}
-export LR=${LR:-1.5e-3} STEPS=${STEPS:-600}                # of the arms that are asked for a ratio
-export LONE_LR=${LONE_LR:-5e-4} LONE_STEPS=${LONE_STEPS:-150} # of the others
+export ASKED=${ASKED:-100 150 200 300} # tokens that the arms with budgets are asked for
+export WEIGHTS=${WEIGHTS:-0.25 0.5 0.75} # of the shortest model of round 1, in blends with the untouched one
+export LR=${LR:-1.5e-3} STEPS=${STEPS:-600}                # of the arms that are asked for a ratio or a budget
+export LONE_LR=${LONE_LR:-4e-3} LONE_STEPS=${LONE_STEPS:-225} # of the others
+export WIDE_STEPS=${WIDE_STEPS:-1200}
 export SWEEP_ARMS=${SWEEP_ARMS:-surprisal-step shortest}
 export SWEEP_LR=${SWEEP_LR:-4e-3 1.5e-3 5e-4} SWEEP_STEPS=${SWEEP_STEPS:-200 600} SWEEP_LONE_STEPS=${SWEEP_LONE_STEPS:-75 225 600}
 export JOBS=${JOBS:-2}
@@ -34,10 +38,14 @@ sample() { # sample DIR MODEL SKIP SEED: several answers to each problem, graded
   cotpress grade $1/traces.jsonl --out $1/graded.jsonl
 }
 
-teach() { # teach DIR EXAMPLES MODEL SEED LR STEPS [RATIOS…]: train, and judge against the untouched model
-  cotpress train $2 --model $3 --out $1/model --seed $4 $TRAIN --lr $5 --max-steps $6
-  cotpress eval --task ${JUDGED:-$TASK} --model $1/model --original $MODEL ${7:+--ratios ${@:7}} --split test --limit $EVAL_LIMIT \
+judge() { # judge DIR MODEL [OPTIONS…]: against the untouched model
+  cotpress eval --task ${JUDGED:-$TASK} --model $2 --original $MODEL ${@:3} --split test --limit $EVAL_LIMIT \
     --max-tokens $MAX_TOKENS --out $1/eval.jsonl
+}
+
+teach() { # teach DIR EXAMPLES MODEL SEED LR STEPS [OPTIONS…]: train and judge
+  cotpress train $2 --model $3 --out $1/model --seed $4 $TRAIN --lr $5 --max-steps $6
+  judge $1 $1/model ${@:7}
 }
 
 rounds() { # rounds ARM KEEP SEED [DIR]: choose, teach, and choose again among the samples of the model that was taught
@@ -61,10 +69,18 @@ arm() { # arm NAME SEED [DIR]
     policy | earliest)
       cotpress build $OUT/$1/compressed.jsonl --control none --seed $2 --out $dir/train.jsonl
       teach $dir $dir/train.jsonl $MODEL $2 $LONE_LR $LONE_STEPS ;;
+    budget | budget-wide)
+      cotpress build $OUT/$1/chosen.jsonl --control budget --seed $2 --out $dir/train.jsonl
+      teach $dir $dir/train.jsonl $MODEL $2 $LR $([ $1 = budget ] && echo $STEPS || echo $WIDE_STEPS) --budgets $ASKED ;;
+    blend) judge $dir $OUT/shortest/round-1-seed-$2/model --blend $WEIGHTS ;;
     *)
       cotpress build $OUT/$1/compressed.jsonl --draw all --ratios $RATIOS --seed $2 --out $dir/train.jsonl
-      teach $dir $dir/train.jsonl $MODEL $2 $LR $STEPS $RATIOS ;;
+      teach $dir $dir/train.jsonl $MODEL $2 $LR $STEPS --ratios $RATIOS ;;
   esac
+}
+
+shorter() { # shorter SEED: the model that was taught the shortest right samples, which other arms begin from
+  (export ROUNDS=1 && arm shortest $1)
 }
 
 scored() { # scored SCORER: the file of its scores, made when it is first needed
@@ -77,17 +93,25 @@ cut() { # cut NAME: what an arm learns, for all of its seeds
   local to=$OUT/$1/compressed.jsonl from
   case $1 in
     surprisal-* | policy) from=$(scored surprisal:$MODEL) ;;
+    cts-*) from=$(scored cts:$MODEL) ;;
     random-step | prefix | earliest) from=$(scored ${1%-step}) ;;
   esac
   case $1 in
-    surprisal-token) cotpress compress $from --ratios $RATIOS --method $1 --out $to ;;
-    surprisal-step | random-step) cotpress compress $from --ratios $RATIOS --unit step --method $1 --out $to ;;
+    *-token) cotpress compress $from --ratios $RATIOS --method $1 --out $to ;;
+    *-step) cotpress compress $from --ratios $RATIOS --unit step --method $1 --out $to ;;
     prefix) cotpress compress $from --ratios $RATIOS --out $to ;;
     earliest) cotpress compress $from --above 0 --out $to ;;
     policy)
       cotpress compress $from --ratios $OWN --unit step --out $OUT/$1/offered.jsonl
       cotpress verify $OUT/$1/offered.jsonl --reference $MODEL --out $OUT/$1/verified.jsonl
       cotpress compress $OUT/$1/verified.jsonl --keep-answer $LOSS --out $to ;;
+    blend) for seed in $SEEDS; do shorter $seed; done ;;
+    budget) mkdir -p $OUT/$1 && cp $OUT/right.jsonl $OUT/$1/chosen.jsonl ;;
+    budget-wide) # long answers to some problems, short ones to others
+      shorter 1
+      sample $OUT/$1/short $OUT/shortest/round-1-seed-1/model $LIMIT 1
+      cotpress select $OUT/$1/short/graded.jsonl --keep random --per-problem $PER_PROBLEM --out $OUT/$1/short.jsonl
+      cat $OUT/right.jsonl $OUT/$1/short.jsonl >$OUT/$1/chosen.jsonl ;;
   esac
 }
 

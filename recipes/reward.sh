@@ -4,19 +4,19 @@
 set -euo pipefail
 OUT=${OUT:-runs/reward}
 MODEL=${MODEL:-overthink}
-LIMIT=${LIMIT:-400}           # problems for the supervised stage, 4 samples each
+LIMIT=${LIMIT:-400}           # problems for the supervised stage, 8 samples each
 PROBLEMS=${PROBLEMS:-2000}    # problems for the rewards
-STEPS=${STEPS:-200}
+STEPS=${STEPS:-60}
 EVAL_LIMIT=${EVAL_LIMIT:-300}
 MAX_TOKENS=${MAX_TOKENS:-800}
-SEEDS=${SEEDS:-1}
+SEEDS=${SEEDS:-1 2 3}          # of the rewards; the supervised stage is done once
 REWARD=${REWARD:-correct shortest}
-SFT=${SFT:---method full --epochs 2 --lr 5e-4 --batch 16 --micro-batch 16}
-GRPO=${GRPO:---method full --lr 3e-5 --batch 8 --samples 8 --scheduler constant --warmup 0.05 --save-every 20}
+SFT=${SFT:---method full --epochs 100 --max-steps 225 --lr 4e-3 --batch 16 --micro-batch 16}
+GRPO=${GRPO:---method full --lr 2e-4 --batch 8 --samples 8 --scheduler constant --warmup 0.05 --save-every 20}
 HERE=$(dirname "$0")
 
 mkdir -p "$OUT"
-cotpress generate --task overthink --model $MODEL --split train --limit $LIMIT --samples 4 --temperature 0.8 \
+cotpress generate --task overthink --model $MODEL --split train --limit $LIMIT --samples 8 --temperature 1.0 \
   --max-tokens $MAX_TOKENS --out $OUT/traces.jsonl
 cotpress grade $OUT/traces.jsonl --out $OUT/graded.jsonl
 cotpress select $OUT/graded.jsonl --keep shortest-right --out $OUT/chosen.jsonl
@@ -25,13 +25,13 @@ judge() { # judge DIR MODEL
   cotpress eval --task overthink --model $2 --split test --limit $EVAL_LIMIT --max-tokens $MAX_TOKENS --out $OUT/$1.jsonl
 }
 judge eval-original $MODEL
+cotpress train $OUT/train.jsonl --model $MODEL --out $OUT/sft --seed 1 $SFT
+judge eval-sft $OUT/sft
 for seed in $SEEDS; do
-  cotpress train $OUT/train.jsonl --model $MODEL --out $OUT/sft-$seed --seed $seed $SFT
-  judge eval-sft-$seed $OUT/sft-$seed
-  cotpress train --stage grpo --task overthink --split train --limit $PROBLEMS --model $OUT/sft-$seed --out $OUT/grpo-$seed \
+  cotpress train --stage grpo --task overthink --split train --limit $PROBLEMS --model $OUT/sft --out $OUT/grpo-$seed \
     --seed $seed --reward $REWARD --max-tokens $MAX_TOKENS --max-steps $STEPS $GRPO
   judge eval-grpo-$seed $OUT/grpo-$seed
 done
 python $HERE/../benchmarks/rewards.py $OUT/grpo-*/ --out $OUT/rewards.html
-cotpress report $OUT/eval-original.jsonl $OUT/eval-sft-*[0-9].jsonl $OUT/eval-grpo-*[0-9].jsonl --out $OUT/report.html
+cotpress report $OUT/eval-original.jsonl $OUT/eval-sft.jsonl $OUT/eval-grpo-*[0-9].jsonl --out $OUT/report.html
 echo "open $OUT/report.html"

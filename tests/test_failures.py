@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from openai_server import FakeServer, serving
 
@@ -210,3 +211,102 @@ def test_a_redirect_to_another_host_is_refused_and_one_on_the_same_host_is_follo
     assert one_row(monkeypatch, server, "") == 2
     assert f"redirects to localhost:{server.server_port}" in capsys.readouterr().err
     assert len(server.asked) == n + 1
+
+
+# --- eval -----------------------------------------------------------------------------------------
+
+
+def judge(monkeypatch: pytest.MonkeyPatch, server: FakeServer, *more: str) -> int:
+    spec = f"http:{server.url},model=fake,tokenizer=words,retries=0"
+    words = ["eval", "--task", "jsonl:q.jsonl,split=train", "--split", "train", "--ratios", "0.5"]
+    words += ["--baseline", "be-concise", "no-think", "truncation", "budget-forcing"]
+    words += ["--max-tokens", "50", "--model", spec, "--out", "e.jsonl", *more]
+    monkeypatch.setattr("sys.argv", ["cotpress", *words])
+    try:
+        cli.main()
+    except SystemExit as stopped:
+        return int(stopped.code or 0)
+    return 0
+
+
+def thinking(*numbers: int, where: str = "") -> Any:
+    """Longer answers at full length than at a ratio; none to these questions where the request
+    holds `where`, and is begun if that is `begun`.
+    """
+
+    def say(body: dict[str, Any]) -> Any:
+        asked = body["messages"][0]["content"]
+        begun = body.get("continue_final_message")
+        here = begun if where == "begun" else where in asked and not begun
+        if here and any(f"p{n} " in asked for n in numbers):
+            raise ValueError("content filter")
+        number = asked.split()[0].removeprefix("p")
+        if begun:
+            return f"{number}."
+        return f"{'Think of it. ' * (1 if '<ratio>' in asked else 2)}\n\nThe answer is {number}."
+
+    return say
+
+
+def answers() -> list[Trace]:
+    """What was written, without what the clock says."""
+    read = storage.read(Path("e.jsonl"), Trace)
+    return [msgspec.structs.replace(trace, seconds=0.0) for trace in read]
+
+
+@pytest.mark.parametrize(
+    ("where", "missing"),
+    [
+        ("", {"original", "ratio", "be-concise", "no-think", "truncation", "budget-forcing"}),
+        ("<ratio>", {"ratio"}),
+        ("concise", {"be-concise"}),
+        ("begun", {"no-think", "truncation", "budget-forcing"}),
+    ],
+)
+def test_an_evaluation_goes_on_when_rows_fail_and_is_completed_by_the_next_run(
+    monkeypatch: pytest.MonkeyPatch,
+    server: FakeServer,
+    capsys: pytest.CaptureFixture[str],
+    where: str,
+    missing: set[str],
+) -> None:
+    server.say = thinking()
+    assert judge(monkeypatch, server) == 0
+    whole = answers()
+    assert len({trace.method for trace in whole}) == 5
+    assert len(whole) == 6 * 40
+    for path in Path().glob("e.*"):
+        path.unlink()
+
+    server.say = thinking(7, where=where)
+    assert judge(monkeypatch, server) == 0
+    without = answers()
+    absent = [trace for trace in whole if trace not in without]
+    assert {trace.problem.question for trace in absent} == {"p7 ?"}
+    controls = {"truncation", "budget-forcing"}  # at the ratio that was reached
+    assert {
+        trace.method if trace.ratio is None or trace.method in controls else "ratio"
+        for trace in absent
+    } == missing
+    failed = list(storage.read(errors_path(Path("e.jsonl")), Failure))
+    assert f"eval: failed: {len(failed)};" in capsys.readouterr().err
+    assert {one.key for one in failed} <= {trace.key for trace in absent}
+
+    server.asked.clear()
+    server.say = thinking()
+    assert judge(monkeypatch, server) == 0
+    assert answers() == whole
+    assert not errors_path(Path("e.jsonl")).exists()
+    asked = [body for body in server.asked if body["max_tokens"] > 1]
+    assert all("p7 " in body["messages"][0]["content"] for body in asked)
+
+
+def test_too_many_rows_that_fail_end_an_evaluation_and_keep_what_is_finished(
+    monkeypatch: pytest.MonkeyPatch, server: FakeServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.say = thinking(*range(10, 20))
+    assert judge(monkeypatch, server) == 2
+    assert "more than --max-error-rate 0.05" in capsys.readouterr().err
+    assert Path("e.jsonl.part").read_bytes()
+    assert judge(monkeypatch, server, "--max-error-rate", "1") == 0
+    assert judge(monkeypatch, server, "--max-error-rate", "1.5") == 2

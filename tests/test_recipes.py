@@ -91,9 +91,9 @@ def test_the_truth_ends_with_a_table_of_scorers_and_one_of_taught_arms(tmp_path:
     assert (tmp_path / "scorers.html").stat().st_size > 10_000
 
 
-def test_choosing_ends_with_a_table_of_arms_and_one_at_equal_tokens(tmp_path: Path) -> None:
+def test_choosing_ends_with_a_table_of_arms(tmp_path: Path) -> None:
     few = {
-        "ARMS": "surprisal-step shortest policy",
+        "ARMS": "surprisal-step shortest policy budget blend",
         "LIMIT": "6",
         "SAMPLES": "2",
         "EVAL_LIMIT": "2",
@@ -104,13 +104,17 @@ def test_choosing_ends_with_a_table_of_arms_and_one_at_equal_tokens(tmp_path: Pa
         "LONE_STEPS": "2",
         "UNTRAINED": "no-think budget-forcing",
         "BUDGETS": "64",
+        "ASKED": "100",
+        "WEIGHTS": "0.5",
     }
     found = _walked("choose", tmp_path, few)
     assert found.returncode == 0, found.stderr
-    arms, equal = (tmp_path / "choose.md").read_text().split("\n\n", 1)
+    arms = (tmp_path / "choose.md").read_text().split("\n\n")[0]
     rows = [line.split(" | ")[:2] for line in arms.splitlines()[2:]]
     assert rows == [
         ["| original", "–"],
+        ["| blend", "weight 0.5"],
+        ["| budget", "100 tokens"],
         ["| policy", "–"],
         ["| shortest", "round 1"],
         ["| shortest", "round 2"],
@@ -119,8 +123,21 @@ def test_choosing_ends_with_a_table_of_arms_and_one_at_equal_tokens(tmp_path: Pa
         ["| no-think", "–"],
         ["| budget-forcing", "64 tokens"],
     ]
-    assert "shortest round 2: " in equal
     assert (tmp_path / "report.html").stat().st_size > 10_000
+
+
+def test_rewards_are_judged_beside_the_stage_before_them(tmp_path: Path) -> None:
+    few = {"LIMIT": "8", "PROBLEMS": "8", "STEPS": "2", "EVAL_LIMIT": "2", "MAX_TOKENS": "300"}
+    few |= {"SEEDS": "1", "SFT": "--method full --max-steps 2 --batch 4"}
+    few |= {"GRPO": "--method full --lr 3e-5 --batch 2 --samples 2 --scheduler constant"}
+    found = _walked("reward", tmp_path, few)
+    assert found.returncode == 0, found.stderr
+    assert (tmp_path / "rewards.html").stat().st_size > 10_000
+    for stage in ("original", "sft", "grpo-1"):
+        assert {row.n for row in storage.read(tmp_path / f"eval-{stage}.rows.jsonl", EvalRow)} == {
+            2
+        }
+    assert found.stdout.splitlines()[-1] == f"open {tmp_path / 'report.html'}"
 
 
 def _walked(name: str, out: Path, settings: dict[str, str]) -> "subprocess.CompletedProcess[str]":

@@ -55,7 +55,7 @@ WALK = (
     "plan",
     "report",
 )
-VERBS = (*WALK, "show", "play", "export", "doctor", "run", "ls")
+VERBS = (*WALK, "merge", "show", "play", "export", "doctor", "run", "ls")
 
 NAMES = {
     "import": "import_",
@@ -267,7 +267,9 @@ def main() -> None:
         raise SystemExit(141) from None
     except OSError as error:
         if error.errno in INPUT_TROUBLE and error.filename:
-            _stop(f"{str(error.filename)[:80]}… is no name here: {error.strerror}.", 2)
+            _stop(
+                f"{str(error.filename)[:80]}… is not a valid file name here: {error.strerror}.", 2
+            )
         if error.errno not in OUTPUT_TROUBLE:
             raise
         where = error.filename or "the output"

@@ -2,7 +2,7 @@
 
 Three kinds of trouble get three answers. The user's mistake is a `CotpressError`, printed as one
 sentence with exit code 2 and no traceback. Our own mistake is any other exception, with its
-traceback. A model's bad output (no answer, cut off, looping) is no exception at all: it is data,
+traceback. A model's bad output (no answer, cut off, looping) is not an exception: it is data,
 recorded on the trace and counted in every summary.
 """
 

@@ -199,7 +199,7 @@ def _makers(record: type[msgspec.Struct]) -> tuple[str, ...]:
 
 
 def _fields(line: bytes) -> dict[str, Any]:
-    """The fields of a line; none where it is no object, which is said where it is read."""
+    """The fields of a line; none where it is not an object, which the reader reports."""
     try:
         return msgspec.json.decode(line, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -28,6 +28,12 @@ WALK = (
 """In order: each is made from the one before it; grades need not be there."""
 
 OTHERS = (
+    Kind("a file of preference pairs (`build --format pairs`)", "prompt chosen rejected", "Pair"),
+    Kind(
+        "a file of questions for training by rewards (`build --format grpo`)",
+        "problem prompt answer",
+        "Question",
+    ),
     Kind("the rows of an evaluation, which only reports read", "setting n accuracy", "EvalRow"),
     Kind("a file of rows for another trainer (`build --format`)", "segments"),
     Kind("a file of rows for another trainer (`build --format`)", "input_ids labels"),
@@ -45,7 +51,7 @@ def kind_of(row: Mapping[str, Any]) -> Kind | None:
 
 def mistaken(row: Mapping[str, Any], wanted: str, written_by: Sequence[str]) -> str:
     """What to say of a file with this first row where rows with the record `wanted` are read; empty
-    where it is no other kind of file.
+    where it is not another kind of file.
     """
     kind = kind_of(row)
     makers = " or ".join(f"`cotpress {verb}`" for verb in written_by)

@@ -1,7 +1,7 @@
 """What a method is called and means: the one table that `mix`, the baselines, the evaluation,
 `plan` and the report read.
 
-A name that is not in the table is that of somebody's own method, and is taken for a taught one.
+A name that is not in the table is that of a user's own method, and is taken for a taught one.
 """
 
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Method:
 
     @property
     def servable(self) -> bool:
-        """Whether it is a way to answer that somebody would serve, rather than one to compare
+        """Whether it is a way to answer that one would serve, rather than one to compare
         with.
         """
         return self.kind in ("original", "taught", "ablation")

@@ -3,7 +3,7 @@
 `tasks/`, `models/`, `scorers/`, `rewards/`, `grading/`, `pipeline/units/` and `training/formats/`
 hold one file per plug-in. The name on the command line is the file's name (hyphens for underscores)
 and each file offers one function `load(target, **options)`. A dotted name (`my_pkg.my_scorer:…`) is
-imported as it is, so a plug-in may live in somebody else's package; one that is installed may
+imported as it is, so a plug-in may live in another package; one that is installed may
 announce itself under a short name as an entry point (`cotpress.scorers` and so on). Nothing is
 imported until it is asked for.
 """
@@ -41,7 +41,7 @@ KINDS = {
 NOUNS = {"grading": "grader"}
 """What a plug-in is called where its folder is not called so."""
 
-OPTION = re.compile(r"\s*[\w.]+\s*=")
+OPTION = re.compile(r"\s*[\w.-]+\s*=")
 """How an option begins in a spec, behind its comma."""
 
 
@@ -67,15 +67,16 @@ def parse_spec(text: str) -> Spec:
     """Read `NAME[:TARGET][,option=value…]`; the target may hold colons and commas: options begin at
     the first `,…=`.
 
-    A value may be a sentence: a comma before a blank is part of it, unless an option follows (`,
-    dtype=float32`).
+    A value may be a sentence or a path: a comma before a blank, or behind a `/`, is part of it,
+    unless an option follows (`, dtype=float32`).
     """
     head, *pieces = text.split(",")
     while pieces and "=" not in pieces[0]:
         head += "," + pieces.pop(0)
     parts: list[str] = []
     for piece in pieces:
-        if parts and piece[:1].isspace() and not OPTION.match(piece):
+        goes_on = parts and (piece[:1].isspace() or "/" in parts[-1])
+        if goes_on and not OPTION.match(piece):
             parts[-1] += "," + piece
         else:
             parts.append(piece)

@@ -119,7 +119,7 @@ class Trace(Record, frozen=True, kw_only=True):
     sample: int = 0
     reasoning: str
     conclusion: str
-    """The final answer as the model words it; empty where it could not be told apart."""
+    """The final answer as the model words it; empty where it could not be found."""
     n_tokens: int
     """Reasoning tokens, in the tokens of `model`."""
     n_conclusion_tokens: int
@@ -525,7 +525,7 @@ class EvalRow(Record, frozen=True, kw_only=True):
     mean_total_tokens: float = 0.0
     """Reasoning, markup and conclusion."""
     unsplit: float = 0.0
-    """Share of completions without a conclusion that could be told from the reasoning."""
+    """Share of completions without a conclusion that could be separated from the reasoning."""
     p_value: float | None = None
     """Test against the original model on the same problems, exact McNemar or with several answers
     a problem a sign-flip permutation; None for the original itself.

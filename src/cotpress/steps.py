@@ -9,7 +9,7 @@ A step begins with a paragraph, an item of a list, a turn of thought ("Wait", "A
 me check", "So", "等等"), or code, and ends where the next one begins. Reasoning models announce
 their turns, so that a text without a single paragraph has steps, too.
 
-Spans rise and do not overlap. A blank before a sentence is its own; line breaks belong to nobody:
+Spans rise and do not overlap. A blank before a sentence is its own; line breaks belong to no span:
 spans and the breaks between them join to the text. Linear time.
 """
 

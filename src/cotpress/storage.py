@@ -32,6 +32,7 @@ from cotpress.jsonl import hash_file as hash_file
 from cotpress.jsonl import lines as lines
 from cotpress.jsonl import make_folder as make_folder
 from cotpress.jsonl import read as read
+from cotpress.jsonl import reading as reading
 from cotpress.jsonl import stem as stem
 from cotpress.jsonl import write as write
 from cotpress.jsonl import write_atomic as write_atomic
@@ -49,6 +50,11 @@ IDENTITY = "identity"
 def meta_path(path: Path) -> Path:
     """`traces.jsonl` -> `traces.meta.json`; `traces.json` -> `traces.json.meta.json`."""
     return path.with_name(stem(path) + ".meta.json")
+
+
+def shards_path(path: Path) -> Path:
+    """Where the processes of a run leave their shards until they are joined."""
+    return path.with_name(path.name + ".shards")
 
 
 def part_path(path: Path) -> Path:
@@ -87,6 +93,8 @@ class Run(Generic[R]):
     """
     extra: dict[str, Any] = field(default_factory=dict)
     """What the verb adds to the meta file (model revision, tokenizer hash)."""
+    closing: Callable[[Path], dict[str, Any]] = lambda part: {}
+    """What is added of all records, which it finds in the part, in their final order."""
 
     def counted(self, items: Iterable[I]) -> Iterator[I]:
         """Pass items through, counting them as input."""
@@ -176,7 +184,7 @@ class Note(Mark, frozen=True, kw_only=True):
     """Which run an unfinished part belongs to."""
 
     begins_again: bool = False
-    """True: a run without keys left it, and nothing is lost when the same verb begins again."""
+    """True: a run without keys left it, and nothing is lost when the same verb starts over."""
 
 
 @contextmanager
@@ -243,6 +251,7 @@ def run(
         elif failures.again and key is not None:
             decoder, name = msgspec.json.Decoder(record), key
             in_order(part, failures.keys, lambda line: name(decoder.decode(line)))
+        this.extra |= this.closing(part)
         size = part.stat().st_size if part.exists() else 0
         _finish(part, path)
         about = {**msgspec.structs.asdict(mark), "version": version, **this.extra}
@@ -311,7 +320,7 @@ def _refuse_what_others_made(path: Path, mark: Mark, *, begins_again: bool) -> N
     options.
 
     A verb without keys may also empty the part that it left itself, whatever the options were: it
-    would begin again anyway.
+    would start over anyway.
     """
     if path.exists():
         made, about = path, meta_path(path) if meta_path(path).exists() else _note_path(path)
@@ -335,7 +344,7 @@ def _refuse_what_others_made(path: Path, mark: Mark, *, begins_again: bool) -> N
     if made != path and begins_again and found.begins_again and found.verb == mark.verb:
         return
     ours = msgspec.json.decode(msgspec.json.encode(mark.options))
-    names = sorted(_differing(found.options, ours))
+    names = sorted(differing(found.options, ours))
     how = (
         f"by {found.verb or 'an unknown run'}"
         if found.verb != mark.verb
@@ -347,7 +356,7 @@ def _refuse_what_others_made(path: Path, mark: Mark, *, begins_again: bool) -> N
     )
 
 
-def _differing(found: dict[str, Any], ours: dict[str, Any]) -> Iterator[str]:
+def differing(found: dict[str, Any], ours: dict[str, Any]) -> Iterator[str]:
     """The options that are not the same; of an identity what it is of, such as `another scorer`."""
     for name in {*found, *ours} - {IDENTITY}:
         if found.get(name) != ours.get(name):

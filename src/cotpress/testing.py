@@ -59,7 +59,7 @@ def traces(texts: Sequence[str] = TEXTS) -> list[Trace]:
 
 def check_scorer(scorer: Scorer, given: Sequence[Trace] | None = None) -> None:
     """One answer for each trace, whose pieces cover the reasoning, with finite values that do not
-    hang on which traces are scored together.
+    depend on which traces are scored together.
     """
     _named(scorer)
     given = traces() if given is None else given
@@ -133,7 +133,7 @@ def check_grader(grader: Grader, answer: str = "B", right: Iterable[str] = ()) -
         _expect(grader(text, answer).correct, f"wrong: {text!r} for {answer!r}")
     slow = grader.slow
     sent = slow is None or "<" not in slow.__qualname__
-    _expect(sent, "`slow` is no function of a module, so that no other process can run it")
+    _expect(sent, "`slow` is not a function of a module, so that no other process can run it")
 
 
 def check_model(model: Model) -> None:

@@ -6,14 +6,16 @@ pytest.importorskip("torch")
 
 import msgspec
 import torch
-from latent_fixtures import QUICK, SMALL, made_up
+from latent_fixtures import QUICK, SMALL, long_trace, made_up
 
 from cotpress.errors import CotpressError
-from cotpress.latent import encode, fit, folder
+from cotpress.latent import checkpoint, encode, fit, folder
+from cotpress.latent import train as stage
 from cotpress.latent.about import About
 from cotpress.latent.options import FitOptions, Shape
 from cotpress.latent.sequences import Pieces, Vocabulary, batch, fits
 from cotpress.latent.vqvae import PAD, UNKNOWN, VQVAE
+from cotpress.models import tiny
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +138,67 @@ def test_the_same_seed_gives_the_same_network(trained):
     )
 
 
+@pytest.mark.parametrize("stopped_after", [1, 5, 6, 7, 31, 59])
+def test_a_training_that_was_stopped_goes_on_to_the_same_network_and_figures(
+    tmp_path, monkeypatch, stopped_after
+):
+    whole, _, figures = fit.fit(made_up(), SMALL, QUICK, say=lambda line: None)
+    saved, save = tmp_path / checkpoint.FILE, checkpoint.save
+
+    def then_stop(path, now):
+        save(path, now)
+        if now.step == stopped_after:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoint, "save", then_stop)
+        with pytest.raises(KeyboardInterrupt):
+            fit.fit(made_up(), SMALL, QUICK, say=lambda line: None, saved=saved)
+    said = []
+    again, _, figures_again = fit.fit(made_up(), SMALL, QUICK, say=said.append, saved=saved)
+    assert said[0] == f"going on from step {stopped_after}"
+    assert figures_again == figures
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, again.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("damage", [lambda held: held[: len(held) // 2], lambda held: b"{}" * 40])
+def test_a_damaged_checkpoint_is_one_sentence(tmp_path, damage):
+    saved = tmp_path / checkpoint.FILE
+    fit.fit(made_up(), SMALL, QUICK, say=lambda line: None, saved=saved)
+    saved.write_bytes(damage(saved.read_bytes()))
+    with pytest.raises(CotpressError, match=r"cannot go on from .*: remove it\.$"):
+        fit.fit(made_up(), SMALL, QUICK, say=lambda line: None, saved=saved)
+
+
+def test_a_folder_that_was_stopped_is_finished_as_if_it_had_not_been(tmp_path, monkeypatch):
+    target = tiny.load()
+    traces, options = [long_trace(i) for i in range(40)], FitOptions(steps=20, lr=1e-3, batch=8)
+    shape = Shape(chunk=4, rate=4, codebook=8, width=16, heads=2, layers=1, length=128)
+    names = ("whole", "stopped")
+    save = checkpoint.save
+
+    def then_stop(path, now):
+        save(path, now)
+        if now.step == 11:
+            raise KeyboardInterrupt
+
+    def trained_in(name):
+        stage.train_vqvae(traces, target, tmp_path / name, shape, options, say=lambda line: None)
+
+    trained_in("whole")
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoint, "save", then_stop)
+        with pytest.raises(KeyboardInterrupt):
+            trained_in("stopped")
+    trained_in("stopped")
+    left = [{path.name for path in (tmp_path / name).iterdir()} for name in names]
+    assert left[0] == left[1] == {"vqvae.json", "vqvae.safetensors", "codes.jsonl"}
+    for file in ("vqvae.safetensors", "codes.jsonl"):
+        whole, again = ((tmp_path / name / file).read_bytes() for name in names)
+        assert whole == again, file
+
+
 def test_what_is_decoded_in_its_place_is_what_was_encoded(trained):
     coder, _, _ = trained
     these = made_up(8)
@@ -232,7 +295,7 @@ def test_a_collapse_stops_the_run_and_says_what_to_change(trained):
     [
         (lambda: Shape(chunk=16, rate=5), "--rate 5 does not divide --chunk 16"),
         (lambda: Shape(codebook=1), "--codebook of at least 2"),
-        (lambda: Shape(width=30), "--width 30 is no multiple"),
+        (lambda: Shape(width=30), "--width 30 is not a multiple"),
         (lambda: FitOptions(steps=1, lr=1e-3), "--steps of at least 2"),
     ],
 )

@@ -67,5 +67,5 @@ def test_a_folder_is_read_and_the_bundled_model_says_nothing(tmp_path):
     with pytest.raises(CotpressError, match=r"has no generation_config\.json"):
         own_sampling(models.load(str(tmp_path)), Sampling())
     config.write_text("{")
-    with pytest.raises(CotpressError, match=r"generation_config.json of .* is no JSON"):
+    with pytest.raises(CotpressError, match=r"generation_config.json of .* is not JSON"):
         own_sampling(models.load(str(tmp_path)), Sampling())

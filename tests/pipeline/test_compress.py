@@ -208,7 +208,7 @@ def test_what_a_regular_expression_matches_is_protected_too() -> None:
         (short,) = compress([scored], [0.5], rules=Rules("token", protect, pattern))
         assert short.cuts[0].reasoning == kept
     with pytest.raises(
-        CotpressError, match=r"--protect-regex '\(' is no regular expression: missing \)"
+        CotpressError, match=r"--protect-regex '\(' is not a regular expression: missing \)"
     ):
         next(compress([scored], [0.5], rules=Rules("token", "none", "(")))
 

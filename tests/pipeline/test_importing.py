@@ -387,14 +387,14 @@ def test_a_row_that_cannot_be_used_is_counted_with_its_reason(
         (["hello"], "no messages"),
         (CHAT[:1], "no reply"),
         ([{"role": "system", "content": "s"}], "no reply"),
-        ([*CHAT, CHAT[0]], "the last turn is no reply"),
+        ([*CHAT, CHAT[0]], "the last turn is not a reply"),
         (CHAT[1:], "no question"),
-        ([{"role": "narrator", "content": "x"}, *CHAT], "a turn of somebody unknown (narrator)"),
-        ([{"role": "a narrator\n", "content": "x"}, *CHAT], "a turn of somebody unknown (…)"),
+        ([{"role": "narrator", "content": "x"}, *CHAT], "a turn of an unknown role (narrator)"),
+        ([{"role": "a narrator\n", "content": "x"}, *CHAT], "a turn of an unknown role (…)"),
         ([CHAT[0], {**CHAT[1], "tool_calls": [{"id": "1"}]}], "the last turn calls a tool"),
         (
             [{"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}, CHAT[1]],
-            "question holds a part that is no text (image_url)",
+            "question holds a part that is not text (image_url)",
         ),
         ([CHAT[0], {"role": "assistant", "content": None}], "no completion"),
         ([CHAT[0], {"role": "assistant", "content": "<think>\n\n</think>\n\n"}], "no reasoning"),
@@ -435,7 +435,9 @@ def test_a_reply_whose_conclusion_cannot_be_told_is_counted() -> None:
     traces, dropped, notes = imported({"question": Q, "completion": "It is 42.", "answer": "42"})
     assert [(trace.reasoning, trace.conclusion) for trace in traces] == [("It is 42.", "")]
     assert not dropped
-    assert notes == {"no conclusion could be told from the reasoning, and build leaves such out": 1}
+    assert notes == {
+        "no conclusion could be separated from the reasoning, and build leaves such traces out": 1
+    }
 
 
 # --- names and numbers ----------------------------------------------------------------------------

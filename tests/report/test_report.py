@@ -313,7 +313,7 @@ def test_without_an_original_the_headline_and_the_warnings_say_that_there_is_non
         ({"looping": 0.02}, "Answers end in a repetition; …: tokenskip at 0.6 (2.0 %)."),
         (
             {"unsplit": 0.5},
-            "Reasoning and conclusion could not be told apart; …: tokenskip at 0.6 (50.0 %).",
+            "Reasoning and conclusion could not be separated; …: tokenskip at 0.6 (50.0 %).",
         ),
         (
             {"statuses": {"timeout": 2}},

@@ -443,7 +443,7 @@ def test_an_adapter_of_a_high_rank_is_served_with_room_for_it(adapter, tmp_path)
         ({"modules_to_save": ["embed_tokens"]}, "holds whole layers"),
         ({"use_dora": True}, "is a DoRA"),
         ({"bias": "all"}, "trains biases"),
-        ({"peft_type": "IA3"}, "is no LoRA"),
+        ({"peft_type": "IA3"}, "is not a LoRA"),
         ({"rank_pattern": {"q_proj": 1024}}, "has a rank above 512"),
     ],
 )
@@ -460,7 +460,7 @@ def test_an_adapter_on_an_adapter_is_refused(adapter):
 
 
 def test_a_model_without_an_adapter_or_with_latent_tokens_is_not_exported_as_one(base, tmp_path):
-    with pytest.raises(CotpressError, match="is no adapter: leave out --adapter"):
+    with pytest.raises(CotpressError, match="is not an adapter: leave out --adapter"):
         export(load(str(base)), tmp_path / "out", adapter=True, say=silent)
     with pytest.raises(CotpressError, match="knows latent tokens, and vLLM takes no adapter"):
         export(with_latents(load(str(base)), 4), tmp_path / "out", adapter=True, say=silent)

@@ -91,7 +91,7 @@ def test_every_weight_lies_between_those_of_the_two(weight):
 
 @pytest.mark.parametrize("weight", [-0.1, 1.5, float("nan")])
 def test_a_weight_that_is_no_share_is_refused(pair, weight):
-    with pytest.raises(CotpressError, match="is no share of the short model: choose 0"):
+    with pytest.raises(CotpressError, match="is not a share of the short model: choose 0"):
         blended(*pair, weight)
 
 

@@ -1,5 +1,7 @@
 import json
 import math
+from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
 
 import msgspec
@@ -19,9 +21,10 @@ from cotpress.errors import CotpressError
 from cotpress.models.hf import load
 from cotpress.pipeline import pairs as pairing
 from cotpress.pipeline.grade import Workers
-from cotpress.records import Asked, Grade
+from cotpress.pipeline.whole import whole
+from cotpress.records import Asked, CompressedTrace, Grade
 from cotpress.rewards import Sample
-from cotpress.training import dpo, grpo
+from cotpress.training import dpo, formats, grpo
 from cotpress.training.options import TrainOptions
 from cotpress.training.reward_options import DpoOptions, GrpoOptions
 from cotpress.training.rewarding import PATIENCE, Collapse, Question, judged, said_time
@@ -226,8 +229,6 @@ def graded(i, sample, n, right=True, **fields):
 
 
 def test_short_right_is_preferred_to_long_right_and_to_wrong():
-    from collections import Counter
-
     dropped, noted = Counter(), Counter()
     traces = [graded(0, 0, 9), graded(0, 1, 4), graded(0, 2, 2, right=False), graded(1, 0, 5)]
     traces += [graded(1, 1, 5, finished=False)]
@@ -245,8 +246,6 @@ def test_short_right_is_preferred_to_long_right_and_to_wrong():
 
 @pytest.mark.parametrize("method", ["full", "lora"])
 def test_pairs_make_the_chosen_answer_likelier_than_the_rejected(base, tmp_path, method):
-    from collections import Counter
-
     traces = [graded(i, s, n) for i in range(4) for s, n in ((0, 2), (1, 8))]
     found = list(pairing.pairs(traces, dropped=Counter(), noted=Counter()))
     options = TrainOptions(method=method, batch=4, epochs=15, lr=1e-2, warmup=0.0)
@@ -290,6 +289,37 @@ def test_the_verbs_go_from_samples_to_checkpoints(base, tmp_path, monkeypatch, c
     assert cotpress(monkeypatch, f"train mine.jsonl {small} --out m") == 0
     about = json.loads((tmp_path / "m/cotpress.json").read_text())
     assert (about["stage"], about["reward"]["reward"]) == ("grpo", ["dler"])
+
+
+@pytest.mark.parametrize("control", ["budget", "both"])
+def test_questions_ask_for_the_budget_that_a_ratio_of_the_known_reasoning_is(control):
+    cuts = list(whole(graded(i, 0, 20) for i in range(40)))
+    how = formats.Drawing("all", [0.5], 0, "target", control)
+    rows = list(formats.load("grpo").rows(cuts, how, Counter(), Counter()))
+    assert {one.wanted for one in rows} == {10}
+    asked = Counter((one.asked.ratio, one.asked.budget) for one in rows)
+    assert set(asked) == {(None, 10)} | ({(0.5, None)} if control == "both" else set())
+    tags = {one.asked: one.prompt[-1]["content"] for one in rows}
+    assert tags[Asked(budget=10)].endswith("<budget>10</budget>")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("pairs", r"is a file of preference pairs \(`build --format pairs`\): give what"),
+        ("grpo", r"is a file of questions for training by rewards .*: give what"),
+    ],
+)
+def test_pairs_and_questions_are_recognised_where_another_file_is_read(
+    name, said, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    storage.write(
+        Path("graded.jsonl"), [graded(i, s, n) for i in range(4) for s, n in ((0, 2), (1, 8))]
+    )
+    assert cotpress(monkeypatch, f"build graded.jsonl --format {name} --out rows.jsonl") == 0
+    with pytest.raises(CotpressError, match=said):
+        list(storage.read(Path("rows.jsonl"), CompressedTrace))
 
 
 @pytest.mark.parametrize(

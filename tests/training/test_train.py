@@ -394,7 +394,7 @@ def test_a_loss_that_is_no_number_stops_the_training_with_the_cure(base, tmp_pat
     options = TrainOptions(method="full", epochs=40, lr=1e30, **FAST)
     with pytest.raises(
         CotpressError,
-        match=r"the loss is no number any more at step \d+: train with a smaller --lr",
+        match=r"the loss is NaN at step \d+: train with a smaller --lr",
     ):
         train(sum_examples(4), load(base), tmp_path / "x", options, say=silent)
 

@@ -345,7 +345,7 @@ def test_traces_say_how_many_of_them_can_be_learnt_from(found, tmp_path):
             '{"a": 1}\n',
             "holds rows with a: read your own traces with `cotpress import` first. doctor knows",
         ),
-        ("not JSON\n", "is no row of JSON Lines"),
+        ("not JSON\n", "is not a row of JSON Lines"),
     ],
 )
 def test_a_file_of_something_else_is_a_mistake(tmp_path, content, says):

@@ -35,7 +35,7 @@ _SCALED = re.compile(
     r"|[-+−]?\d[\d.,]*\s*(?:[×*·x⋅]|\\times|\\cdot)\s*10"
     rf"\s*(?:\^\s*(?:\{{[^{{}}]*\}}|[-+−]?\d+)|{_RAISED}+))"
 )
-"""Thousands parted by blanks; a number times a power of ten."""
+"""Thousands separated by blanks; a number times a power of ten."""
 
 
 def signs(text: str, start: int, end: int) -> Iterator[Span]:
@@ -102,7 +102,7 @@ def _next(text: str, last: int, operands: dict[int, tuple[int, bool]], strong: b
 def _operands(
     text: str, found: Sequence[Span], start: int, end: int, clusters: Sequence[Span]
 ) -> list[tuple[int, int, bool]]:
-    """(start, end, whether it is surely mathematics) of atoms, and of words between them."""
+    """(start, end, whether it is certainly mathematics) of atoms, and of words between them."""
     result: list[tuple[int, int, bool]] = []
     edges = [start, *(b for _, b in found)], [*(a for a, _ in found), end]
     for (low, high), atom in zip(zip(*edges, strict=True), [*found, None], strict=True):

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 from cotpress.evaluation.problems import Group
 from cotpress.models import Model, Sampling
 from cotpress.pipeline.budgets import PLAIN, Spending
+from cotpress.pipeline.generate import Failed
 from cotpress.pipeline.segmenting import Rules
 from cotpress.records import Asked, Problem, Trace
 
@@ -31,6 +32,8 @@ class Asking(NamedTuple):
     """By which rules the method cuts."""
     spending: Spending = PLAIN
     """How it spends a ratio."""
+    failed: Failed | None = None
+    """Is told of each answer that the model could not give; without it the model raises."""
 
     @property
     def answers(self) -> list[Trace]:
@@ -42,8 +45,12 @@ class Baseline(NamedTuple):
     """Something to compare with, asked of the untouched model."""
 
     answer: Callable[[Asking], Iterator[Trace]]
-    """One ungraded trace for each of `todo`, in order."""
+    """One ungraded trace for each of `todo`, in any order, but for those that failed."""
     each: Literal["once", "ratio below 1", "ratio reached", "budget"]
     """How often every problem is asked; `budget`: at each of the budgets, or, where none is named,
     at each ratio reached.
+    """
+    cuts: bool = False
+    """Whether it begins from the untouched model's answers, so that where one is missing there is
+    nothing to ask.
     """

@@ -35,7 +35,9 @@ def prompted(asking: Asking) -> Iterator[Trace]:
         )
         for problem, sample in asking.todo
     )
-    return stage.answer(told, asking.model, asking.sampling, marker=asking.marker)
+    return stage.answer(
+        told, asking.model, asking.sampling, marker=asking.marker, failed=asking.failed
+    )
 
 
 BASELINES = {
@@ -44,10 +46,10 @@ BASELINES = {
     "abbre-words": Baseline(prompted, "once"),
     "chain-of-draft": Baseline(prompted, "once"),
     LC_PROMPT: Baseline(prompted, "ratio below 1"),
-    "no-think": Baseline(no_think, "once"),
-    "truncation": Baseline(cut_blindly, "ratio reached"),
-    "random": Baseline(cut_blindly, "ratio reached"),
-    "budget-forcing": Baseline(budget_forced, "budget"),
+    "no-think": Baseline(no_think, "once", cuts=True),
+    "truncation": Baseline(cut_blindly, "ratio reached", cuts=True),
+    "random": Baseline(cut_blindly, "ratio reached", cuts=True),
+    "budget-forcing": Baseline(budget_forced, "budget", cuts=True),
     "native-budget": Baseline(natively_budgeted, "budget"),
 }
 """What each is stands in `cotpress.methods`; how it answers stands here."""

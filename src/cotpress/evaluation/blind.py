@@ -43,7 +43,7 @@ def cut_blindly(asking: Asking) -> Iterator[Trace]:
     cuts = [made[key_of(trace)] for trace in originals]
     usual = usual_lead(asking.originals.values(), markup_of(model))
     named = f"{asking.name}|{asking.actual}"
-    return concluded(originals, cuts, named, model, asking.sampling, usual)
+    return concluded(originals, cuts, named, model, asking.sampling, usual, asking.failed)
 
 
 def shortened(

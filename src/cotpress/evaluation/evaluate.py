@@ -10,6 +10,7 @@ say is for rows.py.
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -25,7 +26,7 @@ from cotpress.evaluation.statistics import ratio_of_means
 from cotpress.methods import BLEND, CORRUPTED, FORCED, ORIGINAL
 from cotpress.models import Model, Sampling
 from cotpress.pipeline.budgets import PLAIN, Spending
-from cotpress.pipeline.generate import answer_as_ready, unanswered
+from cotpress.pipeline.generate import Failed, answer_as_ready, unanswered
 from cotpress.pipeline.segmenting import USUAL, Rules
 from cotpress.prompts import check_ratio
 from cotpress.records import NOTHING, Asked, Problem, Setting, Trace
@@ -34,6 +35,22 @@ NOTHING_TO_CORRUPT = f"{CORRUPTED}: the model's own answer holds no whole run of
 
 Grade = Callable[[Iterable[Trace]], Iterator[Trace]]
 """Traces in, the same traces with grades out, in order."""
+
+
+class Marks(NamedTuple):
+    """What tells the arms of a task apart."""
+
+    method: str
+    asked: Asked
+    latents: int | None = None
+    """How many latent tokens are forced."""
+    blend: float | None = None
+    """The judged model's weight, where it is blended."""
+
+
+def marks_of(trace: Trace) -> Marks:
+    """The arm that a trace belongs to."""
+    return Marks(trace.method, trace.asked, trace.latents, trace.blend)
 
 
 @dataclass(frozen=True)
@@ -134,6 +151,41 @@ class Plan:
         return [one for one in self.asked if one.ratio is not None and one.ratio < 1]
 
     @property
+    def compared(self) -> list[tuple[str, Asked]]:
+        """The baselines in order, each with what is asked for."""
+        found = []
+        for name in dict.fromkeys(self.baselines if self.original is not None else ()):
+            if name not in CONTROLS:
+                each = self.below if BASELINES[name].each == "ratio below 1" else [NOTHING]
+            elif name in self.late:
+                each = self.asked
+            else:
+                each = [Asked(budget=budget) for budget in self.budgets]
+            found += [(name, one) for one in each]
+        return found
+
+    @property
+    def late(self) -> list[str]:
+        """The baselines that cut to the ratio which the method reached on all problems together."""
+        return [
+            name
+            for name in dict.fromkeys(self.baselines)
+            if name in CONTROLS and not (BASELINES[name].each == "budget" and self.budgets)
+        ]
+
+    @property
+    def order(self) -> dict[Marks, int]:
+        """The place of each arm among the others, by what is written on its traces."""
+        first = self.asked[:1]
+        found = [Marks(ORIGINAL, NOTHING)] if self.original is not None else []
+        found += [Marks(self.method, one) for one in self.asked]
+        found += [Marks(FORCED, one, latents=k) for k in self.forced for one in first]
+        found += [Marks(CORRUPTED, one) for one in first if self.corrupt]
+        found += [Marks(BLEND, one, blend=w) for w in self.weights for one in self.asked]
+        found += [Marks(name, one) for name, one in self.compared]
+        return {marks: n for n, marks in reversed([*enumerate(found)])}
+
+    @property
     def n_arms(self) -> int:
         """How often every problem is asked for each sample, at most: controls
         that have nothing to cut are left out.
@@ -196,12 +248,15 @@ def evaluate(
     *,
     done: Iterable[Trace] = (),
     dropped: Counter[str] | None = None,
+    failed: Failed | None = None,
 ) -> Iterator[Trace]:
     """The graded traces of a plan that are not among `done`, arm by arm, those first in an arm
     that are answered first.
 
     A control at a ratio where the method itself keeps (nearly) everything has nothing to cut, and
-    an answer without latent tokens has none to corrupt; both are counted in `dropped`.
+    an answer without latent tokens has none to corrupt; both are counted in `dropped`. `failed` is
+    told of answers that a model could not give, and they are left out, as are those of arms that
+    begin from such an answer; without it the model raises.
     """
     problems = _distinct(problems)
     dropped = Counter() if dropped is None else dropped
@@ -211,10 +266,16 @@ def evaluate(
     for arm in _arms(plan, sets, dropped):
         known = sets[arm.setting]
         if todo := _todo(arm, problems, plan, sets, dropped):
-            answers = _answers(arm, todo, plan, sets)
+            told = failed and partial(_fail, failed, arm)
+            answers = _answers(arm, todo, plan, sets, told)
             for trace in grade(msgspec.structs.replace(one, **arm.marks) for one in answers):
                 known[key_of(trace)] = trace
                 yield trace
+
+
+def _fail(failed: Failed, arm: Arm, trace: Trace, reason: str) -> None:
+    """Say that an arm's answer failed, under the key that it would have had."""
+    failed(msgspec.structs.replace(trace, **arm.marks), reason)
 
 
 def _todo(
@@ -228,9 +289,12 @@ def _todo(
         for sample in range(plan.samples)
         if (problem.id, sample) not in known
     ]
+    if arm.method in BASELINES and BASELINES[arm.method].cuts:
+        return [(one, i) for one, i in todo if (one.id, i) in _base(plan, sets)]
     if arm.method != CORRUPTED:
         return todo
     own = _own(arm, plan, sets)
+    todo = [(one, i) for one, i in todo if (one.id, i) in own]
     usable = [(one, i) for one, i in todo if forced_latents.usable(own[one.id, i])]
     if len(usable) < len(todo):
         dropped[NOTHING_TO_CORRUPT] += len(todo) - len(usable)
@@ -256,28 +320,23 @@ def _arms(plan: Plan, sets: Sets, dropped: Counter[str]) -> Iterator[Arm]:
         yield from (Arm(model, BLEND, one, blend=weight) for one in plan.asked)
     if original is None:
         return
-    for name in dict.fromkeys(plan.baselines):
-        if name not in CONTROLS:
-            each = plan.below if BASELINES[name].each == "ratio below 1" else [NOTHING]
-            yield from (Arm(original, name, one) for one in each)
+    for name, asked in plan.compared:
+        if name not in plan.late:
+            yield Arm(original, name, asked)
             continue
-        if BASELINES[name].each == "budget" and plan.budgets:
-            yield from (Arm(original, name, Asked(budget=one)) for one in plan.budgets)
-            continue
-        for asked in plan.asked:
-            own = sets[Setting(model=plan.model.name, method=plan.method, asked=asked)]
-            reached = ratio_of_means(*pairs(tokens(own), tokens(_base(plan, sets))))
-            actual = reached.value if reached else 1.0
-            if actual < 1 - TOLERANCE:
-                yield Arm(original, name, asked, actual)
-            else:
-                at = str(asked) if asked.ratio is None else f"{asked.ratio:g}"
-                dropped[
-                    f"{name} at {at}: the model did not shorten anything (kept {actual:.2f})"
-                ] += 1
+        own = sets[Setting(model=plan.model.name, method=plan.method, asked=asked)]
+        reached = ratio_of_means(*pairs(tokens(own), tokens(_base(plan, sets))))
+        actual = reached.value if reached else 1.0
+        if actual < 1 - TOLERANCE:
+            yield Arm(original, name, asked, actual)
+        else:
+            at = str(asked) if asked.ratio is None else f"{asked.ratio:g}"
+            dropped[f"{name} at {at}: the model did not shorten anything (kept {actual:.2f})"] += 1
 
 
-def _answers(arm: Arm, todo: Todo, plan: Plan, sets: Sets) -> Iterator[Trace]:
+def _answers(
+    arm: Arm, todo: Todo, plan: Plan, sets: Sets, failed: Failed | None
+) -> Iterator[Trace]:
     """Ungraded traces of an arm, in any order; their
     method and ratio are not yet written on them.
     """
@@ -294,15 +353,18 @@ def _answers(arm: Arm, todo: Todo, plan: Plan, sets: Sets) -> Iterator[Trace]:
             arm.actual,
             plan.rules,
             plan.spending,
+            failed,
         )
         return baseline.answer(asking)
     if arm.method == CORRUPTED:
         own = _own(arm, plan, sets)
         theirs = [own[problem.id, sample] for problem, sample in todo]
-        return forced_latents.corrupted(theirs, arm.model, plan.sampling, plan.corrupt, plan.marker)
+        return forced_latents.corrupted(
+            theirs, arm.model, plan.sampling, plan.corrupt, plan.marker, failed
+        )
     sampling = msgspec.structs.replace(plan.sampling, latents=arm.latents)
     waiting = (unanswered(problem, arm.model, arm.asked, sample) for problem, sample in todo)
-    return answer_as_ready(waiting, arm.model, sampling, marker=plan.marker)
+    return answer_as_ready(waiting, arm.model, sampling, marker=plan.marker, failed=failed)
 
 
 def _own(arm: Arm, plan: Plan, sets: Sets) -> Group:

@@ -13,15 +13,21 @@ import msgspec
 from cotpress import latent_tokens
 from cotpress.methods import CORRUPTED
 from cotpress.models import Model, Request, Sampling
-from cotpress.pipeline.generate import split_answer
+from cotpress.pipeline.generate import Failed, split_answer
 from cotpress.records import Trace
 
 
 def corrupted(
-    own: Sequence[Trace], model: Model, sampling: Sampling, codebook: int, marker: str
+    own: Sequence[Trace],
+    model: Model,
+    sampling: Sampling,
+    codebook: int,
+    marker: str,
+    failed: Failed | None = None,
 ) -> Iterator[Trace]:
     """Each of the model's own traces up to its last latent token, every
-    code another one, and how it goes on; ungraded.
+    code another one, and how it goes on; ungraded. `failed` is told of
+    those that the model could not continue, and they are left out.
     """
     begins = [changed(trace, codebook, sampling.seed) for trace in own]
     requests = (
@@ -29,6 +35,7 @@ def corrupted(
             key=f"{trace.problem.id}|{trace.sample}|{CORRUPTED}",
             messages=trace.problem.prompt(trace.ratio, budget=trace.asked.budget),
             prefill=begin,
+            may_fail=failed is not None,
         )
         for trace, begin in zip(own, begins, strict=True)
     )
@@ -36,6 +43,9 @@ def corrupted(
     for trace, begin, ends, completion in zip(
         own, begins, lengths, model.generate(requests, sampling), strict=True
     ):
+        if completion.error and failed:
+            failed(trace, completion.error)
+            continue
         whole = msgspec.structs.replace(
             completion, text=begin + completion.text, n_tokens=len(ends) + completion.n_tokens
         )

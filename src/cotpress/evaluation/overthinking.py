@@ -15,7 +15,7 @@ from cotpress import grading
 from cotpress.records import Grade, Trace
 
 GRADER = "math"
-"""The grader whose answers are read; of others, an answer is no text that a sentence can state."""
+"""The grader whose answers are read; of others, an answer is not text that a sentence can state."""
 
 MAX_CHARACTERS = 100
 """A longer answer is not searched for."""

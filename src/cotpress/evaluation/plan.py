@@ -29,7 +29,7 @@ SURE = 0.05
 """Two ratios with a p-value of at least this cannot be told apart."""
 
 MOST_PROBLEMS = 10**6
-"""More problems than this are nobody's evaluation."""
+"""More problems than this are not an evaluation that anyone runs."""
 
 Met = Literal["yes", "perhaps", "no"]
 
@@ -102,7 +102,7 @@ class Offer(Record, frozen=True, kw_only=True):
 
 
 class Plan(Record, frozen=True, kw_only=True):
-    """What to serve. `choice` is None where nothing surely keeps to the wish."""
+    """What to serve. `choice` is None when nothing certainly meets the wish."""
 
     choice: Offer | None
     base: str

@@ -1,5 +1,5 @@
-"""Answers by problem, the unit of every interval and test: several answers to one problem are no
-several problems.
+"""Answers by problem, the unit of every interval and test: several answers to one problem are
+not several problems.
 """
 
 from collections import defaultdict

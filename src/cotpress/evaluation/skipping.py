@@ -33,19 +33,27 @@ def no_think(asking: Asking) -> Iterator[Trace]:
     if not markup.family:
         empty = [Cut(asked=Asked(), reasoning="", kept=0.0, n_tokens=0) for _ in asking.todo]
         usual = usual_lead(asking.originals.values())
-        yield from concluded(asking.answers, empty, asking.name, model, asking.sampling, usual)
+        yield from concluded(
+            asking.answers, empty, asking.name, model, asking.sampling, usual, asking.failed
+        )
         return
     begun = markup.opening + markup.closing
     requests = (
         Request(
-            key=f"{problem.id}|{sample}|{asking.name}", messages=problem.prompt(), prefill=begun
+            key=f"{problem.id}|{sample}|{asking.name}",
+            messages=problem.prompt(),
+            prefill=begun,
+            may_fail=asking.failed is not None,
         )
         for problem, sample in asking.todo
     )
     answers = model.generate(requests, asking.sampling)
     for (problem, sample), said in zip(asking.todo, answers, strict=True):
-        whole = msgspec.structs.replace(said, text=begun + said.text)
         trace = unanswered(problem, model, sample=sample)
+        if said.error and asking.failed:
+            asking.failed(trace, said.error)
+            continue
+        whole = msgspec.structs.replace(said, text=begun + said.text)
         yield split_answer(trace, whole, model, asking.marker)
 
 
@@ -62,18 +70,16 @@ def budget_forced(asking: Asking) -> Iterator[Trace]:
     ]
     usual = usual_lead(asking.originals.values(), markup_of(asking.model))
     named = f"{asking.name}|{budget}"
-    forced = concluded(over, cuts, named, asking.model, asking.sampling, usual)
-    for trace in originals:
-        yield (
-            next(forced) if trace.n_tokens > budget else msgspec.structs.replace(trace, grade=None)
-        )
+    within = (trace for trace in originals if trace.n_tokens <= budget)
+    yield from (msgspec.structs.replace(trace, grade=None) for trace in within)
+    yield from concluded(over, cuts, named, asking.model, asking.sampling, usual, asking.failed)
 
 
 def natively_budgeted(asking: Asking) -> Iterator[Trace]:
     """The untouched model's answers under the engine's own budget."""
     sampling = msgspec.structs.replace(asking.sampling, thinking_budget=budget_of(asking))
     todo = (unanswered(problem, asking.model, sample=sample) for problem, sample in asking.todo)
-    return answer(todo, asking.model, sampling, marker=asking.marker)
+    return answer(todo, asking.model, sampling, marker=asking.marker, failed=asking.failed)
 
 
 def budget_of(asking: Asking) -> int:

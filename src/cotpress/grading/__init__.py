@@ -25,7 +25,7 @@ from cotpress.records import Grade, Problem
 
 Check = Callable[[str, Problem], Grade]
 """Is the answer in this text right for that problem? For tasks whose
-answers are no text to compare with, such as plans.
+answers cannot be compared as text, such as plans.
 """
 
 NO_ANSWER = Grade(answer=None, correct=False, status="no_answer")

@@ -24,7 +24,7 @@ _OF_OTHERS = re.compile(
     r"(?:say|said|think|thought|believe|guess|claim|answer)\w*\s+(?:that\s+)?(?:the\s+|my\s+)?$"
     r"|\b(?:if|whether|unless)\b(?:(?!\bthen\b)[^.,;:!?\n]){0,50}$))"
 )
-"""What stands before an answer that is somebody else's, or not given."""
+"""What stands before an answer of another person, or one that is withheld."""
 
 _DISPLAY = re.compile(r"\s*(?:\$\$|\\\[)\s*(.+?)\s*(?:\$\$|\\\])", re.DOTALL)
 _STOP = re.compile(r"(?<!\\)[.!?]+(?=\s|$)|[。！？]")
@@ -220,7 +220,7 @@ def _around(text: str, at: int) -> str | None:
 
 
 _WORDY = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{2,}(?![A-Za-z}])")
-"""Words: what stands between two dollar signs is no formula, but prices are beside it."""
+"""Words: what stands between two dollar signs is not a formula but lies between two prices."""
 _RELATED = re.compile(r"[<>!]=|\\(?:le|ge|ne)q?(?![A-Za-z])|<=|>=")
 
 

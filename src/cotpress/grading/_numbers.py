@@ -124,8 +124,8 @@ def _written_out(match: re.Match[str]) -> str:
 
 
 def _factor(unit: re.Match[str]) -> Fraction | None:
-    """What the unit may multiply by; None where the words are no
-    unit but part of a formula or a second answer.
+    """What the unit may multiply by; None where the words are not
+    a unit but part of a formula or a second answer.
     """
     words = (unit["latex"] or unit["words"] or "").lower().replace(".", " ").split()
     attached = bool(unit["words"]) and not unit["gap"] and not unit["percent"]

@@ -1,5 +1,5 @@
-"""Whether two formulas surely differ, told by their values at two points: far quicker than to look
-for a proof that they are equal.
+"""Whether two formulas certainly differ, judged by their values at two points: far quicker than
+looking for a proof that they are equal.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""What computer algebra calls equal and nobody else does: letters in another
+"""What computer algebra calls equal and readers do not: letters in another
 order, tiny differences, a set for an interval.
 """
 

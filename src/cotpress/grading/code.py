@@ -192,7 +192,7 @@ def _literal(text: str) -> object | None:
 
 
 def _parsed(text: str, mode: str) -> ast.AST | None:
-    """The syntax tree of a small text; None where it is no Python."""
+    """The syntax tree of a small text; None where it is not Python."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

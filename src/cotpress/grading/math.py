@@ -8,8 +8,8 @@ numbers out of formulas it cannot parse. Rules that are ours:
 
 - the last `\boxed{…}` counts, else the last sentence such as "the answer is …" or "#### …", else
   the last number;
-- units, currency and commas are no part of a number, but two known units must be the same: 30 °C is
-  30, and not 30 °F. A percent sign or a word like "thousand" or
+- units, currency and commas are not part of a number, but two known units must be the same: 30 °C
+  is 30, and not 30 °F. A percent sign or a word like "thousand" or
   "dozen" may be meant as a unit or as a factor, and both readings count: 18% is 18 and 0.18, but 18
   is neither 1800 nor 0.18;
 - a fraction may be answered by a decimal with six or more digits after the point, rightly rounded;
@@ -19,7 +19,7 @@ numbers out of formulas it cannot parse. Rules that are ours:
   answered by either;
 - words are compared without regard to case.
 
-Computer algebra on hostile text may take for ever: it is the slow part, for a process that can be
+Computer algebra on hostile text may never end: it is the slow part, for a process that can be
 killed.
 """
 
@@ -206,7 +206,7 @@ def _evaluated(formula: Any) -> object:
 @lru_cache(maxsize=1)
 def _math_verify() -> ModuleType:
     """math-verify, without its warning that time limits are
-    somebody else's job: they are, `pipeline.grade`'s.
+    the caller's job: `pipeline.grade` does it.
     """
     library = require("math_verify", "grading of formulas")
     for part in ("parser", "grader"):

@@ -205,7 +205,7 @@ def _served(value: Any) -> Any:
 
 
 def row_of(value: Any, where: str) -> Row:
-    """A value as a row; `BadRecord` where it is no object."""
+    """A value as a row; `BadRecord` where it is not an object."""
     if not isinstance(value, dict):
         raise BadRecord(f"{where}: not a row: an object was expected, not {type(value).__name__}.")
     return Row(value, where)

@@ -37,7 +37,7 @@ class Files:
     name: str
     paths: tuple[Path, ...]
     passed_over: tuple[Path, ...] = ()
-    """What is no data, by its name."""
+    """Files that are not data, by their name."""
 
     def rows(self) -> Iterator[Row]:
         """The rows of all files, in order."""

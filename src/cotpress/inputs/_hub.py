@@ -14,7 +14,7 @@ from cotpress.plugins import Spec, parse_spec, require
 
 OPTIONS = ("config", "split", "revision")
 UNREACHABLE = ("couldn't reach", "offline", "cannot connect", "connection refused")
-"""What `datasets` and the HTTP library of the day say where nobody answers."""
+"""What `datasets` and the HTTP library of the day say when there is no reply."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Hub:
         what = f"data set {self.dataset}"
         require("datasets", what)
         DatasetsError = require("datasets.exceptions", what).DatasetsError
-        # its first base is what the HTTP library of the day raises where nobody answers
+        # its first base is what the HTTP library of the day raises when there is no reply
         HubError = require("huggingface_hub.errors", what).HfHubHTTPError
         try:
             yield

@@ -1,6 +1,6 @@
 """Rows of JSON in any of its forms, and JSON Lines: one object a line.
 
-Python's parser reads what users have and JSON forbids: NaN in a column nobody asked for, half a
+Python's parser reads what users have and JSON forbids: NaN in a column that is not read, half a
 character, whole numbers of any length.
 """
 

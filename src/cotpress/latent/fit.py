@@ -12,13 +12,16 @@ import math
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from cotpress.errors import CotpressError
+from cotpress.latent import checkpoint
 from cotpress.latent.about import Figures
+from cotpress.latent.checkpoint import SAVED, Order, Progress
 from cotpress.latent.options import FitOptions, Shape
 from cotpress.latent.quantise import perplexity
 from cotpress.latent.sequences import Pieces, Vocabulary, batch
@@ -33,9 +36,6 @@ PER_CODE = 40
 REPORTS = 20
 """At most so many reports, where an epoch is short."""
 
-POOL = 20
-"""Batches that are sorted by length together."""
-
 
 def fit(
     data: Sequence[Pieces],
@@ -44,8 +44,12 @@ def fit(
     *,
     device: str = "cpu",
     say: Callable[[str], None] = print,
+    saved: Path | None = None,
 ) -> tuple[VQVAE, Vocabulary, list[Figures]]:
     """A trained network in evaluation mode, the tokens it knows, and its figures, epoch by epoch.
+
+    `saved`: the file that the training is kept in, and from which one that was stopped goes on, to
+    the same network; it stays where it is.
 
     `CotpressError` where there are too few chunks for the codebook, and for a codebook that
     collapses.
@@ -57,16 +61,25 @@ def fit(
     torch.manual_seed(options.seed)
     model = VQVAE(shape, len(vocabulary)).to(device)
     optimiser = torch.optim.Adam(model.parameters(), lr=options.lr)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, options.steps))
     chance = torch.Generator().manual_seed(options.seed)
     epoch = -(-len(train) // options.batch)
     every = max(epoch, -(-options.steps // REPORTS))
     begins = min(max(1, round(options.warm * options.steps)), options.steps - 1)
-    uses, uses_anywhere, losses = torch.zeros(shape.codebook), torch.zeros(shape.codebook), []
-    figures: list[Figures] = []
-    began = time.monotonic()
-    batches = _batches(train, vocabulary, shape, options, chance, device)
-    for step in range(1, options.steps + 1):
+    order = Order([sum(map(len, one)) for one in train], options.batch, chance)
+    now = Progress(
+        model, optimiser, order, torch.zeros(shape.codebook), torch.zeros(shape.codebook)
+    )
+    if saved:
+        checkpoint.resume(saved, now)
+    if now.step:
+        say(f"going on from step {now.step}")
+    began, first = time.monotonic(), now.step
+    batches = (
+        batch([train[i] for i in group], vocabulary, shape, torch.device(device)) for group in order
+    )
+    for step in range(first + 1, options.steps + 1):
+        for group in optimiser.param_groups:
+            group["lr"] = options.lr * _rate(step - 1, options.steps)
         quantised = step > begins
         if step == begins + 1:
             model.quantiser.begin(
@@ -88,37 +101,36 @@ def fit(
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
-        schedule.step()
-        losses.append(loss.item())
-        if not math.isfinite(losses[-1]):
-            raise CotpressError(
-                f"the loss is no number any more at step {step}: train with a smaller --lr."
-            )
+        now.losses.append(loss.item())
+        if not math.isfinite(now.losses[-1]):
+            raise CotpressError(f"the loss is NaN at step {step}: train with a smaller --lr.")
         if quantised:
             model.quantiser.revive(encoded.pooled[model.real(one)], chance)
-            uses_anywhere += torch.bincount(found.codes, minlength=shape.codebook).cpu()
-            uses += torch.bincount(
+            now.uses_anywhere += torch.bincount(found.codes, minlength=shape.codebook).cpu()
+            now.uses += torch.bincount(
                 found.codes[_in_reasoning(model, one)], minlength=shape.codebook
             ).cpu()
         if quantised and (step % every == 0 or step == options.steps):
-            now = Figures(
+            latest = Figures(
                 step=step,
-                loss=sum(losses) / len(losses),
-                usage=float((uses > 0).float().mean()),
-                perplexity=perplexity(uses),
-                dead=float((uses_anywhere == 0).float().mean()),
+                loss=sum(now.losses) / len(now.losses),
+                usage=float((now.uses > 0).float().mean()),
+                perplexity=perplexity(now.uses),
+                dead=float((now.uses_anywhere == 0).float().mean()),
                 **accuracies(model, held_out, vocabulary, options.batch, device),
                 **guesses,
             )
-            figures.append(now)
-            say(f"{line(now, options.steps)} ({step / (time.monotonic() - began):.1f} steps/s)")
-            refuse_collapse(figures[-2:], shape)
-            uses, uses_anywhere, losses = (
-                torch.zeros(shape.codebook),
-                torch.zeros(shape.codebook),
-                [],
-            )
-    return model.eval(), vocabulary, figures
+            now.figures.append(latest)
+            rate = (step - first) / (time.monotonic() - began)
+            say(f"{line(latest, options.steps)} ({rate:.1f} steps/s)")
+            refuse_collapse(now.figures[-2:], shape)
+            now.uses.zero_()
+            now.uses_anywhere.zero_()
+            now.losses = []
+        now.step = step
+        if saved and step % max(1, options.steps // SAVED) == 0:
+            checkpoint.save(saved, now)
+    return model.eval(), vocabulary, now.figures
 
 
 def line(now: Figures, steps: int) -> str:
@@ -263,28 +275,6 @@ def _fill(train: Sequence[Pieces], shape: Shape) -> None:
 
 def _rate(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / max(1, 0.05 * steps)) * (1 + math.cos(math.pi * step / steps)) / 2
-
-
-def _batches(
-    train: Sequence[Pieces],
-    vocabulary: Vocabulary,
-    shape: Shape,
-    options: FitOptions,
-    chance: torch.Generator,
-    device: str,
-) -> Iterator[Batch]:
-    """Batches without end, each pass in a new order; sequences of like length together."""
-    while True:
-        order = torch.randperm(len(train), generator=chance).tolist()
-        for first in range(0, len(order), POOL * options.batch):
-            pool = sorted(
-                order[first : first + POOL * options.batch], key=lambda i: sum(map(len, train[i]))
-            )
-            groups = [pool[i : i + options.batch] for i in range(0, len(pool), options.batch)]
-            for which in torch.randperm(len(groups), generator=chance).tolist():
-                yield batch(
-                    [train[i] for i in groups[which]], vocabulary, shape, torch.device(device)
-                )
 
 
 @torch.no_grad()

@@ -29,7 +29,7 @@ Codes = Literal["vq", "random", "constant", "none"]
 """What stands in their place; none: nothing, they are dropped."""
 
 PAPER_SET = (0, 72, 128, 160, 192, 224, 256)
-"""The values of m_max, in reasoning tokens. 72 is no multiple of 16: m is then at most 64 (A1)."""
+"""Values of m_max, in reasoning tokens. 72 is not a multiple of 16: m is then at most 64 (A1)."""
 
 DROPPED: dict[Replace, str] = {
     "ar": "drop-only",

@@ -44,7 +44,7 @@ class Shape:
             )
         if self.width % self.heads:
             raise CotpressError(
-                f"--width {self.width} is no multiple of the {self.heads} "
+                f"--width {self.width} is not a multiple of the {self.heads} "
                 "attention heads: choose one."
             )
 

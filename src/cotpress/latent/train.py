@@ -12,7 +12,7 @@ import msgspec
 
 from cotpress import __version__, folders, storage
 from cotpress.errors import CotpressError
-from cotpress.latent import encode, fit, folder
+from cotpress.latent import checkpoint, encode, fit, folder
 from cotpress.latent.about import About, about
 from cotpress.latent.options import RATES, STEPS, FitOptions, Shape
 from cotpress.latent.sequences import Pieces, fits, pieces
@@ -37,7 +37,8 @@ def train_vqvae(
     """Train a VQ-VAE on the tokens of `model` in the folder `out`, and say what its codes are
     worth.
 
-    A folder that was finished under the same options is left as it is. Wrong and unfinished traces
+    A folder that was finished under the same options is left as it is, and one that was stopped
+    goes on to the same codes. Wrong and unfinished traces
     are left out. `content` stands for the traces where they come from a file: its hash.
     """
     shape, traces = shape or Shape(), list(traces)
@@ -53,6 +54,7 @@ def train_vqvae(
     )
     with folders.making(out, folder.KIND, mark) as place:
         if place is None:
+            (out / checkpoint.FILE).unlink(missing_ok=True)  # of a run killed when it was finished
             say(f"{out} was finished before under the same options; nothing to do")
             return about(out)
         left_out: Counter[str] = Counter()
@@ -60,7 +62,10 @@ def train_vqvae(
         began = time.monotonic()
         device = devices.usual()
         say(f"{len(data)} traces, {options.steps} steps on {device}{_told(left_out)}")
-        network, vocabulary, figures = fit.fit(data, shape, options, device=device, say=say)
+        saved = out / checkpoint.FILE
+        network, vocabulary, figures = fit.fit(
+            data, shape, options, device=device, say=say, saved=saved
+        )
         coder = folder.Coder(network, vocabulary)
 
         def text(ids: Sequence[int]) -> str:
@@ -80,6 +85,7 @@ def train_vqvae(
             fingerprint=mark,
         )
         folder.save(out, coder, found, encode.code_uses(coder, data[:ANALYSED], text))
+        saved.unlink(missing_ok=True)
     say(f"{out} holds {shape.codebook} codes after {found.seconds:.0f} s")
     return found
 

@@ -16,7 +16,7 @@ RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """The values that vLLM's `max_lora_rank` may have."""
 
 USUAL_RANK = 16
-"""That which it has where nobody says."""
+"""Its value by default."""
 
 
 class Lora(NamedTuple):
@@ -30,7 +30,7 @@ class Lora(NamedTuple):
 
 
 NOT_SERVED: dict[str, Callable[[dict[str, Any]], Any]] = {
-    "is no LoRA": lambda config: config.get("peft_type") != "LORA",
+    "is not a LoRA": lambda config: config.get("peft_type") != "LORA",
     "trains single tokens": lambda config: config.get("trainable_token_indices"),
     "holds whole layers (modules_to_save)": lambda config: config.get("modules_to_save"),
     "is a DoRA": lambda config: config.get("use_dora"),

@@ -2,7 +2,7 @@
 
 A tokenizer makes `<|im_end|>` its control token wherever it stands. So before a chat is rendered
 each one is hidden behind a word that no template touches, and afterwards its places are known: what
-the template itself wrote, and what somebody spelled out, cannot be mistaken for each other, even
+the template itself wrote, and what a user spelled out, cannot be mistaken for each other, even
 where a question is nothing but markup.
 """
 
@@ -79,5 +79,5 @@ class Hiding:
 
 
 def without_latents(tokens: Iterable[str]) -> frozenset[str]:
-    """The tokens that are no latent tokens."""
+    """The tokens that are not latent tokens."""
     return frozenset(one for one in tokens if not latent_tokens.SPELLED.fullmatch(one))

@@ -5,7 +5,7 @@ that is taken, or `cuda:1`.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -39,6 +39,12 @@ def checked(device: str, who: str) -> str:
             f"{who}: PyTorch finds no {kind.replace('cuda', 'CUDA')} device here: take cpu."
         )
     return device
+
+
+def cards(environment: Mapping[str, str]) -> list[str]:
+    """What CUDA calls the GPUs that a process with this environment sees."""
+    n, named = torch.cuda.device_count(), environment.get("CUDA_VISIBLE_DEVICES", "")
+    return (named.split(",") if named else [str(i) for i in range(n)])[:n]
 
 
 def own_card(local_rank: int, n_processes: int) -> None:

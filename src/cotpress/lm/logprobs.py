@@ -152,7 +152,7 @@ def log_probs(lm: CausalLM, spans: Sequence[Span], *, batch_tokens: int = 0) -> 
     the spans.
 
     `batch_tokens` is how many tokens run together (0: what suits the device); the values do not
-    hang on it. `CotpressError` where the model's logits are not its head's output, or are not
+    depend on it. `CotpressError` where the model's logits are not its head's output, or are not
     numbers.
     """
     rows = [row for i, span in enumerate(spans) for row in _rows(i, span)]

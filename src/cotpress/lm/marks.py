@@ -154,7 +154,7 @@ def marked(text: str) -> bool:
 
 def thinks_again(text: str, *, after: bool) -> bool:
     """Whether a text begins to think once more: a reasoning after a mark that closes it, and
-    whatever comes `after` the reasoning at once. What is opened and closed again is no end.
+    whatever comes `after` the reasoning at once. What is opened and closed again is not an end.
     """
     marks = [(one.start(), True) for one in _opening(text) if _meant(text, one)]
     for pattern in _ANY:

@@ -24,7 +24,7 @@ class Budgets(Record, frozen=True, kw_only=True):
 
     @property
     def usual(self) -> tuple[int, int, int]:
-        """What to ask for where nobody says, and what the efforts low, medium and high stand for:
+        """What to ask for by default, and what the efforts low, medium and high stand for:
         not the ends, which a single example may have taught.
         """
         return self.low, self.medium, self.high

@@ -22,7 +22,7 @@ MEMORY = 2**30
 
 PINNED = date(2024, 7, 26)
 """The date that a template writes into a prompt: training and serving must not drift apart by a
-day. It is the one that Llama 3.1's template has where nobody says.
+day. It is the one that Llama 3.1's template has by default.
 """
 
 NOW = re.compile(r"\bstrftime_now\s*\(\s*(?:'([^']*)'|\"([^\"]*)\")")

@@ -88,7 +88,8 @@ def check_recorded(spec: str, file: Path, cure: str) -> str:
 
 def with_name(spec: str) -> str:
     """The spec, with `hf:` before the path of a folder."""
-    head = spec.partition(",")[0]
+    named = plugins.parse_spec(spec)
+    head = f"{named.name}:{named.target}" if named.target else named.name
     if head.partition(":")[0] in plugins.names("models"):
         return spec
     if os.path.isdir(head):  # False where the text cannot be a path

@@ -93,7 +93,7 @@ def body(
 
     `in_template`: the ratio or budget is taken out of the text and given to the served template as
     `compression_ratio` or `thinking_budget`, always, with null for the other, so that the server's
-    own default cannot add one. Otherwise the text has the tag and the template is told nothing of
+    own default cannot add one. Otherwise the text has the tag and the template is given nothing of
     it. `template` are other arguments for it.
     """
     messages, extra = list(request.messages), sampling_fields(sampling, fields)

@@ -122,7 +122,7 @@ def generation_config(target: str) -> dict[str, Any]:
     try:
         said = json.loads(Path(path).read_bytes())
     except ValueError as error:
-        raise CotpressError(f"the {name} of {target} is no JSON ({error}): repair it.") from error
+        raise CotpressError(f"the {name} of {target} is not JSON ({error}): repair it.") from error
     return said if isinstance(said, dict) else {}
 
 

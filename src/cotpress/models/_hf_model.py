@@ -39,7 +39,7 @@ CACHE_BYTES = 2**30
 
 
 WRITTEN = ("content", "reasoning_content")
-"""What of a message somebody wrote, as text."""
+"""The parts of a message that a user wrote, as text."""
 
 REPLACEMENT = "\ufffd"
 """What a tokenizer writes for bytes that are no character, or none yet."""
@@ -239,7 +239,7 @@ class HFModel:
 
     @cached_property
     def control_tokens(self) -> frozenset[str]:
-        """Its special tokens that are no latent tokens: spelled out in a trace they are text."""
+        """Its special tokens that are not latent tokens: spelled out in a trace they are text."""
         return without_latents(self._special.values())
 
     def text_ids(self, text: str, spelled_out: Sequence[Span] = ()) -> list[int]:

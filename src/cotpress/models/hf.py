@@ -74,7 +74,7 @@ def load(
     config = read_config(target)
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
         raise CotpressError(
-            f"model {target} is no causal language model but a "
+            f"model {target} is not a causal language model but a "
             f"{config.model_type}: choose one that writes."
         )
     spread = device == "auto"
@@ -158,7 +158,7 @@ def _adapted(
         ) from error
     if not isinstance(base, HFModel):
         raise CotpressError(
-            f"the adapter {folder} cannot be put on {base_spec}, which is no transformers model."
+            f"the adapter {folder} cannot be put on {base_spec}, which is not a transformers model."
         )
 
     def make() -> PreTrainedModel:

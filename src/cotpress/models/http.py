@@ -9,7 +9,7 @@ words and symbols where the model's own is not public, and every figure then car
 so it cannot reach a trace, a meta file or a message.
 
 The ratio or budget is in the text of the user turn, as everywhere in cotpress, and the served chat
-template is told nothing. With `ratio=template` it is the other way round: the tag is taken out and
+template gets no argument. With `ratio=template` it is the other way round: the tag is taken out and
 sent as `chat_template_kwargs.compression_ratio` or `.thinking_budget`, as the users of an exported
 model send it. Never both. A
 server that drops the field, or that opens a new turn where a prefill was to be continued, is found

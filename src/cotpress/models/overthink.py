@@ -2,7 +2,7 @@
 
 It doubts its sums, goes back, and checks everything again once the answer is known, between think
 tags, and is right all the same: what methods that shorten reasoning are made for, small enough for
-a laptop. Made by recipes/overthink.sh. It knows nothing but that task, whose grammar labels every
+a laptop. Made by recipes/overthink.sh. It knows only that task, whose grammar labels every
 part of its reasoning.
 """
 

@@ -1,4 +1,4 @@
-"""A model that says what it is told: `scripted:FILE` for tests, documentation and demonstrations.
+"""`scripted:FILE`, a model that says what a file says: for tests, documentation and demonstrations.
 
 A line of the file is `{"text": …}` with `"id"` (a problem's id), or `"prompt_contains"`, or
 neither, which fits every request; the first line that fits is said. Tokens are words and single

@@ -1,6 +1,6 @@
 """The bundled model: 0.76 M parameters, trained on the `arithmetic` task by recipes/tiny.sh.
 
-It lets the whole walk run on a laptop in minutes, without a download. It knows nothing but that
+It lets the whole walk run on a laptop in minutes, without a download. It knows only that
 task.
 """
 

@@ -218,7 +218,7 @@ _running: "weakref.WeakSet[VLLMModel]" = weakref.WeakSet()
 
 
 def end_engine() -> None:
-    """End the engine that runs in this process, if one does, and give the memory back that nobody
+    """End the engine that runs in this process, if one does, and give the memory back that nothing
     uses.
     """
     for one in list(_running):

@@ -5,7 +5,7 @@ conclusion, the trace's or the cut's own, as the completion. A trace that is tau
 With budgets the prompt asks for the very number of reasoning tokens that the example has, which is
 known beforehand: no rounding, and no reinforcement learning as in L1 (Aggarwal and Welleck 2025,
 arXiv 2503.04697). A cut is counted in the tokens of the model it was scored for, a trace that
-nobody cut in those of the model that wrote it.
+uncut ones in those of the model that wrote it.
 
 TokenSkip draws ONE ratio per example out of 1.0 and the compressed ones (specification section
 2.6). It draws in file order from one generator; here every trace has a generator of its own, from
@@ -98,7 +98,7 @@ def build(
     example (at least 1); both: for those or for the ratio, which is a coin's choice from the seed,
     the trace and the ratio; none: for nothing, so that a trace has one cut to be taught, and the
     original is not added. What is drawn for several epochs gives examples
-    for each. A cut whose own conclusion (conclude.py) is no example is never drawn. `dropped`
+    for each. A cut whose own conclusion (conclude.py) is not usable is never drawn. `dropped`
     counts the traces and cuts left out by reason, `noted` those that were kept ungraded.
     """
     dropped, noted = (
@@ -177,7 +177,7 @@ def _several(one: CompressedTrace, ratios: Sequence[float]) -> CotpressError:
 
 
 def unfit(trace: Trace) -> str:
-    """Why a trace is no example to learn from; empty if it is
+    """Why a trace cannot be learnt from; empty if it is
     one. An ungraded trace is taken to be right.
     """
     if trace.grade is not None and trace.grade.fault:
@@ -368,7 +368,7 @@ def spelled_out(one: TrainingExample, model: object = None) -> bool:
 
 def taught(one: TrainingExample, model: object) -> str:
     """What the model is taught to write after its prompt, thinking in the marks that the example
-    asks for. A completion in which no conclusion can be told is taught as it is.
+    asks for. A completion whose conclusion cannot be found is taught as it is.
     """
     markup = markup_of(model)
     parts = one if one.conclusion else split(one.completion)

@@ -20,6 +20,7 @@ from cotpress.lm.marks import ENDS, marked
 from cotpress.lm.markup import Markup, markup_of
 from cotpress.models import Model, Request, Sampling
 from cotpress.pipeline.build import unfit
+from cotpress.pipeline.generate import Failed
 from cotpress.pipeline.leads import Lead, lead
 from cotpress.records import CompressedTrace, Concluded, Cut, Trace
 
@@ -127,11 +128,13 @@ def concluded(
     model: Model,
     sampling: Sampling,
     usual: Lead,
+    failed: Failed | None = None,
 ) -> Iterator[Trace]:
     """Each original with its reasoning as cut and a new conclusion by `model`, the untouched one;
     ungraded. `name` tells the draws of one control from those of another.
 
-    Originals without a conclusion are led to theirs by the `usual` lead.
+    Originals without a conclusion are led to theirs by the `usual` lead. `failed` is told of those
+    that the model could not conclude, and they are left out; without it the model raises.
     """
     leads = [lead(trace) if trace.conclusion else usual for trace in originals]
     markup = model.token_ends(
@@ -142,11 +145,15 @@ def concluded(
             key=f"{trace.problem.id}|{trace.sample}|{name}",
             messages=trace.problem.prompt(),
             prefill=trace.opening + short.reasoning + "".join(begin),
+            may_fail=failed is not None,
         )
         for trace, short, begin in zip(originals, cuts, leads, strict=True)
     )
     answers = zip(originals, cuts, leads, markup, model.generate(requests, sampling), strict=True)
     for trace, short, begin, marks, answer in answers:
+        if answer.error and failed:
+            failed(trace, answer.error)
+            continue
         line, more, _ = answer.text.partition("\n")
         in_line = bool(begin.stem and more and line.strip())
         yield msgspec.structs.replace(

@@ -14,6 +14,9 @@ from cotpress.models import Completion, Model, Request, Sampling, as_ready
 from cotpress.pipeline.split import split
 from cotpress.records import NOTHING, Asked, Problem, Trace
 
+Failed = Callable[[Trace, str], None]
+"""Is told of a trace that the model could not answer, and why."""
+
 
 def generate(
     problems: Iterable[Problem],
@@ -56,7 +59,7 @@ def answer(
     sampling: Sampling,
     *,
     marker: str = "",
-    failed: Callable[[Trace, str], None] | None = None,
+    failed: Failed | None = None,
 ) -> Iterator[Trace]:
     """Fill in each unanswered trace, in order. `failed` is told of those that the model could not
     answer, and why, and they are left out; without it the model raises.
@@ -71,7 +74,7 @@ def answer_as_ready(
     sampling: Sampling,
     *,
     marker: str = "",
-    failed: Callable[[Trace, str], None] | None = None,
+    failed: Failed | None = None,
 ) -> Iterator[Trace]:
     """Fill in each unanswered trace, those first that are answered first; `failed` as above."""
     asked = _Requests(unanswered, model, sampling, marker, failed)
@@ -87,7 +90,7 @@ class _Requests:
         model: Model,
         sampling: Sampling,
         marker: str,
-        failed: Callable[[Trace, str], None] | None,
+        failed: Failed | None,
     ) -> None:
         self.unanswered, self.model, self.marker, self.failed = unanswered, model, marker, failed
         self.waiting: dict[int, Trace] = {}

@@ -56,12 +56,18 @@ def grade(
     """
     waiting: deque[tuple[Trace, _Job | Grade]] = deque()
     with nullcontext(within) if within else Workers(workers, timeout) as pool:
-        for trace in traces:
-            waiting.append((trace, _begin(trace, grader_of(trace), pool)))
-            while waiting and (len(waiting) > WINDOW or _is_ready(waiting[0][1])):
-                yield _finish(*waiting.popleft(), pool)
+        trouble: CotpressError | None = None
+        try:
+            for trace in traces:
+                waiting.append((trace, _begin(trace, grader_of(trace), pool)))
+                while waiting and (len(waiting) > WINDOW or _is_ready(waiting[0][1])):
+                    yield _finish(*waiting.popleft(), pool)
+        except CotpressError as error:  # those that came before it are finished first
+            trouble = error
         while waiting:
             yield _finish(*waiting.popleft(), pool)
+        if trouble:
+            raise trouble
 
 
 def graded_text(trace: Trace) -> str:
@@ -72,7 +78,7 @@ def graded_text(trace: Trace) -> str:
     if trace.finished:
         return conclusion or trace.reasoning
     if trace.opening.strip() and "</" not in trace.opening + trace.closing:
-        return ""  # cut off while it was thinking: a box in there is no answer
+        return ""  # cut off while it was thinking: a box in there is not an answer
     box = grading.boxed(conclusion)
     return rf"\boxed{{{box}}}" if box else ""
 

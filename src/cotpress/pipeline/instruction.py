@@ -1,5 +1,5 @@
 """What stands before every question is part of the contract: a model is asked as it was taught, or
-somebody is told.
+the user is told.
 
 `train` records the instructions of its examples, `eval` refuses another one, `export` and `doctor`
 say which it must be.

@@ -29,7 +29,7 @@ def keep_answer(
     noted = Counter() if noted is None else noted
     if not threshold >= 0:
         raise CotpressError(
-            f"--keep-answer {threshold:g} is no loss to tolerate, in "
+            f"--keep-answer {threshold:g} is not a loss that can be tolerated, in "
             "nats: choose 0 or more, such as 0.5."
         )
     for one in verified:

@@ -177,7 +177,7 @@ def _blanks_least(text: str, ends: Sequence[int], importance: list[float]) -> li
 
 def protected(ends: Sequence[int], text: str, rules: Rules) -> list[bool]:
     """For each segment whether the rules protect it;
-    `CotpressError` for what is no regular expression.
+    `CotpressError` for what is not a regular expression.
     """
     none = [False] * len(ends)
     found = none if rules.protect == "none" else segments.protected(ends, text)
@@ -187,7 +187,7 @@ def protected(ends: Sequence[int], text: str, rules: Rules) -> list[bool]:
         spans = [match.span() for match in re.finditer(rules.protect_regex, text)]
     except re.error as error:
         raise CotpressError(
-            f"--protect-regex {rules.protect_regex!r} is no regular expression: {error}."
+            f"--protect-regex {rules.protect_regex!r} is not a regular expression: {error}."
         ) from error
     return [a or b for a, b in zip(found, segments.touched(ends, spans), strict=True)]
 

@@ -49,7 +49,7 @@ class Parts(NamedTuple):
     closing: str
     """Markup and white space between reasoning and conclusion."""
     conclusion: str
-    """Empty where no conclusion could be told from the reasoning."""
+    """Empty where no conclusion could be separated from the reasoning."""
     ending: str = ""
     """Markup after the conclusion, such as `</answer>`."""
 

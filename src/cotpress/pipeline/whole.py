@@ -10,7 +10,7 @@ from cotpress.records import NOTHING, CompressedTrace, Cut, Trace
 
 def whole(traces: Iterable[Trace]) -> Iterator[CompressedTrace]:
     """Traces as they are, in place of cuts: one each, which answers to nothing that was asked. One
-    that nobody chose is called after what `build` takes of it, all that is right.
+    that was not chosen is called after what `build` takes of it, all that is right.
     """
     for one in traces:
         cut = Cut(asked=NOTHING, reasoning=one.reasoning, kept=1.0, n_tokens=one.n_tokens)

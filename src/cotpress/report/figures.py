@@ -165,8 +165,8 @@ def ratio_figure(curves: Sequence[Series]) -> Figure | None:
     """Actual against requested ratio, with the diagonal and the band in which a request counts as
     met; None without any.
 
-    At 1.0 nothing is asked for: a curve that has no other ratio, as those with latent tokens, is no
-    request.
+    At 1.0 nothing is asked for: a curve that has no other ratio, as those with latent tokens, is
+    not a request.
     """
     data = []
     for curve, (colour, symbol) in zip(curves, styles(curves), strict=True):

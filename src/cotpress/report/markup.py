@@ -5,7 +5,7 @@ here alone, so that the page can make elements of them and never reads markup. F
 MathML, which browsers draw without a script or a font; one that latex2mathml cannot read, or reads
 only in part, stays as it was written, and so does every formula where it is not installed.
 
-What reasoning uses as arithmetic is no Markdown here: `2*3*4`, `x**2`, `a_1`, `[1]`, a line of
+What reasoning uses as arithmetic is not Markdown here: `2*3*4`, `x**2`, `a_1`, `[1]`, a line of
 dashes, an indented line, a line that begins with `+` or `>`, and `$5 and $10`.
 """
 

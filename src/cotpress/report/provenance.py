@@ -14,9 +14,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from cotpress.jsonl import stem
+
 NAME = "config.toml"
 PACKAGES = ("torch", "transformers", "tokenizers", "peft", "trl", "math-verify", "vllm")
-"""Whose versions are told, where they are installed."""
+"""Whose versions are listed, where they are installed."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def _follow(file: Path, found: dict[Path, Step], seen: set[Path]) -> None:
 
 def _configs(file: Path) -> Iterator[Path]:
     """Where the options of what made a file may stand: beside it, in it, in its walk's folder."""
-    yield file.with_name(f"{file.stem}.{NAME}")
+    yield file.with_name(f"{stem(file)}.{NAME}")
     yield file / NAME
     yield file.parent / NAME
 

@@ -1,4 +1,4 @@
-"""`EvalRow, Trace -> Report`: all that a report tells, put in order before it is told."""
+"""`EvalRow, Trace -> Report`: all that a report shows, put in order."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from cotpress.report.provenance import Step
 from cotpress.report.rows import in_order
 from cotpress.report.scorers import Comparison
 from cotpress.report.verified import Survival, survival
+from cotpress.training.curve import RewardPoint
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,10 @@ class Training:
     """How the training of a judged model went."""
 
     model: str
-    points: tuple[tuple[int, float | None, float | None], ...]
+    points: tuple[tuple[int, float | None, float | None], ...] = ()
     """(step, loss, loss on what was held out) of what was logged."""
+    rewards: tuple[RewardPoint, ...] = ()
+    """The steps of a training by rewards, which has no curve of the loss."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Report:
     verified: Survival
     comparison: Comparison | None = None
     latents: Latents | None = None
-    """What latent tokens stand for; None: there are none, or nobody asked."""
+    """What latent tokens stand for; None: there are none, or they were not asked for."""
     trainings: tuple[Training, ...] = ()
     """Of the models that were judged, where their curves are at hand."""
 

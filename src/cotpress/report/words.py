@@ -50,7 +50,7 @@ FOOTNOTES = (
     "original on the same problems, not corrected for"
     " the number of rows. Cut off: the token limit ended the answer. Looping: "
     "it ends in a repetition. Unsplit: no conclusion"
-    " could be told from the reasoning. No grade: no answer was read, or "
+    " could be separated from the reasoning. No grade: no answer was read, or "
     "the grader gave up; these count as wrong.",
     "The headline names, for each method, the row with the fewest reasoning "
     "tokens whose accuracy is not below the original's,"
@@ -237,7 +237,7 @@ def warnings(rows: Sequence[EvalRow]) -> list[str]:
             lambda row: percent(row.looping),
         ),
         _where(
-            "Reasoning and conclusion could not be told apart; all of it counts as reasoning",
+            "Reasoning and conclusion could not be separated; all of it counts as reasoning",
             called,
             lambda row: row.unsplit >= NOTABLE,
             lambda row: percent(row.unsplit),

@@ -17,7 +17,7 @@ the cut (pipeline/units). A whole scorer::
 import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 from math import isfinite
 from pathlib import Path
 from typing import NamedTuple, Protocol, cast
@@ -29,11 +29,16 @@ from cotpress.errors import CotpressError
 from cotpress.lm.capabilities import CausalLM, able
 from cotpress.models import Model
 from cotpress.records import Percentile, ScoredTrace, Trace
-from cotpress.scorers._windows import left, windows
+from cotpress.scorers._windows import MOST, left, windows
 
 NO_TOKENS = "reasoning without a token of the target model"
 """A ratio of nothing has no meaning: characters that a
 tokenizer has no bytes for are left out by it.
+"""
+
+BLOCK = MOST
+"""Traces from whose multiples on, counted in the input, windows begin anew: a part of the input
+that begins and ends at them is scored as it is within the whole.
 """
 
 
@@ -107,9 +112,13 @@ def score(
     out, counted in `dropped`; so are those, uncounted, whose keys are among `done`.
     """
     dropped = Counter() if dropped is None else dropped
-    usable = _with_reasoning(traces, dropped)
     characters = getattr(scorer, "at_once", None)
-    for batch, written in left(windows(usable, characters), done or Counter()):
+    items = iter(traces)
+    blocks = iter(lambda: list(islice(items, BLOCK)), [])
+    together = chain.from_iterable(
+        windows(_with_reasoning(block, dropped), characters) for block in blocks
+    )
+    for batch, written in left(together, done or Counter()):
         tokens = target.token_ends([trace.reasoning for trace in batch])
         found = _one_each(scorer, batch)
         for trace, ends, importance, there in zip(batch, tokens, found, written, strict=True):
@@ -144,7 +153,7 @@ def _one_each(scorer: Scorer, batch: Sequence[Trace]) -> Iterator["Importance | 
 def _named_where_it_breaks(
     scorer: Scorer, batch: Sequence[Trace]
 ) -> Iterator["Importance | Unscored"]:
-    """The scorer's answers; an error of a plug-in that is none of ours is told with the scorer, the
+    """The scorer's answers; an error of a plug-in that is not ours is reported with the scorer, the
     trace that it had come to and the line.
     """
     n = 0
@@ -168,7 +177,7 @@ def _named_where_it_breaks(
 
 def check_importance(importance: Importance, trace: Trace, scorer: str) -> None:
     """`CotpressError`, with the scorer and the trace named, where the pieces do not cover the
-    reasoning, or a value is no finite number.
+    reasoning, or a value is not finite.
     """
     ends, text = importance.ends, trace.reasoning
     last = ends[-1] if ends else 0

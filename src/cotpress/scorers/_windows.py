@@ -1,6 +1,6 @@
 """Which traces a scorer is handed together, and which of them are still to be written.
 
-Windows depend on the input alone, never on what was done before: values hang on their company in
+Windows depend on the input alone, never on what was done before: values depend on their company in
 the last digits, and a run that was interrupted must write what one that was not writes.
 """
 

@@ -1,4 +1,4 @@
-"""A token classifier of one's own (`cotpress train-scorer`), which reads the question before the
+"""A token classifier of your own (`cotpress train-scorer`), which reads the question before the
 reasoning.
 
 `classifier:FOLDER`. The encoder reads question and reasoning as a pair, long reasoning in windows

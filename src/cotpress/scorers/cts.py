@@ -65,8 +65,8 @@ def load(
     dtype: Literal[Dtype, ""] = "",
     device: str = "",
 ) -> Scorer:
-    """The scorer over the reference model that `target` names; `dtype` (float32 where it is not
-    given) and `device` are the model's; `ratio` and `segment` for `condition=released` only.
+    """The scorer over the reference model that `target` names; `dtype` (default:
+    float32) and `device` are the model's; `ratio` and `segment` for `condition=released` only.
     """
     chosen = {
         "condition": (condition, "question+answer"),
@@ -231,7 +231,7 @@ class Released:
 
     def score(self, traces: Iterable[Trace]) -> Iterator[Importance | Unscored]:
         """One result per trace, in order and one at a time: what a later
-        segment is scored after hangs on the cut so far.
+        segment is scored after depends on the cut so far.
         """
         traces = list(traces)
         for trace, text in zip(

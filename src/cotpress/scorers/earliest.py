@@ -5,7 +5,7 @@ The node is the end of the first sentence (steps.py) in which the grader reads t
 as it reads a completion: in a box, announced, or as the last number. What the question says already
 must be announced or be the result of an equation, for else the first fact that is repeated would
 count. A sentence that finds the same number for something else counts, so that a trace may be cut
-too early; nobody is asked what it means. Computer algebra is not used: an answer that it alone
+too early; no model is asked what it means. Computer algebra is not used: an answer that it alone
 could tell is passed over. Where no sentence states the answer, the conclusion is the first that
 does, and all of the reasoning is kept; `compress --above 0` counts those.
 

@@ -234,7 +234,7 @@ def batches(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
 
 def load_classifier(target: str, *, batch_tokens: int, dtype: Dtype = "float32") -> Classifier:
     """The checkpoint, on the GPU if there is one; `CotpressError`
-    where it is no trained classifier with two labels.
+    where it is not a trained classifier with two labels.
     """
     try:
         config = AutoConfig.from_pretrained(target, trust_remote_code=False)

@@ -4,7 +4,7 @@ reasoning, so that a model is taught on truncated reasoning with its whole concl
 Truncation as training data, the first stage of ThinkDial (arXiv 2508.18773), which regenerates the
 conclusion; here it is the trace's own (connective words are `compress --connect`). Not the
 control `truncation` of `cotpress eval`, which truncates the untouched model's reasoning while it
-answers, and teaches nobody.
+answers, and is not a training method.
 """
 
 from collections.abc import Iterable, Iterator

@@ -31,7 +31,7 @@ def load(
     target: str, *, context: Context = "question", dtype: Literal[Dtype, ""] = "", device: str = ""
 ) -> Scorer:
     """The scorer over the model that `target` names, such as `smollm2` or
-    `hf:Qwen/Qwen2.5-0.5B`; `dtype` (float32 where it is not given) and `device` are the model's.
+    `hf:Qwen/Qwen2.5-0.5B`; `dtype` (default: float32) and `device` are the model's.
     """
     chosen: dict[str, str] = {} if context == "question" else {"context": context}
     chosen |= {"dtype": dtype} if dtype else {}

@@ -4,7 +4,7 @@ at no cost.
 Self-information under a unigram model, `-ln((n(w) + 1) / (N + V + 1))` with the counts of a file of
 traces, case ignored: Selective Context (Li et al. 2023, arXiv 2310.06201) with the simplest
 language model there is. The same word is equally important everywhere, so that what is cut is
-regular, and a small model learns it quickly; it knows nothing of meaning.
+regular, and a small model learns it quickly; it ignores meaning.
 """
 
 import math

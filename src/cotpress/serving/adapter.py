@@ -35,7 +35,7 @@ def of(model: "HFModel") -> Lora:
         there = cached_file(model.path, CONFIG, _raise_exceptions_for_missing_entries=False)
     if there is None:
         raise CotpressError(
-            f"model {model.name} is no adapter: leave out --adapter, or train one with "
+            f"model {model.name} is not an adapter: leave out --adapter, or train one with "
             "--method lora."
         )
     return servable(model.path, model.weights, model)

@@ -23,7 +23,7 @@ EFFORTS = ("low", "medium", "high")
 """OpenAI's `reasoning_effort`, from short to long."""
 
 UNTRAINED = (0.5, 0.7, 1.0)
-"""What the efforts ask for where nobody says and nothing was trained."""
+"""What the efforts ask for by default, when nothing was trained."""
 
 RATIO, BUDGET = "compression_ratio", "thinking_budget"
 """What the template's arguments are called."""

@@ -1,5 +1,5 @@
 """`checkpoint -> model folder`: merged weights, tokenizer and a chat template that takes the ratio
-or the budget; nobody needs our code.
+or the budget; nothing needs our code.
 
 The folder is made beside its place and renamed when it is whole. Before that, prompts rendered by
 the exported template are compared with those of training, token by token: a template whose turns
@@ -223,7 +223,7 @@ def check(model: "HFModel", folder: Path, asked: Sequence[Asked]) -> None:
             try:
                 expected = model.prompt_ids(tagged)
             except TemplateRefusal:
-                continue  # some templates know no system turn: then nobody can send one
+                continue  # some templates know no system turn: then none can be sent
             if served_ids(tokenizer, messages, **arguments(one)) != expected:
                 what = f"ratio {one}" if one.budget is None else f"a budget of {one}"
                 raise CotpressError(

@@ -58,7 +58,7 @@ class Task:
     with its worked reasoning; None: there is none.
     """
     max_tokens: int = 512
-    """How long an answer may be where nobody says so: what reasoning models need for such
+    """How long an answer may be by default: what reasoning models need for such
     problems.
     """
 

@@ -127,7 +127,7 @@ def asked(
 def written(kind: str, target: str, options: dict[str, str]) -> str:
     """The name of a task of named fields: its spec, with the options that are not the usual ones.
 
-    The instruction is no part of it: every problem holds its own.
+    The instruction is not part of it: every problem holds its own.
     """
     usual = {"question": "question", "answer": "answer", "grader": "math"}
     said = {name: value for name, value in options.items() if value != usual.get(name, "")}

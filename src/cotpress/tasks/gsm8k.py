@@ -5,7 +5,7 @@
 `answer`, split as `tasks/_sources.py` says. The release writes the worked solution and the answer
 in one field, with `####` between them; files with the bare answer, and the worked solution in `cot`
 or nowhere, are read too. Problems are known by a hash of the question, so they are the same ones
-wherever they come from. Calculator marks (`<<48/2=24>>`) are no part of the reasoning.
+wherever they come from. Calculator marks (`<<48/2=24>>`) are not part of the reasoning.
 """
 
 from collections.abc import Iterator

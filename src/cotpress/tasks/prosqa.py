@@ -318,7 +318,7 @@ def make_item(random: Random, *, nodes: int = 28, hops: int = 3) -> Item:
     random.shuffle(statements)
     options = [names[target], names[neg_target]]
     random.shuffle(options)
-    shuffled = random.sample(edges, len(edges))  # of several shortest paths any may be told
+    shuffled = random.sample(edges, len(edges))  # of several shortest paths any may be used
     return Item(
         question=f"{' '.join(statements)} Is {names[root]} a {options[0]} or {options[1]}?",
         answer=f"{names[root]} is a {names[target]}.",

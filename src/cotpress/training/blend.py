@@ -39,8 +39,8 @@ def check_weight(weight: float) -> float:
     """
     if not 0 <= weight <= 1:
         raise CotpressError(
-            f"weight {weight:g} is no share of the short model: choose 0 (the original) to 1 (the "
-            "short model), such as 0.5."
+            f"weight {weight:g} is not a share of the short model: choose 0 (the original) to 1 "
+            "(the short model), such as 0.5."
         )
     return weight
 
@@ -79,7 +79,7 @@ def interpolate(short: PreTrainedModel, original: PreTrainedModel, weight: float
     `original`, computed in float32 and kept in their own dtype.
 
     Returns what does not fit, and then has changed nothing; empty where all does. Tied weights,
-    which stand under two names, are blended once. What is no floating-point number (a buffer of
+    which stand under two names, are blended once. What is not a floating-point number (a buffer of
     positions) stays.
     """
     mine, theirs = short.state_dict(), original.state_dict()
@@ -102,7 +102,7 @@ def interpolate(short: PreTrainedModel, original: PreTrainedModel, weight: float
 
 
 def _difference(short: HFModel, original: HFModel) -> str:
-    """The first thing, told without any weights, in which two models differ; empty for none."""
+    """The first thing, known without any weights, in which two models differ; empty for none."""
     ours, theirs = short.tokenizer.get_vocab(), original.tokenizer.get_vocab()
     if bool(short.latent_ids) != bool(original.latent_ids):
         return "only one of them was taught latent tokens, whose weights the other does not have"

@@ -1,16 +1,20 @@
-"""The curve of a training's loss: what was logged at each step, and what it comes to."""
+"""The curve of a training: what was logged at each step, and what it comes to."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from statistics import mean
 from typing import Any, NamedTuple
 
+import msgspec
+
+from cotpress import storage
 from cotpress.records import Record
 
 LOG = "train_log.jsonl"
-"""The curve of the loss: a `Point` a line."""
+"""The curve: a line of it is a `Point`, of a training by rewards a `RewardPoint`."""
 
 SHOWN = 10
-"""Steps whose mean is a loss that is told."""
+"""Steps whose mean is a reported loss."""
 
 LOGGED = {"loss": "loss", "eval_loss": "eval_loss", "learning_rate": "lr", "grad_norm": "grad_norm"}
 """What transformers calls the fields of a point."""
@@ -28,6 +32,28 @@ class Point(Record, frozen=True, kw_only=True, omit_defaults=True):
     lr: float | None = None
     grad_norm: float | None = None
     """Of the step alone, before it is shortened."""
+
+
+class RewardPoint(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """What was logged at one step of a training by rewards."""
+
+    step: int
+    accuracy: float
+    tokens: float
+    """Mean reasoning tokens."""
+    cut_off: float
+    """Share of answers that the limit ended."""
+    no_variance: float
+    """Share of problems whose answers were all worth the same."""
+    reward: float
+    """Mean of the weighted sum."""
+    rewards: dict[str, float]
+    """Mean of each."""
+    entropy: float | None = None
+    """Mean over tokens, in nats."""
+    loss: float | None = None
+    lr: float | None = None
+    grad_norm: float | None = None
 
 
 def curve(history: Sequence[Mapping[str, Any]]) -> list[Point]:
@@ -55,9 +81,18 @@ class Losses(NamedTuple):
 
 
 def summed_up(points: Sequence[Point]) -> Losses:
-    """The losses that are told."""
+    """The reported losses."""
     losses = [point.loss for point in points if point.loss is not None]
     judged = [(point.eval_loss, point.step) for point in points if point.eval_loss is not None]
     n = max(1, min(SHOWN, len(losses) // 2))
     ends = (mean(losses[-n:]), mean(losses[:n])) if losses else (None, None)
     return Losses(*ends, *(min(judged) if judged else (None, None)))
+
+
+def read(path: Path) -> list[Point] | list[RewardPoint]:
+    """The curve of a training, of either kind."""
+    with path.open("rb") as file:
+        first = msgspec.json.decode(file.readline() or b"{}")
+    if "rewards" in first:
+        return list(storage.read(path, RewardPoint))
+    return list(storage.read(path, Point))

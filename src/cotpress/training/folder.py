@@ -24,8 +24,13 @@ STATE = "trainer_state.json"
 
 
 def finished(out: Path, mark: str) -> TrainSummary | None:
-    """What a finished run with this fingerprint wrote; None if there is none."""
-    return trained(out) if folders.is_finished(out, KIND, mark) else None
+    """What a finished run with this fingerprint wrote, without checkpoints that it was killed
+    before it removed; None if there is none.
+    """
+    if not folders.is_finished(out, KIND, mark):
+        return None
+    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
+    return trained(out)
 
 
 @contextmanager

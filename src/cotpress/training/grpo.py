@@ -40,10 +40,10 @@ from cotpress.models.hf import HFModel
 from cotpress.pipeline import instruction
 from cotpress.pipeline.generate import split_answer, unanswered
 from cotpress.pipeline.grade import Workers, grade
-from cotpress.records import Record, Trace
+from cotpress.records import Trace
 from cotpress.rewards import Sample
 from cotpress.training import folder
-from cotpress.training.curve import LOG
+from cotpress.training.curve import LOG, RewardPoint
 from cotpress.training.options import TrainOptions, TrainSummary
 from cotpress.training.reward_options import GrpoOptions
 from cotpress.training.rewarding import Collapse, Judged, Question, judged, said_time
@@ -56,28 +56,6 @@ PROBE_TOKENS = 32
 
 LONG = 86_400.0
 """Seconds of sampling beyond which it is said how to make it less."""
-
-
-class RewardPoint(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """What was logged at one step."""
-
-    step: int
-    accuracy: float
-    tokens: float
-    """Mean reasoning tokens."""
-    cut_off: float
-    """Share of answers that the limit ended."""
-    no_variance: float
-    """Share of problems whose answers were all worth the same."""
-    reward: float
-    """Mean of the weighted sum."""
-    rewards: dict[str, float]
-    """Mean of each."""
-    entropy: float | None = None
-    """Mean over tokens, in nats."""
-    loss: float | None = None
-    lr: float | None = None
-    grad_norm: float | None = None
 
 
 def train(

@@ -1,4 +1,4 @@
-"""What a scorer of one's own learns from: a value from 0 to 1 for every piece of a reasoning.
+"""What a trained scorer learns from: a value from 0 to 1 for every piece of a reasoning.
 
 Three sources, one kind of lesson. A file of `score`: the rank of each token's importance within its
 trace, ties at their mean, so that every ratio is learnt and not one threshold; of a scorer whose
@@ -124,7 +124,7 @@ def ranks(values: Sequence[float]) -> list[float]:
 
 
 def laid_over(text: str, shortened: str) -> list[tuple[int, int]] | None:
-    """Runs of `text` that join to `shortened`, in order; None where it is no subsequence.
+    """Runs of `text` that join to `shortened`, in order; None where it is not a subsequence.
 
     From left to right: a run goes on while it can, and the next begins where the most of what
     follows is found.

@@ -45,7 +45,7 @@ def judged(
     samples: Sequence[Sample], rewards: Sequence[Reward], weights: Sequence[float], size: int
 ) -> Judged:
     """The rewards of all answers, each `size` of them to one problem; `CotpressError` for a reward
-    that is no finite number.
+    that is not finite.
     """
     parts: list[dict[str, float]] = []
     flat = 0

@@ -1,4 +1,4 @@
-"""Importance or keep and drop decisions -> a token classifier of one's own.
+"""Importance or keep and drop decisions -> a token classifier of your own.
 
 The loss of a trace is that of RankNet (Burges et al. 2005) over pairs of its tokens, also across
 its windows: ln(1 + exp(s_j - s_i)) where the teacher ranks i above j, weighted by the difference of

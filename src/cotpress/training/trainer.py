@@ -1,7 +1,7 @@
 """What cotpress changes in TRL's `SFTTrainer` and transformers' `Trainer`: all that it knows of
 their inside.
 
-The methods that are overridden here are no public interface: `tests/test_upstream.py` names the
+The methods that are overridden here are not a public interface: `tests/test_upstream.py` names the
 versions they were seen in, and fails where a newer one differs.
 """
 
@@ -115,8 +115,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         self.losses.append(logs["loss"])
         if not math.isfinite(logs["loss"]):
             raise CotpressError(
-                "the loss is no number any more at step "
-                f"{state.global_step}: train with a smaller --lr."
+                f"the loss is NaN at step {state.global_step}: train with a smaller --lr."
             )
 
     def on_step_end(

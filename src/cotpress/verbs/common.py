@@ -5,6 +5,7 @@ with resume, progress and a summary line.
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cotpress import __version__, storage
+from cotpress.engine.shards import Share, chunks
 from cotpress.errors import CotpressError
 from cotpress.failures import Failures
 from cotpress.lm.capabilities import context_of
@@ -53,6 +55,8 @@ def make(
     extra: dict[str, Any] | None = None,
     inputs: Mapping[str, Callable[[], str]] | None = None,
     watch: Callable[[Failures], None] | None = None,
+    share: Share | None = None,
+    keys: Callable[[], Iterable[str]] = tuple,
 ) -> None:
     """Run `stage(items, dropped)` into `out`: locked, resumed by `key`, finished atomically,
     counted in the meta file.
@@ -69,15 +73,22 @@ def make(
     records come in any order gives their `rank`, by which the finished output is ordered. In place
     of `skip`, `resumed` gets the keys of finished records, for a stage that passes over them
     itself. A stage counts what it leaves out in `dropped`. `watch` is handed what takes rows that
-    could not be made.
+    could not be made. Of the items only those of `share` are taken, where one is given; `keys` then
+    lists those of all items, by which `merge` finds where the records belong.
     """
+    shard = share.shard if share and share.shard.n > 1 else None
+    if share:
+        items, total = share.take(items), share.n_items
     held = {name: content() for name, content in (inputs or {}).items()}
+    options = options | (shard.options if shard else {})
     deciding = held | options | ({storage.IDENTITY: identity} if identity else {})
     with storage.run(out, record, verb, deciding, version=__version__, key=key, rank=rank) as this:
         if this.complete:
             say(f"{verb}: {out} was finished before under the same options; nothing to do")
             return
         this.extra.update(extra or {})
+        if share and shard and key:
+            this.closing = partial(_placed, share, keys, record, key)
         if resumed is not None:
             resumed.update(this.done)
         if watch:
@@ -100,27 +111,51 @@ def make(
                     f"{storage.part_path(out)} belongs to no state of it: run the same command "
                     "with --overwrite once the input is whole."
                 )
+        if not shard:
+            refuse_nothing(this, verb)
         written = this.n_out + before
-        if not written:
-            reasons = (
-                ", ".join(f"{count} {why}" for why, count in this.dropped.items())
-                or "the input is empty"
-            )
-            if this.failures.found:
-                reasons = f"all requests failed: {this.failures.found[-1].reason}"
-            raise CotpressError(f"{verb}: nothing to write to {out}: {reasons}.")
     left_out = "".join(f", {count} left out ({why})" for why, count in sorted(this.dropped.items()))
-    say(f"{verb}: {written} records in {out}{left_out}")
-    if n := len(this.failures.found):
+    of = f" of shard {shard}" if shard else ""
+    say(f"{verb}: {written} records{of} in {out}{left_out}")
+    say_failed(this.failures, verb)
+
+
+def refuse_nothing(this: storage.Run[Any], verb: str) -> None:
+    """`CotpressError` with the reason where a run wrote no record, now or before."""
+    if this.n_out + this.done.total():
+        return
+    reasons = (
+        ", ".join(f"{count} {why}" for why, count in this.dropped.items()) or "the input is empty"
+    )
+    if this.failures.found:
+        reasons = f"all requests failed: {this.failures.found[-1].reason}"
+    raise CotpressError(f"{verb}: nothing to write to {this.path}: {reasons}.")
+
+
+def say_failed(failures: Failures, verb: str) -> None:
+    """How many rows failed, and what to do about them."""
+    if n := len(failures.found):
         say(
-            f"{verb}: failed: {n}; the reasons are in {this.failures.path}, and the same command "
+            f"{verb}: failed: {n}; the reasons are in {failures.path}, and the same command "
             "asks for these alone"
         )
 
 
+def _placed(
+    share: Share,
+    keys: Callable[[], Iterable[str]],
+    record: type[R],
+    key: Callable[[R], str],
+    part: Path,
+) -> dict[str, Any]:
+    """Where the records of a shard belong in the whole run, for its meta file."""
+    written = map(key, storage.read(part, record))
+    return {"chunks": chunks(share.windows(keys(), written))}
+
+
 def progress(
-    records: Iterable[R], verb: str, total: int | None = None, started_with: int = 0
-) -> Iterator[R]:
+    records: Iterable[I], verb: str, total: int | None = None, started_with: int = 0
+) -> Iterator[I]:
     """Pass records through, showing count, rate and time left: a bar on a terminal, a plain line
     every 20 seconds elsewhere.
     """

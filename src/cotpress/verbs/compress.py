@@ -163,7 +163,7 @@ def _check_connect(scored: Path, words: str, *, chosen: bool) -> None:
 
 
 def _method(scored: Path) -> str:
-    """What a cut of these scores is called where nobody says."""
+    """What a cut of these scores is called by default."""
     first = next(storage.read(scored, ScoredTrace), None)
     name = first.scorer.partition(",")[0] if first else ""
     return name if name in ("prefix", "earliest") else "tokenskip"

@@ -106,7 +106,7 @@ def _data(target: str, model: str, key: str) -> Iterable[Finding]:
         fields = msgspec.json.decode(first, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CotpressError(
-            f"{path}:1 is no row of JSON Lines ({error}): name a file that cotpress wrote."
+            f"{path}:1 is not a row of JSON Lines ({error}): name a file that cotpress wrote."
         ) from error
     record = kind_of(fields)
     if record is None:
@@ -204,5 +204,7 @@ def _read(content: bytes) -> Answer:
         found = msgspec.json.decode(content, type=dict[str, Any])
         counted = (found.get("usage") or {}).get("prompt_tokens")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, AttributeError) as error:
-        return Answer(0, f"the answer is no chat completion ({error}): the URL mostly ends in /v1")
+        return Answer(
+            0, f"the answer is not a chat completion ({error}): the URL mostly ends in /v1"
+        )
     return Answer(200, "", counted, str(found.get("model") or ""), empty=not found.get("choices"))

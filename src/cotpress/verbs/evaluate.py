@@ -17,10 +17,12 @@ from rich.console import Console
 
 from cotpress import __version__, models, plugins, storage, tasks
 from cotpress.backends import Backend, chosen
+from cotpress.engine.shards import Shard, Share, chunks, parse
 from cotpress.errors import CotpressError
 from cotpress.evaluation import evaluate as stage
 from cotpress.evaluation.rows import rows
 from cotpress.evaluation.setting import setting_of
+from cotpress.failures import USUAL_RATE
 from cotpress.lm.capabilities import able
 from cotpress.lm.checkpoint import FINISHED, Checkpoint, folder_of, read
 from cotpress.lm.contract import MOSTLY_CUT
@@ -30,7 +32,7 @@ from cotpress.pipeline import instruction, overlap
 from cotpress.pipeline.budgets import PLAIN, Spending
 from cotpress.pipeline.grade import grade
 from cotpress.pipeline.segmenting import USUAL, Protect, Rules
-from cotpress.records import NOTHING, Budget, EvalRow, Problem, Setting, Trace
+from cotpress.records import NOTHING, Budget, EvalRow, Problem, Trace
 from cotpress.report.screen import table
 from cotpress.shown import shown
 from cotpress.verbs.common import (
@@ -38,12 +40,16 @@ from cotpress.verbs.common import (
     answer_limit,
     check_sampling,
     progress,
+    refuse_nothing,
     rows_path,
     sampling_as_meant,
     say,
+    say_failed,
     watched,
 )
-from cotpress.verbs.groups import ANSWERS, COMPARED, LATENT, MODEL, OUTPUT, QUESTIONS
+from cotpress.verbs.failing import Watching, check_error_rate
+from cotpress.verbs.groups import ANSWERS, COMPARED, LATENT, MODEL, OUTPUT, QUESTIONS, SPREAD
+from cotpress.verbs.spread import spread
 
 Many = Parameter(consume_multiple=True)
 
@@ -61,6 +67,7 @@ class Questions(NamedTuple):
         return list(dict.fromkeys(problem.task for problem in self.problems))
 
 
+@spread("eval")
 def evaluate(
     *,
     task: Annotated[Sequence[str], Many, QUESTIONS],
@@ -75,6 +82,7 @@ def evaluate(
     blend: Annotated[list[float] | None, Many, COMPARED] = None,
     original: Annotated[str, COMPARED] = "",
     backend: Annotated[Backend, MODEL] = "auto",
+    max_error_rate: Annotated[float, MODEL] = USUAL_RATE,
     instruction_mismatch: Annotated[Literal["refuse", "allow"], QUESTIONS] = "refuse",
     exclude_overlap: Annotated[bool, QUESTIONS] = False,
     split: Annotated[str, QUESTIONS] = "test",
@@ -88,6 +96,8 @@ def evaluate(
     sampling: Annotated[Literal["given", "model"], ANSWERS] = "given",
     seed: Annotated[int, ANSWERS] = 0,
     json: Annotated[bool, OUTPUT] = False,
+    shard: Annotated[str, SPREAD] = "",
+    processes: Annotated[int, SPREAD] = 1,
 ) -> None:
     """Say what each ratio or budget costs: accuracy, length, truncation and loops against the
     untouched model and baselines.
@@ -132,6 +142,9 @@ def evaluate(
     backend
         Who answers for folders and models of the Hub: hf (transformers), vllm (in this process, one
         model after the other), or auto: vllm where it is installed and finds a GPU, which is said.
+    max_error_rate
+        Share of requests that a server may fail to answer before the run ends. What failed stands
+        in `<name>.errors.jsonl`, and the same command asks for it again.
     instruction_mismatch
         Whether a task may be asked with another instruction than the model was trained with.
     exclude_overlap
@@ -140,9 +153,9 @@ def evaluate(
     split
         Part of the task.
     limit
-        How many problems of each task, from the first on; all where it is not given.
+        How many problems of each task, from the first on; default: all.
     max_tokens
-        The same limit for every row; where it is not given, what each task's answers take, within
+        The same limit for every row; default: what each task's answers take, within
         what the models read.
     samples
         Answers a problem; more than one needs a temperature. Accuracy is then their mean (avg@k),
@@ -163,7 +176,15 @@ def evaluate(
         several runs, and it shows their mean and spread.
     json
         Print the rows as JSON instead of a table.
+    shard
+        Do only this part of the run, 0/8 to 7/8 say, into a file of its own; `cotpress merge` joins
+        them, and the same command without it writes the rows. Controls that take the ratio reached
+        on all problems are made then, too.
+    processes
+        Work in so many processes of this machine, each on a GPU of its own, where there are any.
     """
+    check_error_rate(max_error_rate)
+    which = parse(shard)
     drawing = Sampling(
         max_tokens=1 if max_tokens is None else max_tokens,
         temperature=temperature,
@@ -212,7 +233,9 @@ def evaluate(
     deciding = _deciding(asked, split, limit, plan)
     deciding |= {"exclude_overlap": True} if exclude_overlap else {}
     deciding |= {"max_tokens": limits} if len(set(limits.values())) > 1 else {}
-    _write_traces(out, asked, plan, limits, deciding)
+    _write_traces(out, asked, plan, limits, deciding, max_error_rate, which)
+    if which.n > 1:
+        return
     found = rows(
         storage.read(out, Trace),
         scorer=trained.scorer if trained else "",
@@ -448,7 +471,21 @@ def _write_traces(
     plan: stage.Plan,
     limits: Mapping[str, int],
     options: dict[str, object],
+    max_error_rate: float,
+    which: Shard,
 ) -> None:
+    rank = _ranks(asked, plan)
+    if which.n > 1:
+        share = Share(which, sum(len(one.problems) for one in asked))
+        own = {id(problem) for problem in share.take(_problems(asked))}
+        place = {problem.id: n for n, problem in enumerate(_problems(asked))}
+        asked = [
+            one._replace(problems=[problem for problem in one.problems if id(problem) in own])
+            for one in asked
+        ]
+        late = plan.late
+        plan = replace(plan, baselines=[name for name in plan.baselines if name not in late])
+        options = options | which.options
     with storage.run(
         out,
         Trace,
@@ -456,18 +493,29 @@ def _write_traces(
         options,
         version=__version__,
         key=lambda trace: trace.key,
-        rank=_ranks(asked),
+        rank=rank,
     ) as this:
         if this.complete:
             say(f"eval: {out} was finished before under the same options; no model was asked")
             return
-        n_problems = len(list(this.counted(chain.from_iterable(one.problems for one in asked))))
+        n_problems = len(list(this.counted(_problems(asked))))
+        if which.n > 1:
+            this.extra["rest"] = late
+            this.closing = lambda part: {
+                "chunks": chunks(
+                    (*rank(trace)[:2], place[trace.problem.id] // share.size)
+                    for trace in storage.read(part, Trace)
+                )
+            }
         before = this.done.total()
         if before:
             say(f"eval: resuming {out} with {before} traces done")
         done = list(storage.read(storage.part_path(out), Trace)) if before else []
-        new = chain.from_iterable(_traces(one, plan, done, limits, this.dropped) for one in asked)
         total = plan.n_arms * n_problems * plan.samples
+        watching = Watching(this.failures, "eval", max_error_rate, total)
+        new = chain.from_iterable(
+            _traces(one, plan, done, limits, this.dropped, watching) for one in asked
+        )
         for _ in progress(this.write(new), "eval", total, before):
             pass
         for why, count in this.dropped.items():
@@ -475,18 +523,26 @@ def _write_traces(
                 f"eval: left out {why}"
                 + (f" ({count} answers)" if why == stage.NOTHING_TO_CORRUPT else "")
             )
+        if which.n == 1:
+            refuse_nothing(this, "eval")
+    say_failed(this.failures, "eval")
 
 
-def _ranks(asked: Sequence[Questions]) -> Callable[[Trace], tuple[int, int, int]]:
-    """Where a trace belongs: arms in the order in which they came, problems in theirs."""
-    place = {problem.id: n for one in asked for n, problem in enumerate(one.problems)}
+def _problems(asked: Sequence[Questions]) -> Iterator[Problem]:
+    return chain.from_iterable(one.problems for one in asked)
+
+
+def _ranks(
+    asked: Sequence[Questions], plan: stage.Plan
+) -> Callable[[Trace], tuple[int, int, int, int]]:
+    """Where a trace belongs: task, arm, problem and sample."""
+    place = {problem.id: n for n, problem in enumerate(_problems(asked))}
     owner = {problem.id: n for n, one in enumerate(asked) for problem in one.problems}
-    arms: dict[tuple[int, Setting], int] = {}
+    arms = plan.order
 
-    def rank(trace: Trace) -> tuple[int, int, int]:
+    def rank(trace: Trace) -> tuple[int, int, int, int]:
         name = trace.problem.id
-        arm = arms.setdefault((owner[name], setting_of(trace)), len(arms))
-        return arm, place[name], trace.sample
+        return owner[name], arms[stage.marks_of(trace)], place[name], trace.sample
 
     return rank
 
@@ -497,6 +553,7 @@ def _traces(
     done: Sequence[Trace],
     limits: Mapping[str, int],
     dropped: Counter[str],
+    watching: Watching,
 ) -> Iterator[Trace]:
     """The graded traces of one task that are still to be made."""
     most = limits[one.spec]
@@ -505,8 +562,10 @@ def _traces(
     graded = partial(grade, grader_of=lambda trace: one.task.grader)
     sampling = msgspec.structs.replace(plan.sampling, max_tokens=most)
     here = replace(plan, marker=one.task.marker, sampling=sampling)
-    made = stage.evaluate(one.problems, here, graded, done=known, dropped=dropped)
-    return watched(made, "eval", most, _arm)
+    made = stage.evaluate(
+        one.problems, here, graded, done=known, dropped=dropped, failed=watching.failed
+    )
+    return watched(watching.counted(made), "eval", most, _arm)
 
 
 def _limits(

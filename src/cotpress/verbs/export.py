@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from cotpress import models, plugins, storage
 from cotpress.errors import CotpressError
 from cotpress.lm.capabilities import able
+from cotpress.lm.saving import writing
 from cotpress.pipeline import instruction
 from cotpress.records import EvalRow
 from cotpress.serving import adapter as unmerged
@@ -52,7 +53,7 @@ def export(
         The folder to make.
     efforts
         Ratios that reasoning_effort low, medium and high stand for; the smallest, middle and
-        largest trained if not given. Of a model that was taught budgets alone they are budgets: a
+        largest trained by default. Of a model that was taught budgets alone they are budgets: a
         tenth, half and nine tenths of those trained are no larger.
     evaluated
         What `cotpress eval` wrote about this model (eval.jsonl), for the table in the model card.
@@ -61,7 +62,7 @@ def export(
         written lie between its own and those of the model.
     weight
         The share of the model itself in --blend; 1 is the model, 0 the one that --blend names, and
-        0.5 (where it is not given) their mean.
+        0.5 (the default) their mean.
     adapter
         Do not merge: write the LoRA adapter with tokenizer and template, for a vLLM that holds the
         base once and several adapters; the command is printed.
@@ -95,16 +96,17 @@ def export(
         from cotpress.training.blend import blended
 
         loaded = blended(loaded, able(models.load(blend), HFModel, "export --blend"), share)
-    done = stage.export(
-        loaded,
-        out,
-        efforts=efforts,
-        trained=about,
-        rows=rows,
-        blend=share,
-        adapter=adapter,
-        say=say,
-    )
+    with writing(out):
+        done = stage.export(
+            loaded,
+            out,
+            efforts=efforts,
+            trained=about,
+            rows=rows,
+            blend=share,
+            adapter=adapter,
+            say=say,
+        )
     if adapter:
         say(f"export: serve it with: {unmerged.command(unmerged.of(loaded), out.name, str(out))}")
     if must := instruction.to_send(about.instructions if about else None):

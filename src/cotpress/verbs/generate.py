@@ -12,6 +12,7 @@ import msgspec
 
 from cotpress import models, storage, tasks
 from cotpress.backends import Backend, chosen
+from cotpress.engine.shards import Share, parse
 from cotpress.errors import CotpressError
 from cotpress.failures import USUAL_RATE, Failures
 from cotpress.models import Sampling
@@ -26,12 +27,15 @@ from cotpress.verbs.common import (
     say,
     watched,
 )
-from cotpress.verbs.groups import ANSWERS, MODEL, OUTPUT, QUESTIONS
+from cotpress.verbs.failing import Watching, check_error_rate
+from cotpress.verbs.groups import ANSWERS, MODEL, OUTPUT, QUESTIONS, SPREAD
+from cotpress.verbs.spread import spread
 
 GOLD = "gold"
 """Stands for no model: the task's own worked reasoning."""
 
 
+@spread("generate")
 def generate(
     *,
     task: Annotated[str, QUESTIONS],
@@ -52,6 +56,8 @@ def generate(
     seed: Annotated[int, ANSWERS] = 0,
     backend: Annotated[Backend, MODEL] = "auto",
     max_error_rate: Annotated[float, MODEL] = USUAL_RATE,
+    shard: Annotated[str, SPREAD] = "",
+    processes: Annotated[int, SPREAD] = 1,
 ) -> None:
     """Let a model answer the problems of a task; each answer is split into reasoning and
     conclusion.
@@ -79,11 +85,11 @@ def generate(
     samples
         Answers per problem; more than one needs a temperature.
     limit
-        How many problems, from the first on; all where it is not given.
+        How many problems, from the first on; default: all.
     skip
         Leave out this many problems at the beginning, which another model was trained on, say.
     max_tokens
-        Longest answer; one that reaches it is recorded as not finished. Where it is not given, what
+        Longest answer; one that reaches it is recorded as not finished. Default: what
         the task's answers take, within what the model reads.
     temperature
         0: greedy.
@@ -104,9 +110,14 @@ def generate(
     max_error_rate
         Share of requests that a server may fail to answer before the run ends. What failed stands
         in `<name>.errors.jsonl`, and the same command asks for it again.
+    shard
+        Do only this part of the run, 0/8 to 7/8 say, into a file of its own; `cotpress merge` joins
+        them.
+    processes
+        Work in so many processes of this machine, each on a GPU of its own, where there are any.
     """
-    if not 0 <= max_error_rate <= 1:
-        raise CotpressError("choose 0 <= --max-error-rate <= 1.")
+    check_error_rate(max_error_rate)
+    which = parse(shard)
     if ratio is not None:
         check_ratio(ratio)
     if budget is not None:
@@ -126,6 +137,10 @@ def generate(
         raise CotpressError(
             "--model gold has one worked reasoning per problem, at its full "
             "length: leave out --ratio, --budget and --samples."
+        )
+    if model == GOLD and which.n > 1:
+        raise CotpressError(
+            "--model gold asks no model and takes seconds: leave out --shard and --processes."
         )
     if model != GOLD:
         models.check(model)
@@ -161,43 +176,44 @@ def generate(
         verb="generate",
     )
     place = {problem.id: n for n, problem in enumerate(problems)}
-    total, seen, failures = len(problems) * samples, Counter[str](), list[Failures]()
+    if which.n > 1 and len(place) < len(problems):
+        raise CotpressError(
+            f"some problems of {task} share an id, by which shards are joined: give each its own."
+        )
+    share = Share(which, len(problems) * samples)
+    failures = list[Failures]()
 
-    def count(items: Iterator[Trace]) -> Iterator[Trace]:
-        for trace in items:
-            seen["answers"] += 1
-            yield trace
+    def asking() -> Iterator[Trace]:
+        asks = Asked(ratio=ratio, budget=budget)
+        for problem in problems:
+            for sample in range(samples):
+                yield stage.unanswered(problem, answerer, asks, sample)
 
-    def failed(trace: Trace, reason: str) -> None:
-        failures[0].add(trace.key, reason)
-        seen["answers"] += 1
-        failures[0].check("generate", max_error_rate, seen["answers"], total)
+    def answered(items: Iterator[Trace]) -> Iterator[Trace]:
+        watching = Watching(failures[0], "generate", max_error_rate, share.n_items)
+        made = stage.answer_as_ready(
+            items, answerer, drawing, marker=asked.marker, failed=watching.failed
+        )
+        return watched(watching.counted(made), "generate", most)
 
     make(
         out,
         Trace,
-        lambda items, dropped: watched(
-            count(
-                stage.answer_as_ready(items, answerer, drawing, marker=asked.marker, failed=failed)
-            ),
-            "generate",
-            most,
-        ),
-        (
-            stage.unanswered(problem, answerer, Asked(ratio=ratio, budget=budget), sample)
-            for problem in problems
-            for sample in range(samples)
-        ),
+        lambda items, dropped: answered(items),
+        asking(),
         verb="generate",
-        options=options | {"ratio": ratio, "samples": samples, "sampling": drawing},
+        options=options
+        | {"ratio": ratio, "samples": samples, "sampling": msgspec.to_builtins(drawing)},
         identity={"task": asked.identity(split), "model": answerer.identity},
-        total=total,
+        share=share,
+        keys=lambda: (trace.key for trace in asking()),
         skip=lambda trace: trace.key,
         key=lambda trace: trace.key,
         rank=lambda trace: (place[trace.problem.id], trace.sample),
         watch=failures.append,
     )
-    say_what_came(out)
+    if which.n == 1:
+        say_what_came(out)
 
 
 def say_what_came(out: Path) -> None:

@@ -85,7 +85,7 @@ def import_(
     conclusion
         Column of the final answer as the model worded it.
     system
-        Column of the system turn, where it is no turn of a chat.
+        Column of the system turn, when it is not a turn of a chat.
     verdict
         Column that says whether the completion is right, which then is its grade: true or false, 1
         or 0, yes or no, correct or incorrect, or a number between 0 and 1, of which 0.5 and more is
@@ -111,7 +111,7 @@ def import_(
     skip
         Leave out this many of the other problems, from the first on.
     limit
-        How many of the other problems to take; all where it is not given.
+        How many of the other problems to take; default: all.
     """
     parts = Parts(holdout, holdout_seed, skip, limit)
     named = Columns(

@@ -48,8 +48,8 @@ def mix(
         vq: the VQ-VAE's (the method); random, constant: controls that carry nothing; none: the
         chunks are dropped.
     longest
-        Most reasoning tokens that are replaced; the mean length of the reasonings where it is not
-        given. 256: the paper's set.
+        Most reasoning tokens that are replaced; default: the mean length of the reasonings.
+        256: the paper's set.
     epochs
         How often each trace is drawn; `cotpress train` then sees every draw once with --epochs 1.
     pauses

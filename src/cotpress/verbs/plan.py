@@ -38,7 +38,7 @@ def plan(
         Share of right answers that is to be kept; a ratio or budget is recommended only if its
         whole 95 % interval keeps it.
     max_tokens
-        Generated tokens per request, in the mean, that are not to be exceeded; likewise.
+        Generated tokens per request, in the mean, that must not be exceeded; also an upper bound.
     price
         Of a million generated tokens, in any currency: the money saved per million requests is then
         said, too.
@@ -92,10 +92,10 @@ def table(found: stage.Plan) -> Table:
         *(("s",) if timed else ()),
         "truncated",
         "p",
-        "keeps to it",
+        "meets it",
     ):
         result.add_column(
-            name, justify="left" if name in ("method", "keeps to it") else "right", no_wrap=True
+            name, justify="left" if name in ("method", "meets it") else "right", no_wrap=True
         )
     for offer in found.offers:
         accuracy = [

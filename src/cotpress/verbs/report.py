@@ -21,7 +21,8 @@ from cotpress.report.paper import as_csv, as_latex, as_table
 from cotpress.report.provenance import environment, steps
 from cotpress.report.rows import in_order
 from cotpress.report.scorers import Comparison, compare
-from cotpress.training.curve import LOG, Point
+from cotpress.training import curve
+from cotpress.training.curve import LOG
 from cotpress.verbs.common import rows_path, say
 
 Format = Literal["html", "md", "csv", "json", "latex"]
@@ -67,7 +68,8 @@ def report(
         _refuse_evals(evals)
         if not evals:
             raise CotpressError("a table needs what `cotpress eval` wrote: name eval.jsonl.")
-        _table(evals, format, out)
+        with storage.locked(out):
+            _table(evals, format, out)
         return
     with storage.locked(out):
         _report(evals, scored, verified, vqvae, out)
@@ -118,8 +120,12 @@ def _trainings(evals: Sequence[Path]) -> Iterator[pages.Training]:
     for name in dict.fromkeys(name for name in names if isinstance(name, str)):
         folder = folder_of(name)
         if folder is not None and (folder / LOG).is_file():
-            points = storage.read(folder / LOG, Point)
-            yield pages.Training(name, tuple((p.step, p.loss, p.eval_loss) for p in points))
+            points = curve.read(folder / LOG)
+            yield pages.Training(
+                name,
+                tuple((p.step, p.loss, p.eval_loss) for p in points if isinstance(p, curve.Point)),
+                tuple(p for p in points if isinstance(p, curve.RewardPoint)),
+            )
 
 
 def _rows(evals: Sequence[Path]) -> list[EvalRow]:

@@ -3,13 +3,27 @@
 from collections import Counter
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 from cotpress import models, scorers, storage
+from cotpress.engine.shards import Share, parse
 from cotpress.records import ScoredTrace, Trace
 from cotpress.verbs.common import make
+from cotpress.verbs.groups import SPREAD
+from cotpress.verbs.spread import spread
 
 
-def score(traces: Path, /, *, scorer: str, target: str, out: Path) -> None:
+@spread("score")
+def score(
+    traces: Path,
+    /,
+    *,
+    scorer: str,
+    target: str,
+    out: Path,
+    shard: Annotated[str, SPREAD] = "",
+    processes: Annotated[int, SPREAD] = 1,
+) -> None:
     """Say how important each token of the reasoning is: runs once, and every ratio is cut from it.
 
     Example: cotpress score graded.jsonl --scorer surprisal:tiny --target tiny --out scored.jsonl
@@ -25,7 +39,13 @@ def score(traces: Path, /, *, scorer: str, target: str, out: Path) -> None:
         The model to be taught; the ratio is counted in its tokens.
     out
         Where the scored traces go.
+    shard
+        Do only this part of the run, 0/8 to 7/8 say, into a file of its own; `cotpress merge` joins
+        them.
+    processes
+        Work in so many processes of this machine, each on a GPU of its own, where there are any.
     """
+    which = parse(shard)
     options = {"scorer": scorer, "target": target}
     judge, model = scorers.load(scorer), models.load(target)
     done = Counter[str]()
@@ -38,7 +58,10 @@ def score(traces: Path, /, *, scorer: str, target: str, out: Path) -> None:
         options=options,
         inputs={"traces": partial(storage.hash_file, traces)},
         identity={"scorer": judge.identity, "target": model.identity},
-        total=storage.count_distinct(traces, Trace, lambda trace: trace.key),
+        share=Share(
+            which, storage.count_distinct(traces, Trace, lambda trace: trace.key), scorers.BLOCK
+        ),
+        keys=lambda: (trace.key for trace in storage.read(traces, Trace)),
         resumed=done,
         key=lambda scored: scored.key,
     )

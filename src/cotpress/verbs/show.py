@@ -55,8 +55,8 @@ def show(
     file
         What `cotpress generate`, `import`, `grade`, `score`, `compress` or `build` wrote.
     ratio
-        Fraction of reasoning tokens to keep; 0.6 where it is not given. Of compressed traces the
-        cut at this ratio, all of them where it is not given.
+        Fraction of reasoning tokens to keep; default: 0.6. Of compressed traces the
+        cut at this ratio, default: all of them.
     n
         How many records.
     skip

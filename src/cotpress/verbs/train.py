@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from cotpress import models, plugins, storage, tasks
 from cotpress.errors import CotpressError
 from cotpress.lm.capabilities import able
+from cotpress.lm.saving import writing
 from cotpress.pipeline.pairs import Pair
 from cotpress.records import TrainingExample
 from cotpress.training.options import TrainOptions, TrainSummary, check_trackers, too_little
@@ -72,18 +73,19 @@ def train(
     # all weights are trained in float32: loaded in less, they would begin rounded
     whole = {"dtype": "float32"} if options and options.method == "full" else {}
     taught = able(models.load(model, **whole), HFModel, "train")
-    if stage == "grpo":
-        done = _by_rewards(examples, taught, out, task, split, limit, options, grpo)
-    elif stage == "dpo":
-        from cotpress.training import dpo as by_pairs
+    with writing(out):
+        if stage == "grpo":
+            done = _by_rewards(examples, taught, out, task, split, limit, options, grpo)
+        elif stage == "dpo":
+            from cotpress.training import dpo as by_pairs
 
-        pairs = list(storage.read(_file(examples), Pair))
-        done = by_pairs.train(pairs, taught, out, options, dpo, say=say)
-    else:
-        from cotpress.training import sft
+            pairs = list(storage.read(_file(examples), Pair))
+            done = by_pairs.train(pairs, taught, out, options, dpo, say=say)
+        else:
+            from cotpress.training import sft
 
-        rows = storage.read(_file(examples), TrainingExample)
-        done = sft.train(rows, taught, out, options, say=say)
+            rows = storage.read(_file(examples), TrainingExample)
+            done = sft.train(rows, taught, out, options, say=say)
     if not int(os.environ.get("RANK", "0")):
         _told(out, done)
 

@@ -1,4 +1,4 @@
-"""`cotpress train-scorer`: a scorer of one's own, which sees the question."""
+"""`cotpress train-scorer`: a scorer of your own, which sees the question."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ import msgspec
 from cyclopts import Parameter
 
 from cotpress import plugins, storage
+from cotpress.lm.saving import writing
 from cotpress.records import CompressedTrace, ScoredTrace
 from cotpress.training.lessons import Lesson, from_cuts, from_scores
 from cotpress.training.scorer_options import ScorerOptions
@@ -45,9 +46,10 @@ def train_scorer(
     from cotpress.training import scorer as stage
 
     how, left_out = options or ScorerOptions(), Counter[str]()
-    done = stage.train_scorer(
-        _lessons(scored, how, left_out), model, out, how, left_out=left_out, say=say
-    )
+    with writing(out):
+        done = stage.train_scorer(
+            _lessons(scored, how, left_out), model, out, how, left_out=left_out, say=say
+        )
     skipped = "".join(f", {count} left out ({why})" for why, count in sorted(done.left_out.items()))
     loss = "" if done.loss is None else f", loss {done.loss:.3f}"
     say(f"train-scorer: {out} learnt {done.teacher} from {done.traces} traces{loss}{skipped}")

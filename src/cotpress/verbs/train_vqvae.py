@@ -5,6 +5,7 @@ from pathlib import Path
 from cotpress import models, plugins, storage
 from cotpress.latent import options as given
 from cotpress.lm.capabilities import able
+from cotpress.lm.saving import writing
 from cotpress.records import Trace
 from cotpress.verbs.common import say
 
@@ -48,9 +49,9 @@ def train_vqvae(
     length
         Longest prompt in tokens, and longest reasoning with solution; longer traces are left out.
     steps
-        Optimiser steps; by preset where it is not given.
+        Optimiser steps; default: by preset.
     lr
-        Highest learning rate; by preset where it is not given.
+        Highest learning rate; default: by preset.
     batch
         Traces per step.
     seed
@@ -66,7 +67,8 @@ def train_vqvae(
     how = given.FitOptions(steps=steps, lr=lr, batch=batch, seed=seed)
     model = able(models.load(target), HFModel, "train-vqvae")
     content, traces = storage.hash_file(graded), storage.read(graded, Trace)
-    stage.train_vqvae(traces, model, out, shape, how, content=content, say=_say)
+    with writing(out):
+        stage.train_vqvae(traces, model, out, shape, how, content=content, say=_say)
 
 
 def _say(line: str) -> None:

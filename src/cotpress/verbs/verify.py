@@ -4,15 +4,19 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 from statistics import mean, median
+from typing import Annotated
 
 import msgspec
 
 from cotpress import models, plugins, storage
+from cotpress.engine.shards import Share, parse
 from cotpress.errors import CotpressError
 from cotpress.pipeline import verify as stage
 from cotpress.records import CompressedTrace, Verified
 from cotpress.shown import shown
 from cotpress.verbs.common import make, say
+from cotpress.verbs.groups import SPREAD
+from cotpress.verbs.spread import spread
 
 
 class LossSummary(msgspec.Struct):
@@ -26,7 +30,17 @@ class LossSummary(msgspec.Struct):
     """What dropping all of the reasoning costs."""
 
 
-def verify(compressed: Path, /, *, reference: str, out: Path, json: bool = False) -> None:
+@spread("verify")
+def verify(
+    compressed: Path,
+    /,
+    *,
+    reference: str,
+    out: Path,
+    json: bool = False,
+    shard: Annotated[str, SPREAD] = "",
+    processes: Annotated[int, SPREAD] = 1,
+) -> None:
     """Measure how likely a reference model finds each conclusion after the shortened reasoning, the
     full one and none.
 
@@ -42,7 +56,13 @@ def verify(compressed: Path, /, *, reference: str, out: Path, json: bool = False
         Where the same traces go, with the likelihoods; `compress --keep-answer` reads it.
     json
         Print the summary as JSON on standard output.
+    shard
+        Do only this part of the run, 0/8 to 7/8 say, into a file of its own; `cotpress merge` joins
+        them.
+    processes
+        Work in so many processes of this machine, each on a GPU of its own, where there are any.
     """
+    which = parse(shard)
     for package in ("torch", "transformers"):
         plugins.require(package, "cotpress verify")
     from cotpress.lm.capabilities import CausalLM, able
@@ -70,7 +90,8 @@ def verify(compressed: Path, /, *, reference: str, out: Path, json: bool = False
         inputs={"compressed": partial(storage.hash_file, compressed)},
         options={"reference": reference},
         identity={"reference": judge.identity},
-        total=storage.count(compressed, CompressedTrace),
+        share=Share(which, storage.count(compressed, CompressedTrace), stage.BATCH),
+        keys=lambda: (one.key for one in storage.read(compressed, CompressedTrace)),
         skip=lambda one: one.key,
         block=stage.BATCH,
         key=lambda one: one.key,
@@ -78,6 +99,8 @@ def verify(compressed: Path, /, *, reference: str, out: Path, json: bool = False
     )
     for what, count in noted.items():
         say(f"verify: {count} cuts {what}")
+    if which.n > 1:
+        return
     summaries = summarise(out)
     if json:
         print(shown(msgspec.json.encode(summaries).decode()))

@@ -39,7 +39,7 @@ def step(verb: str, *given: Path | str, **options: Any) -> Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What every walk is told."""
+    """What every walk takes."""
 
     task: Annotated[str, DATA] = ""
     """What is asked: trained on its split train, judged on its split test. One of --task and
@@ -72,7 +72,7 @@ class Run:
     """Leave out problems whose question was also taught, or nearly so."""
     max_tokens: Annotated[int | None, EVALUATION] = None
     """Longest answer, in training and in evaluation; as many tokens as
-    the task's answers take where it is not given.
+    the task's answers take.
     """
     backend: Annotated[Backend, EVALUATION] = "auto"
     """Who answers: hf (transformers), vllm (in this process, ended before the

@@ -40,7 +40,7 @@ def cts(
     reference_limit
         How many problems that training takes.
     scorer
-        What assigns importance; cts:REFERENCE where it is not given.
+        What assigns importance; default: cts:REFERENCE.
     cut
         How reasoning is cut.
     options

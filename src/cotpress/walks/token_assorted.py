@@ -48,7 +48,7 @@ def token_assorted(
     preset
         Of the VQ-VAE: small for CPUs, paper for GPUs.
     vq_steps
-        Optimiser steps of the VQ-VAE; by preset where it is not given.
+        Optimiser steps of the VQ-VAE; default: by preset.
     options
         How to train; every epoch draws each trace's mix anew.
     """

@@ -30,7 +30,7 @@ def tokenskip(
     run
         What is walked.
     scorer
-        What assigns importance; LLMLingua-2 as in the paper where it is not given.
+        What assigns importance; default: LLMLingua-2, as in the paper.
     reference
         The model that --keep-answer asks how likely it finds the answers.
     cut

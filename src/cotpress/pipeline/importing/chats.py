@@ -103,10 +103,10 @@ def read_chat(value: Any, *, replied: bool) -> Chat:
     roles = [role_of(turn) for turn in turns]
     if "" in roles:
         who = said_by(turns[roles.index("")])
-        raise Unusable(f"a turn of somebody unknown ({named(who)})")
+        raise Unusable(f"a turn of an unknown role ({named(who)})")
     reply = None
     if replied and roles[-1] != "assistant":
-        raise Unusable("no reply" if "assistant" not in roles else "the last turn is no reply")
+        raise Unusable("no reply" if "assistant" not in roles else "the last turn is not a reply")
     if roles[-1] == "assistant" and (replied or not calls_tools(turns[-1])):
         reply, turns, roles = turns[-1], turns[:-1], roles[:-1]
     first = next((place for place, role in enumerate(roles) if role != "system"), len(roles))

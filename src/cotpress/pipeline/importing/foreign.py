@@ -1,4 +1,4 @@
-"""What is in completions and belongs to nobody's reasoning: what a chat template writes around a
+"""What is in completions and is not part of any reasoning: what a chat template writes around a
 turn, marks of thinking that no family is known by, and tool calls written as text.
 """
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Known(NamedTuple):
-    """The names of one kind of column, and a pattern for those that nobody can list."""
+    """The names of one kind of column, and a pattern for those that cannot be listed."""
 
     names: tuple[str, ...]
     pattern: re.Pattern[str] | None = None
@@ -93,4 +93,4 @@ FINISH = _known("finish_reasons finish_reason stop_reason is_reasoning_complete 
 SWITCH = _known("reasoning thinking enable_thinking think reasoning_mode detailed_thinking")
 """Whether the row was made with reasoning at all."""
 MODE = _known("inference_mode")
-"""OpenMathReasoning: `cot`, or what is no reasoning of one solution."""
+"""OpenMathReasoning: `cot`, or what is not the reasoning of one solution."""

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cotpress.errors import CotpressError
+from cotpress.jsonl import stem
 from cotpress.pipeline.overlap import normalised
 from cotpress.records import Trace
 
 
 def held_out_path(out: Path) -> Path:
     """`traces.jsonl` -> `traces.heldout.jsonl`."""
-    return out.with_name(out.stem + ".heldout.jsonl")
+    return out.with_name(stem(out) + ".heldout.jsonl")
 
 
 def is_held_out(question: str, share: float, seed: int) -> bool:

@@ -64,7 +64,7 @@ def reply_of(value: Any, note: Note) -> Reply:
     if turns := as_chat(whole):
         *before, last = joined(turns)
         if role_of(last) != "assistant":
-            raise Unusable("the last turn is no reply")
+            raise Unusable("the last turn is not a reply")
         asked = [place for place, turn in enumerate(before) if role_of(turn) == "user"]
         since = before[asked[-1] + 1 :] if asked else before
         return turn_of(last, note)._replace(followed=tuple(map(message, since)))

@@ -21,7 +21,7 @@ from cotpress.pipeline.importing.values import Row, Unusable, at, text
 from cotpress.prompts import BOXED
 from cotpress.records import Problem, Trace
 
-UNSPLIT = "no conclusion could be told from the reasoning, and build leaves such out"
+UNSPLIT = "no conclusion could be separated from the reasoning, and build leaves such traces out"
 
 
 def import_traces(

@@ -80,7 +80,7 @@ def text(value: Any, what: str, *, optional: bool = False) -> str:
     if isinstance(value, list) and value and all(isinstance(part, dict) for part in value):
         kinds = [str(part.get("type", "text")) for part in value]
         if other := next((kind for kind in kinds if kind not in SAID), ""):
-            raise Unusable(f"{what} holds a part that is no text ({named(other)})")
+            raise Unusable(f"{what} holds a part that is not text ({named(other)})")
         value = "".join(str(part.get("text") or "") for part in value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)

@@ -1,5 +1,5 @@
 """What a data set says of its completions: right or wrong, finished or cut off, with reasoning or
-without. Words that nobody knows are never guessed at.
+without. Unknown words are never guessed at.
 """
 
 import math
@@ -65,7 +65,7 @@ def grade(
     try:
         correct = verdict(said)
     except ValueError:
-        note(f"ungraded: {named(said)!r} in {path} is no verdict")
+        note(f"ungraded: {named(said)!r} in {path} is not a verdict")
         return None
     if correct is None:
         note(f"ungraded: {path} says nothing")
@@ -89,7 +89,7 @@ def unused(row: Row, n: int) -> str:
 
 def cut_off(row: Row, own: Any, index: int, n: int, note: Callable[[str], None]) -> bool:
     """Whether a completion was cut off, as its own finish reason (`own`) or a column says; a reason
-    that nobody knows counts as one, for nothing is to be learnt from an answer that failed.
+    that is unknown counts as one, for nothing is to be learnt from an answer that failed.
     """
     told = [
         (name, of_sample(row[name], index, n)) for name in row if plain(name) in names.FINISH.names

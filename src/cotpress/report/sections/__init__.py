@@ -46,7 +46,7 @@ class Grid:
 
     def folded(self) -> tuple[Table, list[str]]:
         """The table without the columns that say the same in every line, and what these say
-        (`n 500`): on a page there is no room for what is no difference.
+        (`n 500`): on a page there is no room for what is not a difference.
         """
         columns = list(zip(*self.table.lines, strict=True))
         same = [

@@ -50,7 +50,7 @@ def _part(all_rows: list[EvalRow], task: str, number: int, *, alone: bool) -> Pa
             "Accuracy against mean reasoning tokens,",
             "with 95 % intervals. Up and to the left is better. Numbers beside "
             "points are the ratios asked for, that is which "
-            f"share of its reasoning a model is told to keep{budgets}{forced}; baselines are "
+            f"share of its reasoning a model is asked to keep{budgets}{forced}; baselines are "
             "dashed; the dotted line is the original, "
             f"in the band of its interval. {detailed}The accuracy axis need not begin at zero.",
             f"Accuracy against mean reasoning tokens; {READ}",

@@ -14,7 +14,7 @@ PLACE = 20
 
 
 def section(told: Report) -> Section | None:
-    """None where there are no latent tokens, or nobody asked."""
+    """None where there are no latent tokens, or they were not asked for."""
     found = told.latents
     if found is None:
         return None

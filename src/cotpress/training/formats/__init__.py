@@ -55,7 +55,7 @@ class Format:
     model: models.Model | None = None
     """The model to be taught, where the rows are written for one."""
     longest: int = 0
-    """Tokens of the longest row made so far; 0 where nobody counts."""
+    """Tokens of the longest row made so far; 0 where they are not counted."""
 
     def rows(
         self,

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from cotpress import models
+from cotpress import jsonl, models
 from cotpress.shown import shown
 from cotpress.training.options import MICRO_TOKENS, TrainOptions
 
@@ -32,7 +32,7 @@ def shared(data: str) -> dict[str, Any]:
 
 
 def held_at_once(longest: int) -> tuple[int, int]:
-    """(micro-batch, accumulation) for rows of `longest` tokens; one row at once where nobody
+    """(micro-batch, accumulation) for rows of `longest` tokens; one row at once where nothing
     counted them.
     """
     return OPTIONS.per_process(1, longest or MICRO_TOKENS)
@@ -40,7 +40,7 @@ def held_at_once(longest: int) -> tuple[int, int]:
 
 def transformers_steps(longest: int = 0) -> dict[str, Any]:
     """What those call alike that hand their settings to transformers; `longest`: tokens of the
-    longest row, 0 where nobody counted.
+    longest row, 0 where it was not counted.
     """
     micro, accumulation = held_at_once(longest)
     return {
@@ -54,7 +54,7 @@ def transformers_steps(longest: int = 0) -> dict[str, Any]:
 
 def stem(data: str) -> str:
     """The name of a file of rows without its ending: two versions of a file have two names."""
-    return Path(data).stem
+    return jsonl.stem(Path(data))
 
 
 def as_yaml(command: str, values: dict[str, Any]) -> str:

@@ -57,7 +57,7 @@ class Axolotl(Finished):
     def settings(self, data: Path, n_rows: int, longest: int) -> dict[str, bytes]:
         """`NAME.axolotl.yaml`."""
         text = settings(weights_of(self.model), data.name, str(data.parent), longest=longest)
-        return {f"{data.stem}.axolotl.yaml": text.encode()}
+        return {f"{stem(data.name)}.axolotl.yaml": text.encode()}
 
 
 def load(target: str = "") -> Format:

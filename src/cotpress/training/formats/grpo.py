@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from cotpress.records import NOTHING, Asked, CompressedTrace
+from cotpress.records import NOTHING, Asked, CompressedTrace, Trace
 from cotpress.training.formats import Drawing, Format, refuse_target
 from cotpress.training.rewarding import Question
 
@@ -14,7 +14,7 @@ DOUBLE = "of a problem that stands there already"
 
 
 class Grpo(Format):
-    """Each problem once, at a ratio drawn for it, or at all."""
+    """Each problem once, at a ratio or a budget drawn for it, or at all."""
 
     record = Question
 
@@ -40,13 +40,24 @@ class Grpo(Format):
             if how.draw == "one":
                 ratios = [random.Random(f"{how.seed}|{trace.problem.id}").choice(ratios)]
             for ratio in ratios:
-                yield Question(
-                    problem=trace.problem,
-                    asked=Asked(ratio=ratio),
-                    prompt=trace.problem.prompt(ratio),
-                    answer=trace.problem.answer,
-                    wanted=None if ratio is None else max(1, round(ratio * trace.n_tokens)),
-                )
+                yield question(trace, ratio, how)
+
+
+def question(trace: Trace, ratio: float | None, how: Drawing) -> Question:
+    """The problem of a trace at a ratio of its reasoning, or at the budget that this ratio is."""
+    length = max(1, round((1.0 if ratio is None else ratio) * trace.n_tokens))
+    control = how.control
+    if control == "both":
+        coin = random.Random(f"{how.seed}|control|{trace.problem.id}|{ratio}")
+        control = coin.choice(("ratio", "budget"))
+    asked = Asked(budget=length) if control == "budget" else Asked(ratio=ratio)
+    return Question(
+        problem=trace.problem,
+        asked=asked,
+        prompt=trace.problem.prompt(asked.ratio, budget=asked.budget),
+        answer=trace.problem.answer,
+        wanted=None if asked == NOTHING else length,
+    )
 
 
 def load(target: str = "") -> Format:

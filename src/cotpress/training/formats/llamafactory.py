@@ -58,12 +58,12 @@ class LlamaFactory(Finished):
         known = (
             msgspec.json.decode(info.read_bytes(), type=dict[str, Any]) if info.is_file() else {}
         )
-        known |= {data.stem: dataset_info(data.name)}
+        known |= {stem(data.name): dataset_info(data.name)}
         text = settings(
             weights_of(self.model), data.name, str(data.parent), n_rows=n_rows, longest=longest
         )
         return {
-            f"{data.stem}.llamafactory.yaml": text.encode(),
+            f"{stem(data.name)}.llamafactory.yaml": text.encode(),
             info.name: msgspec.json.format(msgspec.json.encode(known), indent=2) + b"\n",
         }
 

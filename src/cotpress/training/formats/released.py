@@ -8,7 +8,7 @@ shuffled by it. Choices where the release disagrees with itself or says nothing 
 - A1: the answer is the single prediction of the grader, also for MATH (where the released code
   stops with a TypeError); the reference answer for an ungraded trace.
 - A2: the rows have no system prompt. The prompts for Qwen set `You are a helpful assistant.`; the
-  trainer must be told the same (LLaMA-Factory's `default_system`), because its newer `qwen`
+  trainer must be given the same (LLaMA-Factory's `default_system`), because its newer `qwen`
   template carries another one.
 - A3: the release has a newline before LLaMA's delimiter in evaluation and none in training;
   `released_input` makes both here, with the newline, for `llama3`.

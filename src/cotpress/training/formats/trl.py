@@ -48,7 +48,7 @@ class Trl(Format):
     def settings(self, data: Path, n_rows: int, longest: int) -> dict[str, bytes]:
         """`NAME.trl.yaml`."""
         text = settings(weights_of(self.model), data.name, str(data.parent))
-        return {f"{data.stem}.trl.yaml": text.encode()}
+        return {f"{stem(data.name)}.trl.yaml": text.encode()}
 
 
 def load(target: str = "") -> Format:

@@ -1,0 +1,87 @@
+"""`--processes`: a verb in several processes of one machine, as the shards that `--shard` would
+make, joined as `merge` does.
+
+The verb is then called as if it alone had made them: it finds all records done, and does what is
+left, such as the rows of `eval`.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from functools import wraps
+from inspect import BoundArguments, Parameter, signature
+from pathlib import Path
+from typing import Any, ParamSpec
+
+from cotpress import storage
+from cotpress.engine import processes
+from cotpress.engine.merge import merge
+from cotpress.errors import CotpressError
+from cotpress.verbs.common import progress, say
+
+P = ParamSpec("P")
+
+ONLY_HERE = ("out", "shard", "processes")
+"""What the processes are given otherwise."""
+
+
+def spread(verb: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
+    """Make a function with the parameters `out`, `shard` and `processes` do its work in as many
+    processes as it is asked for; it is called `verb` on the command line.
+    """
+
+    def around(function: Callable[P, None]) -> Callable[P, None]:
+        @wraps(function)
+        def called(*args: P.args, **kwargs: P.kwargs) -> None:
+            bound = signature(function).bind(*args, **kwargs)
+            bound.apply_defaults()
+            n, out = bound.arguments["processes"], Path(bound.arguments["out"])
+            if n < 1:
+                raise CotpressError("choose --processes of at least 1.")
+            if n == 1:
+                function(*args, **kwargs)
+                return
+            if bound.arguments["shard"]:
+                raise CotpressError("--shard is one process: leave out --processes, or --shard.")
+            if not _begun(out):
+                _in_processes(verb, n, list(words(bound)), out)
+            function(*args, **kwargs)
+            shutil.rmtree(storage.shards_path(out), ignore_errors=True)
+
+        return called
+
+    return around
+
+
+def _in_processes(verb: str, n: int, given: list[str], out: Path) -> None:
+    """Make all shards, and join them into `out`."""
+    folder = storage.shards_path(out)
+    say(f"{verb}: {n} processes work, whose shards and logs are in {folder}")
+    with storage.locked(folder):
+        shards = processes.files(folder, n)
+        for _ in progress(processes.work(verb, given, folder, n), verb):
+            pass
+        joined = merge(shards, out)
+    say(f"{verb}: {n} shards with {joined.n} records joined")
+
+
+def _begun(out: Path) -> bool:
+    """Whether the output is finished, or begun by one process, which then goes on with it."""
+    part = storage.part_path(out)
+    return out.exists() or (part.exists() and part.stat().st_size > 0)
+
+
+def words(bound: BoundArguments) -> Iterator[str]:
+    """The call as it would be typed, without what the processes are given otherwise."""
+    for name, value in bound.arguments.items():
+        parameter = bound.signature.parameters[name]
+        if name in ONLY_HERE or value == parameter.default:
+            continue
+        if parameter.kind is Parameter.POSITIONAL_ONLY:
+            yield str(value)
+        else:
+            flag = f"--{name.replace('_', '-')}"
+            yield from (f"{flag}={one}" for one in _each(value)) if value is not True else [flag]
+
+
+def _each(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
