@@ -1,6 +1,7 @@
 # make demo   TokenSkip on the bundled model, from nothing to report.html
 # make test   every test that needs no GPU, no hub and no server
 # make test-serving  vLLM, transformers serve, inspect-ai and lm-eval, each in an environment of its own (gigabytes)
+# make test-play     the page of `cotpress play` in Chromium, with gradio and playwright in an environment of its own
 # make check  lint, format, types, layers
 # make docs   the pages of docs/ that are made from the code
 # make site   the documentation as a site, in site/
@@ -12,9 +13,10 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 SERVING ?= .venv-serving
 HARNESS ?= .venv-harness
 SITE    ?= .venv-docs
+PLAY    ?= .venv-play
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-serving check docs site clean
+.PHONY: demo test test-serving test-play check docs site clean
 
 demo: $(VENV)/.demo
 	PATH="$(abspath $(BIN)):$$PATH" bash recipes/demo.sh
@@ -26,6 +28,9 @@ test-serving: $(VENV)/.dev $(SERVING)/.made $(HARNESS)/.made
 	OMP_NUM_THREADS=1 COTPRESS_VLLM=$(abspath $(SERVING)/bin/python) COTPRESS_HARNESS=$(abspath $(HARNESS)/bin/python) \
 	    $(BIN)/python -m pytest -m serving --timeout 900 tests/serving
 	VLLM_CPU_KVCACHE_SPACE=1 $(SERVING)/bin/python -m pytest -m serving tests/models/test_model_vllm.py tests/models/test_model_contract.py
+
+test-play: $(PLAY)/.made
+	OMP_NUM_THREADS=1 $(PLAY)/bin/python -m pytest tests/play
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check --output-format concise .
@@ -79,5 +84,13 @@ $(SITE)/.made: docs/requirements.txt
 	$(SITE)/bin/python $(INSTALL) -r docs/requirements.txt
 	touch $@
 
+# gradio pins pillow and tomlkit; the browser is the system's Chromium.
+$(PLAY)/.made: pyproject.toml
+	$(PYTHON) -m venv $(PLAY)
+	$(PLAY)/bin/python $(INSTALL) torch==2.13.0
+	$(PLAY)/bin/python $(INSTALL) gradio==6.31.0 playwright==1.65.2 pytest pytest-timeout hypothesis
+	$(PLAY)/bin/python $(INSTALL) --editable '.[hf,math,http]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(SERVING) $(HARNESS) $(SITE) runs dist site
+	rm -rf $(VENV) $(SERVING) $(HARNESS) $(PLAY) $(SITE) runs dist site

@@ -40,7 +40,7 @@ PARTS = {
     "latent": "Token Assorted",
     "training rewards": "Training",
     "evaluation": "Evaluation",
-    "serving report": "Export and report",
+    "serving report play": "Export, report and play",
     "walks cost": "Whole walks",
     "engine": "Shards and processes",
     "verbs": "Options of the verbs",

@@ -35,6 +35,8 @@ class FakeServer(ThreadingHTTPServer):
         """What it lists as its models; nothing: `model`."""
         self.usage = self.continues = self.takes_ratio = True
         self.echoes = False
+        self.streams: deque[str] = deque()
+        """Troubles in the middle of a stream, one for each."""
         self.over = threading.Event()
         self.lock = threading.Lock()
 
@@ -148,9 +150,47 @@ class _Handler(BaseHTTPRequestHandler):
             )
         else:
             try:
-                self._send(200, json.dumps(self.server.answer(body)).encode())
+                answer = self.server.answer(body)
+                if body.get("stream"):
+                    self._stream(answer, counted="stream_options" in body)
+                else:
+                    self._send(200, json.dumps(answer).encode())
             except ValueError as error:  # of the chat template
                 self._send(400, json.dumps({"error": {"message": str(error)}}).encode())
+
+    def _stream(self, answer: dict[str, Any], *, counted: bool) -> None:
+        """The answer as server-sent events, a word of each part of the message at a time; the last
+        of `streams`, if any, is a trouble in the middle of it.
+        """
+        choice, usage = answer["choices"][0], answer.get("usage")
+        deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
+        for name in ("reasoning_content", "reasoning", "content"):
+            words = re.findall(r"\s*\S+\s*?", choice["message"].get(name) or "")
+            deltas += [{name: word} for word in words]
+        trouble = self.server.streams.popleft() if self.server.streams else ""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        for n, delta in enumerate(deltas):
+            if n == 3 and trouble == "cut":
+                return
+            if n == 3 and trouble == "hang":
+                self.server.over.wait()
+                return
+            self._event({"delta": delta})
+        self._event({"delta": {}, "finish_reason": choice["finish_reason"]})
+        if usage and counted:
+            self._event(None, usage=usage)
+        self.wfile.write(b"data: [DONE]\n\n")
+
+    def _event(self, choice: dict[str, Any] | None, **more: Any) -> None:
+        choices = [] if choice is None else [{"index": 0, "finish_reason": None} | choice]
+        about = {"id": "same", "object": "chat.completion.chunk", "created": 0}
+        chunk = about | {"model": self.server.model, "choices": choices} | more
+        self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
+        self.wfile.flush()
 
     def _send(
         self, status: int, content: bytes, type: str = "application/json", **headers: str

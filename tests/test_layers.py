@@ -24,7 +24,7 @@ FLOORS = (
     {"backends", "pipeline", "scorers", "rewards", "latent"},
     {"tasks", "evaluation", "training"},
     {"report", "serving", "harness", "testing"},
-    {"doctor"},
+    {"doctor", "play"},
     {"walks"},
     {"cost", "engine"},
     {"verbs"},

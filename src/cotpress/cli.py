@@ -55,7 +55,7 @@ WALK = (
     "plan",
     "report",
 )
-VERBS = (*WALK, "merge", "show", "export", "doctor", "run", "ls")
+VERBS = (*WALK, "merge", "show", "play", "export", "doctor", "run", "ls")
 
 NAMES = {
     "import": "import_",

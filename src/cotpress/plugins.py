@@ -217,6 +217,7 @@ EXTRAS = {
     "tasks": ("reasoning_gym",),
     "http": ("openai",),
     "vllm": ("vllm",),
+    "play": ("gradio",),
 }
 """Which extra installs which import; pyproject.toml lists the same packages."""
 

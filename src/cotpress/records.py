@@ -566,9 +566,13 @@ class EvalRow(Record, frozen=True, kw_only=True):
     """Reasoning of right answers; None where there are none."""
     lengths_wrong: Lengths | None = None
     budgets: list[int] = []
-    """Reasoning tokens: the grid of `at_budget`."""
+    """Reasoning tokens: the grid of `at_budget` and `within_budget`."""
     at_budget: list[float] = []
     """Share of answers that are right and reason within each budget."""
+    within_budget: list[float] = []
+    """Share of answers, right or wrong, that reason within each budget: how lengths are
+    distributed; empty: not recorded, as in rows of earlier versions.
+    """
     budget_area: float | None = None
     """Mean of that share over all budgets from 0 to the last one (AUC_OAA)."""
     asked_error: float | None = None

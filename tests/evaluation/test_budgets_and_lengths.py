@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from make import make_trace
 
-from cotpress.evaluation.at_budget import STEPS, area, curve, grid
+from cotpress.evaluation.at_budget import STEPS, area, curve, distribution, grid
 from cotpress.evaluation.efficiency import aes, ock_score
 from cotpress.evaluation.lengths import adherence, lengths
 from cotpress.evaluation.problems import tokens
@@ -53,6 +53,14 @@ def test_the_curve_is_the_share_right_and_within_each_budget(answers, budgets):
         for budget in budgets
     ]
     assert curve(group(answers), budgets) == pytest.approx(naive)
+
+
+@given(ANSWERS, st.lists(st.integers(0, 70), min_size=1, max_size=5).map(sorted))
+def test_the_distribution_of_lengths_counts_right_and_wrong_answers_alike(answers, budgets):
+    naive = [
+        fmean(fmean(length <= budget for _, length in one) for one in answers) for budget in budgets
+    ]
+    assert distribution(group(answers), budgets) == pytest.approx(naive)
 
 
 @given(ANSWERS, st.integers(1, 80))

@@ -134,6 +134,20 @@ def test_an_answer_is_that_of_a_naive_loop_whatever_the_batch_and_its_room(
     assert asked.ahead <= max(how["most"], decoding.WINDOW * how["most"])
 
 
+@pytest.mark.parametrize("family", ["llama", "qwen3", "gpt2", "mistral"])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("rules", RULES)
+def test_the_tokens_of_one_answer_come_one_by_one_and_are_those_of_a_naive_loop(
+    nets: Any, whole: Any, family: str, way: str, rules: str
+) -> None:
+    alone = whole(family, way, rules)
+    stops = {ids[7] for ids in alone[:3]}
+    for i, limit in ((0, LONGEST), (1, 5), (2, 1), (3, 0), (9, LONGEST)):
+        row = Row(0, str(i), prompt(i), limit)
+        found = decoding.tokens(nets(family), row, stops, WAYS[way], grammar(rules))
+        assert list(found) == cut(alone[i], stops, limit)
+
+
 class Watched:
     """A model whose passes are written down: (rows, tokens of each, columns)."""
 

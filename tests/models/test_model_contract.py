@@ -91,6 +91,22 @@ def test_the_contract_that_authors_of_plug_ins_check_is_kept(model: Model) -> No
     check_model(model)
 
 
+@pytest.mark.parametrize("limit", [1, 5, 40])
+def test_an_answer_that_is_watched_grows_to_what_generate_gives(model: Model, limit: int) -> None:
+    sampling = Sampling(max_tokens=limit)
+    (whole,) = model.generate(REQUESTS[:1], sampling)
+    *growing, last = models.growing(model, REQUESTS[0], sampling)
+    same = ("text", "n_tokens", "finished", "finish", "error")
+    assert [getattr(last, name) for name in same] == [getattr(whole, name) for name in same]
+    for one, other in pairwise([*growing, last]):
+        assert other.text.startswith(one.text)
+        assert one.n_tokens <= other.n_tokens
+        assert one.seconds <= other.seconds
+        assert not one.finished
+    if not model.name.startswith("vllm"):
+        assert len(growing) >= min(limit, whole.n_tokens) - 1
+
+
 def test_what_was_said_is_continued_from_a_prefill(model: Model) -> None:
     (whole,) = model.generate(REQUESTS[:1], Sampling(max_tokens=8))
     ends = model.token_ends([whole.text])[0]

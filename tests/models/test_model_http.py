@@ -545,3 +545,119 @@ def test_eval_asks_a_server_and_goes_on_after_trouble(server: FakeServer, tmp_pa
     for row in rows + again:
         row.pop("seconds_per_problem")
     assert again == rows
+
+
+# An answer as it is streamed
+
+
+def grown(model: models.Model, sampling: Sampling | None = None) -> list[models.Completion]:
+    return list(models.growing(model, ask()[0], sampling or Sampling()))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "one two three",
+        {"reasoning_content": "so it is", "content": "four"},
+        {"reasoning": "so it is", "content": "four"},
+        {"content": ""},
+    ],
+)
+@pytest.mark.parametrize("usage", [True, False])
+def test_a_stream_ends_with_the_very_answer_that_is_given_at_once(
+    server: FakeServer, message: Any, usage: bool
+) -> None:
+    server.say, server.usage = lambda body: message, usage
+    model = load(server)
+    (whole,) = model.generate(ask(), Sampling())
+    *growing, last = grown(model)
+    assert (last.text, last.finished, last.finish) == (whole.text, whole.finished, whole.finish)
+    assert last.n_tokens == whole.n_tokens
+    assert [one.text for one in growing] == sorted((one.text for one in growing), key=len)
+    assert not any(one.finished or one.finish for one in growing)
+    assert server.asked[1] == server.asked[0] | {
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+
+
+def test_the_limit_and_a_filter_end_a_stream_as_they_end_an_answer(server: FakeServer) -> None:
+    server.say = lambda body: "one two three four"
+    assert grown(load(server), Sampling(max_tokens=2))[-1].text == "one two"
+    assert not grown(load(server), Sampling(max_tokens=2))[-1].finished
+    choice = {"index": 0, "message": {"content": "no"}, "finish_reason": "content_filter"}
+    server.say = lambda body: {"choices": [choice]}
+    assert grown(load(server))[-1].finish == "content_filter"
+
+
+def test_a_stream_asks_a_served_template_for_the_budget_and_checks_that_it_reaches(
+    server: FakeServer,
+) -> None:
+    budgeted = Problem(id="q", question="2+2?", answer="4", task="t").prompt(budget=64)
+    request = Request(key="q|0", messages=budgeted)
+    *_, last = models.growing(load(server, ",ratio=template"), request, Sampling())
+    assert last.text == "4"
+    assert server.asked[-1]["chat_template_kwargs"]["thinking_budget"] == 64
+    server.takes_ratio = False
+    with pytest.raises(CotpressError, match="drops thinking_budget"):
+        list(models.growing(load(server, ",ratio=template"), request, Sampling()))
+
+
+TROUBLES = {
+    "cut": ("", "an answer that breaks off: see its log"),
+    "hang": (",timeout=0.3", "did not end its answer to request q0.0 within 0.3 s"),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_a_stream_that_breaks_in_the_middle_is_one_sentence(
+    server: FakeServer, trouble: str
+) -> None:
+    server.say = lambda body: "one two three four"
+    server.streams.append(trouble)
+    options, sentence = TROUBLES[trouble]
+    said = []
+    with pytest.raises(CotpressError, match=sentence):
+        said += [one.text for one in models.growing(load(server, options), ask()[0], Sampling())]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "sentence"),
+    [
+        ("401 no {key}", "name that holds the API key|key=NAME"),
+        ("redirect http://elsewhere.test/v1", "redirects to elsewhere.test"),
+        ("page", "no stream of a chat completion"),
+        ("malformed", "no stream of a chat completion"),
+    ],
+)
+def test_what_is_no_stream_is_one_sentence(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch, trouble: str, sentence: str
+) -> None:
+    monkeypatch.setenv("MY_KEY", KEY)
+    server.troubles.append(trouble)
+    with pytest.raises(CotpressError, match=sentence) as found:
+        grown(load(server, ",key=MY_KEY,retries=0"))
+    assert KEY not in str(found.value)
+
+
+def test_a_stream_has_no_more_megabytes_than_were_allowed(server: FakeServer) -> None:
+    server.say = lambda body: "w" * (1 << 20)
+    with pytest.raises(CotpressError, match=r"more than 0.5 MB: allow more with max_mb"):
+        grown(load(server, ",max_mb=0.5"))
+
+
+def test_another_model_than_the_one_asked_for_is_refused_at_its_first_word(
+    server: FakeServer,
+) -> None:
+    server.model = "other"
+    with pytest.raises(CotpressError, match="the server answers as other"):
+        grown(load(server))
+
+
+def test_nobody_needs_to_hear_a_stream_to_its_end(server: FakeServer) -> None:
+    server.say = lambda body: "one two three four"
+    server.streams.append("hang")
+    growing = models.growing(load(server), ask()[0], Sampling())
+    assert next(growing).text == "one"
+    growing.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "cotpress-http"]

@@ -20,6 +20,7 @@ from test_report import (
     trace,
     verified_as,
 )
+from test_report_samples import evaluated
 
 from cotpress.pipeline.compress import compress
 from cotpress.pipeline.segmenting import USUAL, segmented
@@ -480,3 +481,25 @@ def test_a_narrow_screen_keeps_the_words_in_the_figure_of_losses(browser, cut_to
         == "no reasoning at all (median)"
     )
     assert tab.js("document.querySelectorAll('#loss .legend').length") == 0
+
+
+def test_distributions_of_lengths_are_drawn_in_line_each_with_a_name(browser, tmp_path):
+    path = tmp_path / "lengths.html"
+    report = pages.make_report(evaluated(), [], origin=ORIGIN)
+    path.write_text(pages.as_html(report), encoding="utf-8")
+    for width, scheme in ((390, "dark"), (1280, "light")):
+        tab = browser.open(path.as_uri(), width=width, height=900, scheme=scheme)
+        tab.js(AXE.read_text(encoding="utf-8") + "; true")
+        found = tab.js("axe.run('#lengths').then(found => found.violations.map(one => one.id))")
+        assert found == []
+        boxes = tab.js(
+            "[...document.querySelectorAll('#lengths svg')].map(one => "
+            "[one.querySelector('title').textContent, one.querySelectorAll('path').length, "
+            "one.getBoundingClientRect().height, one.getBoundingClientRect().right])"
+        )
+        assert [box[:2] for box in boxes] == [
+            ["original: half within 42, 90\u00a0% within 45", 1],
+            ["tokenskip at 0.5: half within 22, 90\u00a0% within 25", 2],
+        ]
+        assert all(height > 30 and right <= width for _, _, height, right in boxes)
+        assert tab.js("document.documentElement.scrollWidth") == width

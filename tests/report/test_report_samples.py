@@ -1,6 +1,7 @@
 """What the page tells of several answers, several runs, budgets, lengths and the parts of a task."""
 
 import json
+import re
 from itertools import pairwise
 from statistics import fmean, stdev
 
@@ -14,6 +15,7 @@ from cotpress.report import page as pages
 from cotpress.report.rows import in_order, named, original_of, series
 from cotpress.report.sections import budgets, sections
 from cotpress.report.sections.runs import spread
+from cotpress.report.strips import WIDTH, strips
 from cotpress.report.table import table
 from cotpress.report.words import SEVERAL, footnotes, headline, measured, warnings
 
@@ -192,3 +194,38 @@ def test_a_page_of_all_this_is_made_and_holds_every_figure_once():
 def test_rows_of_earlier_files_are_told_without_what_they_do_not_know():
     names = [section.name for section in sections(told([make_row("original", None), make_row()]))]
     assert names == ["accuracy"]
+
+
+def test_lengths_are_told_as_distributions_beside_that_of_the_original():
+    report = told(evaluated())
+    (part,) = next(one for one in sections(report) if one.name == "lengths").parts
+    original, taught = part.strips
+    assert (original.label, original.outline) == ("original", "")
+    assert taught.label == "tokenskip at 0.5"
+    assert original.said == "half within 42, 90\u00a0% within 45"
+    assert taught.said == "half within 22, 90\u00a0% within 25"
+    assert {strip.ends for strip in part.strips} == {("0", "45 tokens")}
+    assert heights(taught.bars) == [20.0, *[40.0] * 5]  # the first bar is two tokens wide
+    assert 'role="img" aria-label="tokenskip at 0.5: half within 22, 90' in pages.as_html(report)
+
+
+def heights(path):
+    """Of the bars of a strip; its own highest bar is 40 high."""
+    return [40 - float(top) for top in re.findall(r"V([\d.]+)H", path)]
+
+
+def test_answers_longer_than_the_originals_have_a_bar_of_their_own():
+    original, row = evaluated()
+    longer = msgspec.structs.replace(row, within_budget=[0.5 * one for one in row.within_budget])
+    first, second = strips([original, longer])
+    assert first.ends == second.ends == ("0", "over 45 tokens")
+    assert first.width == second.width > WIDTH
+    assert len(heights(second.bars)) == len(heights(strips([row])[0].bars)) + 1
+    assert second.said == "half within 25, 90\u00a0% over 45"
+
+
+def test_rows_of_earlier_versions_have_no_distribution():
+    old = [msgspec.structs.replace(row, within_budget=[]) for row in evaluated()]
+    (part,) = next(one for one in sections(told(old)) if one.name == "lengths").parts
+    assert part.strips == ()
+    assert "<svg" not in pages.as_html(told(old)).partition("<script")[0]

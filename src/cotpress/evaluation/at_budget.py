@@ -6,7 +6,7 @@ area is the mean of the curve over all budgets from 0 to the largest.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import fmean
 
 import numpy as np
@@ -28,12 +28,23 @@ def grid(largest: int) -> list[int]:
 
 def curve(group: Group, budgets: Sequence[int]) -> list[float]:
     """The share right within each budget: mean over problems of the mean over their answers."""
+    return _within(group, budgets, right)
+
+
+def distribution(group: Group, budgets: Sequence[int]) -> list[float]:
+    """The share of answers, right or wrong, that reason within each budget: the cumulative
+    distribution of their lengths, every problem with the same weight.
+    """
+    return _within(group, budgets, lambda _: True)
+
+
+def _within(group: Group, budgets: Sequence[int], counts: Callable[[Trace], object]) -> list[float]:
     answers = by_problem(group)
     found = sorted(
         (trace.n_tokens, 1 / len(traces) / len(answers))
         for traces in answers.values()
         for trace in traces
-        if right(trace)
+        if counts(trace)
     )
     shares = np.cumsum([0.0, *(share for _, share in found)])
     within = np.searchsorted([tokens for tokens, _ in found], budgets, side="right")

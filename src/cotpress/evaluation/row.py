@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import Any
 
 from cotpress import latent_tokens
-from cotpress.evaluation.at_budget import area, curve, grid
+from cotpress.evaluation.at_budget import area, curve, distribution, grid
 from cotpress.evaluation.baselines import CONTROLS
 from cotpress.evaluation.efficiency import aes, ock_score
 from cotpress.evaluation.lengths import adherence, lengths
@@ -135,6 +135,7 @@ def _lengths(group: Group, beside: Beside) -> dict[str, Any]:
         "lengths_wrong": lengths([trace.n_tokens for trace in traces if not right(trace)]),
         "budgets": budgets,
         "at_budget": curve(group, budgets),
+        "within_budget": distribution(group, budgets),
         "budget_area": area(group, beside.largest),
         "asked_error": kept_to.error if kept_to else None,
         "asked_error_low": kept_to.low if kept_to else None,

@@ -104,6 +104,17 @@ def as_ready(model: Model, requests: Iterable[Request], sampling: Sampling) -> A
     return own(requests, sampling) if own else enumerate(model.generate(requests, sampling))
 
 
+def growing(model: Model, request: Request, sampling: Sampling) -> Iterator[Completion]:
+    """One answer as it grows, for a reader who watches: each completion says more than the one
+    before it, and the last is what `generate` gives. A model without `growing(request, sampling)`
+    gives only that last one.
+    """
+    own: Callable[[Request, Sampling], Iterator[Completion]] | None = getattr(
+        model, "growing", None
+    )
+    return own(request, sampling) if own else iter(model.generate([request], sampling))
+
+
 def in_order(answers: Iterable[tuple[int, T]]) -> Iterator[T]:
     """The answers in the order of the requests, each as soon as those before it are there."""
     done: dict[int, T] = {}

@@ -90,6 +90,31 @@ def decode(
         run.step(chosen, live)
 
 
+@torch.inference_mode()
+def tokens(
+    model: PreTrainedModel,
+    row: Row,
+    stops: Collection[int],
+    sampling: Sampling,
+    grammar: Grammar | None = None,
+) -> Iterator[int]:
+    """The token ids of one answer as they are chosen, that of the end included: those that `decode`
+    gives for a row that is alone.
+    """
+    drawn = partial(uniforms, sampling=sampling) if sampling.temperature else None
+    batch = Batch(model, grammar, drawn)
+    if row.limit >= 1:
+        batch.change([], [row], tight=False)
+    for n in range(row.limit):
+        draws = batch.state.draws[:, n] if drawn else None
+        chosen = choose(batch.allowed(), sampling, draws)  # (1,)
+        token = int(chosen[0])
+        yield token
+        if token in stops or n + 1 == row.limit:
+            return
+        batch.step(chosen, batch.state.live)
+
+
 class _Run:
     """Who is in the batch, who waits, and how long answers are."""
 

@@ -25,6 +25,7 @@ from cotpress.lm.contract import Model as Model
 from cotpress.lm.contract import Request as Request
 from cotpress.lm.contract import Sampling as Sampling
 from cotpress.lm.contract import as_ready as as_ready
+from cotpress.lm.contract import growing as growing
 
 RECORDED = ("hf", "overthink", "smollm2", "tiny")
 """The kinds of model that a file may name: a folder or hub

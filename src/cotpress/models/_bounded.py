@@ -9,7 +9,7 @@ import asyncio
 import sys
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import openai
@@ -21,6 +21,11 @@ MEGABYTE = 1 << 20
 
 COMPLAINT = 1 << 16
 """Bytes of an error's body that are read."""
+
+
+class TooLong(Exception):
+    """A stream has more bytes than were allowed."""
+
 
 CUT = "cotpress_cut"
 """Extension of a response: why its body is not whole."""
@@ -69,6 +74,33 @@ class Body:
         return whole
 
 
+class _Counted(httpx.AsyncByteStream):  # type: ignore[misc]
+    """A stream up to a number of bytes and a moment of the event loop's clock."""
+
+    def __init__(self, stream: Any, most: int, over: float) -> None:
+        self.stream, self.most, self.over = stream, most, over
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size, pieces = 0, aiter(self.stream)
+        while True:
+            async with asyncio.timeout_at(self.over):
+                piece = await anext(pieces, None)
+            if piece is None:
+                return
+            size += len(piece)
+            if size > self.most:
+                raise TooLong
+            yield piece
+
+    async def aclose(self) -> None:
+        await self.stream.aclose()
+
+
+def _packed(response: Any) -> bool:
+    packing: str = response.headers.get("content-encoding", "identity")
+    return packing.lower() != "identity"
+
+
 def same_place(asked: Any, told: Any) -> bool:
     """Whether a redirect stays with the host and port that were asked, or only turns to https."""
     if asked.host != told.host:
@@ -98,13 +130,20 @@ class AsyncBounded(openai.DefaultAsyncHttpxClient):
         self.most, self.seconds = most, seconds
 
     async def send(self, request: Any, *, stream: bool = False, **options: Any) -> Any:
-        """The answer, read; a body that is too long is cut, and says so in its extensions."""
+        """The answer, read; a body that is too long is cut, and says so in its extensions. With
+        `stream` a good answer is still to be read, under the same bounds: `TooLong` and
+        `TimeoutError` come while it is.
+        """
         request.headers["Accept-Encoding"] = "identity"
         options["follow_redirects"] = False
+        over = asyncio.get_running_loop().time() + self.seconds
         try:
-            async with asyncio.timeout(self.seconds):
+            async with asyncio.timeout_at(over):
                 for hop in range(HOPS + 1):
                     response = await super().send(request, stream=True, **options)
+                    if stream and response.is_success and not _packed(response):
+                        response.stream = _Counted(response.stream, self.most, over)
+                        return response
                     body = Body(response, self.most)
                     try:
                         if not body.cut:

@@ -182,6 +182,13 @@ def read(content: bytes, model: str) -> Response:
         raise BadAnswer(
             f"no chat completion ({error}): {content[:SHOWN].decode(errors='replace')}"
         ) from error
+    return checked(response, model)
+
+
+def checked(response: Response, model: str) -> Response:
+    """The response; `BadAnswer` if it says nothing that can be used, `CotpressError` if another
+    model gave it.
+    """
     try:
         for choice in response.choices:
             text_of(choice.message).encode()

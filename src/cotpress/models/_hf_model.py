@@ -5,8 +5,10 @@ prompts, token ids, token ends and batched answers.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import accumulate, chain, islice
+from time import perf_counter
 from typing import Any, cast
 
+import msgspec
 import torch
 from jinja2 import TemplateError
 from transformers import (
@@ -21,8 +23,8 @@ from cotpress.lm import templates
 from cotpress.lm.batch import Row
 from cotpress.lm.contract import Answers, in_order
 from cotpress.lm.control import Hiding, Span, spelled, without_latents
-from cotpress.lm.decoding import decode
-from cotpress.lm.latent_grammar import LatentIds, grammar, latent_ids
+from cotpress.lm.decoding import decode, tokens
+from cotpress.lm.latent_grammar import Grammar, LatentIds, grammar, latent_ids
 from cotpress.lm.markup import Markup, find
 from cotpress.models import Completion, Request, Sampling
 from cotpress.models._chat_fields import NO_BUDGET
@@ -38,6 +40,9 @@ CACHE_BYTES = 2**30
 
 WRITTEN = ("content", "reasoning_content")
 """The parts of a message that a user wrote, as text."""
+
+REPLACEMENT = "\ufffd"
+"""What a tokenizer writes for bytes that are not a character, or not yet."""
 
 
 class HFModel:
@@ -277,13 +282,29 @@ class HFModel:
         for row in self._ended(requests, sampling):
             yield row.index, self.completion(row.said, row.seconds)
 
+    def growing(self, request: Request, sampling: Sampling) -> Iterator[Completion]:
+        """The answer to one request as it grows, token by token; its seconds are those in which
+        this model worked.
+        """
+        self._refuse_budget(sampling)
+        row, said, seconds = self._row(0, request, sampling), list[int](), 0.0
+        chosen = tokens(self.torch_model, row, self._stops, sampling, self._grammar(sampling))
+        began = perf_counter()
+        for token in chosen:
+            said.append(token)
+            seconds += perf_counter() - began
+            now = self.completion(said, seconds)
+            if not now.finished and len(said) < row.limit:  # a character may still lack bytes
+                yield msgspec.structs.replace(now, text=now.text.rstrip(REPLACEMENT))
+            began = perf_counter()
+        yield self.completion(said, seconds)
+
     def answers(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Row]:
         """The same in order as token ids, that of the end included, with those of the prompts."""
         return in_order((row.index, row) for row in self._ended(requests, sampling))
 
     def _ended(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Row]:
-        if sampling.thinking_budget is not None:
-            raise CotpressError(NO_BUDGET.format(self.name))
+        self._refuse_budget(sampling)
         unread = enumerate(requests)
         if (first := next(unread, None)) is None:
             return  # and no weights are loaded
@@ -299,13 +320,22 @@ class HFModel:
             return rows
 
         model, room = self.torch_model, self._batch_tokens or self._room
-        width = model.get_output_embeddings().weight.shape[0]
-        allowed = grammar(self.name, self.latent_ids, sampling, width, model.device)
+        allowed = self._grammar(sampling)
         for row in decode(
             model, more, self._stops, sampling, room=room, most=ROWS, grammar=allowed
         ):
             n_given += 1
             yield row
+
+    def _refuse_budget(self, sampling: Sampling) -> None:
+        if sampling.thinking_budget is not None:
+            raise CotpressError(NO_BUDGET.format(self.name))
+
+    def _grammar(self, sampling: Sampling) -> Grammar | None:
+        """Which latent tokens may come when; None where any may."""
+        model = self.torch_model
+        width = model.get_output_embeddings().weight.shape[0]
+        return grammar(self.name, self.latent_ids, sampling, width, model.device)
 
     def _row(self, index: int, request: Request, sampling: Sampling) -> Row:
         """What is asked, and how much may be answered within the model's context."""

@@ -18,11 +18,20 @@ by counting prompt tokens before the first such request, and refused.
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from concurrent.futures import FIRST_COMPLETED, Future
 from concurrent.futures import wait as wait_for
 from functools import cached_property, partial
-from typing import Literal
+from time import perf_counter
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -33,15 +42,21 @@ from cotpress.lm.chat import text_of
 from cotpress.lm.contract import Answers, in_order
 from cotpress.lm.markup import NONE, Markup
 from cotpress.models import Completion, Request, Sampling, _chat_fields
-from cotpress.models._bounded import CUT, AsyncBounded, leads_elsewhere
+from cotpress.models._bounded import CUT, AsyncBounded, TooLong, httpx, leads_elsewhere
 from cotpress.models._bounded import MEGABYTE as MEGABYTE
 from cotpress.models._bounded import Bounded as Bounded
 from cotpress.models._chat_fields import BadAnswer, Fields, Response
+from cotpress.models._chat_stream import Pieces
 from cotpress.models._concurrency import Clock, running
 from cotpress.models._template import NO_ARGUMENTS, told
 from cotpress.models.scripted import TOKEN
 from cotpress.plugins import Arguments
 from cotpress.prompts import untagged
+
+T = TypeVar("T")
+
+COUNTED: dict[str, Any] = {"stream_options": {"include_usage": True}}
+"""Lets a server count the tokens of a stream, too."""
 
 AHEAD = 4
 """Requests that are read ahead, per connection."""
@@ -142,6 +157,26 @@ class HTTPModel:
             while flying:
                 yield from _landed(flying, wait=True)
 
+    def growing(self, request: Request, sampling: Sampling) -> Iterator[Completion]:
+        """The answer to one request as the server streams it; while it grows its tokens are counted
+        here, at its end by the server. Its seconds are counted from when it was asked.
+        """
+        session = _Session(self, sampling)
+        with running(session.close) as loop:
+            answers = session.growing(request)
+
+            def wait(what: Coroutine[Any, Any, T]) -> T:
+                return asyncio.run_coroutine_threadsafe(what, loop).result()
+
+            async def following() -> Completion | None:
+                return await anext(answers, None)
+
+            try:
+                while (now := wait(following())) is not None:
+                    yield now
+            finally:
+                wait(answers.aclose())
+
     def explain(self, error: openai.OpenAIError | BadAnswer, request: Request) -> CotpressError:
         """What went wrong with a request after all retries, without the key."""
         who = f"the server at {self.url}"
@@ -214,11 +249,7 @@ class _Session:
     async def answer(self, request: Request) -> Completion:
         """The completion of one request, after the checks that it is the first to need."""
         try:
-            if request.prefill:
-                await self._once("prefill", self._check_prefill, request)
-            if self.model.in_template and (asked := untagged(request.messages)).tagged:
-                kind = "compression_ratio" if asked.budget is None else "thinking_budget"
-                await self._once(kind, partial(self._check_reaches, kind), request)
+            await self._check(request)
             async with self.free:
                 began = self.clock.turn(+1)
                 try:
@@ -230,14 +261,73 @@ class _Session:
             if request.may_fail and _is_of_the_request(error):
                 return Completion(text="", n_tokens=0, finished=False, error=str(explained))
             raise explained from None
-        ends = self.model.token_ends
+        return self._completion(response, request, ended - began)
+
+    async def growing(self, request: Request) -> AsyncGenerator[Completion]:
+        """The completion of one request as it comes; errors are not asked for again once the
+        answer has begun.
+        """
+        model, pieces = self.model, Pieces()
+        try:
+            await self._check(request)
+            began = perf_counter()
+            chunks = await self.client.chat.completions.create(
+                **self._fields(request, self.sampling),
+                stream=True,
+                **({} if model.fields == "transformers" else COUNTED),
+            )
+            async with chunks:
+                async for chunk in chunks:
+                    if pieces.add(chunk.model_dump()):
+                        said = _chat_fields.checked(pieces.response(), model.model)
+                        now = self._completion(said, request, perf_counter() - began)
+                        yield msgspec.structs.replace(now, finished=False, finish="")
+            said = _chat_fields.checked(pieces.response(), model.model)
+            if not pieces.ended:
+                raise BadAnswer("an answer that breaks off", "see its log")
+            yield self._completion(said, request, perf_counter() - began)
+        except (openai.OpenAIError, BadAnswer) as error:
+            raise model.explain(error, request) from None
+        except TooLong:
+            cut = BadAnswer(f"more than {model.max_mb:g} MB", TOO_LONG)
+            raise model.explain(cut, request) from None
+        except (TimeoutError, httpx.TimeoutException):
+            raise CotpressError(
+                f"the server at {model.url} did not end its answer to request {request.key} within "
+                f"{model.timeout:g} s: allow more with timeout=SECONDS, or fewer tokens."
+            ) from None
+        except httpx.TransportError:
+            raise CotpressError(
+                f"the server at {model.url} hangs up before the end of its answer: see its log."
+            ) from None
+
+    async def _check(self, request: Request) -> None:
+        """That the server does what this request needs, as the first to need it."""
+        if request.prefill:
+            await self._once("prefill", self._check_prefill, request)
+        if self.model.in_template and (asked := untagged(request.messages)).tagged:
+            kind = "compression_ratio" if asked.budget is None else "thinking_budget"
+            await self._once(kind, partial(self._check_reaches, kind), request)
+
+    def _completion(self, response: Response, request: Request, seconds: float) -> Completion:
         return _chat_fields.completion(
             response,
             request,
-            ended - began,
-            token_ends=ends,
+            seconds,
+            token_ends=self.model.token_ends,
             echoes=self.echoes,
             markup=self.model.markup,
+        )
+
+    def _fields(self, request: Request, sampling: Sampling) -> dict[str, Any]:
+        model = self.model
+        return _chat_fields.body(
+            request,
+            model.model,
+            sampling,
+            model.fields,
+            in_template=model.in_template,
+            template=model.template,
         )
 
     async def close(self) -> None:
@@ -250,14 +340,7 @@ class _Session:
         """
         model = self.model
         for attempt in range(model.retries + 1):
-            fields = _chat_fields.body(
-                request,
-                model.model,
-                sampling,
-                model.fields,
-                in_template=model.in_template,
-                template=model.template,
-            )
+            fields = self._fields(request, sampling)
             raw = await self.client.chat.completions.with_raw_response.create(**fields)
             try:
                 if cut := raw.http_response.extensions.get(CUT):

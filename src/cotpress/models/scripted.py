@@ -51,12 +51,16 @@ class Scripted:
     def generate(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
         """The scripted text of each request, cut after `max_tokens` tokens."""
         for request in requests:
-            text = self._answer(request).removeprefix(request.prefill)
-            tokens = TOKEN.findall(text)
-            said = tokens[: sampling.max_tokens]
-            yield Completion(
-                text="".join(said), n_tokens=len(said), finished=len(said) == len(tokens)
-            )
+            *_, whole = self.growing(request, sampling)
+            yield whole
+
+    def growing(self, request: Request, sampling: Sampling) -> Iterator[Completion]:
+        """The answer to one request, token by token."""
+        tokens = TOKEN.findall(self._answer(request).removeprefix(request.prefill))
+        said = tokens[: sampling.max_tokens]
+        for n in range(1, len(said)):
+            yield Completion(text="".join(said[:n]), n_tokens=n, finished=False)
+        yield Completion(text="".join(said), n_tokens=len(said), finished=len(said) == len(tokens))
 
     def token_ends(self, texts: Sequence[str]) -> list[list[int]]:
         """Where each token ends."""

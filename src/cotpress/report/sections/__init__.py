@@ -12,6 +12,7 @@ from typing import Any
 
 from cotpress.plugins import names
 from cotpress.report.plotting import Figure
+from cotpress.report.strips import Strip
 from cotpress.report.table import MISS, Table
 from cotpress.report.told import Report
 
@@ -85,6 +86,10 @@ class Part:
     figures: tuple[Drawn, ...] = ()
     grid: Grid | None = None
     asides: tuple[Aside, ...] = ()
+    strips: tuple[Strip, ...] = ()
+    """Distributions on one scale, between the figures and the table."""
+    strips_say: str = ""
+    """What is said below them."""
 
 
 @dataclass(frozen=True)

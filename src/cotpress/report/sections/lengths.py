@@ -7,6 +7,7 @@ from collections.abc import Callable
 from cotpress.records import EvalRow, Lengths
 from cotpress.report.rows import named, tasks_of
 from cotpress.report.sections import Grid, Part, Section
+from cotpress.report.strips import strips
 from cotpress.report.table import NOTHING, interval, known, share
 from cotpress.report.told import Report
 
@@ -22,6 +23,12 @@ HOW = (
     "2412.21187). An upper bound, since a number can be the answer by chance.",
     "Rest: tokens outside the reasoning over the original's; above 1 the conclusion takes over "
     "what the reasoning leaves out.",
+)
+
+STRIPS = (
+    "How lengths are distributed: the share of answers by their reasoning tokens, each problem "
+    "with the same weight; the outline is the original's. All on one scale of tokens, each as high "
+    "as its highest bar."
 )
 
 
@@ -56,7 +63,13 @@ def _part(rows: list[EvalRow], task: str, *, alone: bool) -> Part:
             column("rest", lambda row: _growth(row.conclusion_growth)),
         ]
     )
-    return Part("" if alone else task, HOW, (), Grid(f"Lengths on {task}.", table))
+    return Part(
+        "" if alone else task,
+        HOW,
+        strips=strips(rows),
+        strips_say=STRIPS,
+        grid=Grid(f"Lengths on {task}.", table),
+    )
 
 
 def _lengths(found: Lengths | None) -> str:
