@@ -1,6 +1,7 @@
 # make demo   TokenSkip on the bundled model, from nothing to report.html
 # make test   every test that needs no GPU, no hub and no server
 # make test-serving  vLLM, transformers serve, inspect-ai and lm-eval, each in an environment of its own (gigabytes)
+# make torture  kills of every verb and damaged files of every kind, hours on two cores (KILLS, CASES, SEED)
 # make check  lint, format, types, layers
 PYTHON ?= python3
 VENV   ?= .venv
@@ -9,9 +10,12 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 
 SERVING ?= .venv-serving
 HARNESS ?= .venv-harness
+KILLS   ?= 20
+CASES   ?= 100000
+SEED    ?= 0
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-serving check docs clean
+.PHONY: demo test test-serving torture check docs clean
 
 demo: $(VENV)/.demo
 	PATH="$(abspath $(BIN)):$$PATH" bash recipes/demo.sh
@@ -23,6 +27,10 @@ test-serving: $(VENV)/.dev $(SERVING)/.made $(HARNESS)/.made
 	OMP_NUM_THREADS=1 COTPRESS_VLLM=$(abspath $(SERVING)/bin/python) COTPRESS_HARNESS=$(abspath $(HARNESS)/bin/python) \
 	    $(BIN)/python -m pytest -m serving --timeout 900 tests/serving
 	VLLM_CPU_KVCACHE_SPACE=1 $(SERVING)/bin/python -m pytest -m serving tests/models/test_model_vllm.py tests/models/test_model_contract.py
+
+torture: $(VENV)/.dev
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false $(BIN)/python tests/torture/kills.py --kills $(KILLS) --seed $(SEED)
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false $(BIN)/python tests/torture/fuzz.py --cases $(CASES) --seed $(SEED)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check --output-format concise .
