@@ -68,8 +68,11 @@ def _parts(out: Path) -> list[Path]:
         )
     held = out.with_name(storage.stem(out) + ".heldout.jsonl")
     rows = out.with_name(storage.stem(out) + ".rows.jsonl")
-    beside = (
+    beside = [
         *(out, meta, note, storage.part_path(out), rows, errors_path(out)),
-        *(held, storage.meta_path(held), storage.shards_path(out)),
-    )
+        *(held, storage.meta_path(held)),
+    ]
+    shards = storage.shards_path(out)  # logs alone are not an output
+    if any(path.suffix in (".jsonl", ".part") for path in shards.glob("*")):
+        beside.append(shards)
     return [path for path in beside if path.exists()]

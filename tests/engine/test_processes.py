@@ -14,6 +14,7 @@ from make import make_trace
 from cotpress import cli, storage
 from cotpress.engine import processes
 from cotpress.errors import CotpressError
+from cotpress.replacing import replacing
 from cotpress.verbs.evaluate import evaluate
 from cotpress.verbs.generate import generate
 from cotpress.verbs.score import score
@@ -84,6 +85,21 @@ def test_a_process_that_fails_is_named_with_its_log_and_the_next_run_goes_on(
     monkeypatch.setattr(processes, "command", lambda: real)
     score(given, **how(tmp_path), out=both, processes=2)
     assert both.read_bytes() == alone.read_bytes()
+
+
+def test_overwrite_replaces_shards_too_and_leaves_the_old_output_where_no_process_wrote_any(
+    given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out.jsonl"
+    score(given, **how(tmp_path), out=out)
+    before = out.read_bytes()
+    scripts(monkeypatch, "import sys; sys.exit('cotpress: no such model')")
+    with pytest.raises(CotpressError, match="no such model"), replacing(out):
+        score(given, **how(tmp_path), out=out, processes=2)
+    assert out.read_bytes() == before
+    (storage.shards_path(out) / "0-of-2.jsonl").write_text("of an earlier run\n")
+    with replacing(out):
+        assert not storage.shards_path(out).exists()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
