@@ -2,6 +2,8 @@
 # make test   every test that needs no GPU, no hub and no server
 # make test-serving  vLLM, transformers serve, inspect-ai and lm-eval, each in an environment of its own (gigabytes)
 # make check  lint, format, types, layers
+# make docs   the pages of docs/ that are made from the code
+# make site   the documentation as a site, in site/
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
@@ -9,9 +11,10 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 
 SERVING ?= .venv-serving
 HARNESS ?= .venv-harness
+SITE    ?= .venv-docs
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-serving check docs clean
+.PHONY: demo test test-serving check docs site clean
 
 demo: $(VENV)/.demo
 	PATH="$(abspath $(BIN)):$$PATH" bash recipes/demo.sh
@@ -32,6 +35,12 @@ check: $(VENV)/.dev
 
 docs: $(VENV)/.dev
 	$(BIN)/python docs/make_cli.py
+	$(BIN)/python docs/make_api.py
+	$(BIN)/python docs/make_troubleshooting.py
+
+site: $(SITE)/.made
+	NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --strict
+	$(SITE)/bin/python docs/check_site.py site
 
 # torch first and pinned: an unpinned one brings several gigabytes of CUDA packages.
 $(VENV)/.torch: constraints.txt
@@ -65,5 +74,10 @@ $(HARNESS)/.made:
 	$(HARNESS)/bin/python $(INSTALL) --editable '.[math]'
 	touch $@
 
+$(SITE)/.made: docs/requirements.txt
+	$(PYTHON) -m venv $(SITE)
+	$(SITE)/bin/python $(INSTALL) -r docs/requirements.txt
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(SERVING) $(HARNESS) runs dist
+	rm -rf $(VENV) $(SERVING) $(HARNESS) $(SITE) runs dist site

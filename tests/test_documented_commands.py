@@ -251,6 +251,8 @@ def _stem(path: Path) -> str:
 
 def outputs(words: list[str]) -> set[str]:
     """What a command writes."""
+    if "--dry-run" in words:
+        return set()
     return {words[place + 1] for place, word in enumerate(words) if word == "--out"}
 
 
