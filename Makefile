@@ -2,7 +2,7 @@
 # make test   every test that needs no GPU, no hub and no server
 # make test-serving  vLLM, transformers serve, inspect-ai and lm-eval, each in an environment of its own (gigabytes)
 # make check  lint, format, types, layers
-# make docs   the pages of docs/ that are made from the code
+# make docs   the pages of docs/ that are made from the code (the notebooks: docs/make_notebooks.py)
 # make site   the documentation as a site, in site/
 PYTHON ?= python3
 VENV   ?= .venv
