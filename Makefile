@@ -4,7 +4,7 @@
 # make test-play     the page of `cotpress play` in Chromium, with gradio and playwright in an environment of its own
 # make torture  kills of every verb and damaged files of every kind, hours on two cores (KILLS, CASES, SEED)
 # make check  lint, format, types, layers
-# make docs   the pages of docs/ that are made from the code
+# make docs   the pages of docs/ that are made from the code (the notebooks: docs/make_notebooks.py)
 # make site   the documentation as a site, in site/
 PYTHON ?= python3
 VENV   ?= .venv
