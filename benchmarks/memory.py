@@ -127,7 +127,9 @@ def main() -> None:
     """Measure and print."""
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--traces", type=int, default=100_000)
-    asked.add_argument("--verbs", nargs="*", default=[], help="only those that begin so")
+    asked.add_argument(
+        "--verbs", nargs="*", default=[], help="only those that begin so, with what they read"
+    )
     given = asked.parse_args()
     here = str(Path(__file__).resolve().parent)
     os.environ["PYTHONPATH"] = os.pathsep.join(
@@ -141,9 +143,9 @@ def main() -> None:
         commands = list(VERBS)
         commands.insert(commands.index("report eval.jsonl --out eval.html"), "rows of eval")
         for command in commands:
-            code, seconds, megabytes = peak(command)
             if given.verbs and not command.startswith(tuple(given.verbs)):
                 continue
+            code, seconds, megabytes = peak(command)
             note = (
                 ""
                 if code == 0
