@@ -38,7 +38,17 @@ folder only: `pipeline` never imports `scorers`.
 
 ASKED_FOR = {
     f"cotpress.training.{name}"
-    for name in ("blend", "sft", "trainer", "vocabulary", "quantised", "scorer", "grpo", "dpo")
+    for name in (
+        "blend",
+        "sft",
+        "rows",
+        "trainer",
+        "vocabulary",
+        "quantised",
+        "scorer",
+        "grpo",
+        "dpo",
+    )
 }
 """Core modules no more: loaded by the one verb that needs them. So are the plug-ins and
 `latent`.

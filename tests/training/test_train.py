@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from array import array
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,6 +33,7 @@ from cotpress.training.folder import last_checkpoint
 from cotpress.training.held_out import split
 from cotpress.training.memory import tokens_that_fit
 from cotpress.training.options import TrainOptions, too_little
+from cotpress.training.rows import Row
 from cotpress.training.sft import make_trainer, train, trainable
 from cotpress.training.trainer import CompletionTrainer, Progress, SortedSteps
 
@@ -500,10 +502,7 @@ def test_max_steps_stand_in_place_of_epochs_and_every_step_is_in_the_log(base, t
 
 @given(st.integers(2, 30), st.floats(0.01, 0.6), st.integers(0, 5))
 def test_what_is_held_out_shares_no_problem_with_what_is_taught(n, share, seed):
-    rows = [
-        stage.Row(input_ids=[i], attention_mask=[1], labels=[i], problem=f"p{i // 2}")
-        for i in range(2 * n)
-    ]
+    rows = [Row(array("i", [i]), n_prompt=0, problem=f"p{i // 2}") for i in range(2 * n)]
     taught, held = split(rows, TrainOptions(eval_share=share, seed=seed))
     assert sorted([*taught, *held], key=lambda row: row.input_ids) == rows
     assert not {row.problem for row in taught} & {row.problem for row in held}

@@ -27,7 +27,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 import torch
-from datasets import Dataset
 from peft import LoraConfig, PeftModel
 from transformers import PreTrainedModel, PrinterCallback
 from trl import SFTConfig
@@ -39,7 +38,7 @@ from cotpress.lm.checkpoint import folder_of
 from cotpress.lm.taught import budgets_of
 from cotpress.models.hf import HFModel
 from cotpress.pipeline import instruction, overlap
-from cotpress.pipeline.build import PretokenizedRow, pretokenized_rows, unmarked
+from cotpress.pipeline.build import pretokenized_rows, unmarked
 from cotpress.records import TrainingExample
 from cotpress.training import folder as folder
 from cotpress.training.counting import miscounted
@@ -48,6 +47,7 @@ from cotpress.training.held_out import split
 from cotpress.training.memory import tokens_that_fit
 from cotpress.training.options import MICRO_TOKENS, MOST, TrainOptions, TrainSummary
 from cotpress.training.quantised import quantised
+from cotpress.training.rows import Row, dataset
 from cotpress.training.trainer import CompletionTrainer, Progress, SortedSteps
 from cotpress.training.vocabulary import is_tied, latent_rows, with_latents
 
@@ -183,13 +183,6 @@ def fingerprint(examples: Sequence[TrainingExample], model: HFModel, options: Tr
     return storage.fingerprint({"examples": msgspec.to_builtins(examples), **about})
 
 
-class Row(PretokenizedRow, frozen=True, kw_only=True):
-    """One example as token ids, with the epoch and the problem it belongs to."""
-
-    epoch: int = 0
-    problem: str = ""
-
-
 def trainable(
     examples: Iterable[TrainingExample],
     model: HFModel,
@@ -208,9 +201,7 @@ def trainable(
             if len(row.input_ids) > longest:
                 left_out[f"longer than {longest} tokens"] += 1
             else:
-                rows.append(
-                    Row(**msgspec.structs.asdict(row), epoch=one.epoch, problem=one.problem.id)
-                )
+                rows.append(Row.of(row, one.epoch, one.problem.id))
     n_out = left_out.total()
     reasons = ", ".join(f"{count} {why}" for why, count in sorted(left_out.items()))
     if not rows:
@@ -295,8 +286,8 @@ def make_trainer(
         trainer = CompletionTrainer(
             net,
             args=args,
-            train_dataset=_dataset(rows),
-            eval_dataset=_dataset(held) if held else None,
+            train_dataset=dataset(rows),
+            eval_dataset=dataset(held) if held else None,
             processing_class=model.tokenizer,
             peft_config=_lora(options, model) if options.method == "lora" else None,
             callbacks=[Progress(say)],
@@ -310,7 +301,7 @@ def make_trainer(
             if isinstance(module, torch.nn.Linear)
         }
         raise UnknownName("layer", " ".join(options.target_modules), layers) from error
-    lengths, epochs = [len(row.input_ids) for row in rows], [row.epoch for row in rows]
+    lengths, epochs = [len(row) for row in rows], [row.epoch for row in rows]
     trainer.sampler = SortedSteps(lengths, options.batch, options.seed, epochs)
     trainer.plain_loss = not cuda or (options.method == "lora" and bool(latent_rows(model)))
     trainer.remove_callback(PrinterCallback)
@@ -334,12 +325,6 @@ def _room(net: PreTrainedModel, options: TrainOptions) -> int:
     )
 
 
-def _dataset(rows: Sequence[Row]) -> Dataset:
-    return Dataset.from_dict(
-        {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
-    )
-
-
 def settings(
     rows: Sequence[Row],
     options: TrainOptions,
@@ -354,7 +339,7 @@ def settings(
     `room`: tokens that fit in memory at once; None: not known.
     """
     cuda = device == "cuda"
-    longest = max((len(row.input_ids) for row in [*rows, *held]), default=0)
+    longest = max((len(row) for row in [*rows, *held]), default=0)
     held_at_once = (MICRO_TOKENS, MOST) if room is None else (room, options.batch)
     micro, accumulation = options.per_process(n_processes, longest, *held_at_once)
     draws = len({row.epoch for row in rows})
