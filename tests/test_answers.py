@@ -2,8 +2,6 @@
 whatever one of them knows, all know.
 """
 
-from collections import Counter
-
 import pytest
 
 from cotpress.answers import ANNOUNCED, BOX, stated
@@ -92,9 +90,7 @@ def test_the_grader_reads_the_answer_that_is_announced_and_no_later_number(said:
 @every_wording
 def test_an_imported_completion_is_split_there_too(said: str) -> None:
     row = {"question": "q", "completion": f"{REASONING}.\n{said}", "answer": "42"}
-    (one,) = import_traces(
-        [row], find_columns([row], Columns()), count=len, dropped=Counter(), notes=Counter()
-    )
+    (one,) = import_traces([row], find_columns([row], Columns()), count=len)
     assert (one.reasoning, one.conclusion) == (f"{REASONING}.", said)
 
 

@@ -3,18 +3,20 @@ stand.
 """
 
 import ast
+import inspect
 import re
 import shlex
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 import cotpress
-from cotpress import cli, grading
+from cotpress import cli, errors, grading
 from cotpress.training import formats
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -29,6 +31,37 @@ HEAVY = {
     "train_scorer": "trl",
 }
 """Names that need more than the core, and what they need."""
+
+FUNCTIONS = [name for name in cotpress.__all__ if name.islower() and not name.startswith("_")]
+
+OPTIONS = [
+    "Columns",
+    "MixPlan",
+    "Origin",
+    "Plan",
+    "Rules",
+    "Sampling",
+    "ScorerOptions",
+    "TrainOptions",
+    "VqvaeOptions",
+    "VqvaeShape",
+    "Wish",
+]
+"""Classes whose fields are choices of the caller; those of the records are in formats.md."""
+
+SECTION = re.compile(r"^(\w+):\n((?:    .*\n|\n)+)", re.MULTILINE)
+ENTRY = re.compile(r"^    (\*{0,2}\w+): \S", re.MULTILINE)
+
+
+def sections(function: Callable[..., object]) -> dict[str, str]:
+    """The sections of a docstring in their order, by heading."""
+    return dict(SECTION.findall(f"{inspect.getdoc(function)}\n"))
+
+
+def offered(name: str) -> Callable[..., object]:
+    if name in HEAVY:
+        pytest.importorskip(HEAVY[name])
+    return getattr(cotpress, name)
 
 
 def snippets(page: str, language: str = "python") -> list[str]:
@@ -75,9 +108,46 @@ def test_every_name_is_offered_and_typed_alike() -> None:
 
 @pytest.mark.parametrize("name", cotpress.__all__)
 def test_each_name_leads_somewhere_documented(name: str) -> None:
-    if name in HEAVY:
-        pytest.importorskip(HEAVY[name])
-    assert getattr(cotpress, name).__doc__
+    assert offered(name).__doc__
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_docstring_of_each_function_has_its_sections_in_order(name: str) -> None:
+    function = offered(name)
+    gives = "Yields" if inspect.isgeneratorfunction(function) else "Returns"
+    found = list(sections(function))
+    assert found in (["Args", gives], ["Args", gives, "Raises"])
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_docstring_of_each_function_explains_its_parameters_and_no_others(name: str) -> None:
+    function = offered(name)
+    stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    parameters = inspect.signature(function).parameters.values()
+    expected = [stars.get(one.kind, "") + one.name for one in parameters]
+    assert ENTRY.findall(sections(function)["Args"]) == expected
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_what_a_function_is_said_to_raise_is_an_error_that_a_user_can_mend(name: str) -> None:
+    function = offered(name)
+    said = sections(function).get("Raises")
+    if said is None:
+        assert not re.search(r"\braise\b", inspect.getsource(function))
+    else:
+        raised = ENTRY.findall(said)
+        assert raised
+        assert all(issubclass(getattr(errors, error), errors.CotpressError) for error in raised)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_every_field_of_what_functions_are_called_with_has_its_sentence(name: str) -> None:
+    [of] = ast.parse(inspect.getsource(offered(name))).body
+    assert isinstance(of, ast.ClassDef)
+    for field, after in zip(of.body, [*of.body[1:], None], strict=True):
+        if isinstance(field, ast.AnnAssign):
+            assert isinstance(after, ast.Expr), ast.unparse(field)
+            assert isinstance(after.value, ast.Constant)
 
 
 def test_a_name_there_is_not_is_an_attribute_error() -> None:

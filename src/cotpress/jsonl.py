@@ -26,6 +26,18 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 def read(path: Path, record: type[R]) -> Iterator[R]:
     """The records of a JSON Lines file, one by one; `BadRecord`
     names file, line and field of the first bad one.
+
+    Args:
+        path: The file, UTF-8 with or without a byte order mark, one JSON object a line.
+        record: Type of the records, such as `Trace`; fields it does not have are ignored.
+
+    Yields:
+        The records in the order of the file. One line is held at a time.
+
+    Raises:
+        BadRecord: A line is not such a record. It is a `CotpressError`.
+        CotpressError: The file is missing, a folder or a pipe, cannot be read, or is in the
+            format of an earlier version.
     """
     decoder = msgspec.json.Decoder(record)
     for n, (number, line) in enumerate(lines(path)):
@@ -43,6 +55,16 @@ def read(path: Path, record: type[R]) -> Iterator[R]:
 def write(path: Path, records: Iterable[msgspec.Struct]) -> None:
     """All records as one JSON Lines file, or none: for a
     notebook; verbs write with `run`, which resumes.
+
+    Args:
+        path: The file to make or to replace; folders above it are made.
+        records: What to write, in order. All of it is held in memory.
+
+    Returns:
+        Nothing, once the whole file is on disk. Until then `path` holds what it held before.
+
+    Raises:
+        CotpressError: A file is in the place of a folder that is needed.
     """
     write_atomic(path, b"".join(msgspec.json.encode(record) + b"\n" for record in records))
 

@@ -27,7 +27,7 @@ def imported(
         count=lambda text: len(text.split()),
         instruction=instruction,
         dropped=dropped,
-        notes=notes,
+        noted=notes,
     )
     return list(found), dropped, notes
 

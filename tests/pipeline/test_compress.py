@@ -112,7 +112,7 @@ def test_the_budget_is_never_exceeded_unless_what_is_held_alone_exceeds_it(
 ) -> None:
     held = [i for i, is_held in enumerate(scored.held) if is_held]
     counts: Counter[str] = Counter()
-    (compressed,) = cuts_of(scored, [ratio], counts=counts)
+    (compressed,) = cuts_of(scored, [ratio], noted=counts)
     assert set(held) <= set(kept(scored, ratio))
     if tokens(scored, held) > room(scored, ratio):
         assert kept(scored, ratio) == held
@@ -254,9 +254,9 @@ def test_a_segment_too_large_for_a_tenth_is_passed_over_and_delayed_by_nothing()
 def test_what_is_held_over_budget_is_kept_and_counted_per_ratio() -> None:
     scored = make_parts("a1b2", [9, 1, 9, 1], held=[False, True, False, True])
     counts: Counter[str] = Counter()
-    cuts = cuts_of(scored, [0.25, 0.5, 0.75], counts=counts)
+    cuts = cuts_of(scored, [0.25, 0.5, 0.75], noted=counts)
     assert [compressed.reasoning for compressed in cuts] == ["12", "12", "a12"]
-    cuts_of(scored, [0.25], counts=counts)
+    cuts_of(scored, [0.25], noted=counts)
     assert counts == {f"{OVER_BUDGET} at 0.25": 2}
 
 
@@ -298,7 +298,7 @@ def test_a_released_cut_is_never_counted_as_over_budget() -> None:
     rule = Percentile(weights=[1, 1], chunk_ends=[2])
     counts: Counter[str] = Counter()
     (compressed,) = cuts_of(
-        make_parts("ab", [0.1, 0.9], [1, 9], percentile=rule), [0.5], counts=counts
+        make_parts("ab", [0.1, 0.9], [1, 9], percentile=rule), [0.5], noted=counts
     )
     assert compressed.reasoning == "b"
     assert not counts

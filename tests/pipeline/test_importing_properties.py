@@ -109,7 +109,7 @@ def test_the_parts_of_a_completion_join_to_its_text_unless_something_is_said(tex
     notes: Counter[str] = Counter()
     columns = Columns(question="q", completion="c")
     row = {"q": Q, "c": text}
-    for trace in import_traces([row], columns, count=len, dropped=dropped, notes=notes):
+    for trace in import_traces([row], columns, count=len, dropped=dropped, noted=notes):
         if not any("taken o" in note for note in notes):
             assert trace.completion() == text
             assert trace.reasoning == trace.reasoning.strip()

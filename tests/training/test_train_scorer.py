@@ -159,11 +159,11 @@ def verified(cuts, loss, **fields):
 
 
 def test_what_answer_keeping_cuts_keep_is_learnt_and_the_others_are_counted():
-    left_out = Counter()
+    dropped = Counter()
     both = verified({0.3: "so 4", 0.6: "so 4 is it"}, 0.1)
-    (lesson,) = from_cuts([both, verified({0.3: "is"}, 5.0)], 0.5, left_out)
+    (lesson,) = from_cuts([both, verified({0.3: "is"}, 5.0)], 0.5, dropped)
     assert (lesson.ends, lesson.values, lesson.labels) == ([4, 10, 16], [1.0, 0.5, 0.0], "kept")
-    assert left_out == {NO_CUT: 1}
+    assert dropped == {NO_CUT: 1}
     with pytest.raises(CotpressError, match="run `cotpress verify` first"):
         list(from_cuts([make_compressed(make_trace("abc"), {0.5: "a"})], 0.5, Counter()))
 
@@ -178,9 +178,9 @@ def test_of_a_beginning_it_is_learnt_what_is_above_0():
 
 
 def test_a_trace_that_tells_nothing_is_counted_and_two_teachers_are_refused():
-    left_out = Counter()
-    assert not list(from_scores([make_scored(["a", "b"], [1, 1])], left_out))
-    assert left_out == {FLAT: 1}
+    dropped = Counter()
+    assert not list(from_scores([make_scored(["a", "b"], [1, 1])], dropped))
+    assert dropped == {FLAT: 1}
     mixed = from_scores([*scored(2), *scored(2, scorer="t")], Counter())
     with pytest.raises(CotpressError, match="two scorers, s and t"):
         list(of_one_teacher(mixed))

@@ -97,8 +97,6 @@ def _traces(source: Sequence[str]) -> Iterator[Trace]:
         task="import",
         model="import",
         instruction=BOXED,
-        dropped=Counter(),
-        notes=Counter(),
     )
 
 

@@ -58,13 +58,17 @@ class Plan:
     """What is compared with what."""
 
     model: Model
+    """The model that is judged."""
     ratios: Sequence[float]
+    """Fractions of reasoning tokens that it is asked to keep."""
     method: str = ORIGINAL
+    """How it was taught, as recorded with its answers."""
     original: Model | None = None
     """The untouched model; may be `model` itself. None: no
     reference, so neither `kept` nor baselines.
     """
     baselines: Sequence[str] = ()
+    """Names of baselines and controls, all of which need `original`."""
     budgets: Sequence[int] = ()
     """Reasoning tokens that `budget-forcing` and `native-budget` may spend; empty: as many in the
     mean as the method at each ratio. A model that was taught budgets is asked for them, too.
@@ -72,6 +76,7 @@ class Plan:
     taught_budgets: bool = False
     """Whether the method is asked for the budgets in its prompt."""
     sampling: Sampling = field(default_factory=Sampling)
+    """How tokens are chosen, in all arms."""
     samples: int = 1
     """Answers a problem; more than one needs a temperature."""
     rules: Rules = USUAL
@@ -254,9 +259,24 @@ def evaluate(
     that are answered first.
 
     A control at a ratio where the method itself keeps (nearly) everything has nothing to cut, and
-    an answer without latent tokens has none to corrupt; both are counted in `dropped`. `failed` is
-    told of answers that a model could not give, and they are left out, as are those of arms that
-    begin from such an answer; without it the model raises.
+    an answer without latent tokens has none to corrupt.
+
+    Args:
+        problems: What to ask, with different ids.
+        plan: Models, ratios, budgets, baselines and sampling.
+        grade: Traces in, the same traces with grades out, in order; such as `grade` with its
+            `grader_of`.
+        done: Traces of an earlier, interrupted evaluation under the same plan.
+        dropped: Gets the number of answers that a control leaves out, by reason.
+        failed: Called with the trace and the reason where a model cannot give one answer. It is
+            left out, as are those of arms that begin from it. Default: the model raises.
+
+    Yields:
+        One graded `Trace` per problem, arm and sample, for `rows`, `plan` and `make_report`.
+
+    Raises:
+        CotpressError: Two problems have the same id, or a model cannot answer and `failed` is not
+            given.
     """
     problems = _distinct(problems)
     dropped = Counter() if dropped is None else dropped

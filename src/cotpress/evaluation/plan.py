@@ -118,6 +118,21 @@ class Plan(Record, frozen=True, kw_only=True):
 def plan(traces: Iterable[Trace], wish: Wish, price: float | None = None) -> Plan:
     """Choose among the ratios and budgets of one evaluation: the shortest that keeps the accuracy,
     or the most accurate that fits.
+
+    An offer meets a bound only where its whole 95 % interval does.
+
+    Args:
+        traces: What `evaluate` gives, of one task; all are held.
+        wish: Lowest accuracy (0 to 1), most generated tokens per request, or both.
+        price: Of a million generated tokens, in any currency; default: no money is reckoned.
+
+    Returns:
+        The choice (None where no offer certainly meets the wish), all offers with intervals, what
+        is saved per request in tokens, and sentences that say so.
+
+    Raises:
+        CotpressError: The traces are of several tasks, hold no ratio or budget to choose, or one
+            has no grade.
     """
     traces = list(traces)
     groups: dict[Setting, dict[Key, Trace]] = {}

@@ -46,11 +46,25 @@ def rows(
     """One row per task, model, method and ratio of the graded traces of one evaluation, in order of
     appearance.
 
-    The reference is the untouched model: method `original` with no ratio. `scorer` and `trained`
-    (the ratios the model was trained on; None: not known) belong to the rows of a trained method,
-    as do the `budgets` it was trained on. `seed` is the run's, and `graders` those of tasks that
-    are graded by another one than `math`. `overlapping` are the ids of problems that the judged
-    model was also taught; None: not known.
+    The reference is the untouched model: method `original` with no ratio. Intervals are 95 %:
+    Wilson's, or bootstraps over problems.
+
+    Args:
+        traces: What `evaluate` gives; all are held.
+        scorer: Recorded in the rows of trained methods.
+        trained: The ratios that the model was trained on; default: not known. A row at another
+            one says so in `note`.
+        budgets: The range of budgets, in reasoning tokens, that it was trained on; default: not
+            known.
+        seed: The run's, to be recorded.
+        graders: Of tasks that are graded by another grader than `math`: task -> grader.
+        overlapping: Ids of problems that the judged model was also taught; default: not known.
+
+    Returns:
+        The rows; lengths in tokens of the model that answers, failures included.
+
+    Raises:
+        CotpressError: A trace has no grade, or a task has two untouched models.
     """
     groups: defaultdict[tuple[str, Setting], dict[Key, Trace]] = defaultdict(dict)
     for trace in traces:

@@ -63,6 +63,18 @@ def save(folder: Path, coder: Coder, about: About, uses: list[CodeUse]) -> None:
 def load(folder: Path, target: Tokenized, device: str = "cpu") -> Coder:
     """The VQ-VAE of a folder, for the tokens of `target`;
     `CotpressError` where it is another tokenizer's, or damaged.
+
+    Args:
+        folder: What `train_vqvae` wrote.
+        target: The model to be taught; only its name and tokenizer hash are used.
+        device: The torch device that it is put on.
+
+    Returns:
+        Network (in evaluation mode) and vocabulary, for `mix`.
+
+    Raises:
+        CotpressError: The folder holds no finished VQ-VAE, one for another tokenizer, or weights
+            that cannot be loaded.
     """
     found = about(folder)
     refuse_other_tokenizer(found, folder, target.name, target.tokenizer_hash)

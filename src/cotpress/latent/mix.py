@@ -48,15 +48,23 @@ class Plan:
     longest: int
     """The largest m_max, in tokens."""
     replace: Replace = "ar"
+    """Which chunks are replaced: the first ones, in a random number (ar, the method), all, one
+    more as training goes on (curriculum), each with probability 1/2 (poisson), or none.
+    """
     codes: Codes = "vq"
+    """What stands in their place: the VQ-VAE's codes, random or constant ones, or nothing."""
     chunk: int = 16
+    """Reasoning tokens that are replaced together, as in the VQ-VAE."""
     rate: int = 16
+    """Reasoning tokens per code, as in the VQ-VAE."""
     codebook: int = 512
+    """Number of codes, as in the VQ-VAE."""
     epochs: int = 1
     """How often every trace is drawn."""
     pauses: int = 0
     """This many constant codes in front, whatever is replaced; 0: none."""
     seed: int = 0
+    """With the trace and the epoch it decides every draw."""
 
     def __post_init__(self) -> None:
         """Refuse plans that contradict themselves."""

@@ -29,7 +29,23 @@ def mix(
     """Every trace as the plan draws it for each epoch; `model` is the one to be taught, `coder` a
     VQ-VAE of its tokens.
 
-    `dropped` counts what cannot be mixed by reason, `noted` what stays text.
+    The draws are those of Token Assorted (arXiv 2502.03275), its ablations and controls.
+
+    Args:
+        traces: Read 512 at a time.
+        coder: What `load_vqvae` gives.
+        model: A transformers model, whose tokenizer is used.
+        plan: What is replaced, and by what; `chunk`, `rate` and `codebook` must be those of the
+            VQ-VAE. Draws depend on its seed, the trace and the epoch alone.
+        dropped: Gets the number of traces left out, by reason: no reasoning, longer than the
+            VQ-VAE takes, latent tokens spelled in the text.
+        noted: Gets the number of traces that stay text, because they are shorter than one chunk.
+
+    Yields:
+        One `CompressedTrace` per trace, with one `Cut` per epoch.
+
+    Raises:
+        CotpressError: The plan has another chunk, rate or codebook than the VQ-VAE.
     """
     dropped, noted = (
         Counter() if dropped is None else dropped,

@@ -23,6 +23,7 @@ class Shape:
     width: int = 128
     """Of every layer and of a code."""
     heads: int = 4
+    """Attention heads of every layer; must divide `width`."""
     layers: int = 2
     """Of the encoder, and of the decoder."""
     length: int = 1024
@@ -54,6 +55,7 @@ class FitOptions:
     """How a VQ-VAE is trained. Where the paper says nothing: specification section 12, A5."""
 
     steps: int
+    """Optimiser steps, at least 2."""
     lr: float
     """Highest learning rate of Adam; it falls to 0 along a cosine."""
     batch: int = 32
@@ -67,6 +69,7 @@ class FitOptions:
     held_out: float = 0.05
     """Share of the traces that are kept for the figures, at least 1 and at most 500."""
     seed: int = 0
+    """Of the first weights, of the order and of what is held out."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained with."""

@@ -38,8 +38,25 @@ def train_vqvae(
     worth.
 
     A folder that was finished under the same options is left as it is, and one that was stopped
-    goes on to the same codes. Wrong and unfinished traces
-    are left out. `content` stands for the traces where they come from a file: its hash.
+    goes on to the same codes. The method is Token Assorted's (arXiv 2502.03275).
+
+    Args:
+        traces: What to learn from; wrong and unfinished ones are left out, as are those without
+            reasoning or too long for `shape`.
+        model: The model to be taught, whose tokenizer is used; its weights are not.
+        out: Folder for the VQ-VAE and for what a rerun goes on from.
+        shape: Size of chunks (tokens), codebook and network; default: `VqvaeShape()`.
+        options: Steps, learning rate and the like; default: 1,500 steps at 2e-3.
+        content: Hash of the file that the traces come from; default: a hash of the traces. It
+            decides whether a rerun is of the same training.
+        say: Gets a line of progress now and then.
+
+    Returns:
+        What `vqvae.json` in the folder says: figures by step, counts of traces, options.
+
+    Raises:
+        CotpressError: Too few traces are left for training or for the codebook, the loss is NaN,
+            the codebook collapses, or `out` holds something else or is being written.
     """
     shape, traces = shape or Shape(), list(traces)
     options = options or FitOptions(steps=STEPS["small"], lr=RATES["small"])

@@ -27,8 +27,17 @@ class Conclusion(NamedTuple):
 def conclusions(lm: CausalLM, asked: Sequence[tuple[Trace, str]]) -> list[Conclusion | None]:
     """For each (trace, reasoning): the trace's conclusion after its question and that reasoning.
 
-    None where there is no conclusion, or where all of it together is longer than the model's
-    context.
+    Args:
+        lm: A model that gives probabilities, such as `load_model("hf:…")`.
+        asked: Pairs of a trace and the reasoning to read in place of its own; may be empty text.
+
+    Returns:
+        One per pair, in order: `log_prob`, ln p of the whole conclusion in nats, and `n_tokens`,
+        its length in tokens of `lm`. None where there is no conclusion, or where all of it
+        together is longer than the model's context.
+
+    Raises:
+        CotpressError: The log-probabilities are not finite, as they may be in float16.
     """
     spans = [_span(lm, trace, reasoning) for trace, reasoning in asked]
     values = iter(logprobs.log_probs(lm, [span for span in spans if span]))

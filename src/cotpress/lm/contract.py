@@ -30,6 +30,7 @@ class Sampling(Record, frozen=True, kw_only=True):
     """How tokens are chosen, the same for all requests of a call."""
 
     max_tokens: int = 512
+    """Where an answer is cut off: tokens generated, reasoning included."""
     temperature: float = 0.0
     """0: greedy."""
     top_p: float = 1.0
@@ -39,6 +40,7 @@ class Sampling(Record, frozen=True, kw_only=True):
     min_p: float = 0.0
     """Draw only from tokens at least this share as likely as the likeliest; 0: from all."""
     seed: int = 0
+    """With the request's key it decides every draw."""
     latents: int | None = None
     """Write exactly so many latent tokens first, and then none;
     None: the model chooses. Only where it knows any.

@@ -47,7 +47,18 @@ def load(spec: str, **usual: str) -> Model:
     """The model that `spec` names: `NAME[:TARGET][,option=value…]`, or the path of a model
     folder.
 
-    `usual` are options that hold where the spec says nothing else, and the model knows them.
+    Args:
+        spec: A bundled model, such as `tiny`, `hf:ID`, `http:URL,model=…`, a folder, or the
+            dotted name of a module of yours.
+        **usual: Options that hold where the spec does not set them; those that the model does
+            not have are ignored.
+
+    Returns:
+        The model, ready to generate.
+
+    Raises:
+        CotpressError: The spec cannot be read, names no model or no option of it, a needed
+            package is not installed, or the model cannot be loaded.
     """
     try:
         named = with_name(spec)

@@ -93,13 +93,30 @@ def build(
 ) -> Iterator[TrainingExample]:
     """Examples, trace by trace: at `one` ratio drawn for it, or at `all`.
 
-    `ratios` are those to choose from; None: those at hand for the trace, and 1.0. `think`: in whose
-    marks the turns are taught. `control` budget: the prompt asks for the reasoning tokens of the
-    example (at least 1); both: for those or for the ratio, which is a coin's choice from the seed,
-    the trace and the ratio; none: for nothing, so that a trace has one cut to be taught, and the
-    original is not added. What is drawn for several epochs gives examples
-    for each. A cut whose own conclusion (conclude.py) is not usable is never drawn. `dropped`
-    counts the traces and cuts left out by reason, `noted` those that were kept ungraded.
+    One ratio per example is TokenSkip's choice (arXiv 2502.12067). What is drawn for several
+    epochs gives examples for each. A cut whose own conclusion (`conclude`) is wrong or unusable
+    is never drawn.
+
+    Args:
+        compressed: What `compress`, `conclude` or `mix` gives.
+        draw: `one`: a ratio drawn evenly for each trace; `all`: an example for every ratio.
+        seed: Of the draws, which depend on it and the trace's key alone.
+        ratios: The ratios to choose from, which every trace must have; default: those at hand
+            for the trace, and 1.0.
+        think: In whose marks of thinking the turns are taught: the `target` model's, those that
+            the trace has (`keep`), or `none`.
+        control: What the prompt says of the length: the `ratio`; the example's reasoning tokens
+            (`budget`, at least 1); one of the two, by a coin (`both`); or `none`, which allows
+            one cut per trace and does not add the original.
+        dropped: Gets the number of traces and cuts left out, by reason.
+        noted: Gets the number of traces that were kept ungraded.
+
+    Yields:
+        One `TrainingExample` per trace and drawn ratio.
+
+    Raises:
+        CotpressError: A ratio is not valid, a trace comes twice or was not compressed at one of
+            `ratios`, or `control` is `none` and a trace has several cuts.
     """
     dropped, noted = (
         Counter() if dropped is None else dropped,
@@ -269,9 +286,21 @@ def trl_rows(
     """Rows for `trl sft` and every trainer that reads messages; TRL adds
     the template's text after the end of the turn.
 
-    With the model to be taught, the thinking stands where its template reads it: inside of the
-    content, or in a field of its own. `noted` counts rows that the template would change, `dropped`
-    those that spell out a control token, which TRL would take for its own.
+    Args:
+        examples: What `build` gives.
+        model: The model to be taught: the thinking then stands where its template reads it,
+            inside of the content or in a field of its own. Default: the whole turn is content.
+        noted: Gets the number of rows that the chat template would change.
+        dropped: Gets the number of rows that spell out a control token, which TRL would take for
+            its own.
+
+    Yields:
+        One row per example that is not left out: `prompt` and `completion` as messages, the
+        problem's `id`, and the `ratio` or `budget` that is asked for.
+
+    Raises:
+        CotpressError: `model` is given, and has no chat template or opens a thinking that the
+            turn would not close.
     """
     for one in examples:
         if spelled_out(one, model):
@@ -318,7 +347,21 @@ def renders(one: TrainingExample, said: Message, model: Chatting) -> bool:
 def pretokenized_rows(
     examples: Iterable[TrainingExample], model: Tokenizing, dropped: Counter[str] | None = None
 ) -> Iterator[PretokenizedRow]:
-    """The exact path: what `cotpress train` trains on. `dropped` counts what can have no row."""
+    """The exact path: what `cotpress train` trains on.
+
+    Args:
+        examples: What `build` gives.
+        model: The model to be taught; its chat template and tokenizer are used.
+        dropped: Gets the number of examples left out because the token that ends the turn stands
+            inside of the completion.
+
+    Yields:
+        `input_ids`, `attention_mask` (all 1) and `labels` (−100 on the prompt) of each example,
+        lists of the same length; neither cut nor padded.
+
+    Raises:
+        CotpressError: As in `tokenize_example`.
+    """
     for one in examples:
         tokens = tokenize_example(one, model)
         if model.end_id in tokens.labels[:-1]:
@@ -334,6 +377,17 @@ def pretokenized_rows(
 def tokenize_example(one: TrainingExample, model: Tokenizing) -> Tokens:
     """Prompt ids exactly as they are served, then the completion and the
     end of the turn, the only tokens with labels.
+
+    Args:
+        one: What `build` gives.
+        model: The model to be taught; its chat template and tokenizer are used.
+
+    Returns:
+        `ids` and `labels`, lists of the same length; a label is the id, or −100 on the prompt.
+
+    Raises:
+        CotpressError: The model has no chat template, or the prompt opens a thinking that the
+            turn would not close.
     """
     prompt = model.prompt_ids(one.prompt)
     said = [*_completion_ids(one, model), model.end_id]

@@ -41,13 +41,33 @@ def compress(
     longest_run: int | None = None,
     method: str = "tokenskip",
     allowed: Iterable[Sequence[int]] | None = None,
-    counts: Counter[str] | None = None,
+    noted: Counter[str] | None = None,
 ) -> Iterator[CompressedTrace]:
-    """Cut every trace at every ratio. `counts` gets how often the protected tokens exceeded the
-    budget.
+    """Cut every trace at every ratio.
 
-    `allowed` is how many target-model tokens each trace may keep at each ratio: what `shared_rooms`
-    says, for a budget of the whole data set; None: `room`.
+    The most important segments are kept while they fit in `round(ratio * n)` of the reasoning's
+    n target-model tokens. TokenSkip (arXiv 2502.12067) keeps those above a quantile instead.
+
+    Args:
+        scored: What `score` gives.
+        ratios: Fractions of tokens to keep, above 0 and at most 1, with at most two decimals.
+        rules: In what units tokens are kept or dropped, and what is protected; default: units
+            `number`, symbols protected.
+        budget: What a ratio holds for: each `trace`, each `window` of it, or the whole
+            `dataset`, which also needs `allowed`.
+        longest_run: Tokens dropped in a row at most, at least 1; default: no limit.
+        method: The name that is recorded with the cuts.
+        allowed: For each trace, in order, the target-model tokens it may keep at each ratio;
+            default: its own share. `pipeline.compress.shared_rooms` makes it for `dataset`.
+        noted: Gets the number of cuts that protected tokens alone take over their budget, by
+            ratio.
+
+    Yields:
+        One `CompressedTrace` per trace, with one `Cut` per ratio in the order of `ratios`.
+
+    Raises:
+        CotpressError: A ratio, unit, `longest_run` or regular expression is not valid, or the
+            scores carry a released selection that leaves no choice of budget.
     """
     ratios = [check_ratio(ratio) for ratio in ratios]
     rooms = None if allowed is None else iter(allowed)
@@ -56,11 +76,11 @@ def compress(
         parts = prepared(segmented(trace, rules), budget, longest_run)
         if left and not parts.percentile:
             spare = left.rooms(sum(parts.n_tokens))
-            cuts = cuts_of(parts, ratios, [spare[ratio] for ratio in ratios], counts)
+            cuts = cuts_of(parts, ratios, [spare[ratio] for ratio in ratios], noted)
             for ratio, kept in {one.ratio: one.kept for one in cuts}.items():
                 left.spend(ratio, kept)
         else:
-            cuts = cuts_of(parts, ratios, None if rooms is None else next(rooms), counts)
+            cuts = cuts_of(parts, ratios, None if rooms is None else next(rooms), noted)
         own = Rules("", "none") if parts.percentile else rules
         yield CompressedTrace(
             trace=trace.trace,
@@ -103,7 +123,7 @@ def cuts_of(
     parts: Segments,
     ratios: Sequence[float],
     allowed: Sequence[int] | None = None,
-    counts: Counter[str] | None = None,
+    noted: Counter[str] | None = None,
 ) -> list[Cut]:
     """One reasoning at each ratio."""
     order = None if parts.percentile else keeping_order(parts)
@@ -111,8 +131,8 @@ def cuts_of(
     cuts = []
     for ratio, most in zip(ratios, allowed, strict=True):
         cuts.append(cut(parts, selected(parts, order, ratio, most), ratio))
-        if counts is not None and not parts.percentile and cuts[-1].n_tokens > most:
-            counts[f"{OVER_BUDGET} at {ratio:g}"] += 1
+        if noted is not None and not parts.percentile and cuts[-1].n_tokens > most:
+            noted[f"{OVER_BUDGET} at {ratio:g}"] += 1
     return cuts
 
 

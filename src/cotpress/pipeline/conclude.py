@@ -44,8 +44,22 @@ def conclude(
     """Each trace with what `model`, the one to be taught, concludes from each of its cuts, graded;
     the same reasoning of a trace is concluded once.
 
-    Cuts that dropped nothing stay as they are, and so do traces that `build` leaves out; both are
-    counted in `noted`.
+    So ThinkDial (arXiv 2508.18773) goes on from a truncated reasoning.
+
+    Args:
+        compressed: What `compress` gives; read 16 at a time.
+        model: Reads the question and the cut reasoning, and writes the rest.
+        grade: Traces in, the same traces with grades out, in order; such as `grade` with its
+            `grader_of`.
+        sampling: How tokens are chosen; `max_tokens` holds for a conclusion.
+        noted: Gets the number of cuts that stay as they are, by reason: nothing was dropped, or
+            `build` would leave the trace out.
+
+    Returns:
+        An iterator of the same traces, in order; each other cut has `concluded`.
+
+    Raises:
+        CotpressError: The model cannot answer a request or cannot continue a begun answer.
     """
     items = iter(compressed)
     blocks = iter(lambda: list(islice(items, BATCH)), [])

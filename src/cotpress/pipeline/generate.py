@@ -29,6 +29,24 @@ def generate(
 ) -> Iterator[Trace]:
     """Traces in order, all samples of a problem together; `marker`
     begins the conclusions of the task, if it has one.
+
+    Args:
+        problems: What to ask; a model may read many of them before its first answer.
+        model: Who answers; see `load_model`.
+        sampling: How tokens are chosen. Draws depend on its seed, the problem's id and the
+            number of the sample alone, not on batch or order.
+        asked: The ratio or budget that the prompts ask for; default: none.
+        samples: Answers per problem. At temperature 0 they are all the same.
+        marker: Text with which the task's conclusions begin (`Task.marker`); empty: the general
+            rules separate reasoning and conclusion.
+
+    Returns:
+        An iterator of one ungraded `Trace` per problem and sample. Lengths are in tokens of
+        `model`, `seconds` are those of the answer.
+
+    Raises:
+        CotpressError: The model cannot answer a request, or does not have what `sampling` asks
+            for.
     """
     traces = (
         unanswered(problem, model, asked, sample)

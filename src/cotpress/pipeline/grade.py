@@ -47,12 +47,26 @@ def grade(
     timeout: float = 10.0,
     within: "Workers | None" = None,
 ) -> Iterator[Trace]:
-    """Grade traces in order. `grader_of` gives each one's grader by name, or its task's check.
+    """Grade traces in order.
 
-    `timeout`: seconds of algebra that an answer gets at most.
+    An answer that cannot be read or takes too long is a status of its grade, not an error.
 
-    `workers`: how many processes do algebra (None: one per CPU, at most 8); none is started before
-    one is needed. `within`: those of a caller that grades again and again, in place of new ones.
+    Args:
+        traces: With a reference answer in their problems. A grade that is there is replaced.
+        grader_of: Gives the grader of a trace: a name, such as `math`, or a task's own check
+            (`Task.grader`).
+        workers: Processes that do algebra or run code; default: one per CPU, at most 8. None is
+            started before it is needed.
+        timeout: Seconds that the slow part of one grade may take.
+        within: The running workers of a caller that grades again and again, in place of new
+            ones; `workers` and `timeout` are then theirs.
+
+    Yields:
+        Each trace with its `grade`. Up to 256 wait behind one that is being graded.
+
+    Raises:
+        CotpressError: There is no such grader, its package is not installed, or the worker
+            processes cannot start. Traces before it are yielded first.
     """
     waiting: deque[tuple[Trace, _Job | Grade]] = deque()
     with nullcontext(within) if within else Workers(workers, timeout) as pool:

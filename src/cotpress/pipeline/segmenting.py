@@ -35,7 +35,9 @@ class Rules(NamedTuple):
     """
 
     unit: str = "number"
+    """What is kept or dropped whole: a file of pipeline/units, or a dotted name of your own."""
     protect: Protect = "symbols"
+    """What becomes of mathematics: none, symbols (dropped last) or strict (never dropped)."""
     protect_regex: str = ""
     """What is protected beside, as a regular expression."""
 

@@ -68,10 +68,30 @@ def select(
 ) -> Iterator[Trace]:
     """The chosen samples of each problem, the best first, named after how they were chosen.
 
-    `per_problem` of each (of `all-right` all); none has more than `longest_tokens` reasoning
-    tokens. `seed`: of `random`, whose draws depend on it, the problem's id and the number of the
-    sample alone. One that was kept although it is not right loses its grade, so that `build` takes
-    it. `dropped` counts samples, `noted` problems.
+    Shortest right samples are Kimi k1.5's shortest rejection sampling (arXiv 2501.12599); in
+    rounds on the model's own samples, On-Policy SFT (arXiv 2602.13407).
+
+    Args:
+        traces: Several samples per problem, in any order; all are read before the first is
+            yielded.
+        keep: Which samples: `shortest-right`, `longest` and `random` choose among the right
+            ones, `all-right` takes all of them, `shortest` ignores the grade.
+        per_problem: Samples kept of each problem, at least 1; `all-right` ignores it.
+        longest_tokens: Reasoning tokens that a kept sample has at most; default: no limit.
+        unsolved: What becomes of a problem without such a sample: `drop` leaves it out, `keep`
+            takes its first sample.
+        seed: For `random`, whose draws depend on it, the problem's id and the number of the
+            sample alone.
+        dropped: Gets the number of samples left out, by reason.
+        noted: Gets the number of problems with too few samples, by what became of them.
+
+    Yields:
+        The kept traces, problems in the order in which they first appear; `Trace.method` says
+        how they were chosen. A trace that was kept although it is not right loses its grade, so
+        that `build` takes it.
+
+    Raises:
+        CotpressError: A number is below 1, or a trace has no grade and `keep` needs one.
     """
     if per_problem < 1 or (longest_tokens is not None and longest_tokens < 1):
         raise CotpressError("choose --per-problem and --longest-tokens of at least 1.")

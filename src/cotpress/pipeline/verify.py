@@ -52,7 +52,17 @@ def verify(
     """Each trace with what `read`, the model named `reference`, finds; the same reasoning of a
     trace is read once per batch.
 
-    What cannot be read passes unverified, counted in `noted`.
+    Args:
+        compressed: What `compress` or `mix` gives; read 16 at a time.
+        read: For each pair of trace and reasoning the log-probability of the trace's conclusion
+            (in nats) and its tokens, or None; such as `partial(conclusions, model)`.
+        reference: Name of the model that reads, to be recorded.
+        noted: Gets the number of cuts that pass unverified, by reason: no conclusion, or too
+            long for the model.
+
+    Returns:
+        An iterator of the same traces, in order; each cut that could be read has `verified`,
+        whose `loss` is what shortening costs, in nats.
     """
     items = iter(compressed)
     return verify_blocks(iter(lambda: list(islice(items, BATCH)), []), read, reference, noted=noted)

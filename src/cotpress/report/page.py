@@ -43,7 +43,14 @@ SCRIPTS = {
 
 
 def as_json(report: Report) -> str:
-    """`{"rows": [EvalRow, …], …}`: the figures and where they come from, for machines."""
+    """`{"rows": [EvalRow, …], …}`: the figures and where they come from, for machines.
+
+    Args:
+        report: What `make_report` gives.
+
+    Returns:
+        JSON text, indented, with a line break at its end; shares are from 0 to 1.
+    """
     content = {
         "rows": report.rows,
         "headline": headline(report.rows),
@@ -55,7 +62,14 @@ def as_json(report: Report) -> str:
 
 
 def as_markdown(report: Report) -> str:
-    """The sentences and the tables, for an issue or a pull request."""
+    """The sentences and the tables, for an issue or a pull request.
+
+    Args:
+        report: What `make_report` gives.
+
+    Returns:
+        Markdown text with a line break at its end.
+    """
     blocks = [
         f"# {_plain(_title(report))}",
         f"{_plain(_measured(report))} cotpress {report.origin.version}, {report.origin.date}.",
@@ -88,7 +102,17 @@ def _in_markdown(part: Part) -> list[str]:
 
 
 def as_html(report: Report) -> str:
-    """The page, at most 2 MB or so; `MissingExtra` where jinja2 is not installed."""
+    """The page, at most 2 MB or so; `MissingExtra` where jinja2 is not installed.
+
+    Args:
+        report: What `make_report` gives.
+
+    Returns:
+        One HTML page with its styles, scripts and figures inside; it asks no other host.
+
+    Raises:
+        MissingExtra: jinja2 is not installed (extra `report`). It is a `CotpressError`.
+    """
     jinja2 = require("jinja2", WHAT)
     loader = jinja2.FileSystemLoader(ASSETS / "report")
     environment = jinja2.Environment(

@@ -30,10 +30,13 @@ class Origin:
     """How a report came to be; it is printed on it."""
 
     command: str
+    """What made it, as it can be pasted."""
     version: str
+    """Of cotpress."""
     date: str
     """ISO day."""
     sources: tuple[Source, ...] = ()
+    """The files that were read."""
     steps: tuple[Step, ...] = ()
     """The commands behind those files, in order."""
     environment: str = ""
@@ -82,8 +85,19 @@ def make_report(
 ) -> Report:
     """Put rows in order and choose example problems; every iterable is read once and not kept.
 
-    `other` are scores of the same traces by a second scorer, and `comparison` what `compare` makes
-    of the two.
+    Args:
+        rows: What `rows` gives.
+        traces: The graded traces behind the rows, for examples.
+        scored: Scores of training traces, for examples of what is important.
+        other: Scores of the same traces by a second scorer.
+        comparison: What `report.scorers.compare` makes of the two.
+        verified: What `verify` gives: does the answer survive?
+        origin: How the report came to be; printed on it.
+        latents: What latent tokens stand for; default: no such section.
+        trainings: How the trainings of the judged models went, for the curve of the loss.
+
+    Returns:
+        The report, for `as_html`, `as_json` and `as_markdown`.
     """
     found = survival(verified)
     return Report(

@@ -96,7 +96,19 @@ class Scorer(Protocol):
 
 
 def load(spec: str) -> Scorer:
-    """The scorer that `spec` names: `NAME[:TARGET][,option=value…]`."""
+    """The scorer that `spec` names: `NAME[:TARGET][,option=value…]`.
+
+    Args:
+        spec: A bundled scorer, such as `llmlingua2`, `surprisal:MODEL` or `cts:MODEL`, or the
+            dotted name of a module of yours.
+
+    Returns:
+        The scorer, for `score`.
+
+    Raises:
+        CotpressError: The spec cannot be read, names no scorer or no option of it, a needed
+            package is not installed, or its model cannot be loaded.
+    """
     return cast(Scorer, plugins.load("scorers", spec, offers=("name", "identity", "score")))
 
 
@@ -109,7 +121,24 @@ def score(
     done: Counter[str] | None = None,
 ) -> Iterator[ScoredTrace]:
     """Score traces in order. Those without reasoning and those the scorer cannot score are left
-    out, counted in `dropped`; so are those, uncounted, whose keys are among `done`.
+    out.
+
+    Args:
+        traces: Graded or not; read in blocks of up to 256.
+        scorer: Gives each piece of a reasoning its importance; see `load_scorer`.
+        target: The model to be taught. Importance is given for its tokens: for each the highest
+            among the pieces that overlap it.
+        dropped: Gets the number of traces left out, by reason.
+        done: How many traces of each key (`Trace.key`) were scored before; so many are passed
+            over and not counted.
+
+    Yields:
+        One `ScoredTrace` per trace; `ends` (characters) and `importance` have one entry per
+        token of the reasoning.
+
+    Raises:
+        CotpressError: The scorer fails on a trace, or gives values that are not finite, or
+            pieces that do not cover the reasoning.
     """
     dropped = Counter() if dropped is None else dropped
     characters = getattr(scorer, "at_once", None)

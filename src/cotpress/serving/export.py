@@ -87,11 +87,29 @@ def export(
     """Write the model to the folder `out`; a folder that was finished under the same options is
     left as it is.
 
-    `efforts` are the ratios or budgets of low, medium and high (as recorded before, else from those
-    trained); `trained` is what the model's `cotpress.json` says; `rows` are its evaluation, for the
-    model card. `blend` is the weight with which `model` was blended (training/blend.py): the card
-    then has the rows of that weight, and the original's. With `adapter` the folder holds the
-    adapter of `model`, not merged: `CotpressError` where it has none that vLLM serves.
+    The chat template takes `compression_ratio`, `thinking_budget` and `reasoning_effort`, as far as
+    the model was taught them.
+
+    Args:
+        model: A transformers model.
+        out: Folder for weights, tokenizer, chat template and model card.
+        efforts: Ratios or budgets (reasoning tokens) of low, medium and high effort; default: as
+            recorded with the model before, else chosen from those it was trained on.
+        trained: What the model's `cotpress.json` says; default: it was not trained.
+        rows: The model's evaluation, for the model card.
+        blend: The weight, from 0 to 1, with which `model` was blended; the card then has the rows
+            of that weight and the original's. Default: no blend.
+        adapter: Write the model's LoRA adapter alone, not merged.
+        say: Gets a line of progress now and then.
+
+    Returns:
+        What `cotpress_export.json` says: source, ratios, budgets and what the efforts stand for.
+
+    Raises:
+        CotpressError: The model has no chat template, or one that takes these names already; its
+            weights were rounded when it was loaded; the folder would serve other prompts than those
+            of training; `adapter` is asked for and there is none that vLLM serves; or `out` holds
+            something else or is being written.
     """
     lora = unmerged.of(model) if adapter else None
     if blend is not None:

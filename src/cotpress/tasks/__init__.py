@@ -96,7 +96,19 @@ class Task:
 
 
 def load(spec: str) -> Task:
-    """The task that `spec` names: `NAME[:TARGET][,option=value…]`."""
+    """The task that `spec` names: `NAME[:TARGET][,option=value…]`.
+
+    Args:
+        spec: A bundled task, such as `gsm8k` or `jsonl:FILE`, or the dotted name of a module of
+            yours.
+
+    Returns:
+        The task. Its problems are read when they are asked for, by `problems(split)`.
+
+    Raises:
+        CotpressError: The spec cannot be read, names no task or no option of it, or a package
+            that the task needs is not installed.
+    """
     return cast(Task, plugins.load("tasks", spec))
 
 

@@ -43,8 +43,21 @@ class Lesson(NamedTuple):
         return self.trace.problem.id
 
 
-def from_scores(scored: Iterable[ScoredTrace], left_out: Counter[str]) -> Iterator[Lesson]:
-    """The importance that a scorer found."""
+def from_scores(
+    scored: Iterable[ScoredTrace], dropped: Counter[str] | None = None
+) -> Iterator[Lesson]:
+    """The importance that a scorer found.
+
+    Args:
+        scored: What `score` gives.
+        dropped: Gets the number of traces left out, all of whose tokens are equally important.
+
+    Yields:
+        One lesson per trace, with a value from 0 to 1 for each token: the rank of its importance
+        in the trace, ties at their mean; for scorers whose cuts are beginnings 1 where the
+        importance is above 0, else 0.
+    """
+    dropped = Counter() if dropped is None else dropped
     for one in scored:
         values = (
             [float(value > 0) for value in one.importance]
@@ -52,7 +65,7 @@ def from_scores(scored: Iterable[ScoredTrace], left_out: Counter[str]) -> Iterat
             else ranks(one.importance)
         )
         if len(set(values)) < 2:
-            left_out[FLAT] += 1
+            dropped[FLAT] += 1
             continue
         yield Lesson(
             one.trace,
@@ -65,9 +78,24 @@ def from_scores(scored: Iterable[ScoredTrace], left_out: Counter[str]) -> Iterat
 
 
 def from_cuts(
-    compressed: Iterable[CompressedTrace], most_loss: float, left_out: Counter[str]
+    compressed: Iterable[CompressedTrace], most_loss: float, dropped: Counter[str] | None = None
 ) -> Iterator[Lesson]:
-    """What the cuts kept that kept the answer; `CotpressError` where no cut was ever verified."""
+    """What the cuts kept that kept the answer; `CotpressError` where no cut was ever verified.
+
+    Args:
+        compressed: What `verify` gives, or `compress --keep-answer` wrote.
+        most_loss: A cut whose conclusion lost more than this, in nats, is not learnt from.
+        dropped: Gets the number of traces left out, by reason: without such a cut, or without a
+            difference between tokens.
+
+    Yields:
+        One lesson per trace, with a value from 0 to 1 for each run of characters: the share of
+        those cuts that kept it.
+
+    Raises:
+        CotpressError: None of the traces has a verified cut; raised at the end.
+    """
+    dropped = Counter() if dropped is None else dropped
     seen = verified = 0
     for one in compressed:
         seen += 1
@@ -81,7 +109,7 @@ def from_cuts(
             for start, end in runs:
                 counts[start:end] += 1
         if not kept or counts.min(initial=np.inf) == counts.max(initial=-np.inf):
-            left_out[FLAT if kept else NO_CUT] += 1
+            dropped[FLAT if kept else NO_CUT] += 1
             continue
         runs_of = [(value, len(list(same))) for value, same in groupby(counts.tolist())]
         ends = list(accumulate(length for _, length in runs_of))

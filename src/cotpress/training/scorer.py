@@ -58,16 +58,36 @@ def train_scorer(
     out: Path,
     options: ScorerOptions | None = None,
     *,
-    left_out: Counter[str] | None = None,
+    dropped: Counter[str] | None = None,
     say: Callable[[str], None] = print,
 ) -> ScorerSummary:
     """Teach the encoder (a folder or hub id) the lessons, in the folder `out`; goes on where an
-    interrupted run of the same kind stopped. A finished folder is left as it is.
+    interrupted run of the same kind stopped.
+
+    A finished folder is left as it is. The loss is RankNet's (Burges et al. 2005) over pairs of
+    tokens, with the cross-entropy of each token's rank.
+
+    Args:
+        lessons: What `lessons_from_scores` or `lessons_from_cuts` gives, of one teacher.
+        encoder: Folder or hub id of a model that classifies tokens, such as
+            `answerdotai/ModernBERT-base`.
+        out: Folder for the scorer (`classifier:FOLDER`), and for what a rerun goes on from.
+        options: How to train; default: `ScorerOptions()`.
+        dropped: The counter that `lessons` fill, to be recorded in the folder.
+        say: Gets a line of progress now and then.
+
+    Returns:
+        What `cotpress_scorer.json` says: traces, steps, loss, agreement with the teacher on what
+        was held out, and seconds.
+
+    Raises:
+        CotpressError: There are no lessons, or those of two scorers; the encoder cannot be loaded;
+            nothing is left to train on; or `out` holds something else or is being written.
     """
-    options, left_out = options or ScorerOptions(), Counter() if left_out is None else left_out
+    options, dropped = options or ScorerOptions(), Counter() if dropped is None else dropped
     everything = list(of_one_teacher(lessons))
     if not everything:
-        reasons = ", ".join(f"{count} {why}" for why, count in sorted(left_out.items()))
+        reasons = ", ".join(f"{count} {why}" for why, count in sorted(dropped.items()))
         raise CotpressError(f"nothing to learn from: {reasons or 'the file holds no traces'}.")
     tokenizer = tokenizer_of(encoder)
     mark = fingerprint(everything, encoder, hf.tokenizer_hash(tokenizer, None), options)
@@ -98,7 +118,7 @@ def train_scorer(
             from_start=everything[0].from_start,
             traces=len(taught),
             held_out=len(held),
-            left_out=dict(left_out),
+            left_out=dict(dropped),
             steps=trainer.state.global_step,
             loss=mean(losses[-10:]) if losses else None,
             agreement=agreement,

@@ -75,9 +75,27 @@ def train(
     """Teach `model` the completions, in the folder `out`; goes on where an interrupted run of the
     same kind stopped.
 
-    A finished folder is left as it is. The weights of `model` are changed in place. Under a
-    launcher (`accelerate launch`, `torchrun`) every process calls this and the first one writes.
-    `say` gets a line of progress now and then.
+    A finished folder is left as it is. Under a launcher (`accelerate launch`, `torchrun`) every
+    process calls this and the first one writes. The loss is the cross-entropy of completion and
+    end of turn; the defaults are TokenSkip's (arXiv 2502.12067).
+
+    Args:
+        examples: What `build` gives; those too long are left out, never cut.
+        model: A transformers model, whose weights are changed in place; rows for latent tokens
+            are added where the examples need them.
+        out: Folder for weights or adapter, tokenizer, `cotpress.json`, and for what a rerun goes
+            on from.
+        options: How to train; default: `TrainOptions()`, a LoRA adapter for three epochs.
+        say: Gets a line of progress now and then.
+
+    Returns:
+        What `cotpress.json` says: steps, losses, what was taught, what was left out by reason,
+        and seconds.
+
+    Raises:
+        CotpressError: No example is left, or a larger share than `max_left_out` is left out; memory
+            ends; an option does not fit the model, the machine or the examples; or `out` holds
+            something else or is being written.
     """
     options, examples = options or TrainOptions(), list(examples)
     if options.quantize != "none":

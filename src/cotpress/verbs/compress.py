@@ -198,7 +198,7 @@ def _cut(
             longest_run=longest_run,
             method=method,
             allowed=allowed,
-            counts=over,
+            noted=over,
         )
         made = connected(made, connect) if connect else made
         for one in summarised(made, summaries):

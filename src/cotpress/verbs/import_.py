@@ -154,7 +154,7 @@ def import_(
             model=model_name,
             instruction=instruction,
             dropped=dropped,
-            notes=notes,
+            noted=notes,
         )
 
     options = {

@@ -45,10 +45,10 @@ def train_scorer(
         plugins.require(package, "cotpress train-scorer")
     from cotpress.training import scorer as stage
 
-    how, left_out = options or ScorerOptions(), Counter[str]()
+    how, dropped = options or ScorerOptions(), Counter[str]()
     with writing(out):
         done = stage.train_scorer(
-            _lessons(scored, how, left_out), model, out, how, left_out=left_out, say=say
+            _lessons(scored, how, dropped), model, out, how, dropped=dropped, say=say
         )
     skipped = "".join(f", {count} left out ({why})" for why, count in sorted(done.left_out.items()))
     loss = "" if done.loss is None else f", loss {done.loss:.3f}"
@@ -60,7 +60,7 @@ def train_scorer(
     )
 
 
-def _lessons(path: Path, how: ScorerOptions, left_out: Counter[str]) -> Iterator[Lesson]:
+def _lessons(path: Path, how: ScorerOptions, dropped: Counter[str]) -> Iterator[Lesson]:
     """What a file holds: scored traces, or compressed ones that were verified."""
     _, first = next(storage.lines(path), (0, b"{}"))
     try:
@@ -68,5 +68,5 @@ def _lessons(path: Path, how: ScorerOptions, left_out: Counter[str]) -> Iterator
     except (msgspec.DecodeError, UnicodeDecodeError):
         fields = {}.keys()  # which is said where it is read
     if {"trace", "cuts"} <= fields:
-        return from_cuts(storage.read(path, CompressedTrace), how.most_loss, left_out)
-    return from_scores(storage.read(path, ScoredTrace), left_out)
+        return from_cuts(storage.read(path, CompressedTrace), how.most_loss, dropped)
+    return from_scores(storage.read(path, ScoredTrace), dropped)

@@ -56,11 +56,13 @@ class Columns:
     answer: str = ""
     """The reference answer."""
     conclusion: str = ""
+    """What follows the reasoning, where that is in a column of its own."""
     system: str = ""
     """The system turn, where the chat has none."""
     verdict: str = ""
     """Whether the completion is right, as the data set says; a list beside a list of them."""
     id: str = ""
+    """Names the problem; empty: a hash of its question."""
 
 
 def find_columns(rows: Sequence[Row], named: Columns) -> Columns:

@@ -32,15 +32,30 @@ def import_traces(
     task: str = "import",
     model: str = "import",
     instruction: str = BOXED,
-    dropped: Counter[str],
-    notes: Counter[str],
+    dropped: Counter[str] | None = None,
+    noted: Counter[str] | None = None,
 ) -> Iterator[Trace]:
-    """One trace per completion in `rows`, in order. `count` gives the number of tokens of a text.
+    """One trace per completion in `rows`, in order.
 
-    `dropped` counts what was left out, `notes` what was changed or is not known. A problem that
-    comes again gets the next sample number. The default `instruction` is left out where a chat
-    brings a system turn of its own, or asks for a box already.
+    A problem that comes again gets the next sample number.
+
+    Args:
+        rows: One mapping of column names to values per row.
+        columns: Where question, reasoning, answer and the others stand in a row.
+        count: Gives the number of tokens of a text, such as those of the target model.
+        task: The task that is recorded with each problem.
+        model: Who is recorded as the writer.
+        instruction: What precedes each question in the prompt. The default, which asks for a
+            boxed answer, is left out where a chat has a system turn or asks for a box already.
+        dropped: Gets the number of rows and completions left out, by reason.
+        noted: Gets the number of traces in which something was changed or is not known, by what
+            it is.
+
+    Yields:
+        One `Trace` per completion, with a grade where `columns.verdict` names one.
     """
+    dropped = Counter() if dropped is None else dropped
+    noted = Counter() if noted is None else noted
     next_sample: Counter[str] = Counter()
     for row in rows:
         said: list[str] = []
@@ -76,7 +91,7 @@ def import_traces(
                 )
             elif column := verdicts.unused(row, len(values)):
                 of_one.append(f"a verdict of the data set, not used: --verdict {column} takes it")
-            notes.update(dict.fromkeys(of_one, 1))
+            noted.update(dict.fromkeys(of_one, 1))
             yield Trace(
                 problem=replace(problem, followed=[*problem.followed, *reply.followed]),
                 model=model,

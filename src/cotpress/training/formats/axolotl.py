@@ -68,7 +68,21 @@ def load(target: str = "") -> Format:
 def axolotl_rows(
     examples: Iterable[TrainingExample], model: Rendering, dropped: Counter[str] | None = None
 ) -> Iterator[AxolotlRow]:
-    """Rows for Axolotl."""
+    """Rows for Axolotl.
+
+    Args:
+        examples: What `build` gives.
+        model: The model to be taught; its chat template and tokenizer are used.
+        dropped: Gets the number of examples left out because Axolotl would not read their text as
+            the tokens of training.
+
+    Yields:
+        Rows of its `input_output` format: `segments`, the prompt without and the completion with
+        label, the problem's `id`, and the `ratio` or `budget` that is asked for.
+
+    Raises:
+        CotpressError: As in `tokenize_example`.
+    """
     for one in examples:
         prompt, completion = texts(one, model)
         if alike(one, model, [prompt, completion], dropped):

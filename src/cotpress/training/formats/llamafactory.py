@@ -78,6 +78,20 @@ def llamafactory_rows(
 ) -> Iterator[LlamaFactoryRow]:
     """Rows for LLaMA-Factory; `CotpressError` if it would
     begin prompts as the model's template does not.
+
+    Args:
+        examples: What `build` gives.
+        model: The model to be taught; its chat template and tokenizer are used.
+        dropped: Gets the number of examples left out because LLaMA-Factory would not read their
+            text as the tokens of training.
+
+    Yields:
+        Rows for its template `empty`: `prompt` and `completion` as finished text, the problem's
+        `id`, and the `ratio` or `budget` that is asked for.
+
+    Raises:
+        CotpressError: The template begins a prompt without the token that LLaMA-Factory puts
+            there, or as in `tokenize_example`.
     """
     bos = model.bos_text
     for one in examples:
