@@ -18,6 +18,7 @@ from train_fixtures import make_model
 
 from cotpress import storage
 from cotpress.errors import CotpressError
+from cotpress.lm.checkpoint import Checkpoint, read
 from cotpress.models.hf import load
 from cotpress.pipeline import pairs as pairing
 from cotpress.pipeline.grade import Workers
@@ -283,6 +284,11 @@ def test_the_verbs_go_from_samples_to_checkpoints(base, tmp_path, monkeypatch, c
         )
         == 0
     )
+    told = "build graded.jsonl --format grpo --control budget --ratios 0.5 1.0 --draw all"
+    assert cotpress(monkeypatch, f"{told} --out budgets.jsonl") == 0
+    assert cotpress(monkeypatch, f"train budgets.jsonl {small} --task arithmetic --out b") == 0
+    budgets = read(tmp_path / "b", Checkpoint).budgets
+    assert (budgets.least, budgets.most) == (1, 2)
     assert cotpress(monkeypatch, f"train {small} --task arithmetic --limit 4 --out h") == 0
     mine = b"".join(b'{"question": "%d?", "answer": "1"}\n' % i for i in range(4))
     (tmp_path / "mine.jsonl").write_bytes(mine)

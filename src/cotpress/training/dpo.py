@@ -25,6 +25,7 @@ from trl import DPOConfig, DPOTrainer
 
 from cotpress import __version__, storage
 from cotpress.errors import CotpressError
+from cotpress.lm.taught import budgets_of
 from cotpress.models.hf import HFModel
 from cotpress.pipeline.build import IGNORED, tokenize_example
 from cotpress.pipeline.pairs import Pair
@@ -91,6 +92,7 @@ def train(
             method="dpo",
             scorer="",
             ratios=sorted(asked, reverse=True),
+            budgets=budgets_of([one.asked.budget for one in pairs if one.asked.budget is not None]),
             tasks=sorted({one.task for one in pairs}),
             instructions=sorted({one.instruction for one in pairs}),
             examples=len(rows),

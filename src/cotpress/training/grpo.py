@@ -35,6 +35,7 @@ from trl import GRPOConfig, GRPOTrainer
 from cotpress import __version__, rewards, storage
 from cotpress.errors import CotpressError
 from cotpress.grading import Check
+from cotpress.lm.taught import budgets_of
 from cotpress.models import Request, Sampling
 from cotpress.models.hf import HFModel
 from cotpress.pipeline import instruction
@@ -455,6 +456,7 @@ def summarised(
         method="grpo",
         scorer="",
         ratios=sorted(asked, reverse=True),
+        budgets=budgets_of([one.asked.budget for one in questions if one.asked.budget is not None]),
         tasks=sorted({one.problem.task for one in questions}),
         instructions=instruction.of(one.problem for one in questions),
         examples=len(questions),
