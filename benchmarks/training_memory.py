@@ -1,9 +1,10 @@
 """Memory that the tokenised rows of `cotpress train` take above the loaded model (Linux).
 
-    python benchmarks/training_memory.py 20000 100000
+    python benchmarks/training_memory.py 20000 100000 [--kept]
 
 Examples come one by one and are not kept, so that what grows are the rows alone: first as
-`trainable` gives them, then with the trainer that holds its own data set of them. Every number of
+`trainable` gives them, then with the trainer that holds its own data set of them. With `--kept` the
+examples are held and their fingerprint is taken beforehand, as `train` does. Every number of
 examples is measured in a process of its own, by that process's high-water mark.
 """
 
@@ -14,13 +15,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cotpress import models
 from cotpress.records import Asked, Problem, TrainingExample
 from cotpress.training.options import TrainOptions
-from cotpress.training.sft import make_trainer, trainable
+from cotpress.training.sft import fingerprint, make_trainer, trainable
 
 
 def examples(n: int) -> Iterator[TrainingExample]:
@@ -44,7 +45,7 @@ def megabytes(field: str) -> float:
     return int(found[1]) / 1024
 
 
-def measure(n: int, spec: str) -> None:
+def measure(n: int, spec: str, kept: bool) -> None:
     """Print one line for `n` examples."""
     model, options = models.load(spec), TrainOptions()
     with tempfile.TemporaryDirectory() as out:
@@ -56,7 +57,11 @@ def measure(n: int, spec: str) -> None:
         before = megabytes("VmRSS")
         Path("/proc/self/clear_refs").write_text("5")
         began = time.process_time()
-        rows = trainable(examples(n), model, options, Counter())
+        made: Iterable[TrainingExample] = examples(n)
+        if kept:
+            made = list(made)
+            fingerprint(made, model, options)
+        rows = trainable(made, model, options, Counter())
         tokenised = megabytes("VmHWM")
         make_trainer(rows, model, Path(out), options, print)
     peak, seconds = megabytes("VmHWM"), time.process_time() - began
@@ -75,12 +80,14 @@ def main() -> None:
     )
     parser.add_argument("sizes", type=int, nargs="+")
     parser.add_argument("--model", default="tiny")
+    parser.add_argument("--kept", action="store_true")
     options = parser.parse_args()
     if len(options.sizes) == 1:
-        measure(options.sizes[0], options.model)
+        measure(options.sizes[0], options.model, options.kept)
         return
+    shared = ["--model", options.model, *["--kept"] * options.kept]
     for n in options.sizes:
-        subprocess.run([sys.executable, __file__, str(n), "--model", options.model], check=True)
+        subprocess.run([sys.executable, __file__, str(n), *shared], check=True)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@ run byte for byte, and nothing lost on the way.
 """
 
 import errno
+import hashlib
 import json
 import os
 import random
@@ -664,3 +665,24 @@ def test_on_a_full_disk_finished_records_stay_and_the_run_resumes(tmp_path: Path
     names = child(path).communicate()[0].split()
     assert 0 < len(names) < 300
     assert path.read_bytes() == whole.read_bytes()
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(-1e9, 1e9) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text(), values, max_size=4), st.text(), st.lists(values, max_size=4))
+def test_a_fingerprint_is_that_of_the_whole_encoded_at_once_and_iterators_count_as_lists(
+    options, name, items
+):
+    whole = msgspec.json.encode({**options, name: items}, order="deterministic")
+    expected = hashlib.sha256(whole).hexdigest()[:16]
+    assert storage.fingerprint({**options, name: items}) == expected
+    assert storage.fingerprint({**options, name: iter(items)}) == expected
+
+
+def test_a_fingerprint_of_no_options_is_that_of_an_empty_object():
+    assert storage.fingerprint({}) == hashlib.sha256(b"{}").hexdigest()[:16]

@@ -63,8 +63,26 @@ def part_path(path: Path) -> Path:
 
 
 def fingerprint(options: dict[str, Any]) -> str:
-    """A short hash of the options that decide what a file holds."""
-    return hashlib.sha256(msgspec.json.encode(options, order="deterministic")).hexdigest()[:16]
+    """A short hash of the options that decide what a file holds.
+
+    An iterator among them stands for the list of its items, which are encoded one at a time.
+    """
+    digest = hashlib.sha256(b"{")
+    for i, (name, value) in enumerate(sorted(options.items())):
+        digest.update(b"," * (i > 0) + _encoded(name) + b":")
+        if isinstance(value, Iterator):
+            digest.update(b"[")
+            for j, item in enumerate(value):
+                digest.update(b"," * (j > 0) + _encoded(item))
+            digest.update(b"]")
+        else:
+            digest.update(_encoded(value))
+    digest.update(b"}")
+    return digest.hexdigest()[:16]
+
+
+def _encoded(value: Any) -> bytes:
+    return msgspec.json.encode(value, order="deterministic")
 
 
 @dataclass

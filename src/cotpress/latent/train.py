@@ -60,7 +60,7 @@ def train_vqvae(
     """
     shape, traces = shape or Shape(), list(traces)
     options = options or FitOptions(steps=STEPS["small"], lr=RATES["small"])
-    content = content or storage.fingerprint({"traces": msgspec.to_builtins(traces)})
+    content = content or storage.fingerprint({"traces": map(msgspec.to_builtins, traces)})
     mark = storage.fingerprint(
         {
             "graded": content,

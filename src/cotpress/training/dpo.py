@@ -63,7 +63,7 @@ def train(
     _check(model, options)
     deciding = {key: value for key, value in asdict(options).items() if key not in NOT_THE_WEIGHTS}
     about = {"model": model.identity, "options": deciding, "dpo": asdict(how)}
-    mark = storage.fingerprint({"pairs": msgspec.to_builtins(pairs), **about})
+    mark = storage.fingerprint({"pairs": map(msgspec.to_builtins, pairs), **about})
     if found := folder.finished(out, mark):
         say(f"train: {out} was finished before under the same options; nothing to do")
         return found

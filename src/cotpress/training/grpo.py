@@ -132,7 +132,7 @@ def fingerprint(
     """Of everything that decides the weights."""
     deciding = {key: value for key, value in asdict(options).items() if key not in NOT_THE_WEIGHTS}
     about = {"model": model.identity, "options": deciding, "grpo": asdict(how)}
-    return storage.fingerprint({"questions": msgspec.to_builtins(questions), **about})
+    return storage.fingerprint({"questions": map(msgspec.to_builtins, questions), **about})
 
 
 class Rollout:

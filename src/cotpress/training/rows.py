@@ -60,7 +60,7 @@ def dataset(rows: Sequence[Row]) -> Dataset:
     The column `labels` holds the length of the prompt, from which they are made when a row is read.
     """
     ends = np.cumsum([0, *map(len, rows)])
-    ids = np.concatenate([np.asarray(row.ids) for row in rows])
+    ids = np.frombuffer(b"".join([row.ids for row in rows]), np.int32)
     columns = {
         "input_ids": pa.LargeListArray.from_arrays(ends, ids),
         "labels": np.array([row.n_prompt for row in rows]),

@@ -198,7 +198,7 @@ def fingerprint(examples: Sequence[TrainingExample], model: HFModel, options: Tr
         "tokenizer": model.tokenizer_hash,
         "options": deciding,
     }
-    return storage.fingerprint({"examples": msgspec.to_builtins(examples), **about})
+    return storage.fingerprint({"examples": map(msgspec.to_builtins, examples), **about})
 
 
 def trainable(
