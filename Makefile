@@ -2,8 +2,9 @@
 # make test   every test that needs no GPU, no hub and no server
 # make test-serving  vLLM, transformers serve, inspect-ai and lm-eval, each in an environment of its own (gigabytes)
 # make test-play     the page of `cotpress play` in Chromium, with gradio and playwright in an environment of its own
+# make torture  kills of every verb and damaged files of every kind, hours on two cores (KILLS, CASES, SEED)
 # make check  lint, format, types, layers
-# make docs   the pages of docs/ that are made from the code
+# make docs   the pages of docs/ that are made from the code (the notebooks: docs/make_notebooks.py)
 # make site   the documentation as a site, in site/
 PYTHON ?= python3
 VENV   ?= .venv
@@ -14,9 +15,12 @@ SERVING ?= .venv-serving
 HARNESS ?= .venv-harness
 SITE    ?= .venv-docs
 PLAY    ?= .venv-play
+KILLS   ?= 20
+CASES   ?= 100000
+SEED    ?= 0
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-serving test-play check docs site clean
+.PHONY: demo test test-serving test-play torture check docs site clean
 
 demo: $(VENV)/.demo
 	PATH="$(abspath $(BIN)):$$PATH" bash recipes/demo.sh
@@ -31,6 +35,10 @@ test-serving: $(VENV)/.dev $(SERVING)/.made $(HARNESS)/.made
 
 test-play: $(PLAY)/.made
 	OMP_NUM_THREADS=1 $(PLAY)/bin/python -m pytest tests/play
+
+torture: $(VENV)/.dev
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false $(BIN)/python tests/torture/kills.py --kills $(KILLS) --seed $(SEED)
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false $(BIN)/python tests/torture/fuzz.py --cases $(CASES) --seed $(SEED)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check --output-format concise .

@@ -44,8 +44,9 @@ PARTS = {
     "walks cost": "Whole walks",
     "engine": "Shards and processes",
     "verbs": "Options of the verbs",
+    "": "Elsewhere",
 }
-"""Files or folders of the package -> heading."""
+"""Files or folders of the package -> heading; the last is that of all others."""
 
 
 class Source:
@@ -119,7 +120,8 @@ def messages() -> dict[str, list[str]]:
 def heading_of(path: Path) -> str:
     """The part of the program that a file belongs to."""
     places = {part.removesuffix(".py") for part in path.relative_to(PACKAGE).parts}
-    return next(heading for units, heading in PARTS.items() if places & set(units.split()))
+    found = (heading for units, heading in PARTS.items() if places & set(units.split()))
+    return next(found, PARTS[""])
 
 
 def escaped(text: str) -> str:

@@ -216,8 +216,11 @@ def test_a_rerun_of_a_finished_run_does_nothing(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     make(path, items(3))
     before = path.stat()
+    # what a run leaves that is killed just after it has written the meta file
+    path.with_name("out.jsonl.part.json").write_bytes(b"{}")
     assert make(path, items(3)) == []
     assert path.stat().st_mtime_ns == before.st_mtime_ns
+    assert {file.name for file in tmp_path.iterdir()} == {"out.jsonl", "out.meta.json"}
 
 
 @pytest.mark.parametrize("stop_at", range(1, 6))

@@ -51,6 +51,7 @@ def making(out: Path, kind: Kind, mark: str) -> Iterator[Path | None]:
     storage.make_folder(out.parent)
     with storage.locked(out):
         if is_finished(out, kind, mark):
+            tidy(out, kind)
             yield None
             return
         _refuse_what_others_made(out, kind, mark)
@@ -73,6 +74,11 @@ def finish(place: Path, kind: Kind, about: msgspec.Struct) -> None:
         place / kind.about, msgspec.json.format(msgspec.json.encode(about), indent=2) + b"\n"
     )
     _note(place, kind).unlink(missing_ok=True)
+
+
+def tidy(out: Path, kind: Kind) -> None:
+    """Remove what a run leaves that is killed just after it has finished the folder."""
+    _note(out, kind).unlink(missing_ok=True)
 
 
 def _note(place: Path, kind: Kind) -> Path:

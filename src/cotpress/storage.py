@@ -230,6 +230,7 @@ def run(
                     "--overwrite."
                 )
             if not (made.counts.get("failed") and failures.again):
+                note.unlink(missing_ok=True)  # of a run that was killed before it removed it
                 yield Run(path, failures, Counter(), complete=True)
                 return
         if path.exists():

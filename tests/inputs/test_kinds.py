@@ -7,6 +7,8 @@ import io
 import json
 import lzma
 import random
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -369,3 +371,13 @@ def test_a_row_says_where_it_stands(tmp_path: Path) -> None:
 def test_parquet_that_was_damaged_on_the_way_is_one_sentence(name: str) -> None:
     with pytest.raises(BadRecord, match=rf"{name}.*: not a Parquet file, or a damaged one: "):
         list(inputs.find(str(CASES / name)).rows())
+
+
+def test_parquet_whose_columns_end_the_process_when_they_are_asked_for_is_one_sentence() -> None:
+    # found by make torture; in a process of its own, which an abort would end
+    broken = Path(__file__).parents[1] / "data" / "aborts_pyarrow.parquet"
+    script = f"from cotpress import inputs; list(inputs.find({str(broken)!r}).rows())"
+    said = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert "not a Parquet file, or a damaged one: " in said.stderr.splitlines()[-1]

@@ -10,6 +10,7 @@ from train_fixtures import make_model
 
 from cotpress import cli, storage
 from cotpress.errors import CotpressError
+from cotpress.lm.checkpoint import of_run
 from cotpress.models.hf import load
 from cotpress.records import EvalRow, Trace
 from cotpress.training.sft import TrainOptions, train
@@ -54,6 +55,16 @@ def test_the_folder_of_a_run_is_exported_with_its_evaluation(run, tmp_path, caps
         "takes compression_ratio, and reasoning_effort (low 0.5, medium 0.5, high 0.5)"
         in capsys.readouterr().err
     )
+
+
+def test_the_folder_of_a_run_is_judged_and_asked_as_its_model_is(run, tmp_path):
+    evaluate(model=str(run), out=tmp_path / "eval.jsonl", **SHORT)
+    rows = list(storage.read(tmp_path / "eval.rows.jsonl", EvalRow))
+    theirs = list(storage.read(run / "eval.rows.jsonl", EvalRow))
+    assert [(row.method, row.accuracy) for row in rows] == [
+        (row.method, row.accuracy) for row in theirs
+    ]
+    assert of_run("tiny") == "tiny"
 
 
 def test_an_exported_folder_is_evaluated_like_the_run_and_the_tag_stands_once(run, tmp_path):

@@ -69,3 +69,11 @@ def folder_of(model: str) -> Path | None:
         Path(folder) for folder in (spec.options.get("adapter"), spec.target, spec.name) if folder
     )
     return next((folder for folder in folders if (folder / FINISHED).is_file()), None)
+
+
+def of_run(model: str) -> str:
+    """The model that a walk trained where `model` is the folder of the walk (`cotpress run --out`),
+    otherwise `model` as it is.
+    """
+    trained = Path(model) / "model"
+    return str(trained) if (trained / FINISHED).is_file() else model

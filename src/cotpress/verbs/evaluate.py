@@ -24,7 +24,7 @@ from cotpress.evaluation.rows import rows
 from cotpress.evaluation.setting import setting_of
 from cotpress.failures import USUAL_RATE
 from cotpress.lm.capabilities import able
-from cotpress.lm.checkpoint import FINISHED, Checkpoint, folder_of, read
+from cotpress.lm.checkpoint import FINISHED, Checkpoint, folder_of, of_run, read
 from cotpress.lm.contract import MOSTLY_CUT
 from cotpress.methods import ORIGINAL
 from cotpress.models import Model, Sampling
@@ -110,7 +110,8 @@ def evaluate(
         What is asked (see `cotpress ls`); of several tasks, such as gsm8k math500, each has rows of
         its own: those that were not trained on show what was forgotten.
     model
-        The model that is judged: a folder that `cotpress train` wrote, or any model spec.
+        The model that is judged: a folder that `cotpress train` or `cotpress run` wrote, or any
+        model spec.
     out
         Where the graded traces go; the rows go to `<name>.rows.jsonl` beside it.
     ratios
@@ -195,6 +196,7 @@ def evaluate(
         legal_latents=legal_latents,
     )
     check_sampling(drawing, samples, own=sampling == "model")
+    model = of_run(model)
     models.check(model)
     asked = _questions([task] if isinstance(task, str) else task, split, limit)
     folder = folder_of(model)

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from cotpress import models, plugins, storage
 from cotpress.errors import CotpressError
 from cotpress.lm.capabilities import able
+from cotpress.lm.checkpoint import of_run
 from cotpress.lm.saving import writing
 from cotpress.pipeline import instruction
 from cotpress.records import EvalRow
@@ -79,9 +80,8 @@ def export(
     from cotpress.models.hf import HFModel  # loads torch: not for --help
 
     logging.disable_progress_bar()
-    spec, found = model, evaluated
-    if (Path(model) / "model").is_dir():  # of `cotpress run`
-        spec = str(Path(model) / "model")
+    found = evaluated
+    if (spec := of_run(model)) != model:
         found = evaluated or Path(model) / "eval.jsonl"
     # merged in float32 on every machine: `save` then writes the precision of the base
     loaded = able(models.load(spec, dtype="float32", device="cpu"), HFModel, "export")

@@ -15,6 +15,7 @@ from cotpress.backends import Backend, chosen
 from cotpress.engine.shards import Share, parse
 from cotpress.errors import CotpressError
 from cotpress.failures import USUAL_RATE, Failures
+from cotpress.lm.checkpoint import of_run
 from cotpress.models import Sampling
 from cotpress.pipeline import generate as stage
 from cotpress.prompts import check_budget, check_ratio
@@ -142,6 +143,7 @@ def generate(
         raise CotpressError(
             "--model gold asks no model and takes seconds: leave out --shard and --processes."
         )
+    model = of_run(model)
     if model != GOLD:
         models.check(model)
     asked = tasks.load(task)

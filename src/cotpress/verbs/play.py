@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from cotpress import models, storage, tasks
 from cotpress.errors import CotpressError
 from cotpress.grading import Check
-from cotpress.lm.checkpoint import FINISHED, Checkpoint, folder_of, read
+from cotpress.lm.checkpoint import FINISHED, Checkpoint, folder_of, of_run, read
 from cotpress.models import Model, Sampling
 from cotpress.pipeline.grade import Workers, grade
 from cotpress.play.control import Kind, control_of
@@ -77,8 +77,8 @@ def play(
     Parameters
     ----------
     model
-        What is asked for less: a folder that `cotpress train` or `export` wrote, tiny, or any model
-        spec, such as http:http://localhost:8000/v1,model=NAME,tokenizer=DIR.
+        What is asked for less: a folder that `cotpress train`, `run` or `export` wrote, tiny, or
+        any model spec, such as http:http://localhost:8000/v1,model=NAME,tokenizer=DIR.
     eval
         What `cotpress eval` wrote, or the folder of a run that holds eval.jsonl: its problems are
         the examples. Default for models on tiny or overthink: problems of their task.
@@ -96,6 +96,7 @@ def play(
     port
         Default: the first free one from 7860 on.
     """
+    model = of_run(model)
     models.check(model)
     folder = folder_of(model)
     trained = read(folder, Checkpoint) if folder else None
