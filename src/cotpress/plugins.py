@@ -216,6 +216,7 @@ EXTRAS = {
     "tasks": ("reasoning_gym",),
     "http": ("openai",),
     "vllm": ("vllm",),
+    "ray": ("ray",),
 }
 """Which extra installs which import; pyproject.toml lists the same packages."""
 
