@@ -218,6 +218,7 @@ EXTRAS = {
     "http": ("openai",),
     "vllm": ("vllm",),
     "play": ("gradio",),
+    "ray": ("ray",),
 }
 """Which extra installs which import; pyproject.toml lists the same packages."""
 

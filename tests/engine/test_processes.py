@@ -197,14 +197,14 @@ CALLS: list[tuple[Callable[..., None], tuple[Any, ...], dict[str, Any]]] = [
 def test_a_process_is_called_with_all_that_its_parent_was(
     verb: Callable[..., None], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> None:
-    bound = signature(verb).bind(*args, **kwargs, out=Path("out.jsonl"), processes=2)
+    bound = signature(verb).bind(*args, **kwargs, out=Path("out.jsonl"), processes=2, engine="ray")
     bound.apply_defaults()
     name = {"evaluate": "eval"}.get(verb.__name__, verb.__name__)
     command = [name, *words(bound), "--shard=0/2", "--out=there.jsonl"]
     _, _, there = cli._parsed(command, None)
     there.apply_defaults()
     differing = {name for name, value in there.arguments.items() if value != bound.arguments[name]}
-    assert differing == {"out", "shard", "processes"}
+    assert differing == {"out", "shard", "processes", "engine"}
 
 
 @pytest.fixture

@@ -1,3 +1,3 @@
 """A stage in several processes or on several machines: shards of one run (shards.py), joined again
-(merge.py), and the processes of one machine that work on them (processes.py).
+(merge.py), and who works on them: the processes of one machine (processes.py), or Ray (on_ray.py).
 """

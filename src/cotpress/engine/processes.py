@@ -45,11 +45,11 @@ def work(verb: str, given: Sequence[str], folder: Path, n: int) -> Iterator[int]
     surroundings = environments(n, os.environ)
     storage.make_folder(folder)
     running: list[subprocess.Popen[bytes]] = []
-    watches = [_Lines(path) for path in files(folder, n)]
+    watches = [Lines(path) for path in files(folder, n)]
     try:
         for i, (path, environment) in enumerate(zip(files(folder, n), surroundings, strict=True)):
             shard = [f"--shard={Shard(i, n)}", f"--out={path}"]
-            with _log(path).open("ab") as log:
+            with log_of(path).open("ab") as log:
                 running.append(
                     subprocess.Popen(
                         [*command(), verb, *given, *shard],
@@ -66,7 +66,8 @@ def work(verb: str, given: Sequence[str], folder: Path, n: int) -> Iterator[int]
                 yield from [i] * watch.new()
             for i, code in enumerate(codes):
                 if code:
-                    raise CotpressError(_failed(verb, i, n, code, _log(files(folder, n)[i])))
+                    who = f"process {i} of {n} of {verb}"
+                    raise CotpressError(failed(who, code, log_of(files(folder, n)[i])))
             if None not in codes:
                 return
             time.sleep(EVERY)
@@ -103,7 +104,7 @@ def environments(n: int, now: Mapping[str, str]) -> list[dict[str, str]]:
     return [{**now, VISIBLE: card} for card in cards[:n]]
 
 
-class _Lines:
+class Lines:
     """Counts the lines of an output while it is made."""
 
     def __init__(self, path: Path) -> None:
@@ -121,17 +122,18 @@ class _Lines:
         return 0
 
 
-def _log(path: Path) -> Path:
+def log_of(path: Path) -> Path:
+    """What the process said that makes this output."""
     return path.with_suffix(".log")
 
 
-def _failed(verb: str, i: int, n: int, code: int, log: Path) -> str:
-    """Why a process ended, as far as it said."""
+def failed(who: str, code: int, log: Path) -> str:
+    """Why a process ended, as far as it said; one sentence about `who`."""
     how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
     lines = log.read_bytes()[-2000:].decode("utf-8", "replace").strip().splitlines()
     said = f" ({lines[-1].removeprefix('cotpress: ').strip()})" if lines else ""
     return (
-        f"process {i} of {n} of {verb} {how}{said}; its log is {log}. The others were stopped; "
+        f"{who} {how}{said}; its log is {log}. The others were stopped; "
         "finished records are kept, and the same command goes on from there."
     )
 

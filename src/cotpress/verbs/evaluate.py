@@ -49,7 +49,7 @@ from cotpress.verbs.common import (
 )
 from cotpress.verbs.failing import Watching, check_error_rate
 from cotpress.verbs.groups import ANSWERS, COMPARED, LATENT, MODEL, OUTPUT, QUESTIONS, SPREAD
-from cotpress.verbs.spread import spread
+from cotpress.verbs.spread import Engine, spread
 
 Many = Parameter(consume_multiple=True)
 
@@ -98,6 +98,8 @@ def evaluate(
     json: Annotated[bool, OUTPUT] = False,
     shard: Annotated[str, SPREAD] = "",
     processes: Annotated[int, SPREAD] = 1,
+    engine: Annotated[Engine, SPREAD] = "processes",
+    ray_address: Annotated[str, SPREAD] = "",
 ) -> None:
     """Say what each ratio or budget costs: accuracy, length, truncation and loops against the
     untouched model and baselines.
@@ -183,6 +185,10 @@ def evaluate(
         on all problems are made then, too.
     processes
         Work in so many processes of this machine, each on a GPU of its own, where there are any.
+    engine
+        ray: work in so many tasks of a Ray cluster instead, on files that all its machines share.
+    ray_address
+        The cluster, such as ray-head:6379; default: RAY_ADDRESS, else Ray on this machine.
     """
     check_error_rate(max_error_rate)
     which = parse(shard)

@@ -30,7 +30,7 @@ from cotpress.verbs.common import (
 )
 from cotpress.verbs.failing import Watching, check_error_rate
 from cotpress.verbs.groups import ANSWERS, MODEL, OUTPUT, QUESTIONS, SPREAD
-from cotpress.verbs.spread import spread
+from cotpress.verbs.spread import Engine, spread
 
 GOLD = "gold"
 """Stands for no model: the task's own worked reasoning."""
@@ -59,6 +59,8 @@ def generate(
     max_error_rate: Annotated[float, MODEL] = USUAL_RATE,
     shard: Annotated[str, SPREAD] = "",
     processes: Annotated[int, SPREAD] = 1,
+    engine: Annotated[Engine, SPREAD] = "processes",
+    ray_address: Annotated[str, SPREAD] = "",
 ) -> None:
     """Let a model answer the problems of a task; each answer is split into reasoning and
     conclusion.
@@ -116,6 +118,10 @@ def generate(
         them.
     processes
         Work in so many processes of this machine, each on a GPU of its own, where there are any.
+    engine
+        ray: work in so many tasks of a Ray cluster instead, on files that all its machines share.
+    ray_address
+        The cluster, such as ray-head:6379; default: RAY_ADDRESS, else Ray on this machine.
     """
     check_error_rate(max_error_rate)
     which = parse(shard)

@@ -10,7 +10,7 @@ from cotpress.engine.shards import Share, parse
 from cotpress.records import ScoredTrace, Trace
 from cotpress.verbs.common import make
 from cotpress.verbs.groups import SPREAD
-from cotpress.verbs.spread import spread
+from cotpress.verbs.spread import Engine, spread
 
 
 @spread("score")
@@ -23,6 +23,8 @@ def score(
     out: Path,
     shard: Annotated[str, SPREAD] = "",
     processes: Annotated[int, SPREAD] = 1,
+    engine: Annotated[Engine, SPREAD] = "processes",
+    ray_address: Annotated[str, SPREAD] = "",
 ) -> None:
     """Say how important each token of the reasoning is: runs once, and every ratio is cut from it.
 
@@ -44,6 +46,10 @@ def score(
         them.
     processes
         Work in so many processes of this machine, each on a GPU of its own, where there are any.
+    engine
+        ray: work in so many tasks of a Ray cluster instead, on files that all its machines share.
+    ray_address
+        The cluster, such as ray-head:6379; default: RAY_ADDRESS, else Ray on this machine.
     """
     which = parse(shard)
     options = {"scorer": scorer, "target": target}

@@ -1,5 +1,5 @@
-"""`--processes`: a verb in several processes of one machine, as the shards that `--shard` would
-make, joined as `merge` does.
+"""`--processes`: a verb in several processes of one machine, or with `--engine ray` in several
+tasks of a cluster, as the shards that `--shard` would make, joined as `merge` does.
 
 The verb is then called as if it alone had made them: it finds all records done, and does what is
 left, such as the rows of `eval`.
@@ -7,26 +7,28 @@ left, such as the rows of `eval`.
 
 import shutil
 from collections.abc import Callable, Iterator
-from functools import wraps
+from functools import partial, wraps
 from inspect import BoundArguments, Parameter, signature
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any, Literal, ParamSpec
 
 from cotpress import storage
-from cotpress.engine import processes
+from cotpress.engine import on_ray, processes
 from cotpress.engine.merge import merge
 from cotpress.errors import CotpressError
 from cotpress.verbs.common import progress, say
 
 P = ParamSpec("P")
 
-ONLY_HERE = ("out", "shard", "processes")
+Engine = Literal["processes", "ray"]
+
+ONLY_HERE = ("out", "shard", "processes", "engine", "ray_address")
 """What the processes are given otherwise."""
 
 
 def spread(verb: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
-    """Make a function with the parameters `out`, `shard` and `processes` do its work in as many
-    processes as it is asked for; it is called `verb` on the command line.
+    """Make a function with the parameters `out`, `shard`, `processes`, `engine` and `ray_address`
+    do its work in as many processes as it is asked for; it is called `verb` on the command line.
     """
 
     def around(function: Callable[P, None]) -> Callable[P, None]:
@@ -35,6 +37,13 @@ def spread(verb: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
             bound = signature(function).bind(*args, **kwargs)
             bound.apply_defaults()
             n, out = bound.arguments["processes"], Path(bound.arguments["out"])
+            engine, address = bound.arguments["engine"], bound.arguments["ray_address"]
+            if address and engine != "ray":
+                raise CotpressError("--ray-address is for --engine ray: name both, or none.")
+            if engine == "ray" and n < 2:
+                raise CotpressError(
+                    "--engine ray makes shards: say how many with --processes, at least 2."
+                )
             if n < 1:
                 raise CotpressError("choose --processes of at least 1.")
             if n == 1:
@@ -43,7 +52,7 @@ def spread(verb: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
             if bound.arguments["shard"]:
                 raise CotpressError("--shard is one process: leave out --processes, or --shard.")
             if not _begun(out):
-                _in_processes(verb, n, list(words(bound)), out)
+                _in_processes(verb, n, list(words(bound)), out, engine, address)
             function(*args, **kwargs)
             shutil.rmtree(storage.shards_path(out), ignore_errors=True)
 
@@ -52,13 +61,17 @@ def spread(verb: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
     return around
 
 
-def _in_processes(verb: str, n: int, given: list[str], out: Path) -> None:
+def _in_processes(
+    verb: str, n: int, given: list[str], out: Path, engine: Engine, address: str
+) -> None:
     """Make all shards, and join them into `out`."""
     folder = storage.shards_path(out)
-    say(f"{verb}: {n} processes work, whose shards and logs are in {folder}")
+    work = partial(on_ray.work, address=address) if engine == "ray" else processes.work
+    workers = "tasks of Ray" if engine == "ray" else "processes"
+    say(f"{verb}: {n} {workers} work, whose shards and logs are in {folder}")
     with storage.locked(folder):
         shards = processes.files(folder, n)
-        for _ in progress(processes.work(verb, given, folder, n), verb):
+        for _ in progress(work(verb, given, folder, n), verb):
             pass
         joined = merge(shards, out)
     say(f"{verb}: {n} shards with {joined.n} records joined")

@@ -16,7 +16,7 @@ from cotpress.records import CompressedTrace, Verified
 from cotpress.shown import shown
 from cotpress.verbs.common import make, say
 from cotpress.verbs.groups import SPREAD
-from cotpress.verbs.spread import spread
+from cotpress.verbs.spread import Engine, spread
 
 
 class LossSummary(msgspec.Struct):
@@ -40,6 +40,8 @@ def verify(
     json: bool = False,
     shard: Annotated[str, SPREAD] = "",
     processes: Annotated[int, SPREAD] = 1,
+    engine: Annotated[Engine, SPREAD] = "processes",
+    ray_address: Annotated[str, SPREAD] = "",
 ) -> None:
     """Measure how likely a reference model finds each conclusion after the shortened reasoning, the
     full one and none.
@@ -61,6 +63,10 @@ def verify(
         them.
     processes
         Work in so many processes of this machine, each on a GPU of its own, where there are any.
+    engine
+        ray: work in so many tasks of a Ray cluster instead, on files that all its machines share.
+    ray_address
+        The cluster, such as ray-head:6379; default: RAY_ADDRESS, else Ray on this machine.
     """
     which = parse(shard)
     for package in ("torch", "transformers"):
