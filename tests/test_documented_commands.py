@@ -46,7 +46,16 @@ BUNDLED = [
 as those that the walk's model was taught.
 """
 
-NEEDS_MORE = ("http:", "vllm:", "hub:", "server", "ModernBERT", "classifier:", "--sampling model")
+NEEDS_MORE = (
+    "http:",
+    "vllm:",
+    "hub:",
+    "server",
+    "ModernBERT",
+    "classifier:",
+    "--sampling model",
+    "--push",
+)
 """In the words of a command that is not run."""
 
 SMALL = {
