@@ -55,6 +55,7 @@ NEEDS_MORE = (
     "classifier:",
     "--sampling model",
     "--engine ray",
+    "--push",
 )
 """In the words of a command that is not run."""
 

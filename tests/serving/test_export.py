@@ -273,7 +273,7 @@ def test_the_card_escapes_what_it_writes(adapter):
     row = make_row(task=bad, method=bad)
     card = model_card("a 'b'; rm -rf ~", {"medium": 0.7}, about, [row])
     _, head, body = card.split("---\n", 2)
-    assert set(yaml.safe_load(head)) == {"library_name", "pipeline_tag", "tags"}
+    assert set(yaml.safe_load(head)) == {"library_name", "pipeline_tag", "tags", "model-index"}
     assert "\x1b" not in card
     assert [line for line in body.splitlines() if line.startswith("#")] == [
         "# a 'b'; rm -rf \\~",

@@ -11,9 +11,12 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import indent
+from typing import Any
+
+import yaml
 
 from cotpress.lm.adapters import Lora
-from cotpress.methods import method
+from cotpress.methods import ORIGINAL, method
 from cotpress.records import Asked, EvalRow
 from cotpress.serving.adapter import command
 from cotpress.serving.chat_template import BUDGET, RATIO, taken
@@ -43,12 +46,12 @@ LICENCES = {
 }
 """Of the problems of the tasks; a name with a colon is that of a file in the released format."""
 
+TAGS = ("cotpress", "chain-of-thought-compression")
+"""What the Hub finds our models and data sets by."""
+
 HEAD = """\
 ---
-library_name: {library}
-pipeline_tag: text-generation
-tags: [cotpress, chain-of-thought-compression]
-{base_model}---
+{metadata}---
 
 # {name}
 
@@ -131,10 +134,16 @@ def model_card(
     """
     base = trained.base.removeprefix("hf:") if trained else ""
     on_hub = re.fullmatch(r"\w[\w.-]*/[\w.-]+", base, re.ASCII) and not Path(base).exists()
+    metadata = {
+        "library_name": "peft" if lora else "transformers",
+        "pipeline_tag": "text-generation",
+        "tags": list(TAGS),
+        **({"base_model": base} if on_hub else {}),
+        **_model_index(name, trained.method if trained else ORIGINAL, rows),
+    }
     head = HEAD.format(
+        metadata=yaml.safe_dump(metadata, allow_unicode=True, sort_keys=False),
         name=escaped(name),
-        library="peft" if lora else "transformers",
-        base_model=f"base_model: {base}\n" if on_hub else "",
         what=_what(efforts, trained),
     )
     medium = efforts["medium"]
@@ -162,9 +171,55 @@ def model_card(
     return head + "\n".join([*about, *_table(rows)]) + "\n" + serve
 
 
+def _model_index(name: str, method: str, rows: Iterable[EvalRow]) -> dict[str, Any]:
+    """The Hub's evaluation results, of the rows of this very model: one for each task, with two
+    metrics for whatever was asked. Empty without rows, and where they are of several models.
+    """
+    own = [row for row in rows if row.method == method]
+    if len({row.setting.model for row in own}) != 1:
+        return {}
+    tasks = dict.fromkeys(row.task for row in own)
+    results = [
+        {
+            "task": {"type": "text-generation", "name": "Text generation"},
+            "dataset": {"type": _data_set(task), "name": _line(task)},
+            "metrics": [one for row in own if row.task == task for one in _metrics(row)],
+        }
+        for task in tasks
+    ]
+    return {"model-index": [{"name": _line(name), "results": results}]}
+
+
+def _data_set(task: str) -> str:
+    """A data set's name on the Hub, where the task says so; else the task's own name."""
+    name, _, rest = task.partition(",")[0].partition(":")
+    return _line(rest if name == "hub" and rest else name)
+
+
+def _metrics(row: EvalRow) -> Iterator[dict[str, Any]]:
+    """Accuracy as a share, and tokens per problem, at what the row asked for."""
+    asked: dict[str, Any] = {}
+    if row.budget is not None:
+        asked = {BUDGET: row.budget}
+    elif row.ratio is not None:
+        asked = {RATIO: row.ratio}
+    at = "".join(f" at {kind} {value:g}" for kind, value in asked.items())
+    for kind, says, value in (
+        ("accuracy", "Accuracy", row.accuracy),
+        ("mean_reasoning_tokens", "Mean reasoning tokens", row.mean_tokens),
+    ):
+        metric = {"type": kind, "name": says + at, "value": round(value, 4)}
+        yield metric | ({"args": asked} if asked else {})
+
+
 def escaped(text: str) -> str:
     """One line of Markdown that reads as the text does, without a meaning of its own."""
-    return MEANING.sub(r"\\\g<0>", shown(" ".join(text.split())))
+    return MEANING.sub(r"\\\g<0>", _line(text))
+
+
+def _line(text: str) -> str:
+    """The text in one line."""
+    return shown(" ".join(text.split()))
 
 
 def _quoted(text: str) -> str:

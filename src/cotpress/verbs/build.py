@@ -15,6 +15,8 @@ from cotpress.pipeline import overlap
 from cotpress.pipeline.build import Control
 from cotpress.pipeline.whole import whole
 from cotpress.records import CompressedTrace, Think, Trace, TrainingExample
+from cotpress.serving.data_card import data_card
+from cotpress.serving.hub import repository
 from cotpress.training import formats
 from cotpress.verbs.common import make, say
 
@@ -33,6 +35,8 @@ def build(
     control: Control = "ratio",
     exclude_overlap: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
     seed: int = 42,
+    push: str = "",
+    private: bool | None = None,
 ) -> None:
     """Make training examples: (question, ratio) as the prompt, a shorter answer as the completion.
 
@@ -69,7 +73,14 @@ def build(
         traces whose question is one of theirs, or shares 0.8 of its 8-grams, are left out.
     seed
         Of the draw.
+    push
+        ORG/NAME on the Hugging Face Hub: upload the finished rows there as a data set, with a card.
+        The token is that of HF_TOKEN or hf auth login.
+    private
+        Whether --push makes the repository private where it is not there yet; by default, as with
+        hf upload, it is public unless the organisation has another default.
     """
+    place = repository(push, private, "dataset")
     alone = draw == "one" and not ratios and control == "ratio"
     chosen = _chosen(format, target, family, think, alone=alone)
     how = formats.Drawing(draw, ratios, seed, think, control)
@@ -103,6 +114,10 @@ def build(
         extra={"noted": noted, "longest": about},
     )
     _told(out, noted, chosen)
+    if place:
+        card = data_card(push.partition("/")[2], out).encode()
+        url = place.push_files({out.name: out, "README.md": card}, "build")
+        say(f"build: pushed to {url}")
 
 
 def _judged(specs: Sequence[str]) -> tuple[list[str], dict[str, str]]:

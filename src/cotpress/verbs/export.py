@@ -18,6 +18,7 @@ from cotpress.records import EvalRow
 from cotpress.serving import adapter as unmerged
 from cotpress.serving import chat_template
 from cotpress.serving import export as stage
+from cotpress.serving.hub import repository
 from cotpress.shown import shown
 from cotpress.training.folder import trained
 from cotpress.verbs.common import rows_path, say
@@ -39,6 +40,8 @@ def export(
     blend: str = "",
     weight: float | None = None,
     adapter: bool = False,
+    push: str = "",
+    private: bool | None = None,
     json: bool = False,
 ) -> None:
     """Write a model folder for vLLM, SGLang, llama.cpp and transformers: merged weights, and a
@@ -67,6 +70,12 @@ def export(
     adapter
         Do not merge: write the LoRA adapter with tokenizer and template, for a vLLM that holds the
         base once and several adapters; the command is printed.
+    push
+        ORG/NAME on the Hugging Face Hub: upload the finished folder there, as it is. The token is
+        that of HF_TOKEN or hf auth login.
+    private
+        Whether --push makes the repository private where it is not there yet; by default, as with
+        hf upload, it is public unless the organisation has another default.
     json
         Print what was exported as JSON.
     """
@@ -74,6 +83,7 @@ def export(
         raise CotpressError("--weight is the model's share in a blend: name the other as --blend.")
     if adapter and blend:
         raise CotpressError("--adapter writes no weights to blend: leave out one of the two.")
+    place = repository(push, private, "model")
     plugins.require("transformers", "cotpress export")
     from transformers.utils import logging
 
@@ -111,6 +121,8 @@ def export(
         say(f"export: serve it with: {unmerged.command(unmerged.of(loaded), out.name, str(out))}")
     if must := instruction.to_send(about.instructions if about else None):
         say(f"export: it was {must}: {instruction.SEND}")
+    if place:
+        say(f"export: pushed to {place.push_folder(out, 'export')}")
     if json:
         print(shown(msgspec.json.format(msgspec.json.encode(done), indent=2).decode()))
         return
