@@ -101,7 +101,7 @@ def test_a_good_grader_passes() -> None:
             Grader(
                 lambda text, answer: text, lambda said, answer: decided(said, said == "It is B.")
             ),
-            "no function of a",
+            "not a function of a",
         ),
         (Grader(lambda text, answer: NO_ANSWER), "wrong: 'It is B.' for 'B'"),
     ],

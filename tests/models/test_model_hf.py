@@ -395,7 +395,7 @@ def test_every_unusable_model_gets_one_sentence(
     assert "there is no folder /gone/model: check the path" in mistake("hf:/gone/model")
 
     transformers.ViTConfig().save_pretrained(tmp_path / "vit")
-    assert "no causal language model but a vit" in mistake(str(tmp_path / "vit"))
+    assert "not a causal language model but a vit" in mistake(str(tmp_path / "vit"))
 
     weightless = tmp_path / "weightless"
     causal_lm().tokenizer.save_pretrained(weightless)
