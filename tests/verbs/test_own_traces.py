@@ -128,7 +128,10 @@ def test_a_trace_without_a_reference_is_no_problem_to_judge_on(tmp_path: Path) -
         ("--task arithmetic --limit 3", "say how many with --eval-limit"),
         ("--task arithmetic --limit 3 --eval-limit 3 --unit wrd", "did you mean word"),
         ("--task arithmetic --limit 3 --eval-limit 3 --baseline randm", "did you mean random"),
-        ("--task arithmetic --limit 3 --eval-limit 3 --protect-regex (", "not a regular expression"),
+        (
+            "--task arithmetic --limit 3 --eval-limit 3 --protect-regex (",
+            "not a regular expression",
+        ),
         ("--task arithmetic --limit 3 --eval-limit 3 --source nosuch", "unknown model 'nosuch'"),
         (
             "--task arithmetic --limit 3 --eval-limit 3 --keep-answer 1 --reference nosuch",
