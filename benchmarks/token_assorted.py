@@ -5,8 +5,8 @@ whether codes matter.
     --seeds 0 1 2]
 
 For every seed: a VQ-VAE, then for every arm the same traces, the same number of draws, steps and
-learning rate; then the test split, greedy. The method is also made to write 0 to 6 latent tokens,
-and goes on from other codes than its own. Everything resumes. On two idle CPU cores with the
+learning rate; then the test split, greedy. The method is also made to write a given number of latent
+tokens (`--latents`), and goes on from other codes than its own. Everything resumes. On two idle CPU cores with the
 defaults expect for each seed 5 minutes for the VQ-VAE, about 4 minutes for each of the seven arms
 and 1 minute for each evaluation: 40 minutes a seed. Printed: mean and standard deviation over
 seeds.
@@ -78,8 +78,9 @@ def seed_run(asked: argparse.Namespace, seed: int, traces: Path) -> list[Path]:
         cotpress(f"build {mixed} --out {train}")
         cotpress(f"train {train} --model {asked.model} --out {out}/{arm} --method full --epochs 1 --lr {asked.lr}"
                  f" --batch {asked.batch} --seed {seed}")  # fmt: skip
-        latents = "--latents 0 1 2 3 4 5 6 --corrupt-codes" if arm == "token-assorted" else ""
-        cotpress(f"eval --task {asked.task} --model {out}/{arm} --original none --split {asked.split} --limit {asked.limit}"
+        forced = " ".join(map(str, asked.latents))
+        latents = f"--latents {forced} --corrupt-codes" if arm == "token-assorted" else ""
+        cotpress(f"eval --task {asked.judged or asked.task} --model {out}/{arm} --original none --split {asked.split} --limit {asked.limit}"
                  f" --max-tokens {asked.max_tokens} {latents} --out {found}")  # fmt: skip
         judged.append(found)
     return judged
@@ -118,6 +119,7 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--task", default="arithmetic")
+    parser.add_argument("--judged", default="", help="another task to judge on; default: the same")
     parser.add_argument("--model", default="tiny")
     parser.add_argument(
         "--source",
@@ -137,6 +139,7 @@ def main() -> None:
     parser.add_argument(
         "--longest", type=int, default=0, help="of mix; 0: the mean length of the reasonings"
     )
+    parser.add_argument("--latents", type=int, nargs="+", default=list(range(7)))
     parser.add_argument("--split", default="test")
     parser.add_argument("--limit", type=int, default=500)
     parser.add_argument("--max-tokens", type=int, default=256)

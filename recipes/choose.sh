@@ -8,7 +8,7 @@
 set -euo pipefail
 export OUT=${OUT:-runs/choose} MODEL=${MODEL:-overthink} TASK=${TASK:-overthink}
 export ARMS=${ARMS:-surprisal-step shortest random-right earliest surprisal-token random-step policy prefix longest-right
-  cts-step cts-token budget budget-wide blend}
+  cts-step cts-token budget budget-wide budget-cut blend}
 export SEEDS=${SEEDS:-1 2 3}
 export LIMIT=${LIMIT:-400}           # problems to learn from, in every round others
 export SAMPLES=${SAMPLES:-8}         # of each
@@ -25,7 +25,8 @@ export ASKED=${ASKED:-100 150 200 300} # tokens that the arms with budgets are a
 export WEIGHTS=${WEIGHTS:-0.25 0.5 0.75} # of the shortest model of round 1, in blends with the untouched one
 export LR=${LR:-1.5e-3} STEPS=${STEPS:-600}                # of the arms that are asked for a ratio or a budget
 export LONE_LR=${LONE_LR:-4e-3} LONE_STEPS=${LONE_STEPS:-225} # of the others
-export WIDE_STEPS=${WIDE_STEPS:-1200}
+export LENGTHS=${LENGTHS:-0.9 0.8 0.7 0.6 0.5 0.4} # of budget-cut: what the traces are cut to, whose tokens are then counted
+export WIDE_STEPS=${WIDE_STEPS:-1200} # of budget-wide and budget-cut
 export SWEEP_ARMS=${SWEEP_ARMS:-surprisal-step shortest}
 export SWEEP_LR=${SWEEP_LR:-4e-3 1.5e-3 5e-4} SWEEP_STEPS=${SWEEP_STEPS:-200 600} SWEEP_LONE_STEPS=${SWEEP_LONE_STEPS:-75 225 600}
 export JOBS=${JOBS:-2}
@@ -69,8 +70,8 @@ arm() { # arm NAME SEED [DIR]
     policy | earliest)
       cotpress build $OUT/$1/compressed.jsonl --control none --seed $2 --out $dir/train.jsonl
       teach $dir $dir/train.jsonl $MODEL $2 $LONE_LR $LONE_STEPS ;;
-    budget | budget-wide)
-      cotpress build $OUT/$1/chosen.jsonl --control budget --seed $2 --out $dir/train.jsonl
+    budget | budget-wide | budget-cut)
+      cotpress build $OUT/$1/chosen.jsonl --control budget $([ $1 != budget-cut ] || echo --draw all) --seed $2 --out $dir/train.jsonl
       teach $dir $dir/train.jsonl $MODEL $2 $LR $([ $1 = budget ] && echo $STEPS || echo $WIDE_STEPS) --budgets $ASKED ;;
     blend) judge $dir $OUT/shortest/round-1-seed-$2/model --blend $WEIGHTS ;;
     *)
@@ -92,7 +93,7 @@ scored() { # scored SCORER: the file of its scores, made when it is first needed
 cut() { # cut NAME: what an arm learns, for all of its seeds
   local to=$OUT/$1/compressed.jsonl from
   case $1 in
-    surprisal-* | policy) from=$(scored surprisal:$MODEL) ;;
+    surprisal-* | policy | budget-cut) from=$(scored surprisal:$MODEL) ;;
     cts-*) from=$(scored cts:$MODEL) ;;
     random-step | prefix | earliest) from=$(scored ${1%-step}) ;;
   esac
@@ -105,6 +106,7 @@ cut() { # cut NAME: what an arm learns, for all of its seeds
       cotpress compress $from --ratios $OWN --unit step --out $OUT/$1/offered.jsonl
       cotpress verify $OUT/$1/offered.jsonl --reference $MODEL --out $OUT/$1/verified.jsonl
       cotpress compress $OUT/$1/verified.jsonl --keep-answer $LOSS --out $to ;;
+    budget-cut) cotpress compress $from --ratios $LENGTHS --unit step --out $OUT/$1/chosen.jsonl ;; # one trace at many lengths
     blend) for seed in $SEEDS; do shorter $seed; done ;;
     budget) mkdir -p $OUT/$1 && cp $OUT/right.jsonl $OUT/$1/chosen.jsonl ;;
     budget-wide) # long answers to some problems, short ones to others

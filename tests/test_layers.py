@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -185,3 +186,9 @@ def test_the_walls_of_this_test_stand() -> None:
         > floor("cotpress.records")
         > floor("cotpress")
     )
+
+
+def test_no_two_files_of_the_tests_have_one_name() -> None:
+    """They lie on one import path: of two with one name, collection order decides which is found."""
+    names = Counter(path.name for path in Path(__file__).parent.rglob("*.py"))
+    assert [name for name, count in names.items() if count > 1 and name != "conftest.py"] == []

@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("datasets")
 
-from fake_hub import SHA, serving
+from dataset_hub import SHA, serving
 
 import cotpress
 from cotpress import inputs, tasks
