@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -43,6 +43,9 @@ VERBS = (
 
 VQVAE = "train-vqvae few.jsonl --target tiny --out vqvae --codebook 8 --chunk 4 --rate 4 --steps 10 --batch 8"
 """What `mix` reads beside the traces."""
+
+ROWS = "rows of eval"
+"""No command: what `eval` does last."""
 
 
 def trace(n: int, method: str = "original", ratio: float | None = None) -> Trace:
@@ -85,14 +88,25 @@ def write(path: str, records: Iterator[msgspec.Struct]) -> None:
             file.write(msgspec.json.encode(record) + b"\n")
 
 
-def make(n: int) -> None:
-    """The files that the verbs read, in the working folder. An evaluation holds a third as many problems, in three
+def make(n: int, commands: Sequence[str]) -> None:
+    """The files that these commands read, in the working folder. An evaluation holds a third as many problems, in three
     settings.
     """
-    write("traces.jsonl", (trace(i) for i in range(n)))
-    write("scored.jsonl", (scored(i) for i in range(n)))
-    write("few.jsonl", (trace(i) for i in range(24)))
-    write("eval.jsonl", (trace(i, *setting) for setting in SETTINGS for i in range(n // 3)))
+    words = {word for command in commands for word in command.split()}
+    if "traces.jsonl" in words:
+        write("traces.jsonl", (trace(i) for i in range(n)))
+    if "scored.jsonl" in words:
+        write("scored.jsonl", (scored(i) for i in range(n)))
+    if "few.jsonl" in words:
+        write("few.jsonl", (trace(i) for i in range(24)))
+    if "eval.jsonl" in words or ROWS in commands:
+        write("eval.jsonl", (trace(i, *setting) for setting in SETTINGS for i in range(n // 3)))
+    if "raw.jsonl" in words:
+        write_raw(n)
+
+
+def write_raw(n: int) -> None:
+    """A file that is not of cotpress."""
     with Path("raw.jsonl").open("w") as file:
         for one in map(trace, range(n)):
             row = {
@@ -121,7 +135,7 @@ def peak(command: str) -> tuple[int, float, float]:
             os.dup2(said.fileno(), 2)
         words = (
             ["-c", "import memory; memory.rows_of()"]
-            if command == "rows of eval"
+            if command == ROWS
             else ["-m", "cotpress", *command.split()]
         )
         os.execv(sys.executable, [sys.executable, *words])
@@ -146,14 +160,16 @@ def main() -> None:
     print("| verb | traces | CPU s | peak MB |\n|---|---|---|---|")
     with tempfile.TemporaryDirectory() as top:
         os.chdir(top)
-        make(given.traces)
         commands = list(VERBS)
-        commands.insert(commands.index("report eval.jsonl --out eval.html"), "rows of eval")
+        commands.insert(commands.index("report eval.jsonl --out eval.html"), ROWS)
+        commands = [
+            one for one in commands if not given.verbs or one.startswith(tuple(given.verbs))
+        ]
+        mixes = any(command.startswith("mix ") for command in commands)
+        make(given.traces, [*commands, VQVAE] if mixes else commands)
+        if mixes:
+            peak(VQVAE)
         for command in commands:
-            if given.verbs and not command.startswith(tuple(given.verbs)):
-                continue
-            if command.startswith("mix "):
-                peak(VQVAE)
             code, seconds, megabytes = peak(command)
             note = (
                 ""

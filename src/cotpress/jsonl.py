@@ -148,6 +148,14 @@ def _placed_lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
                 yield number, begin, line
 
 
+def first_fields(path: Path) -> dict[str, Any]:
+    """The fields of a file's first line, which say what it holds; none where it is not an object,
+    which the reader reports. `CotpressError` if it cannot be read.
+    """
+    _, first = next(lines(path), (0, b"{}"))
+    return _fields(first)
+
+
 def hash_file(path: Path) -> str:
     """A short hash of a file's content: an input that changed makes another
     output. `CotpressError` if it cannot be read.

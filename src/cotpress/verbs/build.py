@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from cotpress import storage, tasks
 from cotpress.errors import CotpressError
+from cotpress.jsonl import first_fields
 from cotpress.pipeline import overlap
 from cotpress.pipeline.build import Control
 from cotpress.pipeline.whole import whole
@@ -141,12 +142,7 @@ def _unlike(
 
 def _read(path: Path) -> Iterator[CompressedTrace]:
     """What a file holds: compressed traces, or traces to be taught as they are."""
-    _, first = next(storage.lines(path), (0, b"{}"))
-    try:
-        fields = msgspec.json.decode(first, type=dict[str, msgspec.Raw]).keys()
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        fields = {}.keys()  # which is said where it is read
-    if {"problem", "reasoning"} <= fields:
+    if {"problem", "reasoning"} <= first_fields(path).keys():
         return whole(storage.read(path, Trace))
     return storage.read(path, CompressedTrace)
 

@@ -8,13 +8,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 from cyclopts import Parameter
 from rich.console import Console
 from rich.text import Text
 
 from cotpress import storage
 from cotpress.errors import CotpressError
+from cotpress.jsonl import first_fields
 from cotpress.kinds import kind_of
 from cotpress.pieces import Piece, aligned
 from cotpress.pipeline.build import misled
@@ -85,11 +85,7 @@ def _blocks(
     file: Path, ratio: float | None, how: tuple[str, Protect | None, str]
 ) -> Iterator[list[Block]]:
     """Each record of a file in blocks; the kind of file is known by its first line."""
-    _, first = next(storage.lines(file), (0, b"{}"))
-    try:
-        kind = kind_of(msgspec.json.decode(first, type=dict[str, object]))
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        kind = None
+    kind = kind_of(first_fields(file))
     record = kind.record if kind else ""
     if record == "Trace":
         yield from map(_of_trace, storage.read(file, Trace))

@@ -6,12 +6,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
 from cyclopts import Parameter
 
 from cotpress import models, plugins, storage, tasks
 from cotpress.errors import CotpressError
-from cotpress.jsonl import Records
+from cotpress.jsonl import Records, first_fields
 from cotpress.lm.capabilities import able
 from cotpress.lm.saving import writing
 from cotpress.pipeline.pairs import Pair
@@ -154,12 +153,7 @@ def _are_questions(path: Path) -> bool:
     """Whether a file holds what `build --format grpo` writes; else it is read as a task's."""
     if path.suffix != ".jsonl":
         return False
-    _, first = next(storage.lines(path), (0, b"{}"))
-    try:
-        fields = msgspec.json.decode(first, type=dict[str, msgspec.Raw]).keys()
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return False
-    return {"problem", "prompt", "answer"} <= fields
+    return {"problem", "prompt", "answer"} <= first_fields(path).keys()
 
 
 def _task_of(questions: list[Question]) -> str:

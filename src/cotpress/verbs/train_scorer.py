@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 from cyclopts import Parameter
 
 from cotpress import plugins, storage
+from cotpress.jsonl import first_fields
 from cotpress.lm.saving import writing
 from cotpress.records import CompressedTrace, ScoredTrace
 from cotpress.training.lessons import Lesson, from_cuts, from_scores
@@ -62,11 +62,6 @@ def train_scorer(
 
 def _lessons(path: Path, how: ScorerOptions, dropped: Counter[str]) -> Iterator[Lesson]:
     """What a file holds: scored traces, or compressed ones that were verified."""
-    _, first = next(storage.lines(path), (0, b"{}"))
-    try:
-        fields = msgspec.json.decode(first, type=dict[str, msgspec.Raw]).keys()
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        fields = {}.keys()  # which is said where it is read
-    if {"trace", "cuts"} <= fields:
+    if {"trace", "cuts"} <= first_fields(path).keys():
         return from_cuts(storage.read(path, CompressedTrace), how.most_loss, dropped)
     return from_scores(storage.read(path, ScoredTrace), dropped)
