@@ -186,9 +186,11 @@ def _toml(value: Any) -> str:
 def place(out: Path, commands: Sequence[str]) -> Path:
     """Where the resolved configuration of an output stands: in the folder of a walk, beside the
     file or folder of a verb (`eval.jsonl` -> `eval.config.toml`, `eval.json` ->
-    `eval.json.config.toml`).
+    `eval.json..config.toml`).
     """
-    return out / NAME if commands[0] == "run" else out.with_name(f"{storage.stem(out)}.{NAME}")
+    if commands[0] == "run":
+        return out / NAME
+    return out.with_name(f"{out.name if out.is_dir() else storage.stem(out)}.{NAME}")
 
 
 def write(out: Path, commands: Sequence[str], values: Mapping[str, Any]) -> None:
