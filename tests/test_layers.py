@@ -19,6 +19,7 @@ FLOORS = (
     {"answers", "prompts", "jsonl", "pieces"},
     {"failures"},
     {"atoms", "storage", "segments", "steps", "plugins", "records", "methods", "latent_tokens"},
+    {"remote"},
     {"folders", "inputs", "replacing"},
     {"lm", "grading"},
     {"models"},

@@ -111,10 +111,22 @@ def hash_file(path: Path) -> str:
 
 
 def stem(path: Path) -> str:
-    """What the files beside an output are called: `m` for `m.jsonl`, so that `m.json` is another
-    one.
+    """What the files beside an output are called: `m` for `m.jsonl`. Any other name is whole and
+    ends in a dot, `m.` for `m` and `m.json.` for `m.json`, so that no two outputs share them.
+
+    Outputs of earlier versions have no dot: they keep theirs where no other can be meant.
     """
-    return path.stem if path.suffix == ".jsonl" else path.name
+    if path.suffix == ".jsonl" and not path.stem.endswith("."):
+        return path.stem
+    return path.name if _is_dotless(path) else f"{path.name}."
+
+
+def _is_dotless(path: Path) -> bool:
+    """Whether an output that is no `.jsonl` was made before its files had a dot."""
+    old, new = (path.with_name(f"{path.name}{dot}.meta.json") for dot in ("", "."))
+    namesake = path.with_name(f"{path.name}.jsonl")
+    others = (new, namesake, namesake.with_name(f"{namesake.name}.part"))
+    return path.exists() and old.exists() and not any(other.exists() for other in others)
 
 
 def write_lines(path: Path, lines: Iterable[bytes]) -> None:
