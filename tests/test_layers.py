@@ -42,6 +42,7 @@ ASKED_FOR = {
         "blend",
         "sft",
         "rows",
+        "packing",
         "trainer",
         "vocabulary",
         "quantised",
