@@ -100,12 +100,22 @@ class Steps(TrainerCallback):
         return after - before, ended - began
 
 
+def n_tokens(inputs: dict) -> int:
+    """Tokens of a micro-batch, padded or packed; a packed row begins at 0 and goes on with 1, where
+    padding stands at 0 throughout.
+    """
+    if "attention_mask" in inputs:
+        return int(inputs["attention_mask"].sum())
+    at = inputs["position_ids"]
+    return int((at > 0).sum() + (at == 1).sum())
+
+
 def count(trainer: Trainer, steps: Steps) -> None:
     """Let a trainer count the tokens of every micro-batch that it trains on."""
     own = trainer.training_step
 
     def counted(model: torch.nn.Module, inputs: dict, *others: object) -> torch.Tensor:
-        steps.tokens += int(inputs["attention_mask"].sum())
+        steps.tokens += n_tokens(inputs)
         return own(model, inputs, *others)
 
     trainer.training_step = counted

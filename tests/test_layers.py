@@ -44,6 +44,7 @@ ASKED_FOR = {
         "blend",
         "sft",
         "rows",
+        "packing",
         "trainer",
         "vocabulary",
         "quantised",
