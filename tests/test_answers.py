@@ -2,9 +2,11 @@
 whatever one of them knows, all know.
 """
 
+from collections.abc import Callable
+
 import pytest
 
-from cotpress.answers import ANNOUNCED, BOX, stated
+from cotpress.answers import ANNOUNCED, BOX, announcements, stated
 from cotpress.grading import load
 from cotpress.pipeline.importing import Columns, find_columns, import_traces
 from cotpress.pipeline.leads import lead
@@ -111,3 +113,14 @@ def test_an_answer_that_nobody_stated_is_stated_in_words_that_all_know() -> None
     assert ANNOUNCED.search(stated("42"))
     assert BOX.search(stated("42"))
     assert load("math")(stated("42"), "42").correct
+
+
+@pytest.mark.parametrize(
+    "said", [*WORDINGS, *UNSAID, "The an\u017fwer is 42.", "LA RÉPONSE EST 42"]
+)
+@pytest.mark.parametrize("spelt", [str, str.upper, str.lower, str.title])
+def test_the_quick_look_passes_over_no_announcement(said: str, spelt: Callable[[str], str]) -> None:
+    text = f"{REASONING}. {spelt(said)}\n{spelt(said)}"
+    for begin in (0, len(REASONING)):
+        wanted = [one.span() for one in ANNOUNCED.finditer(text, begin)]
+        assert [one.span() for one in announcements(text, begin)] == wanted

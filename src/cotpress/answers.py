@@ -4,6 +4,7 @@ conclusion.
 """
 
 import re
+from collections.abc import Iterator
 
 FINAL = "####"
 """What the last line of a worked solution begins with, as in GSM8K."""
@@ -29,6 +30,22 @@ ANNOUNCED = re.compile(
 """The words that announce an answer: "the answer is", "**Answer:**", "####", "答案是". What they
 announce begins where they end.
 """
+
+_NEEDED = (
+    *(FINAL, "answer", "答案", "故选", "应选", "选择", "答え", "정답"),
+    *("respuesta", "réponse", "antwort", "ответ"),
+)
+"""Of which an announcement has one, in small letters."""
+
+
+def announcements(text: str, begin: int = 0) -> Iterator[re.Match[str]]:
+    """Every announcement from `begin` on. The pattern is slow, and most sentences have no word of
+    it.
+    """
+    small = text[begin:].casefold()
+    if any(word in small for word in _NEEDED):
+        yield from ANNOUNCED.finditer(text, begin)
+
 
 BOX = re.compile(r"\\f?boxed\s*(?=[{\s\d])")
 """Where a box around an answer begins."""

@@ -9,8 +9,9 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -39,17 +40,55 @@ def read(path: Path, record: type[R]) -> Iterator[R]:
         CotpressError: The file is missing, a folder or a pipe, cannot be read, or is in the
             format of an earlier version.
     """
+    for _, one in read_placed(path, record):
+        yield one
+
+
+def read_placed(path: Path, record: type[R]) -> Iterator[tuple[int, R]]:
+    """The same with the byte at which each record begins (`reading_at`)."""
     decoder = msgspec.json.Decoder(record)
-    for n, (number, line) in enumerate(lines(path)):
+    for n, (number, place, line) in enumerate(_placed_lines(path)):
         if not n:
             _refuse_superseded(path, record, line)
         try:
-            yield decoded(decoder, path, number, line)
+            yield place, decoded(decoder, path, number, line)
         except BadRecord as error:
             row = {} if n else _fields(line)
             if row and (said := mistaken(row, record.__name__, _makers(record))):
                 raise BadRecord(f"{path} {said}") from error
             raise
+
+
+@dataclass(frozen=True)
+class Records(Generic[R]):
+    """The records of a file, read anew whenever they are gone through, so that none is held."""
+
+    path: Path
+    record: type[R]
+
+    def __iter__(self) -> Iterator[R]:
+        """From the first on."""
+        return read(self.path, self.record)
+
+
+@contextmanager
+def reading_at(path: Path, record: type[R]) -> Iterator[Callable[[int], R]]:
+    """What reads the record that begins at a byte, as `read_placed` gave it; `CotpressError` where
+    there is none now.
+    """
+    decoder = msgspec.json.Decoder(record)
+    with reading(path), path.open("rb") as file:
+
+        def at(place: int) -> R:
+            file.seek(place)
+            try:
+                return decoder.decode(file.readline().removeprefix(BYTE_ORDER_MARK))
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise CotpressError(
+                    f"{path} changed while it was read: run the same command again."
+                ) from error
+
+        yield at
 
 
 def write(path: Path, records: Iterable[msgspec.Struct]) -> None:
@@ -94,12 +133,19 @@ def lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """(line number, line) of a file's lines that are not blank, split on
     `\\n` alone; `CotpressError` if it cannot be read.
     """
+    return ((number, line) for number, _, line in _placed_lines(path))
+
+
+def _placed_lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
+    """The same with the byte at which each begins."""
+    at = 0
     with reading(path), path.open("rb") as file:
         for number, line in enumerate(file, 1):
+            begin, at = at, at + len(line)
             if number == 1:
                 line = line.removeprefix(BYTE_ORDER_MARK)
             if line.strip():
-                yield number, line
+                yield number, begin, line
 
 
 def hash_file(path: Path) -> str:

@@ -1,5 +1,6 @@
 """Where a reasoning first states the right answer."""
 
+import re
 from itertools import islice
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from make import make_trace
 
-from cotpress.evaluation.overthinking import first_right
+from cotpress.evaluation.overthinking import _spelt, first_right
 from cotpress.grading import load
 from cotpress.records import Grade
 from cotpress.tasks import overthink
@@ -72,3 +73,15 @@ def test_of_labelled_overthinking_it_finds_the_last_needed_sum_or_a_number_that_
         assert place <= last + 1  # a blank
         exact += place >= last - 1
     assert exact > 0.75 * len(traces)
+
+
+LETTERS = st.text("712x+.,$_é½٣ \n\u2028", max_size=14)
+
+
+@given(LETTERS, st.lists(st.sampled_from(["7", "72", "1", "x+1", "٣", "é", ""]), max_size=2))
+def test_an_answer_stands_where_a_pattern_with_blanks_and_commas_finds_it(text, answers):
+    between = r"[\s,]*"
+    spelt = [between.join(map(re.escape, one)) for one in answers if one]
+    patterns = [rf"(?<![\w.]){one}(?!\w|[.,]\d)" for one in spelt]
+    wanted = [one.span() for one in re.finditer("|".join(patterns), text)] if patterns else []
+    assert list(_spelt(text, answers)) == wanted

@@ -1,7 +1,10 @@
 """Where the reasoning ends: cases that the general rules once got wrong."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from cotpress.lm import marks
 from cotpress.pipeline.split import LEAD, split
 
 
@@ -74,3 +77,28 @@ def test_an_answer_in_harmonys_channels_without_analysis_has_its_visible_reasoni
         opening = f"{header}<|channel|>final<|message|>"
         parts = split(f"{opening}7 + 7 = 14.\nThe answer is 14.")
         assert parts == (opening, "7 + 7 = 14.", "\n", "The answer is 14.", "")
+
+
+PIECES = st.sampled_from(
+    [piece for one in marks.FAMILIES for piece in (one.opening, one.closing, one.ending)]
+    + [
+        "<",
+        "/",
+        "[",
+        "So 7. ",
+        "\n",
+        " ",
+        "\nHERE IS my response:",
+        "[/think]",
+        "</Think>",
+        "◁/THINK▷",
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=6))
+def test_the_quick_look_passes_over_no_mark_that_closes(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    closing = [one for one in marks._ANY if one.search(text)]
+    assert set(closing) <= set(marks._any_that_closes(text))
+    assert marks._any_that_closes("A text, without any. f(x) = [2; 3]") == []

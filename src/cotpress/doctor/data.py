@@ -1,12 +1,15 @@
 """Is this data fit to train on? Prompts, masks, lengths,
 doubles, and chat markup spelled out inside traces.
+
+Every question goes through the rows anew, so that of a file none is held.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
@@ -36,6 +39,8 @@ from cotpress.training.formats.llamafactory import LlamaFactoryRow
 if TYPE_CHECKING:
     from cotpress.models.hf import HFModel
 
+T = TypeVar("T")
+
 MARKUP = re.compile(r"<\|(?!latent_)[^\s|<>]{1,40}\|>|</?s>|\[/?INST\]")
 """Chat markup of the usual families; latent tokens are meant to be in a text."""
 
@@ -64,65 +69,73 @@ def kind_of(row: Mapping[str, Any]) -> type[Record] | None:
     )
 
 
+@dataclass(frozen=True)
+class Each(Generic[T]):
+    """Something of each row, made anew whenever the rows are gone through."""
+
+    rows: Iterable[Any]
+    of: Callable[[Any], T]
+
+    def __iter__(self) -> Iterator[T]:
+        """From the first row on."""
+        return map(self.of, self.rows)
+
+
 def examine_data(
-    rows: Sequence[Any], model: "HFModel | None", taught: Sequence[str] | None = None
+    rows: Iterable[Any], model: "HFModel | None", taught: Sequence[str] | None = None
 ) -> Iterator[Finding]:
-    """All findings about rows of one kind; with a model also about its token
-    ids, and the instructions it was `taught` with.
+    """All findings about rows of one kind, which can be gone through several times; with a model
+    also about its token ids, and the instructions it was `taught` with.
     """
-    if isinstance(rows[0], PretokenizedRow):
+    first = next(iter(rows))
+    if isinstance(first, PretokenizedRow):
         yield from masks(rows, model)
         yield from lengths([len(row.input_ids) for row in rows], model)
         return
-    if isinstance(rows[0], (Trace, CompressedTrace)):
-        traces = [row.trace if isinstance(row, CompressedTrace) else row for row in rows]
+    if isinstance(first, (Trace, CompressedTrace)):
+        traces = Each(rows, _trace)
         yield from outcomes(traces)
         yield from instructions(
-            [trace.problem for trace in traces if method(trace.method).kind != "prompt"], taught
+            (trace.problem for trace in traces if method(trace.method).kind != "prompt"), taught
         )
-        yield from markup(
-            [
-                text + trace.conclusion
-                for row, trace in zip(rows, traces, strict=True)
-                for text in _said(row)
-            ],
-            model,
-        )
+        yield from markup((text for row in rows for text in _said(row)), model)
         return
-    if isinstance(rows[0], (LlamaFactoryRow, AxolotlRow)):
-        yield from finished([_texts(row) for row in rows], model)
+    if isinstance(first, (LlamaFactoryRow, AxolotlRow)):
+        yield from finished(Each(rows, _texts), model)
         return
-    examples = [_example(row) for row in rows]
+    examples = Each(rows, _example)
     if model and (fault := unusable(model)):
         yield fault
         return
-    yield from prompts(examples, ours=isinstance(rows[0], TrainingExample))
-    if isinstance(rows[0], TrainingExample):
-        yield from instructions([one.problem for one in examples], taught)
+    yield from prompts(examples, ours=isinstance(first, TrainingExample))
+    if isinstance(first, TrainingExample):
+        yield from instructions((one.problem for one in examples), taught)
     yield from doubles(examples)
-    yield from markup([one.reasoning + one.conclusion for one in examples], model)
+    yield from markup((one.reasoning + one.conclusion for one in examples), model)
     found = list(thinking(examples, model))
     yield from found
     if model and not is_ill(found):
         yield from lengths([len(tokenize_example(one, model).ids) for one in examples], model)
-        yield from as_trl_renders(rows, examples, model)
+        yield from as_trl_renders(rows, model)
 
 
-def outcomes(traces: Sequence[Trace]) -> Iterator[Finding]:
+def outcomes(traces: Iterable[Trace]) -> Iterator[Finding]:
     """How many traces can become training examples."""
-    reasons = Counter(unfit(trace) or "fit" for trace in traces)
-    fit = reasons.pop("fit", 0)
-    says = f"{fit} of {len(traces)} can become training examples" + "".join(
-        f", {n} {why}" for why, n in reasons.most_common()
+    reasons, ungraded = Counter[str](), 0
+    for trace in traces:
+        reasons[unfit(trace) or "fit"] += 1
+        ungraded += trace.grade is None
+    n, fit = reasons.total(), reasons.pop("fit", 0)
+    says = f"{fit} of {n} can become training examples" + "".join(
+        f", {times} {why}" for why, times in reasons.most_common()
     )
-    ungraded = sum(trace.grade is None for trace in traces)
     if not fit:
         yield problem(
             "traces",
             says,
             "look at a few of them: is the token limit too low, or the grader the wrong one?",
         )
-    elif reasons["cut off by the token limit"] > 0.1 * len(traces):
+    elif reasons["cut off by the token limit"] > 0.1 * n:
         yield warning("traces", says, "generate with a higher --max-tokens")
     elif ungraded:
         yield warning(
@@ -134,15 +147,12 @@ def outcomes(traces: Sequence[Trace]) -> Iterator[Finding]:
         yield ok("traces", says)
 
 
-def prompts(examples: Sequence[TrainingExample], *, ours: bool) -> Iterator[Finding]:
+def prompts(examples: Iterable[TrainingExample], *, ours: bool) -> Iterator[Finding]:
     """Is every prompt what `Problem.prompt` writes, with one
     tag at most, and every completion something?
     """
-    if drifted := [one for one in examples if ours and one.prompt != _served(one)]:
-        says = (
-            f"{len(drifted)} prompts are not what is served, such as "
-            f"that of {drifted[0].problem.id}"
-        )
+    if drifted := [one.problem.id for one in examples if ours and one.prompt != _served(one)]:
+        says = f"{len(drifted)} prompts are not what is served, such as that of {drifted[0]}"
         yield problem("prompts", says, "build them again with this version of cotpress")
     elif twice := sum(untagged(untagged(one.prompt).messages).tagged for one in examples):
         yield problem(
@@ -151,13 +161,17 @@ def prompts(examples: Sequence[TrainingExample], *, ours: bool) -> Iterator[Find
             "build them again from the problems",
         )
     else:
-        asked = [untagged(one.prompt) for one in examples]
-        ratios = Counter(one.ratio for one in asked if one.budget is None)
-        told = ", ".join(f"{ratio:g}: {n}" for ratio, n in sorted(ratios.items(), reverse=True))
-        budgets = [one.budget for one in asked if one.budget is not None]
+        ratios, budgets = Counter[float](), list[int]()
+        for one in examples:
+            asked = untagged(one.prompt)
+            if asked.budget is None:
+                ratios[asked.ratio] += 1
+            else:
+                budgets.append(asked.budget)
+        told = ", ".join(f"{ratio:g}: {of}" for ratio, of in sorted(ratios.items(), reverse=True))
         by = [f"by ratio: {told}"] if ratios else []
         by += [f"by budget: {len(budgets)}, {budgets_of(budgets)} tokens"] if budgets else []
-        yield ok("prompts", f"{len(examples)} rows {'; '.join(by)}")
+        yield ok("prompts", f"{ratios.total() + len(budgets)} rows {'; '.join(by)}")
     if empty := sum(not one.completion.strip() for one in examples):
         yield problem(
             "completions",
@@ -171,11 +185,11 @@ def _served(one: TrainingExample) -> list[Message]:
     return one.problem.prompt(one.ratio, budget=one.asked.budget)
 
 
-def instructions(problems: Sequence[Problem], taught: Sequence[str] | None) -> Iterator[Finding]:
+def instructions(problems: Iterable[Problem], taught: Sequence[str] | None) -> Iterator[Finding]:
     """Is every question asked in one way, and in that of the model?"""
     found = instruction.of(problems)
     says = f"asked with {instruction.worded(found)}"
-    if instruction.others(problems, taught):
+    if taught is not None and set(found) - set(taught):
         cure = "import or generate with the model's instruction, or teach the model anew"
         yield warning(
             "instruction",
@@ -192,25 +206,23 @@ def instructions(problems: Sequence[Problem], taught: Sequence[str] | None) -> I
         yield ok("instruction", says)
 
 
-def finished(texts: Sequence[tuple[str, str]], model: "HFModel | None") -> Iterator[Finding]:
+def finished(texts: Iterable[tuple[str, str]], model: "HFModel | None") -> Iterator[Finding]:
     """Prompts and completions as finished text, which another trainer only tokenises."""
     end = model.end_text if model else ""
+    n = sum(1 for _ in texts)
     if unended := sum(not said.endswith(end) for _, said in texts):
         says = (
-            f"{unended} of {len(texts)} completions do not end with {end}: "
-            "the model would not learn to stop"
+            f"{unended} of {n} completions do not end with {end}: the model would not learn to stop"
         )
         yield problem("end of turn", says, "build them again with --target MODEL")
     else:
-        yield ok(
-            "rows", f"{len(texts)} rows of finished text, for a trainer that adds nothing to it"
-        )
+        yield ok("rows", f"{n} rows of finished text, for a trainer that adds nothing to it")
     if model and (fault := unusable(model)):
         yield fault
     elif model:
-        yield from markup([_unmarked(said.removesuffix(end)) for _, said in texts], model)
+        yield from markup((_unmarked(said.removesuffix(end)) for _, said in texts), model)
         if unclosed := sum(not model.markup.closes(said) for _, said in texts):
-            says = f"{unclosed} of {len(texts)} never close the thinking that the prompt opens"
+            says = f"{unclosed} of {n} never close the thinking that the prompt opens"
             yield problem("thinking", says, "build them again with --think target")
         yield from lengths([len(model.text_ids(asked + said)) for asked, said in texts], model)
 
@@ -221,10 +233,14 @@ def _unmarked(said: str) -> str:
     return parts.reasoning + parts.conclusion
 
 
-def doubles(examples: Sequence[TrainingExample]) -> Iterator[Finding]:
+def doubles(examples: Iterable[TrainingExample]) -> Iterator[Finding]:
     """The same prompt and completion more than once."""
-    seen = Counter((msgspec.json.encode(one.prompt), one.completion) for one in examples)
-    if n := len(examples) - len(seen):
+    seen, n = set[int](), 0
+    for one in examples:
+        known = hash((msgspec.json.encode(one.prompt), one.completion))
+        n += known in seen
+        seen.add(known)
+    if n:
         yield warning(
             "doubles",
             f"{n} rows say again what another says",
@@ -232,7 +248,7 @@ def doubles(examples: Sequence[TrainingExample]) -> Iterator[Finding]:
         )
 
 
-def markup(texts: Sequence[str], model: "HFModel | None") -> Iterator[Finding]:
+def markup(texts: Iterable[str], model: "HFModel | None") -> Iterator[Finding]:
     """Special-token strings inside the model's turn become
     control tokens where a trainer tokenises text.
     """
@@ -245,15 +261,19 @@ def markup(texts: Sequence[str], model: "HFModel | None") -> Iterator[Finding]:
     meant = re.compile(rf"{latent_tokens.SPELLED.pattern}|</?think>")
     names = [re.escape(token) for token in special if not meant.fullmatch(token)]
     pattern = re.compile("|".join([MARKUP.pattern, *names]))
-    hits = [found.group() for text in texts if (found := pattern.search(text))]
+    hits, n = Counter[str](), 0
+    for text in texts:
+        n += 1
+        if found := pattern.search(text):
+            hits[found.group()] += 1
     if hits:
-        often = ", ".join(f"{text} ({n})" for text, n in Counter(hits).most_common(3))
+        often = ", ".join(f"{text} ({times})" for text, times in hits.most_common(3))
         cure = (
             "take the markup out where the traces were made, or use build "
             "--format pretokenized, which leaves such rows out"
         )
         says = (
-            f"chat markup inside {len(hits)} of {len(texts)} texts: {often}; "
+            f"chat markup inside {hits.total()} of {n} texts: {often}; "
             "the model would learn to end a turn there"
         )
         yield problem("markup", says, cure)
@@ -285,12 +305,13 @@ def lengths(n_tokens: Sequence[int], model: "HFModel | None") -> Iterator[Findin
         yield ok("lengths", told)
 
 
-def masks(rows: Sequence[PretokenizedRow], model: "HFModel | None") -> Iterator[Finding]:
+def masks(rows: Iterable[PretokenizedRow], model: "HFModel | None") -> Iterator[Finding]:
     """Labels are the completion's ids, all of them and
     nothing else, and end with the end of the turn.
     """
-    faults: Counter[str] = Counter()
+    faults, n = Counter[str](), 0
     for row in rows:
+        n += 1
         first = next((i for i, label in enumerate(row.labels) if label != IGNORED), len(row.labels))
         if not len(row.input_ids) == len(row.labels) == len(row.attention_mask):
             faults["lists of unequal length"] += 1
@@ -305,21 +326,20 @@ def masks(rows: Sequence[PretokenizedRow], model: "HFModel | None") -> Iterator[
         elif model and max(row.input_ids) >= len(model.tokenizer):
             faults["ids that the model does not have"] += 1
     if faults:
-        told = ", ".join(f"{why} ({n})" for why, n in faults.most_common())
+        told = ", ".join(f"{why} ({times})" for why, times in faults.most_common())
         yield problem(
             "masks",
-            f"{faults.total()} of {len(rows)} rows: {told}",
+            f"{faults.total()} of {n} rows: {told}",
             "build them again with --target MODEL",
         )
     else:
         yield ok(
             "masks",
-            f"{len(rows)} rows: the loss counts the completion and the "
-            "end of its turn, nothing else",
+            f"{n} rows: the loss counts the completion and the end of its turn, nothing else",
         )
 
 
-def thinking(examples: Sequence[TrainingExample], model: "HFModel | None") -> Iterator[Finding]:
+def thinking(examples: Iterable[TrainingExample], model: "HFModel | None") -> Iterator[Finding]:
     """In whose marks does the reasoning stand, and does the model know them?"""
     families = Counter(_family(one.opening + one.closing) for one in examples)
     told = ", ".join(f"{name}: {n}" for name, n in families.most_common())
@@ -334,15 +354,14 @@ def thinking(examples: Sequence[TrainingExample], model: "HFModel | None") -> It
         said, _, cure = str(error).rpartition(": ")
         yield problem("thinking", said, cure.removesuffix("."))
         return
-    kept = [
-        one
+    kept = sum(
+        one.think == "keep" and _family(one.opening + one.closing) not in (own, "none")
         for one in examples
-        if one.think == "keep" and _family(one.opening + one.closing) not in (own, "none")
-    ]
+    )
     if kept:
         yield warning(
             "thinking",
-            f"{len(kept)} of {len(examples)} keep marks that the model's template does not know",
+            f"{kept} of {families.total()} keep marks that the model's template does not know",
             "build with --think target, unless the model is to learn them",
         )
     else:
@@ -358,20 +377,19 @@ def _family(marks: str) -> str:
     return next((one.name for one in [*begins, *closes]), "another")
 
 
-def as_trl_renders(
-    rows: Sequence[Any], examples: Sequence[TrainingExample], model: "HFModel"
-) -> Iterator[Finding]:
+def as_trl_renders(rows: Iterable[Any], model: "HFModel") -> Iterator[Finding]:
     """Would a trainer that applies the chat template itself see the ids that `cotpress train`
     sees?
     """
-    unlike = [
-        one.problem.id
-        for row, one in zip(rows, examples, strict=True)
-        if not _rendered_alike(row, one, model)
-    ]
+    unlike, n = list[str](), 0
+    for row in rows:
+        n += 1
+        one = _example(row)
+        if not _rendered_alike(row, one, model):
+            unlike.append(one.problem.id)
     if unlike:
         says = (
-            f"the chat template changes {len(unlike)} of {len(examples)} "
+            f"the chat template changes {len(unlike)} of {n} "
             "completions (drops or adds thinking, trims)"
         )
         cure = (
@@ -413,9 +431,14 @@ def _example(row: Any) -> TrainingExample:
     )
 
 
+def _trace(row: Trace | CompressedTrace) -> Trace:
+    return row.trace if isinstance(row, CompressedTrace) else row
+
+
 def _said(row: Trace | CompressedTrace) -> list[str]:
-    """The reasoning of a trace, or each of its shorter ones."""
-    return [row.reasoning] if isinstance(row, Trace) else [cut.reasoning for cut in row.cuts]
+    """The reasoning of a trace, or each of its shorter ones, with the conclusion."""
+    texts = [row.reasoning] if isinstance(row, Trace) else [cut.reasoning for cut in row.cuts]
+    return [text + _trace(row).conclusion for text in texts]
 
 
 def _texts(row: LlamaFactoryRow | AxolotlRow) -> tuple[str, str]:

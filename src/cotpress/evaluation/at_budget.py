@@ -11,8 +11,7 @@ from statistics import fmean
 
 import numpy as np
 
-from cotpress.evaluation.problems import Group, by_problem, means, right
-from cotpress.records import Trace
+from cotpress.evaluation.problems import Answer, Answers, by_problem, means, right
 
 STEPS = 40
 """Budgets of a curve."""
@@ -26,38 +25,40 @@ def grid(largest: int) -> list[int]:
     return sorted({math.ceil(largest * step / STEPS) for step in range(1, STEPS + 1)})
 
 
-def curve(group: Group, budgets: Sequence[int]) -> list[float]:
+def curve(group: Answers, budgets: Sequence[int]) -> list[float]:
     """The share right within each budget: mean over problems of the mean over their answers."""
     return _within(group, budgets, right)
 
 
-def distribution(group: Group, budgets: Sequence[int]) -> list[float]:
+def distribution(group: Answers, budgets: Sequence[int]) -> list[float]:
     """The share of answers, right or wrong, that reason within each budget: the cumulative
     distribution of their lengths, every problem with the same weight.
     """
     return _within(group, budgets, lambda _: True)
 
 
-def _within(group: Group, budgets: Sequence[int], counts: Callable[[Trace], object]) -> list[float]:
-    answers = by_problem(group)
+def _within(
+    group: Answers, budgets: Sequence[int], counts: Callable[[Answer], object]
+) -> list[float]:
+    problems = by_problem(group)
     found = sorted(
-        (trace.n_tokens, 1 / len(traces) / len(answers))
-        for traces in answers.values()
-        for trace in traces
-        if counts(trace)
+        (answer.n_tokens, 1 / len(answers) / len(problems))
+        for answers in problems.values()
+        for answer in answers
+        if counts(answer)
     )
     shares = np.cumsum([0.0, *(share for _, share in found)])
     within = np.searchsorted([tokens for tokens, _ in found], budgets, side="right")
     return [min(1.0, round(float(share), 12)) for share in shares[within]]
 
 
-def area(group: Group, largest: int) -> float:
+def area(group: Answers, largest: int) -> float:
     """The mean of the curve over budgets from 0 to `largest`, exactly: a right answer of L tokens
     adds 1 - L / largest.
     """
     largest = max(1, largest)
 
-    def room(trace: Trace) -> float:
-        return max(0.0, 1 - trace.n_tokens / largest) if right(trace) else 0.0
+    def room(answer: Answer) -> float:
+        return max(0.0, 1 - answer.n_tokens / largest) if right(answer) else 0.0
 
     return fmean(means(group, room).values())

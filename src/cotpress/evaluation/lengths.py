@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cotpress.evaluation.problems import Group, by_problem
+from cotpress.evaluation.problems import Answer, Answers, by_problem
 from cotpress.evaluation.statistics import ratio_of_means
-from cotpress.records import Lengths, Trace
+from cotpress.records import Lengths
 
 
 def lengths(tokens: Sequence[int]) -> Lengths | None:
@@ -32,7 +32,7 @@ class Adherence(NamedTuple):
     high: float | None = None
 
 
-def adherence(group: Group, base: Mapping[str, float]) -> Adherence | None:
+def adherence(group: Answers, base: Mapping[str, float]) -> Adherence | None:
     """Of a budget, or of a ratio below 1 times what the original model spends on the same problem
     (`base`: reasoning tokens by problem); a ratio of means hides that some answers are too long
     where others are too short.
@@ -40,11 +40,11 @@ def adherence(group: Group, base: Mapping[str, float]) -> Adherence | None:
     None where nothing was asked for, or the original is not known.
     """
     errors, over = [], []
-    for name, traces in by_problem(group).items():
-        asked = _asked(traces[0], base.get(name))
+    for name, answers in by_problem(group).items():
+        asked = _asked(answers[0], base.get(name))
         if asked:
-            errors.append(fmean(abs(asked - trace.n_tokens) / asked for trace in traces))
-            over.append(fmean(trace.n_tokens > asked for trace in traces))
+            errors.append(fmean(abs(asked - answer.n_tokens) / asked for answer in answers))
+            over.append(fmean(answer.n_tokens > asked for answer in answers))
     if not errors:
         return None
     found = ratio_of_means(errors, [1.0] * len(errors)) if len(errors) > 1 else None
@@ -53,9 +53,9 @@ def adherence(group: Group, base: Mapping[str, float]) -> Adherence | None:
     )
 
 
-def _asked(trace: Trace, original: float | None) -> float | None:
+def _asked(answer: Answer, original: float | None) -> float | None:
     """Reasoning tokens that a prompt asks for."""
-    if trace.asked.budget is not None:
-        return float(trace.asked.budget)
-    ratio = trace.asked.ratio
+    if answer.asked.budget is not None:
+        return float(answer.asked.budget)
+    ratio = answer.asked.ratio
     return None if ratio is None or ratio == 1.0 or original is None else ratio * original

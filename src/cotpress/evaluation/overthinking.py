@@ -9,7 +9,9 @@ bound.
 """
 
 import re
-from functools import cache, lru_cache
+from collections.abc import Iterator, Sequence
+from functools import cache
+from operator import itemgetter
 
 from cotpress import grading
 from cotpress.records import Grade, Trace
@@ -36,17 +38,14 @@ def first_right(trace: Trace) -> float | None:
     candidates = {trace.problem.answer}
     if known and known.correct and known.answer:
         candidates.add(known.answer)
-    patterns = [found for found in map(_pattern, sorted(candidates)) if found]
-    if not text or not patterns:
-        return None
     done = 0
-    for match in re.finditer("|".join(patterns), text):
-        if match.start() < done:
+    for start, stop in _spelt(text, list(map(_bare, sorted(candidates)))):
+        if start < done:
             continue
-        begin = _begin(text, match.start(), done)
-        end = _END.search(text, match.end())
+        begin = _begin(text, start, done)
+        end = _END.search(text, stop)
         done = end.end() if end else len(text)
-        formula = not _SHORT.fullmatch(_bare(match[0]))
+        formula = not _SHORT.fullmatch(_bare(text[start:stop]))
         if formula or _states(text[begin:done], trace.problem.answer, candidates):
             return done / len(text)
     return None
@@ -71,16 +70,46 @@ def _begin(text: str, at: int, after: int) -> int:
     return max(ends, default=after)
 
 
-@lru_cache(maxsize=4096)
-def _pattern(answer: str) -> str:
-    """How an answer may be spelt within a text: with other blanks and commas, but not as a part of
-    another number or word. Empty where there is nothing to search for.
+def _spelt(text: str, answers: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Where one of the answers stands within a text, spelt with other blanks and commas, but not as
+    a part of another number or word: start and end, one after the other.
+
+    By hand: almost every trace has an answer of its own, and to compile a pattern for it takes
+    longer than to search.
     """
-    letters = _bare(answer)
-    if not letters or len(letters) > MAX_CHARACTERS:
-        return ""
-    spelt = r"[\s,]*".join(map(re.escape, letters))
-    return rf"(?<![\w.]){spelt}(?!\w|[.,]\d)"
+    searched = [letters for letters in answers if 0 < len(letters) <= MAX_CHARACTERS]
+    at = 0
+    while found := [place for one in searched if (place := _next_spelt(text, one, at))]:
+        start, at = min(found, key=itemgetter(0))
+        yield start, at
+
+
+def _next_spelt(text: str, letters: str, at: int) -> tuple[int, int] | None:
+    """The first place from `at` on where these letters stand; None where they do not."""
+    while (at := text.find(letters[0], at)) >= 0:
+        if end := _end_of(text, letters, at):
+            return at, end
+        at += 1
+    return None
+
+
+def _end_of(text: str, letters: str, at: int) -> int:
+    """Where the letters end that begin at `at`; 0 where others stand there, or more of them."""
+    if at and (_is_word(text[at - 1]) or text[at - 1] == "."):
+        return 0
+    for letter in letters[1:]:
+        at += 1
+        while text[at : at + 1] == "," or text[at : at + 1].isspace():
+            at += 1
+        if text[at : at + 1] != letter:
+            return 0
+    after = text[at + 1 : at + 3]
+    goes_on = after and (_is_word(after[0]) or (after[0] in ".," and after[1:].isdecimal()))
+    return 0 if goes_on else at + 1
+
+
+def _is_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
 
 
 def _bare(answer: str) -> str:

@@ -17,13 +17,14 @@ from typing import Literal
 import msgspec
 
 from cotpress.errors import CotpressError
-from cotpress.evaluation.problems import Group, Key, key_of, means, pairs
+from cotpress.evaluation.brief import Brief, Briefs, grouped
+from cotpress.evaluation.problems import means, pairs
 from cotpress.evaluation.row import p_value
-from cotpress.evaluation.rows import rows
-from cotpress.evaluation.setting import is_reference, setting_of
+from cotpress.evaluation.rows import rows_of
+from cotpress.evaluation.setting import is_reference
 from cotpress.evaluation.statistics import Z, wilson
 from cotpress.methods import method
-from cotpress.records import NOTHING, EvalRow, Record, Setting, Trace
+from cotpress.records import NOTHING, EvalRow, Record, Trace
 
 SURE = 0.05
 """Two ratios with a p-value of at least this cannot be told apart."""
@@ -122,7 +123,7 @@ def plan(traces: Iterable[Trace], wish: Wish, price: float | None = None) -> Pla
     An offer meets a bound only where its whole 95 % interval does.
 
     Args:
-        traces: What `evaluate` gives, of one task; all are held.
+        traces: What `evaluate` gives, of one task; of each its numbers are held.
         wish: Lowest accuracy (0 to 1), most generated tokens per request, or both.
         price: Of a million generated tokens, in any currency; default: no money is reckoned.
 
@@ -134,16 +135,14 @@ def plan(traces: Iterable[Trace], wish: Wish, price: float | None = None) -> Pla
         CotpressError: The traces are of several tasks, hold no ratio or budget to choose, or one
             has no grade.
     """
-    traces = list(traces)
-    groups: dict[Setting, dict[Key, Trace]] = {}
-    for trace in traces:
-        groups.setdefault(setting_of(trace), {})[key_of(trace)] = trace
-    found = [row for row in rows(traces) if method(row.method).servable]
+    by_task = grouped(traces, read=False)  # where an answer is first stated is in no offer
+    found = [row for row in rows_of(by_task) if method(row.method).servable]
     if len({row.task for row in found}) > 1:
         raise CotpressError(
             "the evaluation is of several tasks: make a plan for each, "
             "from an evaluation of its own."
         )
+    groups = {setting: by_task[task, setting] for task, setting in by_task}
     reference, asked = _sides(found)
     if not asked:
         raise CotpressError(
@@ -151,7 +150,7 @@ def plan(traces: Iterable[Trace], wish: Wish, price: float | None = None) -> Pla
             "--ratios 1.0 0.7 0.5, say, or with --budgets of a model that was taught them."
         )
     base = reference or next((row for row in asked if row.ratio == 1.0), None)
-    paired: Group = groups[base.setting] if base else {}
+    paired: Briefs = groups[base.setting] if base else {}
     offers = [
         _offer(row, groups[row.setting], {} if row is base else paired, wish) for row in asked
     ]
@@ -197,7 +196,7 @@ def _sides(found: Sequence[EvalRow]) -> tuple[EvalRow | None, list[EvalRow]]:
     return reference, asked
 
 
-def _offer(row: EvalRow, group: Group, base: Group, wish: Wish) -> Offer:
+def _offer(row: EvalRow, group: Briefs, base: Briefs, wish: Wish) -> Offer:
     accuracy = Mean(mean=row.accuracy, low=row.accuracy_low, high=row.accuracy_high)
     spent = means(group, _length)
     tokens = _mean(list(spent.values()))
@@ -321,12 +320,12 @@ def _tokens(mean: Mean) -> str:
     return f"{mean.mean:.1f} [{mean.low:.1f}, {mean.high:.1f}] tokens"
 
 
-def _length(trace: Trace) -> int:
-    return trace.n_tokens + trace.n_conclusion_tokens
+def _length(answer: Brief) -> int:
+    return answer.n_tokens + answer.n_conclusion_tokens
 
 
-def _took(trace: Trace) -> float:
-    return trace.seconds
+def _took(answer: Brief) -> float:
+    return answer.seconds
 
 
 def _mean(values: Sequence[float]) -> Mean:

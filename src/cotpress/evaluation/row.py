@@ -12,27 +12,34 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
-from cotpress import latent_tokens
 from cotpress.evaluation.at_budget import area, curve, distribution, grid
 from cotpress.evaluation.baselines import CONTROLS
+from cotpress.evaluation.brief import Brief, Briefs
 from cotpress.evaluation.efficiency import aes, ock_score
 from cotpress.evaluation.lengths import adherence, lengths
-from cotpress.evaluation.overthinking import first_right
-from cotpress.evaluation.problems import Group, by_problem, means, pairs, right, samples, tokens
+from cotpress.evaluation.problems import (
+    Answers,
+    Key,
+    by_problem,
+    means,
+    pairs,
+    right,
+    samples,
+    tokens,
+)
 from cotpress.evaluation.resampling import bootstrap, sign_flip
-from cotpress.evaluation.setting import setting_of
 from cotpress.evaluation.several import majority, pass_at_k
-from cotpress.evaluation.statistics import Interval, loops, mcnemar, ratio_of_means, wilson
-from cotpress.records import EvalRow, Stratum, Trace
+from cotpress.evaluation.statistics import Interval, mcnemar, ratio_of_means, wilson
+from cotpress.records import EvalRow, Setting, Stratum
 
 
 @dataclass(frozen=True)
 class Beside:
     """What the figures of a row are measured against."""
 
-    base: Group = field(default_factory=dict)
+    base: Briefs = field(default_factory=dict)
     """The untouched model's answers; empty: there is none."""
-    own: Group = field(default_factory=dict)
+    own: Briefs = field(default_factory=dict)
     """The method's own answers at ratio 1.0."""
     largest: int = 0
     """The last budget of the curve, in reasoning tokens."""
@@ -40,10 +47,9 @@ class Beside:
     """Whether a sentence of the reasoning can be read for the answer."""
 
 
-def row(group: Group, beside: Beside) -> EvalRow:
+def row(task: str, setting: Setting, group: Briefs, beside: Beside) -> EvalRow:
     """The figures of one setting on one task."""
-    traces = list(group.values())
-    counts = [latent_tokens.count(trace.completion()) for trace in traces]
+    answers = group.values()
     shares, base = means(group, right), beside.base
     low, high = interval(shares, samples(group))
     kept = ratio_of_means(*pairs(tokens(group), tokens(base)))
@@ -51,8 +57,8 @@ def row(group: Group, beside: Beside) -> EvalRow:
     spent = list(tokens(group).values())
     mean = ratio_of_means(spent, [1.0] * len(spent)) if len(spent) > 1 else None
     return EvalRow(
-        setting=setting_of(traces[0]),
-        task=traces[0].problem.task,
+        setting=setting,
+        task=task,
         n=len(shares),
         k=samples(group),
         accuracy=fmean(shares.values()),
@@ -65,20 +71,18 @@ def row(group: Group, beside: Beside) -> EvalRow:
         kept_low=kept.low if kept else None,
         kept_high=kept.high if kept else None,
         kept_own=kept_own.value if kept_own else None,
-        truncated=fmean(trace.cut_off for trace in traces),
-        looping=fmean(loops(trace.reasoning) or loops(trace.completion()) for trace in traces),
-        seconds_per_problem=fmean(trace.seconds for trace in traces),
+        truncated=fmean(answer.cut_off for answer in answers),
+        looping=fmean(answer.looping for answer in answers),
+        seconds_per_problem=fmean(answer.seconds for answer in answers),
         mean_total_tokens=fmean(means(group, _all_tokens).values()),
-        unsplit=fmean(not trace.conclusion for trace in traces),
+        unsplit=fmean(answer.unsplit for answer in answers),
         p_value=None if group is base else p_value(group, base),
-        mean_latent=fmean(count.latent for count in counts),
-        mean_markers=fmean(count.markers for count in counts),
-        with_latents=fmean(count.latent > 0 for count in counts),
-        statuses=dict(
-            sorted(Counter(trace.grade.status for trace in traces if trace.grade).items())
-        ),
+        mean_latent=fmean(answer.latent for answer in answers),
+        mean_markers=fmean(answer.markers for answer in answers),
+        with_latents=fmean(answer.latent > 0 for answer in answers),
+        statuses=dict(sorted(Counter(answer.grade.status for answer in answers).items())),
         **_several(group),
-        **_lengths(group, beside),
+        **_lengths(setting, group, beside),
         **_efficiency(group, base),
         strata=_strata(group, base),
     )
@@ -93,7 +97,7 @@ def interval(shares: Mapping[str, float], k: int) -> Interval:
     return wilson(sum(shares.values()), len(shares))
 
 
-def p_value(group: Group, other: Group) -> float | None:
+def p_value(group: Answers, other: Answers) -> float | None:
     """Of equal accuracy on the problems that both have answered: exact McNemar where each was
     answered once, else a sign-flip permutation test; None where they share no problem.
     """
@@ -106,13 +110,12 @@ def p_value(group: Group, other: Group) -> float | None:
     return mcnemar(found[1.0, 0.0], found[0.0, 1.0])
 
 
-def _several(group: Group) -> dict[str, Any]:
+def _several(group: Briefs) -> dict[str, Any]:
     """pass@k and maj@k; nothing where each problem was answered once."""
     k = samples(group)
     if k == 1:
         return {}
-    answers = by_problem(group).values()
-    graded = [[trace.grade for trace in traces if trace.grade] for traces in answers]
+    graded = [[answer.grade for answer in answers] for answers in by_problem(group).values()]
     return {
         "pass_at_k": fmean(
             pass_at_k(len(grades), sum(grade.correct for grade in grades), k) for grades in graded
@@ -121,18 +124,18 @@ def _several(group: Group) -> dict[str, Any]:
     }
 
 
-def _lengths(group: Group, beside: Beside) -> dict[str, Any]:
+def _lengths(setting: Setting, group: Briefs, beside: Beside) -> dict[str, Any]:
     """Lengths of right and wrong answers, what a budget buys, what was
     asked for, and what comes after the answer.
     """
-    traces, budgets = list(group.values()), grid(beside.largest)
-    blind = traces[0].method in CONTROLS  # cut to what the method kept, whatever it was asked for
+    answers, budgets = group.values(), grid(beside.largest)
+    blind = setting.method in CONTROLS  # cut to what the method kept, whatever it was asked for
     kept_to = None if blind else adherence(group, tokens(beside.base))
-    stated = [first_right(trace) for trace in traces] if beside.readable else []
+    stated = [answer.stated for answer in answers] if beside.readable else []
     after = [1 - share for share in stated if share is not None]
     return {
-        "lengths_right": lengths([trace.n_tokens for trace in traces if right(trace)]),
-        "lengths_wrong": lengths([trace.n_tokens for trace in traces if not right(trace)]),
+        "lengths_right": lengths([answer.n_tokens for answer in answers if right(answer)]),
+        "lengths_wrong": lengths([answer.n_tokens for answer in answers if not right(answer)]),
         "budgets": budgets,
         "at_budget": curve(group, budgets),
         "within_budget": distribution(group, budgets),
@@ -146,7 +149,7 @@ def _lengths(group: Group, beside: Beside) -> dict[str, Any]:
     }
 
 
-def _efficiency(group: Group, base: Group) -> dict[str, Any]:
+def _efficiency(group: Briefs, base: Briefs) -> dict[str, Any]:
     """AES and OckScore, and whether the conclusion takes over what the reasoning leaves out."""
     shares, spent = means(group, right), means(group, _all_tokens)
     ours, theirs = pairs(shares, means(base, right))
@@ -159,15 +162,15 @@ def _efficiency(group: Group, base: Group) -> dict[str, Any]:
     }
 
 
-def _strata(group: Group, base: Group) -> list[Stratum]:
+def _strata(group: Briefs, base: Briefs) -> list[Stratum]:
     """The figures stratum by stratum, in the order of their names; none where the task has none."""
-    parts: dict[str, dict[tuple[str, int], Trace]] = {}
-    for key, trace in group.items():
-        parts.setdefault(trace.problem.stratum, {})[key] = trace
+    parts: dict[str, dict[Key, Brief]] = {}
+    for key, answer in group.items():
+        parts.setdefault(answer.stratum, {})[key] = answer
     return [_stratum(name, parts[name], base) for name in sorted(parts, key=_natural) if name]
 
 
-def _stratum(name: str, part: Group, base: Group) -> Stratum:
+def _stratum(name: str, part: Briefs, base: Briefs) -> Stratum:
     shares = means(part, right)
     low, high = interval(shares, samples(part))
     kept = ratio_of_means(*pairs(tokens(part), tokens(base)))
@@ -188,9 +191,9 @@ def _natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
-def _all_tokens(trace: Trace) -> float:
-    return trace.n_tokens + trace.n_conclusion_tokens
+def _all_tokens(answer: Brief) -> float:
+    return answer.n_tokens + answer.n_conclusion_tokens
 
 
-def _outside(trace: Trace) -> float:
-    return trace.n_conclusion_tokens
+def _outside(answer: Brief) -> float:
+    return answer.n_conclusion_tokens

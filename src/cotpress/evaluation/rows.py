@@ -7,17 +7,15 @@ untouched model on the same problems (A7; against the method's own ratio 1.0 it 
 a ratio that is missed is said (`note`).
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
 from cotpress.errors import CotpressError
 from cotpress.evaluation.baselines import CONTROLS
-from cotpress.evaluation.overthinking import GRADER
-from cotpress.evaluation.problems import Group, Key, key_of
+from cotpress.evaluation.brief import Groups, grouped, is_readable
 from cotpress.evaluation.row import Beside, row
-from cotpress.evaluation.setting import is_reference, setting_of
+from cotpress.evaluation.setting import is_reference
 from cotpress.grading import Check
 from cotpress.lm.taught import Budgets
 from cotpress.methods import CORRUPTED, FORCED, method
@@ -28,9 +26,6 @@ TOLERANCE = 0.03
 
 BUDGET_TOLERANCE = 0.1
 """So is a mean that is further than this share of a budget from it."""
-
-Groups = Mapping[tuple[str, Setting], Group]
-"""Traces by task and setting."""
 
 
 def rows(
@@ -50,7 +45,7 @@ def rows(
     Wilson's, or bootstraps over problems.
 
     Args:
-        traces: What `evaluate` gives; all are held.
+        traces: What `evaluate` gives; of each its numbers are held.
         scorer: Recorded in the rows of trained methods.
         trained: The ratios that the model was trained on; default: not known. A row at another
             one says so in `note`.
@@ -66,21 +61,38 @@ def rows(
     Raises:
         CotpressError: A trace has no grade, or a task has two untouched models.
     """
-    groups: defaultdict[tuple[str, Setting], dict[Key, Trace]] = defaultdict(dict)
-    for trace in traces:
-        if trace.grade is None:
-            raise CotpressError(f"the trace {trace.key} has no grade: run `cotpress grade` first.")
-        groups[trace.problem.task, setting_of(trace)][key_of(trace)] = trace
+    return rows_of(
+        grouped(traces, graders),
+        scorer=scorer,
+        trained=trained,
+        budgets=budgets,
+        seed=seed,
+        graders=graders,
+        overlapping=overlapping,
+    )
+
+
+def rows_of(
+    groups: Groups,
+    *,
+    scorer: str = "",
+    trained: Sequence[float] | None = None,
+    budgets: Budgets | None = None,
+    seed: int = 0,
+    graders: Mapping[str, str | Check] | None = None,
+    overlapping: Collection[str] | None = None,
+) -> list[EvalRow]:
+    """The rows of answers that are grouped already; see `rows`."""
     result = []
     for (task, setting), group in groups.items():
-        readable = (graders or {}).get(task, GRADER) == GRADER
-        found = row(group, _beside(task, setting, groups, readable=readable))
+        beside = _beside(task, setting, groups, readable=is_readable(task, graders))
+        found = row(task, setting, group, beside)
         if setting.method == CORRUPTED:
             found = msgspec.structs.replace(found, changed=_changed(task, setting, groups))
         if method(setting.method).trained:
             found = msgspec.structs.replace(found, scorer=scorer)
         if overlapping is not None:
-            n_taught = len({trace.problem.id for trace in group.values()} & set(overlapping))
+            n_taught = len({problem for problem, _ in group} & set(overlapping))
             found = msgspec.structs.replace(found, overlap=n_taught)
         result.append(msgspec.structs.replace(found, seed=seed, note=note(found, trained, budgets)))
     return result
@@ -99,7 +111,7 @@ def _beside(task: str, setting: Setting, groups: Groups, *, readable: bool) -> B
     base = next(iter(untouched.values()), {})
     whole = msgspec.structs.replace(setting, asked=Asked(ratio=1.0), latents=None)
     longest = [base] if base else on_task.values()
-    largest = max(trace.n_tokens for group in longest for trace in group.values())
+    largest = max(answer.n_tokens for group in longest for answer in group.values())
     return Beside(base, on_task.get(whole, {}), largest, readable)
 
 
@@ -148,6 +160,5 @@ def _changed(task: str, setting: Setting, groups: Groups) -> float | None:
     own = next(alike, None)
     if own is None:
         return None
-    answers = [(trace.grade, own[key].grade) for key, trace in group.items() if key in own]
-    differ = sum(a is None or b is None or a.answer != b.answer for a, b in answers)
-    return differ / max(1, len(answers))
+    shared = [(one.grade, own[key].grade) for key, one in group.items() if key in own]
+    return sum(a.answer != b.answer for a, b in shared) / max(1, len(shared))

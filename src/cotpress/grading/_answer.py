@@ -6,7 +6,7 @@ import re
 from collections import deque
 from itertools import pairwise
 
-from cotpress.answers import ANNOUNCED
+from cotpress.answers import announcements
 from cotpress.grading._numbers import DECIMAL, number
 from cotpress.grading._plain import MAX_ANSWER
 from cotpress.grading._units import NO_UNITS
@@ -123,7 +123,7 @@ def sentence(text: str) -> str | None:
     """
     said = [
         match.end()
-        for match in ANNOUNCED.finditer(text)
+        for match in announcements(text)
         if not _OF_OTHERS.search(text[max(0, match.start() - 80) : match.start()])
     ]
     for end in reversed(said):

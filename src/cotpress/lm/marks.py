@@ -135,7 +135,7 @@ def thought_in(text: str) -> Thought | None:
     if not opened and (answer := NO_ANALYSIS.match(text)):
         return Thought(0, 0, answer.end(), True)
     begin = opened.end() if opened else 0
-    for pattern in [_closes(opened)] if opened else _ANY:
+    for pattern in [_closes(opened)] if opened else _any_that_closes(text):
         ends = [one for one in pattern.finditer(text, begin) if not _quoted(text, one)]
         ends = [one for one in ends if not _in_passing(text, one)] or ends
         if ends:
@@ -148,7 +148,7 @@ def thought_in(text: str) -> Thought | None:
 
 def marked(text: str) -> bool:
     """Whether a text has any mark of thinking in it, mentioned ones aside."""
-    found = chain(_opening(text), *(pattern.finditer(text) for pattern in _ANY))
+    found = chain(_opening(text), *(one.finditer(text) for one in _any_that_closes(text)))
     return any(not _quoted(text, one) for one in found)
 
 
@@ -157,7 +157,7 @@ def thinks_again(text: str, *, after: bool) -> bool:
     whatever comes `after` the reasoning at once. What is opened and closed again is not an end.
     """
     marks = [(one.start(), True) for one in _opening(text) if _meant(text, one)]
-    for pattern in _ANY:
+    for pattern in _any_that_closes(text):
         marks += [(one.start(), False) for one in pattern.finditer(text) if _meant(text, one)]
     depth = 0
     for _, opens in sorted(marks):
@@ -173,6 +173,12 @@ def family_of(opening: str) -> Family | None:
     bare = opening.rstrip()
     found = [one for one in FAMILIES if bare.endswith(one.opening.strip())]
     return found[0] if found else None
+
+
+def _any_that_closes(text: str) -> list[re.Pattern[str]]:
+    """Patterns of which one may be found in a text: none where no mark can begin, as in most."""
+    may = "<" in text or "[/" in text or "◁" in text or "\nhere" in text.lower()
+    return _ANY if may else []
 
 
 def _closes(opened: re.Match[str]) -> re.Pattern[str]:

@@ -160,11 +160,11 @@ def _epoch(cuts: Mapping[float, Cut]) -> int:
 
 def distinct(compressed: Iterable[CompressedTrace]) -> Iterator[CompressedTrace]:
     """Pass traces on; `CotpressError` for one that comes twice."""
-    seen: set[str] = set()
+    seen = set[int]()  # hashes: a key may be long, and a file has millions
     for one in compressed:
-        if one.key in seen:
+        if (known := hash(one.key)) in seen:
             raise _twice(one)
-        seen.add(one.key)
+        seen.add(known)
         yield one
 
 

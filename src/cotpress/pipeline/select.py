@@ -6,14 +6,16 @@ without a reward (On-Policy SFT, arXiv 2602.13407: right and under a length, pla
 Its controls are a right sample at random, which is rejection-sampling fine-tuning, and the longest.
 
 Samples of a problem need not stand together: problems come out in the order in which they first
-appear. Of each problem no more samples are held than are asked for (of `all-right` all).
+appear. Of each problem no more samples are held than are asked for (of `all-right` all), and of a
+file only the places where they stand (`choose`).
 """
 
+import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from random import Random
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 import msgspec
 
@@ -21,6 +23,8 @@ from cotpress.errors import CotpressError
 from cotpress.methods import ALL_RIGHT, SHORTEST, SHORTEST_RIGHT
 from cotpress.pipeline.build import unfit
 from cotpress.records import Trace
+
+P = TypeVar("P")
 
 Keep = Literal["shortest-right", "shortest", "longest", "random", "all-right"]
 """Which samples of a problem are kept: the shortest that are right; the shortest of all that ended
@@ -45,12 +49,17 @@ FIRST_KEPT = "problems without a sample to keep, of which the first was kept"
 FEWER = "problems with fewer samples to keep than asked for"
 
 
-@dataclass
-class _Samples:
+@dataclass(slots=True)
+class _Samples(Generic[P]):
     """What is held of one problem."""
 
-    first: Trace
-    best: list[tuple[tuple[float, ...], Trace]] = field(default_factory=list)
+    number: int
+    """Of the first sample."""
+    first: P
+    """Where that stands."""
+    fault: str
+    """Why it is not to be kept; empty if it may be."""
+    best: list[tuple[tuple[float, ...], P]] = field(default_factory=list)
     """With what they are ranked by, the best first."""
     n_usable: int = 0
 
@@ -93,21 +102,53 @@ def select(
     Raises:
         CotpressError: A number is below 1, or a trace has no grade and `keep` needs one.
     """
+    placed = ((trace, trace) for trace in traces)
+    yield from choose(
+        placed,
+        lambda trace: trace,
+        keep,
+        per_problem=per_problem,
+        longest_tokens=longest_tokens,
+        unsolved=unsolved,
+        seed=seed,
+        dropped=dropped,
+        noted=noted,
+    )
+
+
+def choose(
+    placed: Iterable[tuple[P, Trace]],
+    at: Callable[[P], Trace],
+    keep: Keep = "shortest-right",
+    *,
+    per_problem: int = 1,
+    longest_tokens: int | None = None,
+    unsolved: Unsolved = "drop",
+    seed: int = 0,
+    dropped: Counter[str] | None = None,
+    noted: Counter[str] | None = None,
+) -> Iterator[Trace]:
+    """Like `select`, of traces with their places: only the places are held, and `at` gives the
+    trace at one.
+    """
     if per_problem < 1 or (longest_tokens is not None and longest_tokens < 1):
         raise CotpressError("choose --per-problem and --longest-tokens of at least 1.")
     dropped = Counter() if dropped is None else dropped
     noted = Counter() if noted is None else noted
-    held: dict[str, _Samples] = {}
+    held: dict[int, _Samples[P]] = {}  # by hash: an id may be long, and a file has millions
     most = None if keep == ALL_RIGHT else per_problem
-    for trace in traces:
-        of = held.setdefault(trace.problem.id, _Samples(trace))
-        if trace.sample < of.first.sample:
-            of.first = trace
-        if reason := _unfit(trace, keep, longest_tokens):
+    for place, trace in placed:
+        reason = sys.intern(_unfit(trace, keep, longest_tokens))
+        name = hash(trace.problem.id)
+        if (of := held.get(name)) is None:
+            of = held[name] = _Samples(trace.sample, place, reason)
+        elif trace.sample < of.number:
+            of.number, of.first, of.fault = trace.sample, place, reason
+        if reason:
             dropped[reason] += 1
             continue
         of.n_usable += 1
-        of.best.append((_rank(trace, keep, seed), trace))
+        of.best.append((_rank(trace, keep, seed), place))
         of.best.sort(key=lambda ranked: ranked[0])
         if most is not None and len(of.best) > most:
             del of.best[most:]
@@ -116,12 +157,12 @@ def select(
         if not of.best:
             noted[FIRST_KEPT if unsolved == "keep" else NO_SAMPLE] += 1
             if unsolved == "keep":
-                dropped[_unfit(of.first, keep, longest_tokens)] -= 1
-                yield _chosen(of.first, keep)
+                dropped[of.fault] -= 1
+                yield _chosen(at(of.first), keep)
             continue
         if most is not None and of.n_usable < most:
             noted[FEWER] += 1
-        yield from (_chosen(trace, keep) for _, trace in of.best)
+        yield from (_chosen(at(place), keep) for _, place in of.best)
 
 
 def _unfit(trace: Trace, keep: Keep, longest_tokens: int | None) -> str:

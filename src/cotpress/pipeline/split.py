@@ -12,7 +12,7 @@ mention in the middle of the reasoning is none. What cannot be split is all reas
 import re
 from typing import NamedTuple
 
-from cotpress.answers import ANNOUNCED, BOX
+from cotpress.answers import BOX, announcements
 from cotpress.lm.marks import ENDS, thinks_again, thought_in
 
 TAIL = 400
@@ -96,7 +96,7 @@ def _conclusion_start(text: str, marker: str) -> int:
         return at
     text = text.rstrip()
     tail = max(0, len(text) - TAIL)
-    answers, boxes = list(ANNOUNCED.finditer(text, tail)), list(BOX.finditer(text, tail))
+    answers, boxes = list(announcements(text, tail)), list(BOX.finditer(text, tail))
     last = (answers or boxes)[-1:]
     if not last or TAKEN_BACK.search(text, last[0].end()):
         return len(text)

@@ -1,6 +1,6 @@
 """Are the budgets that prompts ask for counted in the tokens of the model that is taught?"""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from itertools import islice
 from statistics import fmean
 
@@ -14,7 +14,7 @@ APART = 0.05
 """A mean difference of more than this share of the budgets is another way to count."""
 
 
-def miscounted(examples: Sequence[TrainingExample], model: Model) -> str:
+def miscounted(examples: Iterable[TrainingExample], model: Model) -> str:
     """One sentence where the budgets of examples are not the tokens of their reasoning; else
     empty.
     """

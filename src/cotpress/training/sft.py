@@ -21,7 +21,7 @@ import os
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -37,15 +37,15 @@ from cotpress import __version__, storage
 from cotpress.errors import CotpressError, UnknownName
 from cotpress.lm import devices
 from cotpress.lm.checkpoint import folder_of
-from cotpress.lm.taught import budgets_of
 from cotpress.models.hf import HFModel
-from cotpress.pipeline import instruction, overlap
+from cotpress.pipeline import overlap
 from cotpress.pipeline.build import pretokenized_rows, unmarked
 from cotpress.records import TrainingExample
 from cotpress.training import folder as folder
 from cotpress.training import packing
 from cotpress.training.counting import miscounted
 from cotpress.training.curve import LOG, Losses, curve, summed_up
+from cotpress.training.facts import Facts, facts
 from cotpress.training.held_out import split
 from cotpress.training.memory import tokens_that_fit
 from cotpress.training.options import MICRO_TOKENS, MOST, TrainOptions, TrainSummary
@@ -83,7 +83,9 @@ def train(
     end of turn; the defaults are TokenSkip's (arXiv 2502.12067).
 
     Args:
-        examples: What `build` gives; those too long are left out, never cut.
+        examples: What `build` gives; those too long are left out, never cut. They are gone through
+            several times: an iterator is held as a list, of a file of them (`jsonl.Records`) only
+            token ids are.
         model: A transformers model, whose weights are changed in place; rows for latent tokens
             are added where the examples need them.
         out: Folder for weights or adapter, tokenizer, `cotpress.json`, and for what a rerun goes
@@ -100,10 +102,12 @@ def train(
             ends; an option does not fit the model, the machine or the examples; or `out` holds
             something else or is being written.
     """
-    options, examples = options or TrainOptions(), list(examples)
+    options = options or TrainOptions()
+    examples = list(examples) if isinstance(examples, Iterator) else examples
+    known = facts(examples)
     if options.quantize != "none":
-        model = quantised(model, latents=any(one.codebook for one in examples))
-    model = with_latents(model, max((one.codebook for one in examples), default=0), options.seed)
+        model = quantised(model, latents=known.codebook > 0)
+    model = with_latents(model, known.codebook, options.seed)
     mark = fingerprint(examples, model, options)
     if found := folder.finished(out, mark):
         say(f"train: {out} was finished before under the same options; nothing to do")
@@ -112,15 +116,16 @@ def train(
     devices.own_card(
         int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     )
-    if (draws := len({one.epoch for one in examples})) > 1:
+    if known.draws > 1:
         say(
-            f"train: the examples are drawn for {draws} epochs; each of --epochs "
+            f"train: the examples are drawn for {known.draws} epochs; each of --epochs "
             f"{options.epochs:g} goes through all of them"
         )
     for note in filter(None, (unmarked(examples, model), miscounted(examples, model))):
         say(f"train: {note}")
     left_out: Counter[str] = Counter()
     rows = trainable(examples, model, options, left_out)
+    questions = taught(examples, model)
     first = int(os.environ.get("RANK", "0")) == 0
     with folder.training(out, mark) if first else nullcontext():
         began = time.monotonic()
@@ -129,11 +134,11 @@ def train(
             warnings.simplefilter("ignore", FutureWarning)
             fitted = fit(rows, model, out, options, say)
         summary = summarised(
-            examples, model, options, len(rows) - fitted.held_out, left_out, fitted, mark
+            known, model, options, len(rows) - fitted.held_out, left_out, fitted, mark
         )
         summary = msgspec.structs.replace(summary, seconds=round(time.monotonic() - began, 3))
         if first:
-            overlap.write(out, taught(examples, model))
+            overlap.write(out, questions)
             folder.finish(out, summary)
     return summary
 
@@ -147,7 +152,7 @@ def taught(examples: Iterable[TrainingExample], model: HFModel) -> overlap.Quest
 
 
 def summarised(
-    examples: Sequence[TrainingExample],
+    known: Facts,
     model: HFModel,
     options: TrainOptions,
     n_rows: int,
@@ -156,28 +161,12 @@ def summarised(
     mark: str,
 ) -> TrainSummary:
     """What `cotpress.json` says of a training."""
-
-    def joined(field: str) -> str:
-        return "+".join(sorted({str(getattr(one, field)) for one in examples} - {""}))
-
-    runs = {one.longest_run for one in examples}
     return TrainSummary(
         base=model.name,
         base_revision=model.revision,
         tokenizer=model.tokenizer_hash,
         kind=options.method,
-        method=joined("method"),
-        scorer=joined("scorer"),
-        unit=joined("unit"),
-        protect=joined("protect"),
-        protect_regex=joined("protect_regex"),
-        budget=joined("budget"),
-        longest_run=runs.pop() if len(runs) == 1 else None,
-        ratios=sorted({one.ratio for one in examples if one.ratio is not None}, reverse=True),
-        budgets=budgets_of([one.asked.budget for one in examples if one.asked.budget is not None]),
-        codebook=max(one.codebook for one in examples),
-        tasks=sorted({one.problem.task for one in examples}),
-        instructions=instruction.of(one.problem for one in examples),
+        **known.summary,
         examples=n_rows,
         left_out=dict(left_out),
         steps=fitted.steps,
@@ -191,7 +180,7 @@ def summarised(
     )
 
 
-def fingerprint(examples: Sequence[TrainingExample], model: HFModel, options: TrainOptions) -> str:
+def fingerprint(examples: Iterable[TrainingExample], model: HFModel, options: TrainOptions) -> str:
     """Of everything that decides the weights."""
     deciding = {
         name: value for name, value in asdict(options).items() if name not in NOT_THE_WEIGHTS

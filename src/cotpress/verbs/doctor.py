@@ -19,6 +19,7 @@ from cotpress.doctor.machine import examine_machine
 from cotpress.doctor.model import examine_model
 from cotpress.doctor.server import Answer, examine_server
 from cotpress.errors import CotpressError
+from cotpress.jsonl import Records
 from cotpress.lm.capabilities import able
 from cotpress.shown import shown
 from cotpress.training.folder import trained
@@ -117,9 +118,7 @@ def _data(target: str, model: str, key: str) -> Iterable[Finding]:
         )
     loaded = _hf(model) if model else None
     about = trained(Path(loaded.path)) if loaded else None
-    return examine_data(
-        list(storage.read(path, record)), loaded, about.instructions if about else None
-    )
+    return examine_data(Records(path, record), loaded, about.instructions if about else None)
 
 
 def _server(target: str, model: str, key: str) -> Iterable[Finding]:

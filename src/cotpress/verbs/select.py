@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cotpress import storage
+from cotpress.jsonl import read_placed, reading_at
 from cotpress.pipeline import select as stage
 from cotpress.pipeline.select import Keep, Unsolved
 from cotpress.records import Trace
@@ -52,17 +53,19 @@ def select(
     """
     noted: Counter[str] = Counter()
 
-    def chosen(items: Iterator[Trace], dropped: Counter[str]) -> Iterator[Trace]:
-        yield from stage.select(
-            items,
-            keep,
-            per_problem=per_problem,
-            longest_tokens=longest_tokens,
-            unsolved=unsolved,
-            seed=seed,
-            dropped=dropped,
-            noted=noted,
-        )
+    def chosen(items: Iterator[tuple[int, Trace]], dropped: Counter[str]) -> Iterator[Trace]:
+        with reading_at(graded, Trace) as at:
+            yield from stage.choose(
+                items,
+                at,
+                keep,
+                per_problem=per_problem,
+                longest_tokens=longest_tokens,
+                unsolved=unsolved,
+                seed=seed,
+                dropped=dropped,
+                noted=noted,
+            )
 
     options: dict[str, Any] = {"keep": keep, "per_problem": per_problem}
     options |= {"longest_tokens": longest_tokens, "unsolved": unsolved, "seed": seed}
@@ -70,7 +73,7 @@ def select(
         out,
         Trace,
         chosen,
-        storage.read(graded, Trace),
+        read_placed(graded, Trace),
         verb="select",
         options=options,
         inputs={"traces": partial(storage.hash_file, graded)},
@@ -78,7 +81,10 @@ def select(
     )
     for what, count in noted.items():
         say(f"select: {count} {what}")
-    lengths = [(trace.problem.id, trace.n_tokens) for trace in storage.read(out, Trace)]
-    mean = sum(n for _, n in lengths) / len(lengths)
-    n_problems = len({name for name, _ in lengths})
-    say(f"select: {n_problems} problems, {mean:.1f} reasoning tokens on average")
+    n = n_tokens = 0
+    problems = set[int]()
+    for trace in storage.read(out, Trace):
+        n += 1
+        n_tokens += trace.n_tokens
+        problems.add(hash(trace.problem.id))
+    say(f"select: {len(problems)} problems, {n_tokens / n:.1f} reasoning tokens on average")

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from cotpress import models, plugins, storage, tasks
 from cotpress.errors import CotpressError
+from cotpress.jsonl import Records
 from cotpress.lm.capabilities import able
 from cotpress.lm.saving import writing
 from cotpress.pipeline.pairs import Pair
@@ -84,7 +85,7 @@ def train(
         else:
             from cotpress.training import sft
 
-            rows = storage.read(_file(examples), TrainingExample)
+            rows = Records(_file(examples), TrainingExample)
             done = sft.train(rows, taught, out, options, say=say)
     if not int(os.environ.get("RANK", "0")):
         _told(out, done)
