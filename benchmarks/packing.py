@@ -10,10 +10,13 @@ CPU time of this process, so that others on the machine count little; on a GPU t
 """
 
 import argparse
+import json
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from statistics import median as median_of
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +25,6 @@ from cotpress import models, tasks
 from cotpress.models.hf import HFModel
 from cotpress.records import Asked, TrainingExample
 from cotpress.training.options import TrainOptions
-from cotpress.training.packing import Packing, keeps_apart
 from cotpress.training.sft import make_trainer, trainable
 
 
@@ -55,6 +57,72 @@ def clock() -> float:
     return time.process_time()
 
 
+def compare(
+    spec: str, *, n: int, batch: int, micro: int, median: float, passes: int
+) -> dict[str, Any]:
+    """Tokens a second of both ways, the share of padding, the loss, and how many times as fast."""
+    model = models.load(spec)
+    assert isinstance(model, HFModel)
+    options = TrainOptions(batch=batch, micro_batch=micro)
+    rows = trainable(examples(n, median), model, options, Counter())
+    with tempfile.TemporaryDirectory() as out:
+        trainer = make_trainer(rows, model, Path(out), options, print)
+    if not trainer.packed:
+        raise SystemExit(f"{spec} does not keep rows apart: it is trained padded")
+    order = list(trainer.sampler)
+    batches = [
+        [trainer.train_dataset[i] for i in order[at : at + micro]]
+        for at in range(0, len(order), micro)
+    ]
+    trainer.model.train()
+    seconds: dict[str, list[float]] = {"padded": [], "packed": []}
+    losses, cells = dict.fromkeys(seconds, 0.0), dict.fromkeys(seconds, 0)
+    for each in range(passes + 1):
+        for name, collate in (("padded", trainer.padding), ("packed", trainer.data_collator)):
+            made = [collate(batch) for batch in batches]
+            cells[name] = sum(one["input_ids"].numel() for one in made)
+            began, loss = clock(), 0.0
+            for one in made:
+                found = trainer.compute_loss(
+                    trainer.model, moved(one, trainer.model.device), num_items_in_batch=1000
+                )
+                found.backward()
+                loss += found.item()
+                trainer.model.zero_grad()
+            losses[name] = loss
+            if each:  # the first pass is cold
+                seconds[name].append(clock() - began)
+    tokens = sum(map(len, rows))
+    shares = [a / b for a, b in zip(seconds["padded"], seconds["packed"], strict=True)]
+    return {
+        "rows": len(rows),
+        "tokens_per_row": round(tokens / len(rows)),
+        "attention": trainer.model.config._attn_implementation,
+        **{
+            name: {
+                "tokens_per_s": spread([tokens / one for one in taken], 0),
+                "padding": round(1 - tokens / cells[name], 2),
+                "loss": round(losses[name], 6),
+            }
+            for name, taken in seconds.items()
+        },
+        "times_as_fast": spread(shares, 2),
+    }
+
+
+def spread(values: list[float], digits: int) -> list[float]:
+    """Least, median and most."""
+    return [round(one, digits) for one in (min(values), median_of(values), max(values))]
+
+
+def moved(batch: dict[str, Any], device: torch.device) -> dict[str, Any]:
+    """A micro-batch on the device."""
+    return {
+        key: value.to(device) if isinstance(value, torch.Tensor) else value
+        for key, value in batch.items()
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -67,51 +135,15 @@ def main() -> None:
     parser.add_argument("--passes", type=int, default=3)
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    model = models.load(asked.model)
-    assert isinstance(model, HFModel)
-    options = TrainOptions(batch=asked.batch, micro_batch=asked.micro)
-    apart = keeps_apart(model.torch_model)
-    rows = trainable(examples(asked.examples, asked.median), model, options, Counter())
-    with tempfile.TemporaryDirectory() as out:
-        trainer = make_trainer(rows, model, Path(out), options, print)
-    padded = trainer.padding
-    packed = Packing(padded, model.tokenizer.pad_token_id or 0)
-    order = list(trainer.sampler)
-    batches = [
-        [trainer.train_dataset[i] for i in order[at : at + asked.micro]]
-        for at in range(0, len(order), asked.micro)
-    ]
-    trainer.model.train()
-    seconds: dict[str, list[float]] = {"padded": [], "packed": []}
-    losses: dict[str, float] = {}
-    cells: dict[str, int] = {}
-    for n in range(asked.passes + 1):
-        for name, collate in (("padded", padded), ("packed", packed)):
-            made = [collate(batch) for batch in batches]
-            cells[name] = sum(one["input_ids"].numel() for one in made)
-            began, loss = clock(), 0.0
-            for batch in made:
-                there = {key: value.to(trainer.model.device) for key, value in batch.items()}
-                found = trainer.compute_loss(trainer.model, there, num_items_in_batch=1000)
-                found.backward()
-                loss += found.item()
-                trainer.model.zero_grad()
-            losses[name] = loss
-            if n:  # the first pass is cold
-                seconds[name].append(clock() - began)
-    tokens = sum(map(len, rows))
-    print(f"{len(rows)} rows of {tokens / len(rows):.0f} tokens, {asked.micro} at once")
-    for name, taken in seconds.items():
-        rates = sorted(tokens / one for one in taken)
-        print(
-            f"{name}: {rates[len(rates) // 2]:.0f} tokens/s ({rates[0]:.0f} to {rates[-1]:.0f}), "
-            f"{1 - tokens / cells[name]:.0%} padding, loss {losses[name]:.6f}"
-        )
-    shares = sorted(a / b for a, b in zip(seconds["padded"], seconds["packed"], strict=True))
-    print(
-        f"packed is {shares[len(shares) // 2]:.2f} times as fast ({shares[0]:.2f} to "
-        f"{shares[-1]:.2f}); the model {'keeps' if apart else 'does NOT keep'} rows apart"
+    found = compare(
+        asked.model,
+        n=asked.examples,
+        batch=asked.batch,
+        micro=asked.micro,
+        median=asked.median,
+        passes=asked.passes,
     )
+    print(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":

@@ -199,7 +199,7 @@ def test_texts_that_do_not_fit_together_are_scored_all_the_same(gpu: str, folder
     expected = logprobs.log_probs(model, spans, batch_tokens=500)
     torch.cuda.empty_cache()
     total = torch.cuda.get_device_properties(0).total_memory
-    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + 2**23) / total)
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + 2**24) / total)
     try:
         found = logprobs.log_probs(model, spans, batch_tokens=10**7)
     finally:

@@ -127,6 +127,14 @@ def test_a_model_that_reads_on_across_rows_is_found_out(name):
     assert net.training
 
 
+def test_experts_that_are_counted_in_the_loss_are_not_packed():
+    net = made("mixtral")
+    assert keeps_apart(net)
+    net.config.output_router_logits = True
+    assert not keeps_apart(net)
+    net.config.output_router_logits = False
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_an_attention_that_takes_no_mask_is_found_out(dtype, monkeypatch):
     assert keeps_apart(made("llama", "sdpa", dtype))

@@ -92,8 +92,11 @@ def keeps_apart(net: Any) -> bool:
     position ids begin anew.
 
     What stands before must change nothing, and the states must be those of the row alone but for
-    rounding. A model that takes no position ids does not keep rows apart.
+    rounding. A model that takes no position ids does not keep rows apart; nor does a mixture of
+    experts whose loss counts the experts of every token, padding behind packed rows included.
     """
+    if getattr(net.config, "output_router_logits", False):
+        return False
     device, decoder = net.device, net.get_decoder()
     some = torch.arange(3 * PROBE, device=device) % net.get_input_embeddings().weight.shape[0]
     before, other, row = some.split(PROBE)

@@ -11,7 +11,7 @@ things of theirs are changed:
   gradient with less padding, 2.45 steps/s. Grouping by length across steps gains no more (2.49) and
   would fill a step with one ratio.
 - Short rows of a micro-batch stand together in one where the model keeps them apart
-  (training/packing.py): 0.99 to 2.00 times as fast, the more their lengths differ.
+  (training/packing.py): 0.97 to 2.00 times as fast, the more their lengths differ.
 - Rows are never cut: those that are too long are left out and counted, and more than a few are
   refused.
 """
