@@ -139,6 +139,17 @@ def test_an_input_that_changed_there_is_another_input(
     assert remote.fetch("memory://b/rows.jsonl").read_bytes() == lines(ROWS[:1])
 
 
+def test_a_web_server_that_says_no_version_is_read_anew_each_time(there: Any) -> None:
+    there.pipe("/b/t.jsonl", b"one\n")
+    silent = remote.Place("https://host/t.jsonl", there, "/b/t.jsonl")
+    assert silent.state("/b/t.jsonl") == ""
+    assert remote.Place("memory://b/t.jsonl", there, "/b/t.jsonl").state("/b/t.jsonl")
+    here = remote.work_folder().absolute() / "in" / "x" / "t.jsonl"
+    note = remote.Note("https://host/t.jsonl")
+    remote._get(silent, "/b/t.jsonl", here, note)
+    assert not remote._is_same(silent, note, here, "/b/t.jsonl")
+
+
 def test_folders_and_globs_are_the_files_there_and_no_others(there: Any) -> None:
     there.pipe("/b/data/train-0.jsonl", lines(ROWS[:1]))
     there.pipe("/b/data/train-1.jsonl", lines(ROWS[1:]))
@@ -210,6 +221,7 @@ def test_urls_come_from_a_configuration_too(
     [
         ("sftp://me:secret@host/t.jsonl", "secret"),
         ("https://token@host/t.jsonl", "token"),
+        ("HTTPS://token@host/t.jsonl", "token"),
         ("https://host/t.jsonl?X-Amz-Signature=abc", "abc"),
     ],
 )
@@ -244,6 +256,8 @@ def test_a_url_of_nothing_and_one_that_cannot_be_written_are_one_sentence(there:
         remote.fetch("memory://b/none.jsonl")
     with pytest.raises(CotpressError, match="names no file"):
         remote.fetch("memory://")
+    with pytest.raises(CotpressError, match="is a chain of file systems"):
+        remote.fetch("zip://t.jsonl::https://token@host/t.zip")
     with pytest.raises(CotpressError, match="can be read and not written"):
         remote.place_output("https://host/t.jsonl")
 
