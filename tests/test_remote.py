@@ -97,6 +97,32 @@ def test_an_output_that_another_run_wrote_meanwhile_is_not_replaced(
     assert cotpress(monkeypatch, command) == 2
     assert "memory://b/t.jsonl was written by another run" in capsys.readouterr().err
     assert there.cat("/b/t.jsonl") == b"of another run\n"
+    out = remote.place_output("memory://b/u.jsonl")
+    out.write_bytes(b"ours")
+    there.pipe("/b/u.jsonl", b"theirs")
+    with pytest.raises(CotpressError, match=r"u.jsonl was written by another run"):
+        remote.upload(out)
+    assert there.cat("/b/u.jsonl") == b"theirs"
+
+
+def test_an_output_that_could_not_be_taken_up_whole_is_taken_up_by_the_next_run(
+    there: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there.pipe("/b/t.jsonl", b"1")
+    there.pipe("/b/t.meta.json", b"{}")
+    real = type(there).get_file
+
+    def get(self: Any, path: str, here: str, **more: Any) -> None:
+        if path.endswith("meta.json"):
+            raise TimeoutError("no route")
+        real(self, path, here, **more)
+
+    monkeypatch.setattr(type(there), "get_file", get)
+    with pytest.raises(CotpressError, match=r"cannot look for memory://b/t.jsonl \(no route\)"):
+        remote.place_output("memory://b/t.jsonl")
+    monkeypatch.setattr(type(there), "get_file", real)
+    out = remote.place_output("memory://b/t.jsonl")
+    assert storage.meta_path(out).read_bytes() == b"{}"
 
 
 def test_a_failed_upload_says_where_the_file_lies_and_the_same_command_uploads_it(

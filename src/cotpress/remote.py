@@ -176,32 +176,41 @@ def place_output(url: str) -> Path:
         with _storage():
             if known is None:
                 _take_up(place, here)
-                return here
-            state = "" if place.is_folder else place.state(place.path)
+            else:
+                _refuse_another_run(place, here, known)
     except _Trouble as error:
         raise CotpressError(
             f"cannot look for {url} ({error}): check the URL, and that you are logged in to the "
             "storage."
         ) from error
-    copied = known.copied.get(here.name)
-    if state and not known.sending and (copied is None or copied.there != state):
-        raise CotpressError(
-            f"{url} was written by another run since {folder} was begun: remove that folder to go "
-            "on from what is there, or choose another --out."
-        )
     return here
 
 
 def _take_up(place: Place, here: Path) -> None:
     """Begin the folder of an output with what is already there, if anything is."""
-    with _held(here.parent, place.url) as note:
-        if place.is_folder:
-            for path in place.files.find(place.path):
-                _get(place, path, here / _below(path, place.path), note)
-        elif place.files.exists(place.path):
-            for name in (here.name, *(f"{stem(here)}.{ending}" for ending in BESIDE)):
-                if place.files.exists(place.beside(name)):
-                    _get(place, place.beside(name), here.with_name(name), note)
+    try:
+        with _held(here.parent, place.url) as note:
+            if place.is_folder:
+                for path in place.files.find(place.path):
+                    _get(place, path, here / _below(path, place.path), note)
+            elif place.files.exists(place.path):
+                for name in (here.name, *(f"{stem(here)}.{ending}" for ending in BESIDE)):
+                    if place.files.exists(place.beside(name)):
+                        _get(place, place.beside(name), here.with_name(name), note)
+    except BaseException:
+        (here.parent / NOTE).unlink(missing_ok=True)  # the next run takes up all of it
+        raise
+
+
+def _refuse_another_run(place: Place, here: Path, note: Note) -> None:
+    """`CotpressError` where the output over there is another one than was last copied."""
+    state = "" if place.is_folder else place.state(place.path)
+    copied = note.copied.get(here.name)
+    if state and not note.sending and (copied is None or copied.there != state):
+        raise CotpressError(
+            f"{place.url} was written by another run since {here.parent} was begun: remove that "
+            "folder to go on from what is there, or choose another --out."
+        )
 
 
 def upload(out: Path) -> str:
@@ -221,6 +230,7 @@ def upload(out: Path) -> str:
     place = _reach(url)
     try:
         with _storage(), _held(out.parent, url) as note:
+            _refuse_another_run(place, out, note)
             return url if _send(place, out.parent, note) else ""
     except _Trouble as error:
         raise CotpressError(
