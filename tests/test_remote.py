@@ -97,6 +97,32 @@ def test_an_output_that_another_run_wrote_meanwhile_is_not_replaced(
     assert cotpress(monkeypatch, command) == 2
     assert "memory://b/t.jsonl was written by another run" in capsys.readouterr().err
     assert there.cat("/b/t.jsonl") == b"of another run\n"
+    out = remote.place_output("memory://b/u.jsonl")
+    out.write_bytes(b"ours")
+    there.pipe("/b/u.jsonl", b"theirs")
+    with pytest.raises(CotpressError, match=r"u.jsonl was written by another run"):
+        remote.upload(out)
+    assert there.cat("/b/u.jsonl") == b"theirs"
+
+
+def test_an_output_that_could_not_be_taken_up_whole_is_taken_up_by_the_next_run(
+    there: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there.pipe("/b/t.jsonl", b"1")
+    there.pipe("/b/t.meta.json", b"{}")
+    real = type(there).get_file
+
+    def get(self: Any, path: str, here: str, **more: Any) -> None:
+        if path.endswith("meta.json"):
+            raise TimeoutError("no route")
+        real(self, path, here, **more)
+
+    monkeypatch.setattr(type(there), "get_file", get)
+    with pytest.raises(CotpressError, match=r"cannot look for memory://b/t.jsonl \(no route\)"):
+        remote.place_output("memory://b/t.jsonl")
+    monkeypatch.setattr(type(there), "get_file", real)
+    out = remote.place_output("memory://b/t.jsonl")
+    assert storage.meta_path(out).read_bytes() == b"{}"
 
 
 def test_a_failed_upload_says_where_the_file_lies_and_the_same_command_uploads_it(
@@ -137,6 +163,17 @@ def test_an_input_that_changed_there_is_another_input(
     assert remote.fetch("memory://b/rows.jsonl").stat().st_mtime_ns == copied
     there.pipe("/b/rows.jsonl", lines(ROWS[:1]))
     assert remote.fetch("memory://b/rows.jsonl").read_bytes() == lines(ROWS[:1])
+
+
+def test_a_web_server_that_says_no_version_is_read_anew_each_time(there: Any) -> None:
+    there.pipe("/b/t.jsonl", b"one\n")
+    silent = remote.Place("https://host/t.jsonl", there, "/b/t.jsonl")
+    assert silent.state("/b/t.jsonl") == ""
+    assert remote.Place("memory://b/t.jsonl", there, "/b/t.jsonl").state("/b/t.jsonl")
+    here = remote.work_folder().absolute() / "in" / "x" / "t.jsonl"
+    note = remote.Note("https://host/t.jsonl")
+    remote._get(silent, "/b/t.jsonl", here, note)
+    assert not remote._is_same(silent, note, here, "/b/t.jsonl")
 
 
 def test_folders_and_globs_are_the_files_there_and_no_others(there: Any) -> None:
@@ -210,6 +247,7 @@ def test_urls_come_from_a_configuration_too(
     [
         ("sftp://me:secret@host/t.jsonl", "secret"),
         ("https://token@host/t.jsonl", "token"),
+        ("HTTPS://token@host/t.jsonl", "token"),
         ("https://host/t.jsonl?X-Amz-Signature=abc", "abc"),
     ],
 )
@@ -244,6 +282,8 @@ def test_a_url_of_nothing_and_one_that_cannot_be_written_are_one_sentence(there:
         remote.fetch("memory://b/none.jsonl")
     with pytest.raises(CotpressError, match="names no file"):
         remote.fetch("memory://")
+    with pytest.raises(CotpressError, match="is a chain of file systems"):
+        remote.fetch("zip://t.jsonl::https://token@host/t.zip")
     with pytest.raises(CotpressError, match="can be read and not written"):
         remote.place_output("https://host/t.jsonl")
 

@@ -24,13 +24,17 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """Some editors put it before the first line; JSON has no place for it."""
 
 
-def read(path: Path, record: type[R]) -> Iterator[R]:
+def read(
+    path: Path, record: type[R], *, takes: Callable[[int], bool] = lambda place: True
+) -> Iterator[R]:
     """The records of a JSON Lines file, one by one; `BadRecord`
     names file, line and field of the first bad one.
 
     Args:
         path: The file, UTF-8 with or without a byte order mark, one JSON object a line.
         record: Type of the records, such as `Trace`; fields it does not have are ignored.
+        takes: Which records are wanted, by their places, counted from 0; lines of others are
+            passed over undecoded.
 
     Yields:
         The records in the order of the file. One line is held at a time.
@@ -50,6 +54,8 @@ def read_placed(path: Path, record: type[R]) -> Iterator[tuple[int, R]]:
     for n, (number, place, line) in enumerate(_placed_lines(path)):
         if not n:
             _refuse_superseded(path, record, line)
+        if not takes(n):
+            continue
         try:
             yield place, decoded(decoder, path, number, line)
         except BadRecord as error:
@@ -168,7 +174,7 @@ def stem(path: Path) -> str:
 
 
 def _is_dotless(path: Path) -> bool:
-    """Whether an output that is no `.jsonl` was made before its files had a dot."""
+    """Whether an output not called `.jsonl` was made before its files had a dot."""
     old, new = (path.with_name(f"{path.name}{dot}.meta.json") for dot in ("", "."))
     namesake = path.with_name(f"{path.name}.jsonl")
     others = (new, namesake, namesake.with_name(f"{namesake.name}.part"))

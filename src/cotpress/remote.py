@@ -80,11 +80,22 @@ class Place(NamedTuple):
         """The path of another file in the same folder."""
         return f"{self.path.rpartition('/')[0]}/{name}"
 
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder. Of a file this is never asked: over HTTP it would be read for
+        links.
+        """
+        return not self.files.isfile(self.path) and bool(self.files.isdir(self.path))
+
     def state(self, path: str) -> str:
-        """A hash of what is known of a file: size, time, version; empty where there is none."""
+        """A hash of what is known of a file: size, time, version; empty where there is none, or a
+        web server says nothing by which a change would show.
+        """
         try:
             about = self.files.info(path)
         except FileNotFoundError:
+            return ""
+        if _scheme(self.url) in READ_ONLY and not any(name.lower() == "etag" for name in about):
             return ""
         return _hash(repr(sorted((name, str(value)) for name, value in about.items())))
 
@@ -128,7 +139,7 @@ def _fetched(place: Place, beside: Sequence[str], wanted: Callable[[Path], bool]
         above = re.split(r"[*?[]", place.path)[0].rpartition("/")[0]
         found = [path for path in place.files.glob(place.path) if place.files.isfile(path)]
         return _fetch_all(place, above, found, wanted, "files")
-    if place.files.isdir(place.path):
+    if place.is_folder:
         return _fetch_all(place, place.path, place.files.find(place.path), wanted, name)
     for kind in ("out", "in"):
         here, known = _folder(kind, url) / name, _noted(_folder(kind, url))
@@ -155,7 +166,7 @@ def place_output(url: str) -> Path:
         CotpressError: It cannot be written there, or another run wrote it since this folder did.
     """
     _refuse_secrets(url)
-    if url.partition(":")[0].lower() in READ_ONLY:
+    if _scheme(url) in READ_ONLY:
         raise CotpressError(f"{url} can be read and not written: choose another --out.")
     place = _reach(url)
     folder = _folder("out", url)
@@ -165,32 +176,41 @@ def place_output(url: str) -> Path:
         with _storage():
             if known is None:
                 _take_up(place, here)
-                return here
-            state = "" if place.files.isdir(place.path) else place.state(place.path)
+            else:
+                _refuse_another_run(place, here, known)
     except _Trouble as error:
         raise CotpressError(
             f"cannot look for {url} ({error}): check the URL, and that you are logged in to the "
             "storage."
         ) from error
-    copied = known.copied.get(here.name)
-    if state and not known.sending and (copied is None or copied.there != state):
-        raise CotpressError(
-            f"{url} was written by another run since {folder} was begun: remove that folder to go "
-            "on from what is there, or choose another --out."
-        )
     return here
 
 
 def _take_up(place: Place, here: Path) -> None:
     """Begin the folder of an output with what is already there, if anything is."""
-    with _held(here.parent, place.url) as note:
-        if place.files.isdir(place.path):
-            for path in place.files.find(place.path):
-                _get(place, path, here / _below(path, place.path), note)
-        elif place.files.exists(place.path):
-            for name in (here.name, *(f"{stem(here)}.{ending}" for ending in BESIDE)):
-                if place.files.exists(place.beside(name)):
-                    _get(place, place.beside(name), here.with_name(name), note)
+    try:
+        with _held(here.parent, place.url) as note:
+            if place.is_folder:
+                for path in place.files.find(place.path):
+                    _get(place, path, here / _below(path, place.path), note)
+            elif place.files.exists(place.path):
+                for name in (here.name, *(f"{stem(here)}.{ending}" for ending in BESIDE)):
+                    if place.files.exists(place.beside(name)):
+                        _get(place, place.beside(name), here.with_name(name), note)
+    except BaseException:
+        (here.parent / NOTE).unlink(missing_ok=True)  # the next run takes up all of it
+        raise
+
+
+def _refuse_another_run(place: Place, here: Path, note: Note) -> None:
+    """`CotpressError` where the output over there is another one than was last copied."""
+    state = "" if place.is_folder else place.state(place.path)
+    copied = note.copied.get(here.name)
+    if state and not note.sending and (copied is None or copied.there != state):
+        raise CotpressError(
+            f"{place.url} was written by another run since {here.parent} was begun: remove that "
+            "folder to go on from what is there, or choose another --out."
+        )
 
 
 def upload(out: Path) -> str:
@@ -210,6 +230,7 @@ def upload(out: Path) -> str:
     place = _reach(url)
     try:
         with _storage(), _held(out.parent, url) as note:
+            _refuse_another_run(place, out, note)
             return url if _send(place, out.parent, note) else ""
     except _Trouble as error:
         raise CotpressError(
@@ -256,8 +277,12 @@ def work_folder() -> Path:
 def _refuse_secrets(url: str) -> None:
     """`CotpressError` for a URL with credentials, which would end in meta files and logs."""
     scheme, _, rest = url.partition("://")
+    if "::" in rest:
+        raise CotpressError(
+            f"{scheme}:// with :: is a chain of file systems: name the one URL of a file."
+        )
     who, _, _ = rest.partition("/")[0].rpartition("@")
-    if ":" in who or (who and scheme in READ_ONLY) or QUERY.search(rest):
+    if ":" in who or (who and _scheme(url) in READ_ONLY) or QUERY.search(rest):
         raise CotpressError(
             f"{_without_secrets(url)} was given with credentials or a query, which would end in "
             "logs: leave them out, and set them as the storage expects them, in its environment "
@@ -265,12 +290,16 @@ def _refuse_secrets(url: str) -> None:
         )
 
 
+def _scheme(url: str) -> str:
+    return url.partition(":")[0].lower()
+
+
 def _reach(url: str) -> Place:
     """The file system of a URL; `CotpressError` where a package is missing, or it holds
     credentials.
     """
     _refuse_secrets(url)
-    scheme = url.partition(":")[0]
+    scheme = _scheme(url)
     fsspec = require("fsspec", f"{scheme}://")
     try:
         files, path = fsspec.url_to_fs(url)
@@ -333,7 +362,7 @@ def _is_same(place: Place, note: Note, here: Path, there: str) -> bool:
         copied
         and here.exists()
         and copied.here == _here(here)
-        and copied.there == place.state(there)
+        and copied.there == (place.state(there) or None)
     )
 
 
