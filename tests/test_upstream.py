@@ -20,7 +20,7 @@ SEEN = {"transformers": "5.23.0", "trl": "1.16.0", "peft": "0.21.2", "cyclopts":
 PACKAGE = Path(cotpress.__file__).parent
 INSIDE = {
     "lm/cache.py": r"cache_utils|DynamicLayer|DynamicCache",
-    "training/trainer.py": r"_get_train_sampler|\bSFTTrainer\b",
+    "training/trainer.py": r"_get_train_sampler|_run_epoch|\bSFTTrainer\b",
 }
 """The two files that know it, and by which names."""
 
@@ -89,6 +89,7 @@ def test_the_trainer_asks_for_its_sampler_and_computes_its_loss_where_they_are_r
     assert parameters(transformers.Trainer.compute_loss) == wanted
     assert parameters(trl.SFTTrainer.compute_loss) == wanted
     assert callable(trl.SFTTrainer.create_model_card)
+    assert "epoch" in parameters(transformers.Trainer._run_epoch)
     # the plain loss skips TRL's: the next class that has one of its own must be transformers'
     after = trl.SFTTrainer.__mro__[1:]
     assert next(one for one in after if "compute_loss" in vars(one)) is transformers.Trainer

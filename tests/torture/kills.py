@@ -5,7 +5,10 @@ end well and leave the files of the uninterrupted run, byte for byte, with the s
 """
 
 import argparse
+import gc
+import importlib
 import os
+import pkgutil
 import random
 import re
 import shutil
@@ -19,6 +22,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+import cotpress.verbs
 from cotpress import cli, storage
 from cotpress.records import Trace
 
@@ -51,8 +55,11 @@ VERBS = {
     "report": "report e.jsonl --scored s.jsonl --out o.html",
     "export": "export tiny --out o",
     "train-vqvae": "train-vqvae g.jsonl --target tiny --out o --codebook 8 --chunk 4 --rate 4 --steps 10 --batch 8",
-    "train": "train b.jsonl --model tiny --out o --epochs 1 --batch 6 --save-every 2",
+    "train": "train b.jsonl --model tiny --out o --max-steps 3 --batch 2 --save-every 1",
+    "train-scorer": "train-scorer s.jsonl --model encoder --out o --max-steps 3 --batch 2 "
+    "--save-every 1 --eval-share 0.2 --window 64",
 }
+"""Small enough that the libraries, which are loaded once, take most of the time."""
 
 CLOCK = re.compile(
     rb'"(?:seconds[a-z_]*|[a-z_]+_per_second|size)":\s*(?:[-+.0-9e]+|null|\[[^]]*\])'
@@ -90,11 +97,29 @@ def prepare(folder: Path, verbs: Iterable[str]) -> None:
     for line in needed(verbs):
         if code := ended(started(folder, line)):
             raise RuntimeError(f"{line} ended with {code}")
+    if any("encoder" in VERBS[verb] for verb in verbs):
+        make_encoder(folder / "encoder", folder / "t.jsonl")
     raw = [
         {"question": one.problem.question, "reasoning": one.reasoning, "answer": one.problem.answer}
         for one in storage.read(folder / "t.jsonl", Trace)
     ]
     (folder / "raw.jsonl").write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in raw))
+
+
+def make_encoder(folder: Path, traces: Path) -> None:
+    """A small encoder, in a process of its own: what makes tokenizers starts threads."""
+    if not (child := os.fork()):
+        code = 99
+        try:
+            sys.path.append(str(Path(__file__).parents[1] / "scorers"))
+            from token_classifiers import modernbert
+
+            modernbert(folder, [one.reasoning for one in storage.read(traces, Trace)])
+            code = 0
+        finally:
+            os._exit(code)
+    if code := ended(child):
+        raise RuntimeError(f"no encoder was made: {code}")
 
 
 def started(folder: Path, command: str, audit: Callable[[str, Any], None] | None = None) -> int:
@@ -241,20 +266,28 @@ def main() -> None:
     raise SystemExit(faults > 0)
 
 
+NEEDS = {
+    "train-vqvae": "cotpress.latent.train",
+    "train": "cotpress.training.sft",
+    "train-scorer": "cotpress.training.scorer",
+}
+"""Modules that some verbs take long to load."""
+
+
 def load_libraries(verbs: Iterable[str]) -> None:
     """Load once what every fork needs."""
     os.environ |= cli.LIBRARIES
-    if not any("tiny" in line for line in (*needed(verbs), *map(VERBS.get, verbs)) if line):
-        return
-    import torch
+    for module in pkgutil.iter_modules(cotpress.verbs.__path__, "cotpress.verbs."):
+        importlib.import_module(module.name)
+    if any("tiny" in line for line in (*needed(verbs), *map(VERBS.get, verbs)) if line):
+        import torch
 
-    import cotpress.models.hf
-
-    torch.set_num_threads(1)  # a fork has one thread
-    if "train-vqvae" in verbs:
-        import cotpress.latent.train
-    if "train" in verbs:
-        import cotpress.training.sft  # noqa: F401
+        importlib.import_module("cotpress.models.hf")
+        torch.set_num_threads(1)  # a fork has one thread
+        for verb in verbs:
+            importlib.import_module(NEEDS.get(verb, "cotpress"))
+    gc.collect()
+    gc.freeze()  # what trains collects garbage, and would go through all of this each time
 
 
 if __name__ == "__main__":

@@ -268,8 +268,13 @@ def test_a_killed_training_goes_on_to_the_weights_of_an_undisturbed_one(
     assert log.read_text() == whole.read_text()
 
 
-def test_a_training_killed_after_its_last_checkpoint_only_saves(base, tmp_path, monkeypatch):
-    examples, options = sum_examples(4), TrainOptions(method="full", epochs=2, batch=4)
+@pytest.mark.parametrize(
+    ("length", "steps"), [({"epochs": 2, "batch": 4}, 2), ({"max_steps": 3, "batch": 1}, 3)]
+)
+def test_a_training_killed_after_its_last_checkpoint_only_saves(
+    base, tmp_path, monkeypatch, length, steps
+):
+    examples, options = sum_examples(4), TrainOptions(method="full", save_every=1, **length)
     train(examples, load(base), tmp_path / "whole", options, say=silent)
 
     def die(*_):
@@ -279,7 +284,7 @@ def test_a_training_killed_after_its_last_checkpoint_only_saves(base, tmp_path, 
         patch.setattr(stage, "save", die)
         with pytest.raises(Killed):
             train(examples, load(base), tmp_path / "x", options, say=silent)
-    assert train(examples, load(base), tmp_path / "x", options, say=silent).steps == 2
+    assert train(examples, load(base), tmp_path / "x", options, say=silent).steps == steps
     assert same(weights(tmp_path / "x"), weights(tmp_path / "whole"))
 
 

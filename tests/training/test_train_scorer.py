@@ -38,6 +38,7 @@ from cotpress.training.scorer import (
     train_scorer,
 )
 from cotpress.training.scorer_options import ScorerOptions
+from cotpress.training.trainer import Progress
 
 TEXTS = ["She sold 48/2 = 24 clips in May. Altogether 48+24 = 72.", "we 😀 get 中文 18, so 10³."]
 FAST = {"epochs": 40, "lr": 3e-3, "batch": 4, "eval_share": 0.2, "window": 64}
@@ -212,6 +213,35 @@ def test_an_interrupted_training_goes_on_and_ends_alike(encoder, tmp_path):
     again = train_scorer(lessons, encoder, tmp_path / "part", options, say=said.append)
     assert "going on from" in said[0]
     assert (again.steps, again.loss) == (whole.steps, pytest.approx(whole.loss))
+
+
+def test_a_training_killed_in_the_middle_of_an_epoch_draws_the_same_partners_again(
+    encoder, tmp_path, monkeypatch
+):
+    lessons = list(from_scores(scored(), Counter()))
+    options = ScorerOptions(**FAST | {"epochs": 2, "batch": 2, "save_every": 1})
+    whole = train_scorer(lessons, encoder, tmp_path / "whole", options, say=str)
+
+    def stop(self, args, state, control, **_):
+        if state.global_step == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "on_step_end", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train_scorer(lessons, encoder, tmp_path / "part", options, say=str)
+    again = train_scorer(lessons, encoder, tmp_path / "part", options, say=str)
+    assert (again.steps, again.loss) == (whole.steps, whole.loss)
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("part", "whole")]
+    assert weights[0] == weights[1]
+
+
+def test_partners_are_drawn_anew_each_epoch_and_alike_whatever_came_before(encoder):
+    reader = Reader(encoder_of(encoder), tokenizer_of(encoder), 64)
+    lessons = list(from_scores(scored(3), Counter()))
+    first = collated(lessons, reader, "0|0")["partners"]
+    assert torch.equal(collated(lessons, reader, "0|0")["partners"], first)
+    assert not torch.equal(collated(lessons, reader, "0|1")["partners"], first)
 
 
 def test_the_verb_trains_says_what_it_is_worth_and_refuses_in_one_sentence(

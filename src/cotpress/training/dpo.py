@@ -35,7 +35,7 @@ from cotpress.training.curve import LOG, curve, summed_up
 from cotpress.training.options import TrainOptions, TrainSummary
 from cotpress.training.reward_options import DpoOptions
 from cotpress.training.sft import NOT_THE_WEIGHTS, SCHEDULERS, _lora, save
-from cotpress.training.trainer import Progress
+from cotpress.training.trainer import Progress, Stopping
 from cotpress.training.vocabulary import latent_rows
 
 
@@ -157,7 +157,7 @@ def _ids(pair: Pair, said: str, model: HFModel) -> tuple[list[int], list[int]]:
     return tokens.ids[:n], tokens.ids[n:]
 
 
-class Trainer(DPOTrainer):  # type: ignore[misc]
+class Trainer(Stopping, DPOTrainer):  # type: ignore[misc]
     """`DPOTrainer` on rows that are token ids already, without model cards."""
 
     def _prepare_dataset(self, dataset: Dataset, *_: Any, **__: Any) -> Dataset:

@@ -49,7 +49,7 @@ from cotpress.training.options import TrainOptions, TrainSummary
 from cotpress.training.reward_options import GrpoOptions
 from cotpress.training.rewarding import Collapse, Judged, Question, judged, said_time
 from cotpress.training.sft import NOT_THE_WEIGHTS, SCHEDULERS, _lora, save
-from cotpress.training.trainer import Progress
+from cotpress.training.trainer import Progress, Stopping
 from cotpress.training.vocabulary import latent_rows
 
 PROBE_TOKENS = 32
@@ -235,7 +235,7 @@ def _named(name: str, *, logs: bool) -> Callable[..., list[float]]:
     return read
 
 
-class Trainer(GRPOTrainer):  # type: ignore[misc]
+class Trainer(Stopping, GRPOTrainer):  # type: ignore[misc]
     """`GRPOTrainer` whose checkpoints have no model card."""
 
     def create_model_card(self, *_: Any, **__: Any) -> None:

@@ -9,6 +9,7 @@ traces share: 0 is the middle, and `compress --above 0` and `--budget dataset` h
 
 import shutil
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
@@ -26,6 +27,9 @@ from transformers import (
     PreTrainedModel,
     PrinterCallback,
     Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
     TrainingArguments,
 )
 
@@ -39,7 +43,7 @@ from cotpress.training.held_out import split
 from cotpress.training.lessons import Lesson, of_one_teacher
 from cotpress.training.options import TrainOptions
 from cotpress.training.scorer_options import SHARES, Agreement, ScorerOptions, ScorerSummary
-from cotpress.training.trainer import Progress
+from cotpress.training.trainer import Progress, Stopping
 
 PARTNERS = 16
 """Other tokens of its trace that each token is compared with in a step."""
@@ -174,6 +178,8 @@ class Lessons(torch.utils.data.Dataset[Lesson]):
 
     def __init__(self, lessons: Sequence[Lesson]) -> None:
         self.lessons = lessons
+        self.epoch = 0
+        """Which pass through them it is."""
 
     def __len__(self) -> int:
         return len(self.lessons)
@@ -182,7 +188,20 @@ class Lessons(torch.utils.data.Dataset[Lesson]):
         return self.lessons[place]
 
 
-class RankTrainer(Trainer):  # type: ignore[misc]
+class Epoch(TrainerCallback):  # type: ignore[misc]
+    """Tells the lessons which epoch begins, also where a run goes on in its middle."""
+
+    def __init__(self, lessons: Lessons) -> None:
+        self.lessons = lessons
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Count."""
+        self.lessons.epoch = int(state.epoch or 0)
+
+
+class RankTrainer(Stopping, Trainer):  # type: ignore[misc]
     """`Trainer` with the loss of ranks."""
 
     def compute_loss(
@@ -210,9 +229,12 @@ def ranking_loss(outputs: Tensor, targets: Tensor, partners: Tensor) -> Tensor:
     return pairs + F.binary_cross_entropy_with_logits(outputs, targets)
 
 
-def collated(lessons: Sequence[Lesson], reader: Reader) -> dict[str, Tensor]:
+def collated(lessons: Sequence[Lesson], reader: Reader, draw: str = "") -> dict[str, Tensor]:
     """The inputs of a step: all windows of these traces (B, T), the `places` (N,) of the tokens
     that count among all B x T, their `targets` (N,), and `partners` (N, K) of the same trace.
+
+    The partners depend on the `draw` and the trace alone: inputs are made before the step that they
+    are of, so that a chance shared with it would be another one where a run goes on.
     """
     windows = reader.windows(
         [one.trace.problem.question for one in lessons], [one.trace.reasoning for one in lessons]
@@ -232,7 +254,8 @@ def collated(lessons: Sequence[Lesson], reader: Reader) -> dict[str, Tensor]:
             row += 1
         targets += segments.spread(ends, lesson.ends, lesson.values)
         n = len(places) - first
-        partners.append(first + torch.randint(n, (n, PARTNERS)))
+        chance = torch.Generator().manual_seed(zlib.crc32(f"{draw}|{lesson.trace.key}".encode()))
+        partners.append(first + torch.randint(n, (n, PARTNERS), generator=chance))
     return reader.inputs(rows) | {
         "places": torch.tensor(places, device=reader.model.device),
         "targets": torch.tensor(targets, device=reader.model.device),
@@ -270,12 +293,13 @@ def make_trainer(
         report_to="none",
         disable_tqdm=True,
     )
+    data = Lessons(lessons)
     trainer = RankTrainer(
         reader.model,
         args=args,
-        train_dataset=Lessons(lessons),
-        data_collator=lambda some: collated(some, reader),
-        callbacks=[Progress(say, "train-scorer")],
+        train_dataset=data,
+        data_collator=lambda some: collated(some, reader, f"{options.seed}|{data.epoch}"),
+        callbacks=[Progress(say, "train-scorer"), Epoch(data)],
     )
     trainer.remove_callback(PrinterCallback)
     return trainer

@@ -28,7 +28,25 @@ SECONDS = 10.0
 """At most one line of progress in this time."""
 
 
-class CompletionTrainer(SFTTrainer):  # type: ignore[misc]
+class Stopping:
+    """Takes no step beyond the last one, before a class of transformers.
+
+    A run that was killed between its last checkpoint and its end goes on from a state in which all
+    steps are taken; in the middle of an epoch (`max_steps`, or epochs that are not whole)
+    transformers would take one more.
+    """
+
+    state: TrainerState
+    control: TrainerControl
+
+    def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
+        if self.state.global_step >= self.state.max_steps:
+            self.control.should_training_stop = True
+        else:
+            super()._run_epoch(*args, **kwargs)  # type: ignore[misc]
+
+
+class CompletionTrainer(Stopping, SFTTrainer):  # type: ignore[misc]
     """`SFTTrainer` with steps sorted inside, a plain loss on
     CPUs, and checkpoints without model cards.
     """
