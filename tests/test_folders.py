@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cotpress import folders
+from cotpress import folders, storage
 from cotpress.errors import CotpressError
-from cotpress.folders import Kind, finish, is_finished, making
+from cotpress.folders import Kind, finish, is_finished, making, tidy_alone
 from cotpress.latent.folder import KIND as VQVAE
 from cotpress.serving.export import KIND as EXPORT
 from cotpress.training.folder import KIND as TRAINING
@@ -88,6 +88,21 @@ def test_what_is_something_else_is_refused_and_untouched(tmp_path, kind):
         with pytest.raises(CotpressError, match=f"{name} holds something else than a cake"):
             bake(tmp_path / name, kind)
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter"]
+
+
+def test_what_a_killed_run_left_is_removed_with_its_lock_unless_another_has_it(tmp_path):
+    out, left = tmp_path / "x", tmp_path / "x" / "crumbs"
+    bake(out, GROWN)
+    left.mkdir()
+    lock = tmp_path / "x.lock"
+    lock.touch()
+    with storage.locked(out):
+        tidy_alone(out, GROWN, left)
+        assert left.exists()
+    lock.touch()
+    tidy_alone(out, GROWN, left)
+    assert sorted(tmp_path.iterdir()) == [out]
+    assert not left.exists()
 
 
 @both

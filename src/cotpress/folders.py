@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -79,6 +79,18 @@ def finish(place: Path, kind: Kind, about: msgspec.Struct) -> None:
 def tidy(out: Path, kind: Kind) -> None:
     """Remove what a run leaves that is killed just after it has finished the folder."""
     _note(out, kind).unlink(missing_ok=True)
+
+
+def tidy_alone(out: Path, kind: Kind, *left: Path) -> None:
+    """The same with its lock and folders `left`, where nobody has the folder, unless someone does:
+    who has it tidies up.
+    """
+    lock = out.with_name(out.name + ".lock")
+    if any(path.exists() for path in (lock, _note(out, kind), *left)):
+        with suppress(CotpressError), storage.locked(out):
+            tidy(out, kind)
+            for folder in left:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _note(place: Path, kind: Kind) -> Path:

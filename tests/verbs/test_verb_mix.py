@@ -21,6 +21,7 @@ from cotpress.models.hf import load
 from cotpress.pipeline.build import tokenize_example
 from cotpress.records import CompressedTrace, TrainingExample
 from cotpress.training.vocabulary import with_latents
+from cotpress.verbs.mix import AT_ONCE, _mean_length
 
 VQ = (
     "train-vqvae graded.jsonl --target ./base --out vq --codebook 16 --steps 12 --batch 8 --lr 1e-4"
@@ -178,3 +179,21 @@ def test_a_second_training_is_refused_while_one_writes_the_folder(there, monkeyp
         assert cotpress(monkeypatch, VQ.replace("--out vq", "--out locked")) == 2
     assert "locked is being written by another run" in capsys.readouterr().err
     assert not (there / "locked").exists()
+
+
+class Words:
+    """Counts the words of a text, and how many texts it is given at once."""
+
+    most = 0
+
+    def token_ends(self, texts):
+        self.most = max(self.most, len(texts))
+        return [[0] * len(text.split()) for text in texts]
+
+
+def test_the_mean_length_is_taken_of_some_traces_at_once():
+    traces = [sum_trace(i, reasoning="a " * (i % 7)) for i in range(2 * AT_ONCE + 5)]
+    model = Words()
+    mean = sum(i % 7 for i in range(len(traces))) / len(traces)
+    assert _mean_length(iter(traces), model) == round(mean)
+    assert model.most == AT_ONCE

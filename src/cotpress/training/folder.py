@@ -29,8 +29,7 @@ def finished(out: Path, mark: str) -> TrainSummary | None:
     """
     if not folders.is_finished(out, KIND, mark):
         return None
-    folders.tidy(out, KIND)
-    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
+    folders.tidy_alone(out, KIND, out / CHECKPOINTS)
     return trained(out)
 
 

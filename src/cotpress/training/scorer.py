@@ -96,8 +96,7 @@ def train_scorer(
     tokenizer = tokenizer_of(encoder)
     mark = fingerprint(everything, encoder, hf.tokenizer_hash(tokenizer, None), options)
     if folders.is_finished(out, KIND, mark):
-        folders.tidy(out, KIND)
-        shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
+        folders.tidy_alone(out, KIND, out / CHECKPOINTS)
         say(f"train-scorer: {out} was finished before under the same options; nothing to do")
         return msgspec.json.decode((out / ABOUT).read_bytes(), type=ScorerSummary)
     taught, held = split(everything, TrainOptions(eval_share=options.eval_share, seed=options.seed))

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from cotpress import models, plugins, storage
@@ -12,6 +13,9 @@ from cotpress.latent.about import ABOUT, WEIGHTS, about
 from cotpress.lm.capabilities import able
 from cotpress.records import CompressedTrace, Trace
 from cotpress.verbs.common import make, say
+
+AT_ONCE = 512
+"""Traces whose tokens are counted together."""
 
 
 def mix(
@@ -75,11 +79,7 @@ def mix(
     coder = folder.load(vqvae, model)
     total = storage.count(graded, Trace)
     if longest is None:
-        lengths = [
-            len(ends)
-            for ends in model.token_ends([t.reasoning for t in storage.read(graded, Trace)])
-        ]
-        longest = round(sum(lengths) / max(1, len(lengths)))
+        longest = _mean_length(storage.read(graded, Trace), model)
         if replace == "ar" and codes != "none" and longest < known.shape.chunk:
             raise CotpressError(
                 f"the {total} reasonings in {graded} have {longest} tokens on "
@@ -148,3 +148,12 @@ def summary(out: Path, plan: stage.Plan) -> None:
         f"average of {n:.0f} mixed traces, "
         f"{latent / n:.1f} latent tokens each, {with_latents / n:.0%} with any"
     )
+
+
+def _mean_length(traces: Iterator[Trace], model: models.Model) -> int:
+    """Tokens of a reasoning, in the mean."""
+    n_tokens = n = 0
+    while some := [trace.reasoning for trace in islice(traces, AT_ONCE)]:
+        n_tokens += sum(map(len, model.token_ends(some)))
+        n += len(some)
+    return round(n_tokens / max(1, n))
