@@ -44,11 +44,13 @@ def read(
         CotpressError: The file is missing, a folder or a pipe, cannot be read, or is in the
             format of an earlier version.
     """
-    for _, one in read_placed(path, record):
+    for _, one in read_placed(path, record, takes):
         yield one
 
 
-def read_placed(path: Path, record: type[R]) -> Iterator[tuple[int, R]]:
+def read_placed(
+    path: Path, record: type[R], takes: Callable[[int], bool] = lambda place: True
+) -> Iterator[tuple[int, R]]:
     """The same with the byte at which each record begins (`reading_at`)."""
     decoder = msgspec.json.Decoder(record)
     for n, (number, place, line) in enumerate(_placed_lines(path)):
