@@ -26,7 +26,7 @@ demo: $(VENV)/.demo
 	PATH="$(abspath $(BIN)):$$PATH" bash recipes/demo.sh
 
 test: $(VENV)/.dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-serving: $(VENV)/.dev $(SERVING)/.made $(HARNESS)/.made
 	OMP_NUM_THREADS=1 COTPRESS_VLLM=$(abspath $(SERVING)/bin/python) COTPRESS_HARNESS=$(abspath $(HARNESS)/bin/python) \

@@ -1,8 +1,9 @@
 """One measurement on a CUDA GPU (benchmarks/gpu.sh runs them all): scoring by precision, training
 with a profile, generation by transformers or vLLM.
 
-python benchmarks/gpu.py score|train|hf|vllm [MODEL] --out FILE [--device cpu --small]
+python benchmarks/gpu.py score|train|packing|hf|vllm [MODEL] --out FILE [--device cpu --small]
 
+What is found is written and printed as it comes: a part that runs out of time keeps the rest.
 Without MODEL it is a random Llama of 0.5B weights over the tokenizer of the bundled model: its
 speed is that of a trained one, its answers mean nothing (they run to the limit).
 """
@@ -12,8 +13,10 @@ import json
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
+import packing
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, Trainer, TrainerCallback
 
@@ -25,6 +28,7 @@ from cotpress.training.options import TrainOptions
 from cotpress.training.sft import make_trainer, trainable
 
 TINY = plugins.PACKAGE / "assets" / "tiny"
+MEASURED = ("score", "train", "packing", "hf", "vllm")
 RATIOS = (0.5, 0.7, 0.9)
 
 
@@ -49,13 +53,19 @@ def random_model(folder: Path, small: bool) -> str:
     return f"hf:{folder}"
 
 
+def keep(out: Path, found: dict) -> None:
+    """Write and print what is known so far."""
+    out.write_text(json.dumps(found, indent=1) + "\n")
+    print(json.dumps(found, indent=1), flush=True)
+
+
 def clock() -> float:
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     return time.perf_counter()
 
 
-def score(spec: str, device: str, small: bool) -> dict:
+def score(spec: str, device: str, small: bool) -> Iterator[dict]:
     """Tokens/s of log-probabilities, and the share of dropped tokens that differ from float32's."""
     chance, size = torch.Generator().manual_seed(0), 256 if small else 4096
     spans = [
@@ -80,7 +90,7 @@ def score(spec: str, device: str, small: bool) -> dict:
                 n += k
             found[kind][f"other_tokens_dropped_at_{ratio}"] = round(wrong / n, 4)
         del model
-    return found
+        yield found
 
 
 class Steps(TrainerCallback):
@@ -100,18 +110,28 @@ class Steps(TrainerCallback):
         return after - before, ended - began
 
 
+def n_tokens(inputs: dict) -> int:
+    """Tokens of a micro-batch, padded or packed; a packed row begins at 0 and goes on with 1, where
+    padding stands at 0 throughout.
+    """
+    if "attention_mask" in inputs:
+        return int(inputs["attention_mask"].sum())
+    at = inputs["position_ids"]
+    return int((at > 0).sum() + (at == 1).sum())
+
+
 def count(trainer: Trainer, steps: Steps) -> None:
     """Let a trainer count the tokens of every micro-batch that it trains on."""
     own = trainer.training_step
 
     def counted(model: torch.nn.Module, inputs: dict, *others: object) -> torch.Tensor:
-        steps.tokens += int(inputs["attention_mask"].sum())
+        steps.tokens += n_tokens(inputs)
         return own(model, inputs, *others)
 
     trainer.training_step = counted
 
 
-def train(spec: str, device: str, small: bool) -> dict:
+def train(spec: str, device: str, small: bool) -> Iterator[dict]:
     """Tokens/s of LoRA training by length of the examples, with what the steps spend it on."""
     found = {}
     for length, n in ((40, 4), (80, 4)) if small else ((500, 64), (4000, 16), (16_000, 4)):
@@ -153,12 +173,17 @@ def train(spec: str, device: str, small: bool) -> dict:
             "calls_in_3_steps": {one.key: one.count for one in table if one.key in waits},
             "top": [line[:60] for line in table.table(sort_by=by, row_limit=12).splitlines()[3:15]],
         }
-        print(json.dumps(found[length], indent=1), flush=True)
         del trainer, model
-    return found
+        yield found
 
 
-def generation(spec: str, small: bool, **options: str) -> dict:
+def packed(spec: str, small: bool) -> Iterator[dict]:
+    """Training with short rows packed into one, against padding (benchmarks/packing.py)."""
+    n, passes = (16, 1) if small else (128, 3)
+    yield packing.compare(spec, n=n, batch=16, micro=16, median=60, passes=passes)
+
+
+def generation(spec: str, small: bool, **options: str) -> Iterator[dict]:
     """Tokens/s of greedy answers, 128 rows at once; the first, cold call apart."""
     model = models.load(",".join([spec, *(f"{key}={value}" for key, value in options.items())]))
     problems = tasks.take(tasks.load("arithmetic"), "test", 4 if small else 128)
@@ -169,12 +194,21 @@ def generation(spec: str, small: bool, **options: str) -> dict:
         answers = list(model.generate(requests, sampling))
         seconds = clock() - began
         found[what] = round(sum(one.n_tokens for one in answers) / seconds)
-    return found
+        yield found
+
+
+def by_precision(spec: str, device: str, small: bool) -> Iterator[dict]:
+    """The same with transformers, in float32 and in bfloat16."""
+    found = {}
+    for kind in ("float32", "bfloat16"):
+        for one in generation(spec, small, dtype=kind, device=device):
+            found[kind] = one
+            yield found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("score", "train", "hf", "vllm"))
+    parser.add_argument("what", choices=MEASURED)
     parser.add_argument("model", nargs="?", default="")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--device", default="cuda")
@@ -182,21 +216,17 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         spec = given.model or random_model(Path(folder), given.small)
-        if given.what == "score":
-            found = score(spec, given.device, given.small)
-        elif given.what == "train":
-            found = train(spec, given.device, given.small)
-        elif given.what == "hf":
-            kinds = ("float32", "bfloat16")
-            found = {
-                kind: generation(spec, given.small, dtype=kind, device=given.device)
-                for kind in kinds
-            }
-        else:
-            found = generation(spec.replace("hf:", "vllm:", 1), given.small, max_len="4096")
-    found = {"unit": "tokens/s where nothing else is said", **found}
-    given.out.write_text(json.dumps(found, indent=1) + "\n")
-    print(json.dumps(found, indent=1))
+        found = {
+            "score": lambda: score(spec, given.device, given.small),
+            "train": lambda: train(spec, given.device, given.small),
+            "packing": lambda: packed(spec, given.small),
+            "hf": lambda: by_precision(spec, given.device, given.small),
+            "vllm": lambda: generation(
+                models.with_name(spec).replace("hf:", "vllm:", 1), given.small, max_len="4096"
+            ),
+        }
+        for one in found[given.what]():
+            keep(given.out, {"unit": "tokens/s where nothing else is said", **one})
 
 
 if __name__ == "__main__":

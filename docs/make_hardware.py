@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 from cotpress.cost import table
 from cotpress.cost.estimate import Device, Estimate, Line
-from cotpress.cost.rates import computed
+from cotpress.cost.rates import H100, computed
 from cotpress.cost.shape import Shape
 from cotpress.training.options import TrainOptions
 from cotpress.walks import Run
@@ -38,9 +38,6 @@ MODELS = {
     "Qwen3-8B": shape(36, 4096, 32, 8, 128, 12_288, 151_936),
     "Qwen2.5-14B": shape(48, 5120, 40, 8, 128, 13_824, 152_064),
 }
-
-GPU, FLOPS, BANDWIDTH, MEMORY = "H100 of 80 GB", 989e12, 3.35e12, 80e9
-"""From its data sheet: dense operations in bfloat16, bytes a second."""
 
 SHORT, LONG = (120, 300), (150, 4000)
 """Tokens of a prompt and of an answer: GSM8K's, and a reasoning model's on competition problems."""
@@ -68,8 +65,10 @@ def memory() -> str:
 def walked(method: str, one: Shape) -> Line:
     """The sum of a walk's steps."""
     prompt, written = LONG if method == "cts" else SHORT
-    rates = computed(one, flops=FLOPS, bandwidth=BANDWIDTH, prompt=prompt, written=written)
-    room = max(1e9, (MEMORY - 2 * one.parameters) / 2)
+    rates = computed(
+        one, flops=H100.flops, bandwidth=H100.bandwidth, prompt=prompt, written=written
+    )
+    room = max(1e9, (H100.memory - 2 * one.parameters) / 2)
     limit = 2000 if method == "cts" else 7473
     run = Run(task="gsm8k", model="m", out=Path("q"), limit=limit, max_tokens=2 * written)
     options = TrainOptions(micro_batch=1)

@@ -30,7 +30,7 @@ Before anything else: `cotpress doctor` examines the installation, `cotpress doc
 """
 
 PARTS = {
-    "inputs jsonl importing": "Reading files",
+    "inputs jsonl importing remote": "Reading files",
     "storage folders replacing failures": "Outputs that exist already",
     "console cli plugins errors prompts": "Command line and plug-ins",
     "tasks": "Tasks",

@@ -3,6 +3,7 @@ fixtures that need it, not by this file.
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -106,3 +107,10 @@ def causal_lm() -> Callable[..., Any]:
         return HFModel(f"tiny-{family}", "", tokenizer(chat, thinks), make)
 
     return build
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of slow tests first, so that no worker is left with one at the end."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    every = Counter(item.path for item in items)
+    items.sort(key=lambda item: -slow[item.path] / every[item.path])

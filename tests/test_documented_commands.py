@@ -50,6 +50,7 @@ NEEDS_MORE = (
     "http:",
     "vllm:",
     "hub:",
+    "s3://",
     "server",
     "ModernBERT",
     "classifier:",

@@ -150,12 +150,6 @@ def test_an_output_that_was_cut_at_a_line_end_does_not_pass_as_complete(
     assert "it was cut off or changed since" in capsys.readouterr().err
 
 
-def test_outputs_whose_names_differ_in_their_ending_have_meta_files_of_their_own() -> None:
-    names = {storage.meta_path(Path(name)).name for name in ("m.jsonl", "m.json", "m", "m.txt")}
-    assert names == {"m.meta.json", "m.json.meta.json", "m.txt.meta.json"} | {"m.meta.json"}
-    assert storage.meta_path(Path("m.json")) != storage.meta_path(Path("m.jsonl"))
-
-
 # --- bounds ---------------------------------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("trl")
 
+import msgspec
 import torch
 from make import sum_examples, sum_trace
 from train_fixtures import make_model
@@ -106,6 +107,36 @@ def test_loss_and_gradient_are_those_of_the_cpu(gpu: str, folder: str, tmp_path:
         assert torch.allclose(there[1][name], expected, rtol=1e-3, atol=1e-5), name
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_packed_rows_have_the_loss_of_padded_ones(
+    gpu: str, folder: str, tmp_path: Path, dtype: str
+) -> None:
+    """In bfloat16 by FlashAttention, where it is installed."""
+    model = load(folder, device=gpu, dtype=dtype)
+    options = TrainOptions(dtype=dtype, batch=8, gradient_checkpointing=False)
+    examples = [
+        msgspec.structs.replace(one, completion=one.completion * (1 if i % 3 else 8))
+        for i, one in enumerate(sum_examples(8))
+    ]
+    trainer = make_trainer(
+        trainable(examples, model, options, Counter()), model, tmp_path, options, silent
+    )
+    rows = [trainer.train_dataset[i] for i in range(8)]
+    losses = []
+    for collate in (trainer.padding, trainer.data_collator):
+        batch = collate(rows)
+        assert ("attention_mask" in batch) is (collate is trainer.padding)
+        there = {
+            key: value.to(gpu) if isinstance(value, torch.Tensor) else value
+            for key, value in batch.items()
+        }
+        with torch.autocast("cuda", torch.bfloat16, enabled=dtype == "bfloat16"):
+            found = trainer.compute_loss(trainer.model, there, num_items_in_batch=100)
+        found.backward()
+        losses.append(found.item())
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5 if dtype == "float32" else 2e-2)
+
+
 def test_training_and_loading_again_work_in_half_precision(
     gpu: str, folder: str, tmp_path: Path
 ) -> None:
@@ -159,3 +190,18 @@ def test_answers_that_do_not_fit_together_are_given_all_the_same(gpu: str, folde
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     assert found == expected
+
+
+def test_texts_that_do_not_fit_together_are_scored_all_the_same(gpu: str, folder: str) -> None:
+    """The memory is limited to what a few of the texts take, while `batch_tokens` promises more."""
+    model = load(folder, dtype="float32")
+    spans = [Span([1, 2, 3], [10 + i % 90] * 240, 240) for i in range(64)]
+    expected = logprobs.log_probs(model, spans, batch_tokens=500)
+    torch.cuda.empty_cache()
+    total = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + 2**24) / total)
+    try:
+        found = logprobs.log_probs(model, spans, batch_tokens=10**7)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(found, expected, strict=True))

@@ -140,6 +140,17 @@ def test_rewards_are_judged_beside_the_stage_before_them(tmp_path: Path) -> None
     assert found.stdout.splitlines()[-1] == f"open {tmp_path / 'report.html'}"
 
 
+def test_a_language_model_is_taught_a_task_and_then_every_arm(tmp_path: Path) -> None:
+    few = {"MODEL": "tiny", "LIMIT": "12", "CUT": "8", "BASE_STEPS": "2", "STEPS": "2"}
+    few |= {"EVAL_LIMIT": "2", "MAX_TOKENS": "40", "ARMS": "surprisal budget"}
+    found = _walked("smollm2", tmp_path, few)
+    assert found.returncode == 0, found.stderr
+    for arm, asked in (("surprisal", {0.5}), ("budget", {40, 60})):
+        rows = storage.read(tmp_path / arm / "seed-1" / "eval.rows.jsonl", EvalRow)
+        assert {row.setting.asked.budget or row.setting.asked.ratio for row in rows} == asked
+    assert found.stdout.splitlines()[-1] == f"open {tmp_path / 'report.html'}"
+
+
 def _walked(name: str, out: Path, settings: dict[str, str]) -> "subprocess.CompletedProcess[str]":
     """What a recipe says, with the `cotpress` and `python` of this interpreter."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])

@@ -84,7 +84,7 @@ def test_every_target_token_is_counted_in_one_segment(
 ) -> None:
     text, token_ends = case
     counts = segments.count_starts(
-        segments.segment_ends(text, token_ends, spans(unit, text)), token_ends, len(text)
+        segments.segment_ends(text, token_ends, spans(unit, text)), token_ends
     )
     assert sum(counts) == len(token_ends)
     assert min(counts) >= 0
@@ -96,15 +96,13 @@ def test_single_tokens_are_segments_of_one_token_unless_they_share_a_character(
 ) -> None:
     text, token_ends = case
     ends = segments.segment_ends(text, token_ends, ())
-    assert segments.count_starts(ends, token_ends, len(text)) == [
-        token_ends.count(end) for end in ends
-    ]
+    assert segments.count_starts(ends, token_ends) == [token_ends.count(end) for end in ends]
 
 
 def test_the_tokens_of_one_emoji_count_with_the_emoji() -> None:
     token_ends = [1, 2, 2, 2, 3]  # "a😀b", the emoji in three tokens
     assert segments.segment_ends("a😀b", token_ends, ()) == [1, 2, 3]
-    assert segments.count_starts([1, 2, 3], token_ends, 3) == [1, 3, 1]
+    assert segments.count_starts([1, 2, 3], token_ends) == [1, 3, 1]
 
 
 @given(texts)
@@ -243,6 +241,6 @@ def test_a_divided_token_counts_once_with_what_closes_last() -> None:
     # the token "b})" is divided before "}" and before ")"
     ends = segments.segment_ends("ab})c", [1, 4, 5], (), [2, 3])
     assert ends == [1, 2, 3, 4, 5]
-    assert segments.count_starts(ends, [1, 4, 5], 5) == [1, 1, 0, 0, 1]
-    assert segments.count_starts(ends, [1, 4, 5], 5, [2]) == [1, 0, 1, 0, 1]
-    assert segments.count_starts(ends, [1, 4, 5], 5, [2, 3]) == [1, 0, 0, 1, 1]
+    assert segments.count_starts(ends, [1, 4, 5]) == [1, 1, 0, 0, 1]
+    assert segments.count_starts(ends, [1, 4, 5], [2]) == [1, 0, 1, 0, 1]
+    assert segments.count_starts(ends, [1, 4, 5], [2, 3]) == [1, 0, 0, 1, 1]

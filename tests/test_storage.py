@@ -686,3 +686,12 @@ def test_a_fingerprint_is_that_of_the_whole_encoded_at_once_and_iterators_count_
 
 def test_a_fingerprint_of_no_options_is_that_of_an_empty_object():
     assert storage.fingerprint({}) == hashlib.sha256(b"{}").hexdigest()[:16]
+
+
+def test_only_the_records_that_are_taken_are_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "m.jsonl"
+    good = [msgspec.json.encode(item) for item in items(4)]
+    path.write_bytes(b"\n".join([good[0], b"", b"none", good[2], good[3]]) + b"\n")
+    assert list(storage.read(path, Item, takes={0, 2}.__contains__)) == [items(4)[0], items(4)[2]]
+    with pytest.raises(BadRecord, match=r"m.jsonl:3"):
+        list(storage.read(path, Item))

@@ -55,6 +55,26 @@ def end_engines() -> None:
         module.end_engine()
 
 
+def on_transformers(spec: str) -> str:
+    """The same model in transformers, where `spec` names it for vLLM."""
+    parsed = plugins.parse_spec(models.with_name(spec))
+    if parsed.name != "vllm":
+        return spec
+    known = {
+        key: value
+        for key, value in parsed.options.items()
+        if key in PASSED_ON or key.startswith("template.")
+    }
+    return str(replace(parsed, name="hf", options=known))
+
+
+def answers_on_vllm(spec: str, backend: Backend) -> bool:
+    """Whether vLLM answers for this model in a run; where it was asked for it need not be here."""
+    if on_transformers(spec) != spec:
+        return True
+    return backend == "vllm" or (backend == "auto" and chosen([spec], backend).specs != [spec])
+
+
 def _there() -> bool:
     """Whether vLLM is installed and the usual device is the GPU that it would take."""
     if importlib.util.find_spec("vllm") is None or importlib.util.find_spec("torch") is None:

@@ -23,9 +23,9 @@ from rich.box import SIMPLE
 from rich.console import Console, ConsoleOptions
 from rich.text import Text
 
-from cotpress import __version__
+from cotpress import __version__, remote
 from cotpress.console import config as configuration
-from cotpress.console import mistakes
+from cotpress.console import mistakes, places
 from cotpress.console import words as typed
 from cotpress.errors import CotpressError
 from cotpress.replacing import replacing
@@ -195,7 +195,7 @@ def launch(
         os.environ.setdefault(name, value)
     if not verbose:
         warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
-    commands, verb, bound = _parsed(list(words), config)
+    commands, verb, bound = _parsed(list(words), config, places.local)
     walked = bound.arguments.get("run")
     if getattr(walked, "dry_run", False):
         from cotpress.verbs.run import dry_run
@@ -214,12 +214,16 @@ def launch(
 
             run(steps, began=lambda: configuration.begin(out, commands, values))
     configuration.write(out, commands, values)
+    if os.environ.get("RANK", "0") == "0" and (url := remote.upload(out)):
+        common.say(f"{commands[0]}: {out} uploaded to {url}")
 
 
 def _parsed(
-    words: list[str], config: Path | None
+    words: list[str], config: Path | None, *readers: configuration.Reader
 ) -> tuple[tuple[str, ...], Callable[..., Any], BoundArguments]:
-    """The names of a command, its function, and what that is called with."""
+    """The names of a command, its function, and what that is called with; `readers` see the words
+    before they are converted.
+    """
     if config is not None:
         configuration.check(config, VERBS, METHODS)
         if words == ["run"] or (words[:1] == ["run"] and words[1].startswith("-")):
@@ -231,7 +235,8 @@ def _parsed(
     if arguments is not None and commands:
         words = [*words[:n], *typed.spread(words[n:], arguments)]
     try:
-        app.config = (configuration.reader(config),) if config and commands else ()
+        from_file = (configuration.reader(config),) if config and commands else ()
+        app.config = (*from_file, *readers)
         verb, bound, _ = app.parse_args(words, print_error=False, exit_on_error=False)
     except MissingArgumentError:
         if arguments is not None and (said := typed.unknown_option(words[n:], arguments)):

@@ -24,13 +24,17 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """Some editors put it before the first line; JSON has no place for it."""
 
 
-def read(path: Path, record: type[R]) -> Iterator[R]:
+def read(
+    path: Path, record: type[R], *, takes: Callable[[int], bool] = lambda place: True
+) -> Iterator[R]:
     """The records of a JSON Lines file, one by one; `BadRecord`
     names file, line and field of the first bad one.
 
     Args:
         path: The file, UTF-8 with or without a byte order mark, one JSON object a line.
         record: Type of the records, such as `Trace`; fields it does not have are ignored.
+        takes: Which records are wanted, by their places, counted from 0; lines of others are
+            passed over undecoded.
 
     Yields:
         The records in the order of the file. One line is held at a time.
@@ -40,16 +44,20 @@ def read(path: Path, record: type[R]) -> Iterator[R]:
         CotpressError: The file is missing, a folder or a pipe, cannot be read, or is in the
             format of an earlier version.
     """
-    for _, one in read_placed(path, record):
+    for _, one in read_placed(path, record, takes):
         yield one
 
 
-def read_placed(path: Path, record: type[R]) -> Iterator[tuple[int, R]]:
+def read_placed(
+    path: Path, record: type[R], takes: Callable[[int], bool] = lambda place: True
+) -> Iterator[tuple[int, R]]:
     """The same with the byte at which each record begins (`reading_at`)."""
     decoder = msgspec.json.Decoder(record)
     for n, (number, place, line) in enumerate(_placed_lines(path)):
         if not n:
             _refuse_superseded(path, record, line)
+        if not takes(n):
+            continue
         try:
             yield place, decoded(decoder, path, number, line)
         except BadRecord as error:
@@ -165,10 +173,22 @@ def hash_file(path: Path) -> str:
 
 
 def stem(path: Path) -> str:
-    """What the files beside an output are called: `m` for `m.jsonl`, so that `m.json` is another
-    one.
+    """What the files beside an output are called: `m` for `m.jsonl`. Any other name is whole and
+    ends in a dot, `m.` for `m` and `m.json.` for `m.json`, so that no two outputs share them.
+
+    Outputs of earlier versions have no dot: they keep theirs where no other can be meant.
     """
-    return path.stem if path.suffix == ".jsonl" else path.name
+    if path.suffix == ".jsonl" and not path.stem.endswith("."):
+        return path.stem
+    return path.name if _is_dotless(path) else f"{path.name}."
+
+
+def _is_dotless(path: Path) -> bool:
+    """Whether an output not called `.jsonl` was made before its files had a dot."""
+    old, new = (path.with_name(f"{path.name}{dot}.meta.json") for dot in ("", "."))
+    namesake = path.with_name(f"{path.name}.jsonl")
+    others = (new, namesake, namesake.with_name(f"{namesake.name}.part"))
+    return path.exists() and old.exists() and not any(other.exists() for other in others)
 
 
 def write_lines(path: Path, lines: Iterable[bytes]) -> None:

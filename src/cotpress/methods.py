@@ -7,6 +7,8 @@ A name that is not in the table is that of a user's own method, and is taken for
 from dataclasses import dataclass
 from typing import Literal
 
+from cotpress.errors import CotpressError
+
 Kind = Literal["original", "taught", "prompt", "control", "ablation"]
 """original: the untouched model; taught: what a report is about; prompt: the untouched model, told
 to be brief; control: what a method must beat, or what shows why it works; ablation: a taught method
@@ -221,3 +223,19 @@ METHODS: dict[str, Method] = {
 def method(name: str) -> Method:
     """What a name means; a name that is not in the table is a taught method of the user's own."""
     return METHODS.get(name, Method("taught"))
+
+
+def check_taught(name: str) -> str:
+    """`name`, for a method that is about to be taught. An evaluation answers by name, so that a
+    model under the name of an untrained control would be passed over for that control.
+
+    Raises:
+        CotpressError: It is the name of an untrained method, or of what is done to a trained model.
+    """
+    if not method(name).trained or name in (FORCED, CORRUPTED, BLEND):
+        raise CotpressError(
+            f"{name} names a control that needs no training, and an evaluation would take your "
+            "model for it: choose another --method"
+            + (", such as chance." if name == "random" else ".")
+        )
+    return name

@@ -219,6 +219,7 @@ EXTRAS = {
     "vllm": ("vllm",),
     "play": ("gradio",),
     "ray": ("ray",),
+    "remote": ("fsspec", "s3fs", "gcsfs"),
 }
 """Which extra installs which import; pyproject.toml lists the same packages."""
 

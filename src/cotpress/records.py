@@ -6,6 +6,7 @@ The field names are the public file format (docs/formats.md): fields may be adde
 words, so that training and serving prompts cannot drift apart.
 """
 
+from math import isfinite
 from typing import ClassVar, Literal
 
 import msgspec
@@ -242,7 +243,7 @@ class ScoredTrace(Record, frozen=True, kw_only=True):
             raise ValueError(
                 "ends must not fall and the last must be the length of trace.reasoning"
             )
-        if not all(-float("inf") < value < float("inf") for value in self.importance):
+        if not all(map(isfinite, self.importance)):
             raise ValueError("importance holds a value that is not a finite number")
         if self.percentile and len(self.percentile.n_tokens) != n:
             raise ValueError("percentile.n_tokens must have one entry per piece")

@@ -13,8 +13,6 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
-import numpy as np
-
 WHOLE = re.compile(r"\d+(?:[.,]\d+)*|\\(?:[A-Za-z]+|.)")
 """What the unit `number` keeps together: a number with its
 decimals and thousands, or a LaTeX command.
@@ -27,8 +25,8 @@ SYMBOLS = re.compile(
     r"|\\(?:[A-Za-z]+|.)"
     r"|[=+*/^<>×÷·±≠≤≥≈√∑∏∫−²³½¼¾°]"
     # a minus, also that of x-1 and a-b, but not a hyphen
-    r"|(?<![A-Za-z-])-(?!-)|(?<=\b[A-Za-z])-(?=\d|[A-Za-z]\b)"
-    r"|(?<=\s)[xX](?=\s\d)"  # the x of "3 x 4"
+    r"|-(?<![A-Za-z-]-)(?!-)|-(?<=\b[A-Za-z]-)(?=\d|[A-Za-z]\b)"
+    r"|[xX](?<=\s[xX])(?=\s\d)"  # the x of "3 x 4"
 )
 """What `--protect symbols` drops last, beside one token between two
 numbers: digits, operators, LaTeX commands, boxes.
@@ -45,9 +43,12 @@ def segment_ends(
     and at `seams`, where a token is divided. Tiles `text`.
     """
     ends = tiling([*token_ends, *seams], len(text))
-    inside = [False] * (len(text) + 1)
+    inside = bytearray(len(text) + 1)
     for start, end in spans:
-        inside[start + 1 : end] = [True] * (end - start - 1)
+        if end - start == 2:
+            inside[end - 1] = 1
+        elif end - start > 2:
+            inside[start + 1 : end] = b"\1" * (end - start - 1)
     return [end for end in ends if not inside[end]]
 
 
@@ -76,19 +77,19 @@ def spread_beside(
 
 def overlapping(ends: Sequence[int], pieces: Sequence[int]) -> Iterator[slice]:
     """For each of the parts that end at `ends` the `pieces` that overlap it."""
-    start, first = 0, 0
+    start, first, final = 0, 0, len(pieces) - 1
     for end in ends:
-        while first < len(pieces) - 1 and pieces[first] <= start:
+        while first < final and pieces[first] <= start:
             first += 1
         last = first
-        while last < len(pieces) - 1 and pieces[last] < end:
+        while last < final and pieces[last] < end:
             last += 1
         yield slice(first, last + 1)
-        start = end
+        start, first = end, last
 
 
 def count_starts(
-    ends: Sequence[int], token_ends: Sequence[int], length: int, closing: Sequence[int] = ()
+    ends: Sequence[int], token_ends: Sequence[int], closing: Sequence[int] = ()
 ) -> list[int]:
     """How many target tokens begin in each segment; the sum is the number of
     tokens. Tokens of one character count with it, and a token that is divided at one of `closing`
@@ -96,19 +97,31 @@ def count_starts(
     """
     if not ends:
         return []
-    stops = np.asarray(token_ends, dtype=np.int64)
-    before = np.concatenate([[0], stops[:-1]])
-    begins = np.minimum(np.minimum(before, stops - 1), length - 1).clip(min=0)
-    places = np.searchsorted(ends, begins, side="right").clip(max=len(ends) - 1)
-    counts: list[int] = np.bincount(places, minlength=len(ends)).tolist()
-    # of several in one token the last one decides
-    last = {int(np.searchsorted(stops, at, side="right")): at for at in sorted(closing)}
+    counts = [0] * len(ends)
+    place, before, final = 0, 0, len(ends) - 1
+    for stop in token_ends:
+        begin = before if before < stop else stop - 1
+        while place < final and ends[place] <= begin:
+            place += 1
+        counts[place] += 1
+        before = stop
+    if closing:
+        _with_what_follows(counts, ends, token_ends, closing)
+    return counts
+
+
+def _with_what_follows(
+    counts: list[int], ends: Sequence[int], token_ends: Sequence[int], closing: Sequence[int]
+) -> None:
+    """Count each token that is divided with what follows there; of several places in one token the
+    last one decides.
+    """
+    last = {bisect_right(token_ends, at): at for at in sorted(closing)}
     for after, at in last.items():
-        begin = int(stops[after - 1]) if after else 0
+        begin = token_ends[after - 1] if after else 0
         if begin < at and after < len(token_ends):
             counts[bisect_right(ends, begin)] -= 1
             counts[bisect_right(ends, at)] += 1
-    return counts
 
 
 def protected(ends: Sequence[int], text: str) -> list[bool]:
@@ -134,8 +147,12 @@ def touched(ends: Sequence[int], spans: Iterable[tuple[int, int]]) -> list[bool]
     found = [False] * len(ends)
     for start, end in spans:
         if start < end:
-            first, last = bisect_right(ends, start), bisect_right(ends, end - 1)
-            found[first : last + 1] = [True] * (last + 1 - first)
+            first = bisect_right(ends, start)
+            if end <= ends[first]:
+                found[first] = True
+            else:
+                last = bisect_right(ends, end - 1)
+                found[first : last + 1] = [True] * (last + 1 - first)
     return found
 
 

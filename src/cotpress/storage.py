@@ -43,12 +43,15 @@ R = TypeVar("R", bound=msgspec.Struct)
 FORMAT = 2
 """Version of the file formats, which every meta file names. 1: cotpress 0.1.0."""
 
+BESIDE = (".part", ".part.json", ".meta.json", ".lock", ".tmp", ".ranked")
+"""How names end that no output may have: an output `m` leaves an unfinished part `m.part`."""
+
 IDENTITY = "identity"
 """The entry of a run's options that holds the identities of its tasks, models and scorers."""
 
 
 def meta_path(path: Path) -> Path:
-    """`traces.jsonl` -> `traces.meta.json`; `traces.json` -> `traces.json.meta.json`."""
+    """`traces.jsonl` -> `traces.meta.json`; `traces.json` -> `traces.json..meta.json`."""
     return path.with_name(stem(path) + ".meta.json")
 
 
@@ -142,7 +145,8 @@ class Run(Generic[R]):
         on what is worked on together. What was done is a beginning: of a block that is done the
         items that left no record, the block in which the run stopped whole, and then the others.
 
-        `write` passes over the records that are made again.
+        `write` passes over the records that are made again. Behind a run in which rows failed, only
+        the items without a record are left: servers do not work on a block together.
         """
         left = Counter(self.done)
         rest = left.total()
@@ -151,15 +155,17 @@ class Run(Generic[R]):
             undone, again = list[I](), Counter[str]()
             for item in block:
                 name = key(item)
+                if self.failures.again:
+                    self.failures.keys.append(name)
                 if left[name] > 0:
                     left[name] -= 1
                     rest -= 1
                     again[name] += 1
                 else:
                     undone.append(item)
-            if rest and undone:
+            if undone and (rest or self.failures.again):
                 yield undone
-            elif not rest and undone:
+            elif undone:
                 self.again += again
                 yield block
 
@@ -227,6 +233,11 @@ def run(
     """
     if path.is_dir():
         raise CotpressError(f"{path} is a folder: name a file in it as --out.")
+    if path.name.endswith(BESIDE):
+        raise CotpressError(
+            f"{path} is called like a file that cotpress keeps beside an output: choose another "
+            "--out."
+        )
     make_folder(path.parent)
     part, meta, note = part_path(path), meta_path(path), _note_path(path)
     mark = Mark(

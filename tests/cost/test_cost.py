@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from make import make_problem
 
-from cotpress import models
+from cotpress import models, plugins
 from cotpress.cost import table
 from cotpress.cost.estimate import CONCLUDES, Device, Estimate, Line
-from cotpress.cost.rates import FEW, SEVERAL, Rates, computed, measure
+from cotpress.cost.rates import FEW, H100, SEVERAL, Rates, computed, measure, on_engine
 from cotpress.cost.shape import ADAM_BYTES, Shape
 from cotpress.models import Completion, Request, Sampling
 from cotpress.pipeline.importing.parts import is_held_out
@@ -135,6 +135,20 @@ def test_a_gpu_that_is_not_at_hand_is_computed_from_its_figures() -> None:
     assert found.per_read == pytest.approx(2 * SHAPE.parameters / 0.4e12)
 
 
+def test_where_an_engine_answers_only_answers_are_computed_and_reading_is_as_measured() -> None:
+    found = on_engine(RATES, SHAPE, H100)
+    assert found.per_step == pytest.approx(2 * SHAPE.parameters / (0.6 * H100.bandwidth))
+    assert found.per_prompt == pytest.approx(2 * SHAPE.parameters / (0.4 * H100.flops))
+    assert (found.per_read, found.written, found.line) == (
+        RATES.per_read,
+        RATES.written,
+        RATES.line,
+    )
+    once = found.per_step * RATES.longest
+    each = found.per_token * RATES.written + found.per_prompt * RATES.prompt
+    assert found.answers(10, 10) == pytest.approx(once + 10 * each)
+
+
 # --- steps ----------------------------------------------------------------------------------------
 
 OUT = Path("q")
@@ -237,6 +251,21 @@ def test_worked_answers_cost_no_time_and_cts_reads_twice() -> None:
     assert found["score"].tokens == 2 * lines(walk())["score"].tokens
 
 
+@pytest.mark.parametrize(("cards", "times"), [(1, 1), (2, 2), (8, 4)])
+def test_processes_share_the_work_of_the_verbs_that_take_them_over_the_cards(
+    cards: int, times: int
+) -> None:
+    device, spread = Device(cards=cards), ("generate", "score", "evaluate")
+    shared = [
+        one._replace(options=one.options | {"processes": 4}) if one.verb in spread else one
+        for one in walk()
+    ]
+    one, four = lines(walk(), device), lines(shared, device)
+    for verb in one:
+        expected = one[verb].seconds / (times if verb in ("generate", "score", "eval") else 1)
+        assert four[verb].seconds == pytest.approx(expected), verb
+
+
 def test_a_batch_is_no_larger_than_the_memory_for_it() -> None:
     row = SHAPE.answering(1, 150, 4) - SHAPE.answering(0, 150, 4)
     assert lines(walk(), Device(room=5 * row))["generate"].seconds == pytest.approx(
@@ -316,6 +345,28 @@ def test_a_dry_run_says_what_a_walk_would_take_and_writes_nothing(
     assert steps == ["load", *lines(walk()), "all"]
     assert "measured 16 answers of tiny" in said.err
     assert "nothing was done" in said.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_dry_run_for_vllm_needs_no_vllm_and_says_what_it_assumes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    for package in ("trl", "math_verify"):
+        pytest.importorskip(package)
+    folder = plugins.PACKAGE / "assets" / "tiny"
+    command = f"run tokenskip --task arithmetic --scorer random --model hf:{folder} --limit 20"
+    command += f" --eval-limit 5 --ratios 1.0 0.5 --out {tmp_path / 'q'} --dry-run"
+    said = []
+    for flags in ("", "--backend vllm", f"--source vllm:{folder},max_len=512"):
+        assert cotpress(monkeypatch, f"{command} {flags}") == 0
+        found = capsys.readouterr()
+        said.append((found.err, found.out))
+    assert "vLLM" not in said[0][0]
+    for err, out in said[1:]:
+        assert "vLLM answers in the run, whose rate is not measured" in err
+        assert "one H100 of 80 GB as docs/hardware.md computes it" in err
+        line = next(line for line in out.splitlines() if line.startswith("generate"))
+        assert " 0 s " in line
     assert not list(tmp_path.iterdir())
 
 

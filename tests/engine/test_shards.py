@@ -41,7 +41,7 @@ def test_the_window_of_a_record_is_found_where_items_left_none() -> None:
     assert share.size == 5
     keys = "abcdefghij"
     assert list(share.take(keys)) == list("fghij")
-    assert list(share.windows(keys, "gj")) == [(1,), (1,)]
+    assert list(share.windows(list("fghij"), "gj")) == [(1,), (1,)]
     assert chunks([(0, 1), (0, 1), (0, 3), (2, 1)]) == [[0, 1, 2], [0, 3, 1], [2, 1, 1]]
 
 

@@ -102,3 +102,15 @@ def test_a_server_is_not_said_to_write_latent_tokens():
     for asked in (Sampling(latents=2), Sampling(legal_latents=True)):
         with pytest.raises(CotpressError, match="cannot be made to write latent tokens"):
             sampling_fields(asked, "open")
+
+
+def test_weights_that_do_not_fit_are_one_sentence_with_the_options(tmp_path, monkeypatch):
+    make_model(tmp_path / "base")
+    model = models.load(f"hf:{tmp_path / 'base'}")
+
+    def full(*_):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(torch.nn.Module, "to", full)
+    with pytest.raises(CotpressError, match=r"weights do not fit .* dtype=bfloat16.* device=auto"):
+        _ = model.torch_model

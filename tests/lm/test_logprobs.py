@@ -68,6 +68,47 @@ def test_every_batch_gives_what_each_text_gets_alone(lm: Any, batch_tokens: int)
     )
 
 
+def scarce(net: Any, monkeypatch: pytest.MonkeyPatch, most: int) -> list[int]:
+    """Let a model be out of memory with more than `most` tokens at once; returns what it was tried
+    with.
+    """
+    decoder = net.get_decoder()
+    whole, tried = decoder.forward, list[int]()
+
+    def forward(*args: Any, input_ids: Any, **given: Any) -> Any:
+        tried.append(input_ids.numel())
+        if input_ids.numel() > most:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return whole(*args, input_ids=input_ids, **given)
+
+    monkeypatch.setattr(decoder, "forward", forward)
+    return tried
+
+
+@pytest.mark.parametrize("most", [150, 300, 1000])
+def test_where_memory_ends_smaller_batches_give_the_same_values(
+    lm: Any, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    asked = spans(12)
+    small = log_probs(lm, asked, batch_tokens=most)
+    tried = scarce(lm.torch_model, monkeypatch, most)
+    for ours, theirs in zip(log_probs(lm, asked, batch_tokens=4000), small, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
+    assert max(tried) > most
+    # the size that fits is found once, not for every batch
+    assert sum(n > most for n in tried) <= 5
+
+
+def test_one_text_that_does_not_fit_alone_is_one_sentence(
+    lm: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scarce(lm.torch_model, monkeypatch, 30)
+    with pytest.raises(
+        CotpressError, match=r"one text alone, of \d+ tokens: choose dtype=bfloat16"
+    ):
+        log_probs(lm, spans(3))
+
+
 def test_a_token_that_is_nearly_sure_has_the_probability_float64_gives_it_not_rounding_noise() -> (
     None
 ):

@@ -126,6 +126,29 @@ def test_scores_do_not_depend_on_the_batch(family: Path, scorer: llmlingua2.LLML
             assert found.values == pytest.approx(alone[i].values, abs=1e-5)
 
 
+def test_where_memory_ends_smaller_batches_give_the_same_scores(
+    scorer: llmlingua2.LLMLingua2, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = score(scorer, TEXTS)
+    net, most, failed = scorer.classifier.model, 2 * WINDOW, list[int]()
+    whole = net.forward
+
+    def forward(*, input_ids: torch.Tensor, **given: object) -> object:
+        if input_ids.numel() > most:
+            failed.append(input_ids.numel())
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return whole(input_ids=input_ids, **given)
+
+    monkeypatch.setattr(net, "forward", forward)
+    for found, wanted in zip(score(scorer, TEXTS), expected, strict=True):
+        assert found.ends == wanted.ends
+        assert found.values == pytest.approx(wanted.values, abs=1e-5)
+    assert failed
+    most = 1
+    with pytest.raises(CotpressError, match=r"one text alone, of .* choose a larger device"):
+        score(scorer, TEXTS)
+
+
 def test_every_chunk_stands_between_the_tokenizers_own_special_tokens(
     scorer: llmlingua2.LLMLingua2,
 ) -> None:

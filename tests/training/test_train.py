@@ -130,7 +130,9 @@ def test_the_trainer_s_own_batches_label_completion_and_end_of_turn_only(base, t
     options = TrainOptions(method="full", **FAST)
     rows = trainable(examples, model, options, Counter())
     counted = []
-    for batch in batches(make_trainer(rows, model, tmp_path, options, silent)):
+    trainer = make_trainer(rows, model, tmp_path, options, silent)
+    trainer.data_collator = trainer.padding
+    for batch in batches(trainer):
         for ids, labels, mask in zip(
             batch["input_ids"], batch["labels"], batch["attention_mask"], strict=True
         ):

@@ -57,6 +57,14 @@ def test_the_method_is_what_the_report_will_call_it(scored: Path, tmp_path: Path
     assert {cut.method for cut in storage.read(tmp_path / "out.jsonl", CompressedTrace)} == {"cts"}
 
 
+def test_the_name_of_an_untrained_control_is_refused_before_anything_is_written(
+    scored: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(CotpressError, match=r"random names a control.*such as chance"):
+        run(scored, "--ratios", 0.5, "--method", "random", "--out", tmp_path / "cut.jsonl")
+    assert not (tmp_path / "cut.jsonl").exists()
+
+
 def test_a_line_per_ratio_says_what_was_kept_and_how_often_the_budget_was_exceeded(
     scored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,7 @@
 """`cotpress conclude`: files in, files out, what is printed and what is refused."""
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -9,7 +10,8 @@ from make import sum_cuts, sum_trace
 
 from cotpress import models, storage
 from cotpress.errors import CotpressError
-from cotpress.models import Request
+from cotpress.failures import Failure, errors_path
+from cotpress.models import Completion, Request, Sampling
 from cotpress.models.scripted import Scripted
 from cotpress.records import CompressedTrace, TrainingExample
 from cotpress.verbs.build import build
@@ -91,6 +93,68 @@ def test_an_interrupted_run_asks_only_for_what_is_left(
     assert "resuming" in capsys.readouterr().err
     assert len(asked) == 4
     assert (tmp_path / "out.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+
+
+class Refusing(Scripted):
+    """Answers like a server that refuses some requests, the second one of a trace or any."""
+
+    def __init__(self, refused: set[str], name: str) -> None:
+        super().__init__(say, name=name)
+        self.refused = refused
+
+    def generate(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
+        for request in requests:
+            n = asked.count(request.key)
+            (answer,) = super().generate([request], sampling)
+            if f"{request.key.partition('|')[0]} {n}" in self.refused:
+                assert request.may_fail
+                answer = Completion(text="", n_tokens=0, finished=False, error="too long")
+            yield answer
+
+
+def test_traces_that_a_server_does_not_conclude_are_noted_and_asked_for_alone(
+    compressed: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    whole, out = tmp_path / "whole.jsonl", tmp_path / "out.jsonl"
+    conclude(compressed, model="m", out=whole)
+    asked.clear()
+    monkeypatch.setattr("cotpress.pipeline.conclude.BATCH", 2)
+    with monkeypatch.context() as patch:
+        refusing = Refusing({"sum/1 1", "sum/4 0", "sum/5 0", "sum/5 1"}, "m")
+        patch.setattr(models, "load", lambda spec, **_how: refusing)
+        conclude(compressed, model="m", out=out, max_error_rate=0.5)
+    failed = list(storage.read(errors_path(out), Failure))
+    traces = list(storage.read(compressed, CompressedTrace))
+    assert [one.key for one in failed] == [traces[i].key for i in (1, 4, 5)]
+    assert {one.reason for one in failed} == {"too long"}
+    assert storage.count(out, CompressedTrace) == 3
+    assert "failed: 3" in capsys.readouterr().err
+    asked.clear()
+    conclude(compressed, model="m", out=out)
+    assert {key.partition("|")[0] for key in asked} == {"sum/1", "sum/4", "sum/5"}
+    assert out.read_bytes() == whole.read_bytes()
+    assert not errors_path(out).exists()
+
+
+def test_too_many_refused_requests_end_the_run_and_what_is_done_stays(
+    compressed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out.jsonl"
+    monkeypatch.setattr("cotpress.pipeline.conclude.BATCH", 2)
+    with monkeypatch.context() as patch:
+        refusing = Refusing({f"sum/{i} 0" for i in range(2, 6)}, "m")
+        patch.setattr(models, "load", lambda spec, **_how: refusing)
+        with pytest.raises(CotpressError, match="2 of 4 requests failed, more than"):
+            conclude(compressed, model="m", out=out)
+    asked.clear()
+    conclude(compressed, model="m", out=out)
+    assert {key.partition("|")[0] for key in asked} == {f"sum/{i}" for i in range(2, 6)}
+    assert [one.key for one in storage.read(out, CompressedTrace)] == [
+        one.key for one in storage.read(compressed, CompressedTrace)
+    ]
 
 
 def test_latent_tokens_are_refused(compressed: Path, tmp_path: Path) -> None:

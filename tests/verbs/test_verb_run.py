@@ -1,6 +1,8 @@
 """`cotpress run`: one command, every file of the walk, and nothing done twice."""
 
 import json
+from importlib import import_module
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from command import cotpress
 from cotpress import plugins, storage, tasks
 from cotpress.cli import METHODS
 from cotpress.records import CompressedTrace, EvalRow, ScoredTrace, Trace, TrainingExample
-from cotpress.walks import Run
+from cotpress.walks import Run, Step
 from cotpress.walks._pruning import Cut
 from cotpress.walks.shortest import shortest
 from cotpress.walks.token_assorted import FORCED
@@ -143,6 +145,42 @@ def test_cts_trains_its_reference_model_on_other_problems_and_chooses_ratios_by_
     assert cotpress(monkeypatch, command) == 0
     # walk, reference, verify
     assert capsys.readouterr().err.count("was finished before under the same options") == 7 + 6 + 2
+
+
+@pytest.mark.parametrize(
+    ("method", "source"),
+    [*((name, "") for name in METHODS), ("tokenskip", "gold"), ("cts", "gold")],
+)
+def test_processes_go_to_every_verb_that_asks_a_model_and_to_no_other(
+    tmp_path: Path, method: str, source: str
+) -> None:
+    def steps(processes: int) -> list[Step]:
+        asked = {"task": "arithmetic", "limit": 4, "eval_limit": 2, "source": source}
+        run = Run(**asked, model="tiny", out=tmp_path, processes=processes)
+        own: dict[str, object] = {"rounds": 2} if method == "shortest" else {}
+        if method == "tokenskip":
+            own = {"cut": Cut(keep_answer=1.0), "reference": "tiny", "scorer": "random"}
+        name = method.replace("-", "_")
+        return list(getattr(import_module(f"cotpress.walks.{name}"), name)(run, **own))
+
+    asking = {"generate", "evaluate", "score", "verify"}
+    for one, several in zip(steps(1), steps(3), strict=True):
+        assert "processes" not in one.options
+        worked = one.options.get("model") == "gold" or one.options.get("scorer") == "random"
+        wanted = 3 if one.verb in asking and not worked else None
+        if method == "tokenskip" and one.verb == "score":
+            wanted = 3
+        assert several.options.get("processes") == wanted, one.verb
+        verb = getattr(import_module(f"cotpress.verbs.{several.verb}"), several.verb)
+        signature(verb).bind(*several.given, **several.options)
+
+
+def test_fewer_processes_than_one_are_refused_before_anything_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = f"run tokenskip --task arithmetic --model tiny --out {tmp_path / 'q'} --processes 0"
+    assert cotpress(monkeypatch, command) == 2
+    assert "choose --processes of at least 1" in capsys.readouterr().err
 
 
 def test_keep_answer_needs_somebody_to_ask(

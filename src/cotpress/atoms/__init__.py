@@ -19,12 +19,13 @@ from typing import NamedTuple
 from cotpress.atoms._brackets import is_small, pairs_of
 from cotpress.atoms._formulas import (
     Region,
+    bars_of,
     blocks_of,
     delimited,
     environments,
     on_edges,
+    outermost,
     pieces_of,
-    regions_of,
 )
 from cotpress.atoms._operands import chains, signs
 from cotpress.atoms._spans import Span, clusters_of, inside, merged, touches, widened, within
@@ -43,8 +44,10 @@ def atoms(text: str) -> list[Atom]:
     """The atoms of a text; no two overlap, and none needs one that needs it."""
     clusters = clusters_of(text)
     pairs = list(pairs_of(text))
-    regions = [on_edges(text, region, clusters) for region in regions_of(text)]
-    whole = merged([*_wholes(text, pairs, regions, clusters)])
+    blocks, named, shown = blocks_of(text), environments(text), delimited(text)
+    regions = [on_edges(text, one, clusters) for one in outermost(text, blocks, named, shown)]
+    enclosed = [*((start, end) for start, end, _ in [*named, *shown]), *pairs]
+    whole = merged([*blocks, *bars_of(text), *_wholes(text, pairs, enclosed, regions, clusters)])
     found: list[Atom] = []
     at = 0
     for start, end, inner in [*regions, (len(text), len(text), (len(text), len(text)))]:
@@ -58,36 +61,38 @@ def atoms(text: str) -> list[Atom]:
 
 
 def _wholes(
-    text: str, pairs: Sequence[Span], regions: Sequence[Region], clusters: Sequence[Span]
+    text: str,
+    pairs: Sequence[Span],
+    enclosed: Sequence[Span],
+    regions: Sequence[Region],
+    clusters: Sequence[Span],
 ) -> Iterator[Span]:
-    """What is one atom at least: blocks, brackets of mathematics, commands, numbers, names."""
-    yield from blocks_of(text)
+    """What is one atom at least: brackets of mathematics, commands, numbers, names."""
     inner = merged([span for *_, span in regions])
-    within = [
-        *((a, b) for a, b, _ in environments(text)),
-        *((a, b) for a, b, _ in delimited(text)),
-    ]
-    yield from (span for span in [*within, *pairs] if inside(span, inner))
+    if inner:
+        yield from (span for span in enclosed if inside(span, inner))
     outer = merged([(start, end) for start, end, _ in regions])
     for pair in pairs:
-        if is_small(text, pair) and not any(_cuts(a, b, *pair) for a, b in outer):
+        if is_small(text, pair) and not _cuts(outer, pair):
             yield pair
     edges = [0, *(at for span in outer for at in span), len(text)]
     for start, end in [*inner, *zip(edges[::2], edges[1::2], strict=True)]:
-        yield from (widened(span, clusters) for span in signs(text, start, end))
+        found = signs(text, start, end)
+        yield from (widened(span, clusters) for span in found) if clusters else found
 
 
 def _brackets(pairs: Sequence[Span], found: Sequence[Atom]) -> Iterator[Atom]:
     """Brackets in prose: what is between may go, the two ends only together."""
-    taken = merged([span for atom in found for span in atom.spans])
+    taken = merged([span for atom in found for span in atom.spans]) if pairs else []
     for a, b in pairs:
         if not any(inside((at, at + 1), taken) for at in (a, b - 1)):
             yield Atom(((a, a + 1), (b - 1, b)))
 
 
-def _cuts(x: int, y: int, a: int, b: int) -> bool:
-    """Whether a span x-y holds one of the ends of the pair a-b."""
-    return x <= a < y or x < b <= y
+def _cuts(spans: Sequence[Span], pair: Span) -> bool:
+    """Whether one of the merged spans holds one of the ends of a pair, or both."""
+    a, b = pair
+    return inside((a, a + 1), spans) or inside((b - 1, b), spans)
 
 
 def _kept_apart(text: str, found: list[Atom]) -> list[Atom]:
@@ -96,18 +101,21 @@ def _kept_apart(text: str, found: list[Atom]) -> list[Atom]:
     """
     ends = {end: n for n, atom in enumerate(found) for _, end in atom.spans}
     return [
-        atom._replace(needs=ends[atom.spans[0][0]])
-        if atom.needs < 0 and atom.spans[0][0] in ends and _MERGES.match(text, atom.spans[0][0])
+        Atom(spans, ends[spans[0][0]])
+        if needs < 0 and spans[0][0] in ends and _MERGES.match(text, spans[0][0])
         else atom
         for atom in found
+        for spans, needs in (atom,)
     ]
 
 
 _MERGES = re.compile(r"[\d$]")
 
 
-def _shifted(chain: Sequence[Atom], by: int) -> list[Atom]:
-    return [atom if atom.needs < 0 else atom._replace(needs=atom.needs + by) for atom in chain]
+def _shifted(chain: list[Atom], by: int) -> list[Atom]:
+    if not by:
+        return chain
+    return [atom if atom.needs < 0 else Atom(atom.spans, atom.needs + by) for atom in chain]
 
 
 def _formula(text: str, region: Region, whole: Sequence[Span]) -> list[Atom]:
@@ -129,14 +137,16 @@ def _plain(
     chained = list(chains(text, own, start, end, clusters))
     joined = merged([(chain[0][0], chain[-1][1]) for chain in chained])
     found: list[Atom] = []
-    single = [span for span in own if not inside(span, joined)]
+    single = [span for span in own if not inside(span, joined)] if joined else own
     for chain in sorted([*chained, *([span] for span in single)]):
         free_from = found[-1].spans[-1][1] if found else start
         begin = _set_apart(text, chain[0][0], free_from, marked)
         found.append(Atom(((begin, chain[0][1]),)))
         found += [Atom((span,), len(found) - 1 + k) for k, span in enumerate(chain[1:])]
-    taken = merged([span for atom in found for span in atom.spans])
-    return [*found, *(Atom((span,)) for span in marked if not touches(span, taken))]
+    if marked:
+        taken = merged([span for atom in found for span in atom.spans])
+        found += [Atom((span,)) for span in marked if not touches(span, taken)]
+    return found
 
 
 def _set_apart(text: str, start: int, free_from: int, clusters: Sequence[Span]) -> int:
@@ -144,7 +154,7 @@ def _set_apart(text: str, start: int, free_from: int, clusters: Sequence[Span]) 
     before = text[start - 1 : start]
     if start <= free_from or before in "\n\r({[)}]" or not text[start].isalnum():
         return start
-    return start if touches((start - 1, start), clusters) else start - 1
+    return start if clusters and touches((start - 1, start), clusters) else start - 1
 
 
 def seams(found: Sequence[Atom]) -> tuple[list[int], list[int]]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from cotpress.atoms._spans import Span, merged, widened, within
+from cotpress.atoms._spans import Span, inside, merged, widened, within
 
 Region = tuple[int, int, Span]
 """(start, end, what is between the delimiters) of a formula or an environment."""
@@ -32,17 +32,29 @@ _DELIMITED = re.compile(
     re.DOTALL,
 )
 """Formulas between math delimiters, and drawings; `$5 and $7` is none, nor is `$ 5 + $ 6`."""
+_BEGINS = re.compile(r"[$\\[]")
+"""With what each of them begins."""
 _ENVIRONMENT = re.compile(r"\\(begin|end)\s*\{([^{}\n]+)\}(?:(?<=\})\{[^{}\n]*\})?")
 _BARS = re.compile(r"(?<![|\w])\|(?=\S)[^|\n]{1,40}?(?<=\S)\|(?!\|)")
 
 
-def blocks_of(text: str) -> Iterator[Span]:
-    for pattern in (_BLOCKS, _BARS):
-        yield from (match.span() for match in pattern.finditer(text))
+def blocks_of(text: str) -> list[Span]:
+    """Fenced code, tables of two lines and more, and calls of tools."""
+    if not any(mark in text for mark in ("```", "~~~", "|", "<tool_", "<function_")):
+        return []
+    return [match.span() for match in _BLOCKS.finditer(text)]
 
 
-def environments(text: str) -> Iterator[Region]:
+def bars_of(text: str) -> list[Span]:
+    """What stands between two bars, such as an absolute value."""
+    return [match.span() for match in _BARS.finditer(text)] if "|" in text else []
+
+
+def environments(text: str) -> list[Region]:
     """(start, end, what is between) of each environment, nested ones too."""
+    if "\\begin" not in text:
+        return []
+    found: list[Region] = []
     open_at: list[re.Match[str]] = []
     for match in _ENVIRONMENT.finditer(text):
         if match[1] == "begin":
@@ -50,25 +62,33 @@ def environments(text: str) -> Iterator[Region]:
         elif places := [n for n, begin in enumerate(open_at) if begin[2] == match[2]]:
             begin = open_at[places[-1]]
             del open_at[places[-1] :]
-            yield begin.start(), match.end(), (begin.end(), match.start())
+            found.append((begin.start(), match.end(), (begin.end(), match.start())))
+    return found
 
 
-def delimited(text: str) -> Iterator[Region]:
+def delimited(text: str) -> list[Region]:
     """The same of each formula between math delimiters."""
-    for match in _DELIMITED.finditer(text):
-        n = next(k for k in "123456" if match[f"o{k}"] is not None)
-        yield *match.span(), (match.end(f"o{n}"), match.start(f"c{n}"))
+    found: list[Region] = []
+    at = 0
+    while begin := _BEGINS.search(text, at):
+        if match := _DELIMITED.match(text, begin.start()):
+            n = next(k for k in "123456" if match[f"o{k}"] is not None)
+            found.append((*match.span(), (match.end(f"o{n}"), match.start(f"c{n}"))))
+        at = match.end() if match else begin.end()
+    return found
 
 
-def regions_of(text: str) -> Iterator[Region]:
-    """The outermost formulas and environments, outside of blocks."""
-    blocks = merged([match.span() for match in _BLOCKS.finditer(text)])
-    last = 0
-    enclosed = list(environments(text))
-    named = {start: (end, inner) for start, end, inner in enclosed}
-    for start, end, inner in sorted([*enclosed, *delimited(text)]):
-        if start >= last and not any(a <= start < b for a, b in blocks):
-            yield start, end, _innermost(text, inner, named)
+def outermost(
+    text: str, blocks: Sequence[Span], named: Sequence[Region], shown: Sequence[Region]
+) -> Iterator[Region]:
+    """The outermost of the environments and formulas of a text, outside of its blocks."""
+    if not named and not shown:
+        return
+    taken, last = merged(blocks), 0
+    ends = {start: (end, inner) for start, end, inner in named}
+    for start, end, inner in sorted([*named, *shown]):
+        if start >= last and not inside((start, start + 1), taken):
+            yield start, end, _innermost(text, inner, ends)
             last = end
 
 

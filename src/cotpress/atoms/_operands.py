@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from cotpress.atoms._formulas import JOINS
 from cotpress.atoms._spans import Span, widened
@@ -38,10 +39,44 @@ _SCALED = re.compile(
 """Thousands separated by blanks; a number times a power of ten."""
 
 
+_SMALL = re.compile(r"[\\_^!]")
+"""One of these is in all that `_SINGLE` finds."""
+_CORE = re.compile(rf"[\d½¼¾⅓-⅞′″{_RAISED[1:]}")
+"""One of these is in all that `_NUMBER` finds."""
+_GROUPED = re.compile(r"[ \u00a0\u202f]\d{3}")
+
+
 def signs(text: str, start: int, end: int) -> Iterator[Span]:
     """Commands with small arguments, numbers, names with digits, and numerals."""
-    for pattern in (_SINGLE, _NUMBER, _NUMERAL, _SCALED):
-        yield from (match.span() for match in pattern.finditer(text, start, end))
+    if _SMALL.search(text, start, end):
+        yield from (match.span() for match in _SINGLE.finditer(text, start, end))
+    yield from _numbers(text, start, end)
+    if not text.isascii():
+        yield from (match.span() for match in _NUMERAL.finditer(text, start, end))
+    if _GROUPED.search(text, start, end) or _raised(text, start, end):
+        yield from (match.span() for match in _SCALED.finditer(text, start, end))
+
+
+def _raised(text: str, start: int, end: int) -> bool:
+    """Whether there may be a power of ten."""
+    raised = not text.isascii() or text.find("^", start, end) >= 0
+    return raised and text.find("10", start, end) >= 0
+
+
+def _numbers(text: str, start: int, end: int) -> Iterator[Span]:
+    """What `_NUMBER` finds, looked for only where it may be: before the next of `_CORE` a number
+    holds no blank, but for one behind a currency sign.
+    """
+    at = start
+    while core := _CORE.search(text, at, end):
+        blank = text.rfind(" ", at, core.start())
+        if blank > at and text[blank - 1] in "$€£¥":
+            blank = text.rfind(" ", at, blank)
+        match = _NUMBER.search(text, max(at, blank + 1), end)
+        if not match:
+            return
+        yield match.span()
+        at = match.end()
 
 
 _OPERATOR = re.compile(
@@ -49,7 +84,10 @@ _OPERATOR = re.compile(
     + JOINS
     + r"|(?<=\d)\s+[xX](?=\s+[\d(])|(?<=\))\s*[xX](?=\s*[\d(]))\s*"
 )
-_BLANK = re.compile(r"[ \t]+(?=[-+−±])")
+_JOINING = r"-+−±∓*/×÷·⋅∗=<>≤≥≠≈≡∝→⇒∈⊂∪∩^%!"
+_JOINS_ON = re.compile(rf"\s*[{_JOINING}\\xX]")
+"""With what an operator begins."""
+_JOINED = re.compile(rf"[{_JOINING}]")
 _RELATION = re.compile(r"\s*(?:[=≤≥≠≈≡]|<=|>=|==|!=)\s*\Z")
 _LETTER = re.compile(r"(?<![^\W_])[^\W\d_](?![^\W_])['′]*")
 _ARGUMENTS = re.compile(r"\([A-Za-z](?:,\s*[A-Za-z])*\)")
@@ -87,11 +125,8 @@ def _next(text: str, last: int, operands: dict[int, tuple[int, bool]], strong: b
         end, other = operands[last]
         small = end - last <= 1 or text[last] in "([{\\"
         return last if strong and other and small else None
-    operator = _OPERATOR.match(text, last)
-    if not operator:  # `4 -6`
-        blank = _BLANK.match(text, last)
-        return blank.end() if blank and strong and blank.end() in operands else None
-    if _HYPHEN.match(text, operator.start()) or "\n" in operator[0]:
+    operator = _OPERATOR.match(text, last) if _JOINS_ON.match(text, last) else None
+    if not operator or _HYPHEN.match(text, operator.start()) or "\n" in operator[0]:
         return None
     after = operator.end()
     if after not in operands:
@@ -102,15 +137,64 @@ def _next(text: str, last: int, operands: dict[int, tuple[int, bool]], strong: b
 def _operands(
     text: str, found: Sequence[Span], start: int, end: int, clusters: Sequence[Span]
 ) -> list[tuple[int, int, bool]]:
-    """(start, end, whether it is certainly mathematics) of atoms, and of words between them."""
+    """(start, end, whether it is certainly mathematics) of atoms, and of the words between them
+    that an operator may join.
+    """
+    every = clusters or text.find("\\", start, end) >= 0
+    words = (_words if every else _words_joined)(text, found, start, end)
+    whole = set(found)
     result: list[tuple[int, int, bool]] = []
-    edges = [start, *(b for _, b in found)], [*(a for a, _ in found), end]
-    for (low, high), atom in zip(zip(*edges, strict=True), [*found, None], strict=True):
-        for match in _WORD.finditer(text, low, high):
-            letter = bool(_LETTER.fullmatch(text, *match.span()))
-            result.append((*widened(match.span(), clusters), letter))
-        if atom:
-            said = text[slice(*atom)]
-            strong = any(c.isdigit() or c in "\\$+=^_" for c in said)
-            result.append((*atom, strong or bool(_ARGUMENTS.fullmatch(said))))
+    for span in sorted([*words, *found]):
+        if span in whole:
+            said = text[slice(*span)]
+            strong = said.isdigit() or any(c.isdigit() or c in "\\$+=^_" for c in said)
+            result.append((*span, strong or bool(_ARGUMENTS.fullmatch(said))))
+        else:
+            letter = bool(_LETTER.fullmatch(text, *span))
+            result.append((*(widened(span, clusters) if clusters else span), letter))
     return result
+
+
+def _words(text: str, found: Sequence[Span], start: int, end: int) -> Iterator[Span]:
+    """All words between atoms."""
+    edges = [start, *(b for _, b in found)], [*(a for a, _ in found), end]
+    for low, high in zip(*edges, strict=True):
+        yield from (match.span() for match in _WORD.finditer(text, low, high))
+
+
+def _words_joined(text: str, found: Sequence[Span], start: int, end: int) -> Iterator[Span]:
+    """Those that touch an atom, or that only blanks divide from the sign of an operator; there is
+    no LaTeX command between the atoms.
+    """
+    atoms, n = [*found, (end, end)], 0
+    edges = pairwise([(start, start), *found])
+    begins = {_word_begin(text, b, a) for (_, b), (a, _) in edges if text[a - 1 : a].isalnum()}
+    begins.update([b for _, b in found if text[b : b + 1].isalnum()])
+    for match in _JOINED.finditer(text, start, end):
+        at = match.start()
+        while atoms[n][1] <= at:
+            n += 1
+        a, b = atoms[n]  # the first that ends behind the sign
+        if at <= a:
+            begins.add(_word_begin(text, atoms[n - 1][1] if n else start, at))
+        if at < a or at == b - 1:
+            after = at + 1
+            while text[after : after + 1].isspace():
+                after += 1
+            if text[after : after + 1].isalnum():
+                begins.add(after)
+    n = 0
+    for begin in sorted(begins):
+        while atoms[n][0] < begin and n < len(found):
+            n += 1
+        if word := _WORD.match(text, begin, atoms[n][0]):
+            yield word.span()
+
+
+def _word_begin(text: str, low: int, end: int) -> int:
+    """Where the word begins that ends at `end`, but for blanks; not before `low`."""
+    while end > low and text[end - 1].isspace():
+        end -= 1
+    while end > low and text[end - 1].isalnum() and not text[end - 1].isdecimal():
+        end -= 1
+    return end

@@ -20,6 +20,7 @@ from cyclopts.config import Dict, Toml
 
 from cotpress import __version__, storage
 from cotpress.errors import CotpressError, UnknownName
+from cotpress.remote import url_of
 
 NAME = "config.toml"
 """What the resolved configuration of a walk is called in its folder."""
@@ -142,7 +143,14 @@ def resolved(bound: inspect.BoundArguments) -> dict[str, Any]:
             values[name] = value
         else:
             values[name.replace("_", "-")] = value
-    return {name: value for name, value in values.items() if value is not None}
+    return {name: _as_named(value) for name, value in values.items() if value is not None}
+
+
+def _as_named(value: Any) -> Any:
+    """A value, with the URLs of files that are elsewhere."""
+    if isinstance(value, list | tuple):
+        return [_as_named(one) for one in value]
+    return (url_of(value) or value) if isinstance(value, Path) else value
 
 
 def _options(annotation: Any) -> Any:
@@ -178,9 +186,11 @@ def _toml(value: Any) -> str:
 def place(out: Path, commands: Sequence[str]) -> Path:
     """Where the resolved configuration of an output stands: in the folder of a walk, beside the
     file or folder of a verb (`eval.jsonl` -> `eval.config.toml`, `eval.json` ->
-    `eval.json.config.toml`).
+    `eval.json..config.toml`).
     """
-    return out / NAME if commands[0] == "run" else out.with_name(f"{storage.stem(out)}.{NAME}")
+    if commands[0] == "run":
+        return out / NAME
+    return out.with_name(f"{out.name if out.is_dir() else storage.stem(out)}.{NAME}")
 
 
 def write(out: Path, commands: Sequence[str], values: Mapping[str, Any]) -> None:

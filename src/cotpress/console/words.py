@@ -8,6 +8,7 @@ from typing import Any, get_args
 from cyclopts.argument import Argument, ArgumentCollection
 
 from cotpress.console.config import is_file, option_names
+from cotpress.remote import is_remote
 
 
 def spread(words: Sequence[str], arguments: ArgumentCollection) -> list[str]:
@@ -58,20 +59,20 @@ def _several(word: str, arguments: ArgumentCollection) -> Argument | None:
     return found if found is not None and found.parameter.consume_multiple else None
 
 
-def _kinds(hint: Any) -> set[Any]:
+def kinds(hint: Any) -> set[Any]:
     """The types in a hint: `list[float] | None` holds float."""
-    return {kind for one in get_args(hint) for kind in _kinds(one)} or {hint}
+    return {kind for one in get_args(hint) for kind in kinds(one)} or {hint}
 
 
 def _holds_numbers(option: Argument) -> bool:
-    return bool(_kinds(option.hint) & {float, int})
+    return bool(kinds(option.hint) & {float, int})
 
 
 def _is_file(word: str, option: Argument) -> bool:
     """Whether a word behind the values of an option must be a file of the verb."""
     if _holds_numbers(option):
         return not _is_number(word)
-    return Path not in _kinds(option.hint) and Path(word).exists()
+    return Path not in kinds(option.hint) and (is_remote(word) or Path(word).exists())
 
 
 def _is_number(word: str) -> bool:

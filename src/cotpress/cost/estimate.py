@@ -77,6 +77,8 @@ class Device:
     """Bytes that keys and values of a batch may take."""
     checkpointing: bool = False
     """Whether activations are computed twice: on a GPU."""
+    cards: int = 1
+    """GPUs, over which `--processes` are spread; processes on one CPU share its cores."""
 
 
 class Estimate:
@@ -137,10 +139,15 @@ class Estimate:
             f"{n} answers",
             options["model"],
             n * rates.written,
-            rates.answers(n, rows),
+            rates.answers(n, rows) / self._workers(step),
             memory,
             n * rates.line,
         )
+
+    def _workers(self, step: Step) -> int:
+        """Processes that work at once, each on a card of its own."""
+        processes: int = step.options.get("processes", 1)
+        return min(processes, self.device.cards)
 
     def _rows(self, model: str, n: int) -> tuple[int, float]:
         """(answers in a batch, bytes that they take with the model): memory holds tokens in use."""
@@ -186,7 +193,7 @@ class Estimate:
             f"{n} traces",
             str(spec),
             tokens if cost else 0.0,
-            tokens * rates.per_read * cost,
+            tokens * rates.per_read * cost / self._workers(step),
             shape.reading(int(rates.prompt + rates.longest), self.device.size) if shape else 0.0,
             n * (rates.line + SCORED_BYTES * rates.written),
         )
@@ -218,7 +225,7 @@ class Estimate:
             f"{n} traces",
             step.options["reference"],
             tokens,
-            tokens * rates.per_read,
+            tokens * rates.per_read / self._workers(step),
             disk=3 * n * rates.line,
         )
 
@@ -289,7 +296,7 @@ class Estimate:
         rows, memory = self._rows(options["model"], n)
         if not memory:
             rows, memory = self._rows(options.get("original", ""), n)
-        seconds = sum(rates.answers(n, rows, share) for share in shares)
+        seconds = sum(rates.answers(n, rows, share) for share in shares) / self._workers(step)
         return Line(
             "eval",
             f"{n} problems, {len(shares)} settings",

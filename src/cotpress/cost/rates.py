@@ -9,7 +9,8 @@ apart.
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import msgspec
 
@@ -45,16 +46,17 @@ class Rates:
     """Tokens of the longest answer in a batch."""
     line: float
     """Bytes of a trace in a file."""
+    per_prompt: float | None = None
+    """Seconds of a token of a prompt, where another engine answers; None: `per_read`."""
     seconds: float = 0.0
     """How long it took to measure."""
 
     def answers(self, n: int, rows: int, share: float = 1.0) -> float:
         """Seconds for `n` answers in batches of `rows`, `share` as long as those measured."""
         batches = -(-n // max(1, rows))
-        return (
-            share * (batches * self.per_step * self.longest + n * self.written * self.per_token)
-            + n * self.prompt * self.per_read
-        )
+        return share * (
+            batches * self.per_step * self.longest + n * self.written * self.per_token
+        ) + n * self.prompt * (self.per_read if self.per_prompt is None else self.per_prompt)
 
 
 def measure(
@@ -104,6 +106,36 @@ def measure(
 
 FIELDS = 450
 """Bytes of a trace beside its problem and its text."""
+
+
+class Card(NamedTuple):
+    """A GPU by its data sheet."""
+
+    name: str
+    flops: float
+    """Dense operations a second in 16 bits."""
+    bandwidth: float
+    """Bytes a second."""
+    memory: float
+    """Bytes."""
+
+
+H100 = Card("H100 of 80 GB", 989e12, 3.35e12, 80e9)
+"""What is assumed where nothing can be measured, as in the tables of docs/hardware.md."""
+
+
+def on_engine(measured: Rates, shape: Shape, card: Card) -> Rates:
+    """As measured, but that an engine such as vLLM answers, on a card that is computed."""
+    prompt, written = round(measured.prompt), round(measured.written)
+    there = computed(
+        shape, flops=card.flops, bandwidth=card.bandwidth, prompt=prompt, written=written
+    )
+    return replace(
+        measured,
+        per_step=there.per_step,
+        per_token=there.per_token,
+        per_prompt=there.per_read,
+    )
 
 
 def computed(

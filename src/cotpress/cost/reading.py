@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from cotpress import plugins
+from cotpress.backends import on_transformers
 from cotpress.cost.shape import Shape
 from cotpress.errors import CotpressError
 from cotpress.lm.capabilities import Tokenizing, able, gives
@@ -39,8 +40,7 @@ def shape_of(spec: str) -> Shape | None:
     """
     config: Any = None
     try:
-        parsed = plugins.parse_spec(spec)
-        model = load(f"hf:{parsed.target}" if parsed.name == "vllm" else spec)
+        model = load(on_transformers(spec))
         if weights := getattr(model, "weights", ""):
             transformers = plugins.require("transformers", "--dry-run")
             config = transformers.AutoConfig.from_pretrained(weights, trust_remote_code=False)

@@ -54,7 +54,7 @@ def work(verb: str, given: Sequence[str], folder: Path, n: int, address: str = "
     """
     ray = require("ray", "--engine ray")
     here = Place(os.getcwd(), bool({"", os.getcwd()} & set(sys.path)), _variables(os.environ))
-    ours = _connect(ray, address)
+    ours = connect(ray, address)
     storage.make_folder(folder)
     paths = files(folder.absolute(), n)
     watches = [Lines(path) for path in paths]
@@ -122,8 +122,10 @@ def gpus(variables: Mapping[str, str], resources: Mapping[str, float]) -> int:
     return int(there and chosen in ("", "cuda"))
 
 
-def _connect(ray: Any, address: str) -> bool:
-    """Connect to the cluster; whether it was this call that did."""
+def connect(ray: Any, address: str) -> bool:
+    """Connect to the cluster; whether it was this call that did. `CotpressError` where none
+    answers.
+    """
     if ray.is_initialized():
         return False
     try:

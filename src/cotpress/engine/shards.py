@@ -7,8 +7,9 @@ order.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from typing import NamedTuple, TypeVar
 
@@ -80,16 +81,21 @@ class Share:
         )
         return sum(min(size, self.total - window * size) for window in windows)
 
+    @cached_property
+    def takes(self) -> Callable[[int], bool]:
+        """Whether the item at a place, counted from 0, is the shard's own."""
+        size, (number, n) = self.size, self.shard
+        return lambda place: place // size % n == number
+
     def take(self, items: Iterable[I]) -> Iterator[I]:
         """The shard's own items, in order."""
-        size, (number, n) = self.size, self.shard
-        return (item for place, item in enumerate(items) if place // size % n == number)
+        return (item for place, item in enumerate(items) if self.takes(place))
 
     def windows(self, keys: Iterable[str], written: Iterable[str]) -> Iterator[tuple[int]]:
-        """The window of each record that was `written`, given the keys of all items of the input;
+        """The window of each record that was `written`, given the keys of the shard's own items;
         records stand in the order of the input, and items may have left none.
         """
-        own = self.take(enumerate(keys))
+        own = zip(filter(self.takes, range(self.total)), keys, strict=False)
         for name in written:
             yield (next(place for place, key in own if key == name) // self.size,)
 

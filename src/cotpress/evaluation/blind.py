@@ -96,7 +96,7 @@ def shorten(
     text, ends = trace.reasoning, list(token_ends)
     if control == "truncation" and not is_long(rules):
         whole = segments.segment_ends(text, ends, ())
-        n_tokens = segments.count_starts(whole, ends, len(text))
+        n_tokens = segments.count_starts(whole, ends)
         n = len(whole)
         parts = Segments(text, whole, [0.0] * n, n_tokens, [False] * n)
     else:

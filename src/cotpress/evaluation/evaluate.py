@@ -23,7 +23,7 @@ from cotpress.evaluation.problems import Group, Key, key_of, pairs, tokens
 from cotpress.evaluation.rows import TOLERANCE
 from cotpress.evaluation.setting import setting_of
 from cotpress.evaluation.statistics import ratio_of_means
-from cotpress.methods import BLEND, CORRUPTED, FORCED, ORIGINAL
+from cotpress.methods import BLEND, CORRUPTED, FORCED, ORIGINAL, check_taught
 from cotpress.models import Model, Sampling
 from cotpress.pipeline.budgets import PLAIN, Spending
 from cotpress.pipeline.generate import Failed, answer_as_ready, unanswered
@@ -102,6 +102,8 @@ class Plan:
         """
         for ratio in self.ratios:
             check_ratio(ratio)
+        if self.method != ORIGINAL:
+            check_taught(self.method)
         for name in self.baselines:
             if name not in BASELINES:
                 raise UnknownName("baseline", name, BASELINES)

@@ -16,6 +16,7 @@ from cotpress.inputs._files import Files as Files
 from cotpress.inputs._files import file_rows as file_rows
 from cotpress.inputs._files import find as find
 from cotpress.inputs._files import merged
+from cotpress.inputs._files import place as place
 from cotpress.inputs._hub import Hub as Hub
 from cotpress.inputs._hub import hub
 from cotpress.inputs.row import MAX_ROW as MAX_ROW

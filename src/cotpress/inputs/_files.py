@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -20,6 +20,7 @@ from cotpress.inputs._json import json_rows
 from cotpress.inputs._packed import BZIP2, DAMAGE, GZIP, XZ, ZSTD, bare_suffix, unpacked
 from cotpress.inputs.row import Row
 from cotpress.jsonl import BYTE_ORDER_MARK, hash_file, reading
+from cotpress.remote import fetch, is_remote
 
 JSON, CSV, ARROW = (".jsonl", ".json", ".ndjson"), (".csv", ".tsv"), (".arrow", ".feather")
 PARQUET = ".parquet"
@@ -57,10 +58,17 @@ class Files:
         return sorted({match[1] for match in found if match})
 
 
+def place(text: str) -> Path:
+    """A path as it is; of a URL, a copy on this disk: of a file, or the folder of several."""
+    return fetch(text, wanted=is_data) if is_remote(text) else Path(text)
+
+
 def find(text: str) -> Files:
-    """The files that a path, a folder or a glob names; `CotpressError` where a folder or a glob has
-    none.
+    """The files that a path, a folder, a glob or a URL of them names; `CotpressError` where a
+    folder or a glob has none.
     """
+    if is_remote(text):
+        return replace(find(str(place(text))), name=text)
     path = Path(text)
     if path.is_dir():
         return _data(text, path.rglob("*"), below=path)

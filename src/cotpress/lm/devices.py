@@ -41,6 +41,17 @@ def checked(device: str, who: str) -> str:
     return device
 
 
+def placed(network: Any, device: str, who: str) -> Any:
+    """A network on this device; `CotpressError` where its memory is too small for the weights."""
+    try:
+        return network.to(device)
+    except torch.OutOfMemoryError as error:
+        raise CotpressError(
+            f"{who}: the weights do not fit in the memory of {device}: load them with "
+            f"dtype=bfloat16, over several cards with device=auto, or set {CHOSEN}=cpu."
+        ) from error
+
+
 def cards(environment: Mapping[str, str]) -> list[str]:
     """What CUDA calls the GPUs that a process with this environment sees."""
     n, named = torch.cuda.device_count(), environment.get("CUDA_VISIBLE_DEVICES", "")

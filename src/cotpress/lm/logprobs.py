@@ -15,6 +15,7 @@ values in any company, to about 1e-5.
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -23,7 +24,8 @@ from torch import Tensor
 
 from cotpress.errors import CotpressError
 from cotpress.lm.capabilities import CausalLM
-from cotpress.lm.prefixes import Row, Runner, batches
+from cotpress.lm.fitting import in_memory
+from cotpress.lm.prefixes import Row, Runner, batches, cost
 
 ROWS = 512
 """Rows of logits that exist at once: 100 MB for a vocabulary of 49,152 in float32."""
@@ -47,6 +49,9 @@ LONGEST = 16
 """A text this many times as long as the model's context is a
 loop, not reasoning: its windows would take hours.
 """
+
+CURE = "dtype=bfloat16 or device=auto for the model, as in cts:hf:M,device=auto, or a larger device"
+"""Where one text does not fit in memory."""
 
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -152,8 +157,8 @@ def log_probs(lm: CausalLM, spans: Sequence[Span], *, batch_tokens: int = 0) -> 
     the spans.
 
     `batch_tokens` is how many tokens run together (0: what suits the device); the values do not
-    depend on it. `CotpressError` where the model's logits are not its head's output, or are not
-    numbers.
+    depend on it. Where the memory of a GPU ends, smaller batches go on. `CotpressError` where a
+    text does not fit alone, or the model's logits are not its head's output, or are not numbers.
     """
     rows = [row for i, span in enumerate(spans) for row in _rows(i, span)]
     result = [torch.empty(len(span.tokens)) for span in spans]
@@ -162,8 +167,8 @@ def log_probs(lm: CausalLM, spans: Sequence[Span], *, batch_tokens: int = 0) -> 
     _check_head(lm, rows[0].ids[:4])
     limit = batch_tokens or (GPU_TOKENS if lm.torch_model.device.type == "cuda" else CPU_TOKENS)
     runner = Runner(lm.torch_model, rows, limit)
-    for batch in batches(rows, limit):
-        for row, values in zip(batch, _run(runner, batch), strict=True):
+    for batch, found in in_memory(rows, limit, batches, partial(_run, runner), cost, CURE):
+        for row, values in zip(batch, found, strict=True):
             result[row.span][row.at : row.at + len(values)] = values
     if not all(bool(values.isfinite().all()) for values in result):
         raise CotpressError(

@@ -60,7 +60,7 @@ def batches(rows: Sequence[Row], limit: int) -> list[list[Row]]:
     parts = [part for family in families for part in _split(sorted(family, key=_length), limit)]
     result: list[list[Row]] = []
     for part in sorted(parts, key=lambda part: -max(map(_length, part))):
-        if result and _cost([*result[-1], *part]) <= limit:
+        if result and cost([*result[-1], *part]) <= limit:
             result[-1] += part
         else:
             result.append(part)
@@ -122,7 +122,7 @@ def _length(row: Row) -> int:
     return len(row.ids)
 
 
-def _cost(batch: Sequence[Row]) -> int:
+def cost(batch: Sequence[Row]) -> int:
     """Tokens that a batch runs."""
     before = len(shared(batch))
     return before + len(batch) * (max(map(_length, batch)) - before)
@@ -131,7 +131,7 @@ def _cost(batch: Sequence[Row]) -> int:
 def _split(family: Sequence[Row], limit: int) -> Iterator[list[Row]]:
     part: list[Row] = []
     for row in family:
-        if part and _cost([*part, row]) > limit:
+        if part and cost([*part, row]) > limit:
             yield part
             part = []
         part.append(row)

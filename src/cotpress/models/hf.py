@@ -100,7 +100,7 @@ def load(
             ) from error
         if precision == "tf32":
             devices.in_tf32(model.get_decoder())
-        return model if spread else model.to(where)
+        return model if spread else devices.placed(model, where, f"model {target}")
 
     return HFModel(
         name,

@@ -23,6 +23,7 @@ from typing import Any, Literal, cast
 
 import torch
 import vllm
+from transformers import AutoConfig
 
 from cotpress import models
 from cotpress.errors import CotpressError
@@ -81,6 +82,25 @@ class VLLMModel:
         return cast(int | None, self._engine.get("max_model_len"))
 
     @property
+    def engine(self) -> dict[str, Any]:
+        """The arguments that an engine is started with, `model` among them."""
+        return self._engine | _marks(self.markup)
+
+    @property
+    def adapter(self) -> str:
+        """The folder of the adapter that the engine puts on the weights; empty without one."""
+        return self._lora.folder if self._lora else ""
+
+    @cached_property
+    def end_ids(self) -> frozenset[int]:
+        """The tokens with which an answer ends, for an engine that does not say why one ended."""
+        found = [self._tokens.end_id, self._tokens.tokenizer.eos_token_id]
+        config = AutoConfig.from_pretrained(self._engine["model"])
+        for own in (self.generation_config.get("eos_token_id"), config.eos_token_id):
+            found += own if isinstance(own, list) else [own]
+        return frozenset(one for one in found if one is not None)
+
+    @property
     def llm(self) -> Any:
         """The engine (`vllm.LLM`), which knows the marks of thinking where it takes a budget; it is
         started where it does not run, and any other ends before.
@@ -90,7 +110,7 @@ class VLLMModel:
             # a fork of a process that has looked for GPUs cannot use them
             os.environ.setdefault("VLLM_WORKER_MULTIPROCESSING_METHOD", "spawn")
             try:
-                self._llm = vllm.LLM(**self._engine, **_marks(self.markup))
+                self._llm = vllm.LLM(**self.engine)
             except (ValueError, RuntimeError) as error:
                 said = str(error).strip().partition("\n")[0]
                 raise CotpressError(
@@ -131,7 +151,7 @@ class VLLMModel:
             said = self._say(window, sampling)
             seconds = (perf_counter() - began) / len(window)
             for ids, finished in said:
-                yield self._completion(ids, finished, seconds)
+                yield self.completion(ids, finished, seconds)
 
     def _say(self, window: Sequence[Request], sampling: Sampling) -> list[tuple[list[int], bool]]:
         """The token ids that each request is answered with, and whether the answer ended."""
@@ -165,7 +185,7 @@ class VLLMModel:
         """
         answers = self.llm.generate(
             [{"prompt_token_ids": ids} for ids in prompts],
-            [self._params(one, sampling, own) for one in window],
+            [vllm.SamplingParams(**self.sampling_fields(one, sampling) | own) for one in window],
             use_tqdm=False,
             **self._put_on,
         )
@@ -189,24 +209,26 @@ class VLLMModel:
         """Its latent tokens; `CotpressError` where it has none."""
         return required(self.name, self._tokens.latent_ids)
 
-    def _params(self, request: Request, sampling: Sampling, own: dict[str, Any]) -> Any:
+    def sampling_fields(self, request: Request, sampling: Sampling) -> dict[str, Any]:
+        """The fields of `vllm.SamplingParams` for one request, its seed among them."""
         budget = (
             {}
             if sampling.thinking_budget is None
             else {"thinking_token_budget": sampling.thinking_budget}
         )
-        return vllm.SamplingParams(
-            temperature=sampling.temperature,
-            top_p=sampling.top_p,
-            top_k=sampling.top_k or -1,
-            min_p=sampling.min_p,
-            seed=seed_of(request.key, sampling),
-            stop_token_ids=[self._tokens.end_id],
-            detokenize=False,
-            **{"max_tokens": sampling.max_tokens} | budget | own,
-        )
+        return {
+            "max_tokens": sampling.max_tokens,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "top_k": sampling.top_k or -1,
+            "min_p": sampling.min_p,
+            "seed": seed_of(request.key, sampling),
+            "stop_token_ids": [self._tokens.end_id],
+            "detokenize": False,
+        } | budget
 
-    def _completion(self, ids: list[int], finished: bool, seconds: float) -> Completion:
+    def completion(self, ids: list[int], finished: bool, seconds: float) -> Completion:
+        """What token ids say, without those that end a turn."""
         text = self._tokens.tokenizer.decode(
             ids, skip_special_tokens=False, clean_up_tokenization_spaces=False
         )

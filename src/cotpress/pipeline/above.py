@@ -41,11 +41,10 @@ def above(
 
 def kept_above(parts: Segments, least: float) -> Cut:
     """One cut, which answers to nothing that was asked."""
-    found = grouped(replace(parts, protected=[False] * len(parts.ends)))
-    kept = [
-        i
-        for own, members in found.members.items()
-        if found.rank[own].held or found.rank[own].importance > least
-        for i in members
-    ]
+    members, rank, _ = grouped(replace(parts, protected=[False] * len(parts.ends)))
+    kept: list[int] = []
+    for own, of in members.items():
+        held, _, importance = rank[own]
+        if held or importance > least:
+            kept += of
     return cut(parts, sorted(kept), None)

@@ -4,14 +4,14 @@ breaks, said of segments.
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from graphlib import CycleError, TopologicalSorter
-from itertools import pairwise
+from itertools import pairwise, repeat
 
 from cotpress.atoms import Atom
 
 Span = tuple[int, int]
-Needs = Mapping[int, frozenset[int]]
+Needs = Mapping[int, Set[int]]
 """Group -> the groups without which it is not kept; there are no circles."""
 
 
@@ -25,20 +25,51 @@ def bonds(
     need each other are one.
     """
     groups = _Groups(len(ends))
-    first = [bisect_right(ends, atom.spans[0][0]) for atom in whole]
-    for atom, begin in zip(whole, first, strict=True):
+    first: list[int] = []
+    for atom in whole:
+        begin = bisect_right(ends, atom.spans[0][0])
+        first.append(begin)
         for start, end in atom.spans:
-            for i in range(bisect_right(ends, start), bisect_right(ends, end - 1) + 1):
-                groups.join(begin, i)
+            one, last = bisect_right(ends, start), bisect_right(ends, end - 1)
+            if begin != last:
+                for i in range(one, last + 1):
+                    groups.join(begin, i)
     edges = [(begin, first[atom.needs]) for atom, begin in zip(whole, first, strict=True)
              if atom.needs >= 0]  # fmt: skip
-    inside = [span for atom in whole for span in atom.spans if text[slice(*span)].strip()]
-    between = {*_line_ends(text, inside)} & {*_line_ends(text, long)}
-    breaks = sorted({bisect_right(ends, at) for at in between})
-    groups.join_all_needed(edges, breaks)
-    lines = [*_breaks_needed(text, ends, breaks), *_blocks_needed(text, ends, whole)]
-    needs = groups.without_circles([*edges, *lines])
-    return [groups.root(i) for i in range(len(ends))], needs
+    if "\n" in text:
+        inside = [
+            span
+            for atom in whole
+            for span in atom.spans
+            if text.find("\n", *span) >= 0 and text[slice(*span)].strip()
+        ]
+        between = set(_line_ends(text, inside))
+        if long:
+            between &= set(_line_ends(text, long))
+        breaks = sorted({bisect_right(ends, at) for at in between})
+        groups.join_all_needed(edges, breaks)
+        edges += _breaks_needed(text, ends, breaks)
+        edges += _blocks_needed(text, ends, whole)
+    needs = groups.without_circles(edges)
+    return groups.roots(), needs
+
+
+def depths(needs: Needs) -> dict[int, int] | None:
+    """For each group that needs others and is needed itself, how many it needs, one behind the
+    other; None if some need each other. All others are in no circle.
+    """
+    chained = needs.keys() & set[int]().union(*needs.values())
+    first = sorted(chained)
+    if any(max(needs[own] & chained, default=-1) >= own for own in first):
+        try:
+            sorter = TopologicalSorter({own: needs[own] & chained for own in chained})
+            first = list(sorter.static_order())
+        except CycleError:
+            return None
+    found: dict[int, int] = {}
+    for own in first:
+        found[own] = 1 + max([found.get(other, 0) for other in needs[own]], default=-1)
+    return found
 
 
 def in_a_row(ends: Sequence[int], whole: Sequence[Atom]) -> tuple[list[int], Needs]:
@@ -73,16 +104,26 @@ class _Groups:
             parent[i] = i = parent[parent[i]]
         return i
 
+    def roots(self) -> list[int]:
+        """The root of each segment."""
+        return [own if parent == own else self.root(own) for own, parent in enumerate(self._parent)]
+
     def join(self, one: int, other: int) -> None:
         self._parent[self.root(other)] = self.root(one)
 
     def needs(self, edges: Sequence[tuple[int, int]]) -> dict[int, set[int]]:
         """Group -> the groups that it needs, of (segment, needed segment)."""
         found: dict[int, set[int]] = {}
+        parent = self._parent
         for i, other in edges:
-            own, needed = self.root(i), self.root(other)
-            if own != needed:
-                found.setdefault(own, set()).add(needed)
+            own = i if parent[i] == i else self.root(i)
+            needed = other if parent[other] == other else self.root(other)
+            if own in found:
+                found[own].add(needed)
+            elif own != needed:
+                found[own] = {needed}
+        for own, of in found.items():
+            of.discard(own)
         return found
 
     def join_all_needed(self, edges: Sequence[tuple[int, int]], members: Sequence[int]) -> None:
@@ -100,17 +141,15 @@ class _Groups:
 
     def without_circles(self, edges: Sequence[tuple[int, int]]) -> Needs:
         """What each group needs, once groups that need each other are joined."""
-        while True:
-            needs = self.needs(edges)
+        while depths(needs := self.needs(edges)) is None:
             needed = set[int]().union(*needs.values())
-            try:  # what nothing needs is in no circle
+            try:
                 TopologicalSorter({own: needs[own] for own in needed & needs.keys()}).prepare()
             except CycleError as error:
                 one, *others = error.args[1]
                 for other in others:
                     self.join(one, other)
-            else:
-                return {own: frozenset(of) for own, of in needs.items()}
+        return needs
 
 
 def _breaks_needed(
@@ -123,12 +162,11 @@ def _breaks_needed(
     """
     starts = [0, *ends]
     if any(text[starts[i] : ends[i]].rpartition("\n")[2].strip() for i in breaks):
-        for n, i in enumerate(breaks):
-            after = breaks[n + 1] if n + 1 < len(breaks) else len(ends)
-            yield from ((own, i) for own in range(i + 1, after))
+        for i, after in pairwise([*breaks, len(ends)]):
+            yield from zip(range(i + 1, after), repeat(i))
     else:
         for before, i in pairwise([-1, *breaks]):
-            yield from ((own, i) for own in range(before + 1, i))
+            yield from zip(range(before + 1, i), repeat(i))
 
 
 def _blocks_needed(
@@ -139,8 +177,10 @@ def _blocks_needed(
     """
     for atom in whole:
         start, end = atom.spans[0][0], atom.spans[-1][1]
+        if atom.needs >= 0 or text.find("\n", start, end) < 0:
+            continue
         word = _WORD.match(text, end)
-        if atom.needs < 0 and word and "\n" in text[start:end]:
+        if word:
             first = bisect_right(ends, start)
             for i in range(bisect_right(ends, end), bisect_right(ends, word.end() - 1) + 1):
                 yield i, first

@@ -12,6 +12,7 @@ conclusion up to the answer (leads.py), and writes the rest. What is wrong then,
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from itertools import islice
 
 import msgspec
@@ -31,6 +32,9 @@ WHOLE = "left whole, with the conclusion they have"
 
 Grade = Callable[[Iterable[Trace]], Iterator[Trace]]
 """Traces in, the same traces with grades out, in order."""
+
+Lost = Callable[[CompressedTrace, str], None]
+"""Is told of a trace one of whose cuts the model could not conclude, and why."""
 
 
 def conclude(
@@ -73,8 +77,11 @@ def conclude_blocks(
     sampling: Sampling,
     *,
     noted: Counter[str] | None = None,
+    failed: Lost | None = None,
 ) -> Iterator[CompressedTrace]:
-    """The same for traces in blocks, each of which is concluded together."""
+    """The same for traces in blocks, each of which is concluded together. `failed` is told of those
+    that the model could not conclude, and they are left out whole; without it the model raises.
+    """
     noted = Counter() if noted is None else noted
     markup = markup_of(model)
     usual = Lead(markup.closing, "")
@@ -88,17 +95,43 @@ def conclude_blocks(
                 elif cut.reasoning == one.trace.reasoning:
                     noted[WHOLE] += 1
                 else:
-                    asked.setdefault((one.key, cut.reasoning), (read, cut))
-        traces, short = zip(*asked.values(), strict=True) if asked else ((), ())
-        said = concluded(traces, short, "conclude", model, sampling, usual) if asked else ()
-        made = grade(map(_bare, said))
+                    asked.setdefault((one.key, cut.reasoning), (copy(read), cut))
+        missed: dict[int, str] = {}
+        said = _said([*asked.values()], model, sampling, usual, missed if failed else None)
+        answered = [(key, read) for key, (read, _) in asked.items() if id(read) not in missed]
         found = {
             key: _record(one, known=read.grade is not None or bool(read.problem.answer))
-            for (key, (read, _)), one in zip(asked.items(), made, strict=True)
+            for (key, read), one in zip(answered, grade(map(_bare, said)), strict=True)
         }
+        lost = {key[0]: missed[id(read)] for key, (read, _) in asked.items() if id(read) in missed}
         for one in batch:
+            if failed and one.key in lost:
+                failed(one, lost[one.key])
+                continue
             cuts = [_with(cut, found.get((one.key, cut.reasoning))) for cut in one.cuts]
             yield msgspec.structs.replace(one, cuts=cuts)
+
+
+def _said(
+    asked: Sequence[tuple[Trace, Cut]],
+    model: Model,
+    sampling: Sampling,
+    usual: Lead,
+    missed: dict[int, str] | None,
+) -> list[Trace]:
+    """The conclusions of one block. `missed` gets why there is none, by the `id` of the trace that
+    was asked with, each of which is an object of its own; without it the model raises.
+    """
+    if not asked:
+        return []
+    traces, short = zip(*asked, strict=True)
+
+    def failed(trace: Trace, reason: str) -> None:
+        assert missed is not None
+        missed[id(trace)] = reason
+
+    told = None if missed is None else failed
+    return list(concluded(traces, short, "conclude", model, sampling, usual, told))
 
 
 def as_read(trace: Trace, model: Model, markup: Markup) -> Trace:

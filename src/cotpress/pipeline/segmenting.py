@@ -6,7 +6,7 @@ of the same scores.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal, NamedTuple
@@ -15,7 +15,7 @@ from cotpress import segments
 from cotpress.atoms import atoms, seams
 from cotpress.errors import CotpressError
 from cotpress.pipeline import units
-from cotpress.pipeline.bonds import bonds, in_a_row
+from cotpress.pipeline.bonds import Needs, bonds, in_a_row
 from cotpress.records import Percentile, ScoredTrace
 
 Protect = Literal["none", "symbols", "strict"]
@@ -62,7 +62,7 @@ class Segments:
     """Whether it is never dropped; empty: none is."""
     group: Sequence[int] = field(default=())
     """Which are kept or dropped together, by number; empty: each by itself."""
-    needs: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    needs: Needs = field(default_factory=dict)
     """Group -> the groups without which it is not kept."""
     percentile: Percentile | None = None
     """The rule of a released selection, in place of a budget."""
@@ -131,7 +131,7 @@ def segmented(scored: ScoredTrace, rules: Rules = USUAL) -> Segments:
         closing = sorted({*closing, *(end for _, end in own if text[end : end + 1] in _BREAKS)})
     ends = segments.segment_ends(text, scored.ends, spans, [*pieces, *closing])
     parts = list(segments.overlapping(ends, scored.ends))
-    importance = [float(unit.pool(scored.importance[part])) for part in parts]
+    importance = [float(unit.pool(values)) for values in map(scored.importance.__getitem__, parts)]
     if unit.long:
         importance = _blanks_least(text, ends, importance)
     if scored.from_start:
@@ -146,7 +146,7 @@ def segmented(scored: ScoredTrace, rules: Rules = USUAL) -> Segments:
         text,
         ends,
         importance,
-        segments.count_starts(ends, scored.ends, len(text), closing),
+        segments.count_starts(ends, scored.ends, closing),
         last,
         last if rules.protect == "strict" else (),
         group,

@@ -59,6 +59,7 @@ def _follow(file: Path, found: dict[Path, Step], seen: set[Path]) -> None:
 def _configs(file: Path) -> Iterator[Path]:
     """Where the options of what made a file may stand: beside it, in it, in its walk's folder."""
     yield file.with_name(f"{stem(file)}.{NAME}")
+    yield file.with_name(f"{file.name}.{NAME}")
     yield file / NAME
     yield file.parent / NAME
 

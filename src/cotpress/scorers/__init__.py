@@ -237,7 +237,7 @@ def score_trace(
         importance.percentile,
     )
     if rule:
-        counts = segments.count_starts(pieces, token_ends, len(text))
+        counts = segments.count_starts(pieces, token_ends)
         rule = msgspec.structs.replace(rule, n_tokens=counts)
         return ScoredTrace(
             trace=trace,

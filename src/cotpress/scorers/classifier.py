@@ -29,7 +29,7 @@ from cotpress.models import hf
 from cotpress.plugins import Spec
 from cotpress.records import Record, Trace
 from cotpress.scorers import Importance, Scorer
-from cotpress.scorers.llmlingua2 import batches, merged, window
+from cotpress.scorers.llmlingua2 import by_length, merged, window
 
 ABOUT = "cotpress_scorer.json"
 """What `train-scorer` writes last into a folder."""
@@ -101,10 +101,14 @@ class Reader:
     def values(self, rows: Sequence[Any], batch_tokens: int) -> list[NDArray[np.float32]]:
         """The output at every token of every window, in their order."""
         found: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(rows)
-        for batch in batches([len(row.ids) for row in rows], batch_tokens):
+
+        def run(batch: Sequence[int]) -> NDArray[np.float32]:
             # (B, T, 1)
             logits = self.model(**self.inputs([rows[i] for i in batch])).logits
-            values = logits[..., 0].float().cpu().numpy()
+            values: NDArray[np.float32] = logits[..., 0].float().cpu().numpy()
+            return values
+
+        for batch, values in by_length([len(row.ids) for row in rows], batch_tokens, run):
             for i, row in zip(batch, values, strict=True):
                 found[i] = row[: len(rows[i].ids)]
         return found

@@ -10,9 +10,9 @@ reproduces the package instead (_llmlingua2_released.py). It computes in float32
 unless `dtype=bfloat16` says otherwise.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, groupby
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from transformers import (
 
 from cotpress.errors import CotpressError
 from cotpress.lm import devices
+from cotpress.lm.fitting import in_memory
 from cotpress.lm.logprobs import at_once
 from cotpress.models import hf
 from cotpress.plugins import Spec
@@ -34,9 +35,14 @@ from cotpress.records import Trace
 from cotpress.scorers import Importance, Scorer
 from cotpress.scorers._llmlingua2_released import Released, cl100k_length
 
+T = TypeVar("T")
+
 Dtype = Literal["float32", "bfloat16"]
 
 CHECKPOINT = "microsoft/llmlingua-2-xlm-roberta-large-meetingbank"
+
+CURE = f"a larger device, or {devices.CHOSEN}=cpu"
+"""Where one window does not fit in memory."""
 
 KEEP_LABELS = ("keep", "preserve")
 """Names of the label that means keep; a checkpoint that names none uses label 1."""
@@ -148,7 +154,8 @@ class Classifier:
         """
         result: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(rows)
         pad = self.tokenizer.pad_token_id or 0
-        for batch in batches([len(row) for row in rows], self.batch_tokens):
+
+        def run(batch: Sequence[int]) -> NDArray[np.float32]:
             longest = len(rows[batch[0]])
             # (B, T)
             ids = torch.tensor([[*rows[i], *[pad] * (longest - len(rows[i]))] for i in batch])
@@ -158,7 +165,10 @@ class Classifier:
             logits = self.model(
                 input_ids=ids.to(device), attention_mask=mask.to(device)
             ).logits  # (B, T, 2)
-            values = logits.float().softmax(-1)[..., self.label].cpu().numpy()
+            values: NDArray[np.float32] = logits.float().softmax(-1)[..., self.label].cpu().numpy()
+            return values
+
+        for batch, values in by_length([len(row) for row in rows], self.batch_tokens, run):
             for i, row in zip(batch, values, strict=True):
                 result[i] = row[: len(rows[i])]
         return result
@@ -232,6 +242,22 @@ def batches(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
         yield batch
 
 
+def by_length(
+    lengths: Sequence[int], tokens: int, run: Callable[[Sequence[int]], T]
+) -> Iterator[tuple[Sequence[int], T]]:
+    """The indices of each of these batches with what `run` makes of them; in smaller ones where the
+    memory of a GPU ends.
+    """
+
+    def divided(places: Sequence[int], most: int) -> list[list[int]]:
+        return [[places[i] for i in one] for one in batches([lengths[i] for i in places], most)]
+
+    def cost(batch: Sequence[int]) -> int:
+        return len(batch) * lengths[batch[0]]
+
+    return in_memory(range(len(lengths)), tokens, divided, run, cost, CURE)
+
+
 def load_classifier(target: str, *, batch_tokens: int, dtype: Dtype = "float32") -> Classifier:
     """The checkpoint, on the GPU if there is one; `CotpressError`
     where it is not a trained classifier with two labels.
@@ -269,7 +295,8 @@ def load_classifier(target: str, *, batch_tokens: int, dtype: Dtype = "float32")
         )
     identity = f"{hf.revision_of(target, config)}+{hf.tokenizer_hash(tokenizer, None)}"
     identity += "" if dtype == "float32" else f"+{dtype}"
-    return Classifier(model.eval().to(devices.usual()), tokenizer, batch_tokens, identity)
+    placed = devices.placed(model.eval(), devices.usual(), f"scorer llmlingua2: {target}")
+    return Classifier(placed, tokenizer, batch_tokens, identity)
 
 
 def check_labels(target: str, config: Any) -> None:

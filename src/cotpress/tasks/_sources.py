@@ -17,7 +17,6 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 
 import msgspec
 
@@ -38,7 +37,7 @@ def splits(split: str) -> tuple[str, ...]:
 
 def local(target: str, wanted: str, *, split: str, question: Callable[[Row], str]) -> Iterator[Row]:
     """The rows of the split `wanted` of a file, a glob or a folder, by the rule above."""
-    whole = bool(split) or Path(target).is_dir()
+    whole = bool(split) or inputs.place(target).is_dir()
     for row in files_of(target, wanted).rows():
         if whole or split_of(question(row)) == wanted:
             yield row
@@ -47,11 +46,12 @@ def local(target: str, wanted: str, *, split: str, question: Callable[[Row], str
 def files_of(target: str, wanted: str) -> Files:
     """The files that the split `wanted` of a file, a glob or a folder is read from."""
     found = inputs.find(target)
-    if not Path(target).is_dir():
+    folder = inputs.place(target)
+    if not folder.is_dir():
         return found
     paths = tuple(path for path in found.paths if wanted in path.name.partition(".")[0])
     if len({re.sub(r"\d+", "0", str(path)) for path in paths}) != 1:
-        names = ", ".join(str(path.relative_to(target)) for path in paths[:9]) or "none"
+        names = ", ".join(str(path.relative_to(folder)) for path in paths[:9]) or "none"
         raise CotpressError(
             f"{target}: expected one file, or one in shards, with {wanted!r} in its name, "
             f"found {names}."

@@ -14,11 +14,10 @@ once.
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import chain, islice
-from pathlib import Path
 
 import msgspec
 
-from cotpress import grading
+from cotpress import grading, inputs
 from cotpress.errors import BadRecord, CotpressError
 from cotpress.inputs import Row
 from cotpress.pipeline.importing import (
@@ -71,7 +70,7 @@ def load(
             )
             yield from _sources.unique(_sources.asked(rows, **fields, task=name, instruction=asks))
             return
-        whole = bool(split) or Path(target).is_dir()
+        whole = bool(split) or inputs.place(target).is_dir()
         for problem in _of_traces(chain(head, rows), columns, stratum, name, asks):
             if whole or _sources.split_of(problem.question) == wanted:
                 yield problem

@@ -8,9 +8,8 @@ otherwise; `math500:FOLDER` has one file per split. The levels, where rows have 
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from cotpress import grading
+from cotpress import grading, inputs
 from cotpress.errors import BadRecord
 from cotpress.inputs import Hub, Row, Several, Source
 from cotpress.records import Problem
@@ -44,7 +43,7 @@ def load(target: str = "", *, split: str = "test") -> Task:
     def read(wanted: str) -> Iterator[Problem]:
         return _sources.unique(map(_problem, rows(wanted)))
 
-    is_file = bool(target) and not Path(target).is_dir()
+    is_file = bool(target) and not inputs.place(target).is_dir()
     parts = (split,) if is_file else _sources.TRAIN_AND_TEST
     return Task("math500", read, parts, file=source, max_tokens=MAX_TOKENS)
 

@@ -27,7 +27,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from cotpress import storage
+from cotpress import inputs, storage
 from cotpress.errors import BadRecord, CotpressError
 from cotpress.plugins import Spec
 from cotpress.records import Problem, Trace
@@ -181,7 +181,7 @@ def load(
     def read(wanted: str) -> Iterator[Trace]:
         return (
             trace(f"prosqa/{wanted}/{known}", item)
-            for known, item in controlled(released(Path(target)), control)
+            for known, item in controlled(released(inputs.place(target)), control)
         )
 
     return Task(
@@ -190,7 +190,7 @@ def load(
         (whole,),
         "exact",
         MARKER,
-        file=lambda wanted: Path(target),
+        file=lambda wanted: inputs.place(target),
         gold=read,
     )
 

@@ -190,6 +190,10 @@ class TrainSummary(Record, frozen=True, kw_only=True):
     eval_loss: float | None = None
     """The lowest on those: that of the checkpoint that was kept."""
     best_step: int | None = None
+    packed: bool = False
+    """Whether short examples stood together in one row, which the model was seen to keep apart;
+    else they were padded.
+    """
     seconds: float
     """Of the last, uninterrupted stretch."""
     stage: Stage = "sft"

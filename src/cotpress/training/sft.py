@@ -1,7 +1,7 @@
 """`TrainingExample -> checkpoint`: LoRA or full fine-tuning with the loss on completions only.
 
 TokenSkip's settings are the defaults (specification section 2.7). TRL's `SFTTrainer` and PEFT do
-the work, on rows that are already token ids, so that no chat template can render them again. Three
+the work, on rows that are already token ids, so that no chat template can render them again. Four
 things of theirs are changed:
 
 - On a CPU TRL's fused language-model head scores every position again for entropy and accuracy: 1.4
@@ -10,6 +10,8 @@ things of theirs are changed:
 - The examples of one step are sorted by length before they are split into micro-batches: the same
   gradient with less padding, 2.45 steps/s. Grouping by length across steps gains no more (2.49) and
   would fill a step with one ratio.
+- Short rows of a micro-batch stand together in one where the model keeps them apart
+  (training/packing.py): 0.97 to 2.00 times as fast, the more their lengths differ.
 - Rows are never cut: those that are too long are left out and counted, and more than a few are
   refused.
 """
@@ -40,6 +42,7 @@ from cotpress.pipeline import overlap
 from cotpress.pipeline.build import pretokenized_rows, unmarked
 from cotpress.records import TrainingExample
 from cotpress.training import folder as folder
+from cotpress.training import packing
 from cotpress.training.counting import miscounted
 from cotpress.training.curve import LOG, Losses, curve, summed_up
 from cotpress.training.facts import Facts, facts
@@ -168,6 +171,7 @@ def summarised(
         left_out=dict(left_out),
         steps=fitted.steps,
         held_out=fitted.held_out,
+        packed=fitted.packed,
         **fitted.losses._asdict(),
         seconds=0.0,
         options=options,
@@ -230,6 +234,8 @@ class Fitted(NamedTuple):
     held_out: int
     """Examples that were held out."""
     losses: Losses
+    packed: bool
+    """Whether short rows stood together in one."""
 
 
 def fit(
@@ -260,7 +266,7 @@ def fit(
     points = curve(trainer.state.log_history)
     if trainer.args.should_save:
         storage.write(out / LOG, points)
-    return Fitted(trainer.state.global_step, len(held), summed_up(points))
+    return Fitted(trainer.state.global_step, len(held), summed_up(points), trainer.packed)
 
 
 def make_trainer(
@@ -289,6 +295,9 @@ def make_trainer(
         net.to(getattr(torch, options.dtype))
     room = _room(net, options) if cuda else None
     args = settings(rows, options, out, net.device.type, n_processes, held, room)
+    # all weights are trained in float32, which FlashAttention does not take
+    flash = options.method == "lora" and packing.take_flash(net)
+    packed = flash or packing.keeps_apart(net)
     try:
         trainer = CompletionTrainer(
             net,
@@ -311,6 +320,12 @@ def make_trainer(
     lengths, epochs = [len(row) for row in rows], [row.epoch for row in rows]
     trainer.sampler = SortedSteps(lengths, options.batch, options.seed, epochs)
     trainer.plain_loss = not cuda or (options.method == "lora" and bool(latent_rows(model)))
+    trainer.padding, trainer.packed = trainer.data_collator, packed
+    if flash:
+        trainer.data_collator = trainer.flattened()
+    elif packed:
+        pad = model.tokenizer.pad_token_id or 0
+        trainer.data_collator = packing.Packing(trainer.padding, pad)
     trainer.remove_callback(PrinterCallback)
     if isinstance(trainer.model, PeftModel):
         # Named, the base would be looked up, on the hub if need be, each time a checkpoint is

@@ -9,16 +9,20 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from statistics import mean
 from typing import Any
 
 import torch
 from datasets import Dataset
-from torch.utils.data import Sampler
+from torch.utils.data import DataLoader, Sampler
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from trl import SFTTrainer
 
 from cotpress.errors import CotpressError
+
+Collate = Callable[[list[dict[str, Any]]], dict[str, Any]]
+"""Makes a micro-batch of rows."""
 
 SECONDS = 10.0
 """At most one line of progress in this time."""
@@ -52,6 +56,11 @@ class CompletionTrainer(Stopping, SFTTrainer):  # type: ignore[misc]
     """Whether the model's own loss is used: on a CPU, and where rows
     of the output matrix are trained apart from it.
     """
+    data_collator: Collate
+    packed: bool
+    """Whether `data_collator` puts short rows together (training/packing.py)."""
+    padding: Collate
+    """Makes a micro-batch with padding: as evaluation does, whose loss counts by examples."""
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> "SortedSteps":
         return self.sampler
@@ -70,6 +79,21 @@ class CompletionTrainer(Stopping, SFTTrainer):  # type: ignore[misc]
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         plain = super(SFTTrainer, self).compute_loss
         return plain(model, {**inputs, "use_cache": False}, return_outputs, num_items_in_batch)
+
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[Any]:
+        """What is held out, padded."""
+        packing, self.data_collator = self.data_collator, self.padding
+        try:
+            loader: DataLoader[Any] = super().get_eval_dataloader(eval_dataset)
+            return loader
+        finally:
+            self.data_collator = packing
+
+    def flattened(self) -> Collate:
+        """Makes a micro-batch one row, with the boundaries that FlashAttention asks for."""
+        padding: Any = self.padding
+        made: Collate = replace(padding, padding_free=True)
+        return made
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """None: a checkpoint is not published."""

@@ -73,12 +73,12 @@ def make(
     records come in any order gives their `rank`, by which the finished output is ordered. In place
     of `skip`, `resumed` gets the keys of finished records, for a stage that passes over them
     itself. A stage counts what it leaves out in `dropped`. `watch` is handed what takes rows that
-    could not be made. Of the items only those of `share` are taken, where one is given; `keys` then
-    lists those of all items, by which `merge` finds where the records belong.
+    could not be made. Where a `share` is given, the items are its own, and `keys` lists theirs, by
+    which `merge` finds where the records belong.
     """
     shard = share.shard if share and share.shard.n > 1 else None
     if share:
-        items, total = share.take(items), share.n_items
+        total = share.n_items
     held = {name: content() for name, content in (inputs or {}).items()}
     options = options | (shard.options if shard else {})
     deciding = held | options | ({storage.IDENTITY: identity} if identity else {})

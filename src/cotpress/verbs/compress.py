@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from cotpress import storage
 from cotpress.errors import CotpressError
+from cotpress.methods import check_taught
 from cotpress.pieces import Piece, aligned
 from cotpress.pipeline import compress as stage
 from cotpress.pipeline.above import above as cut_above
@@ -83,11 +84,13 @@ def compress(
         "That is enough to answer."; for scores that keep a beginning (prefix, earliest). No count
         of tokens includes them.
     method
-        What the report calls it: tokenskip, cts, random …; without it prefix and earliest for their
+        What the report calls it: tokenskip, cts, chance …; without it prefix and earliest for their
         scores, else tokenskip (--keep-answer leaves it as it is).
     json
         Print the summary as JSON on standard output.
     """
+    if method:
+        check_taught(method)
     if connect:
         _check_connect(scored, connect, chosen=keep_answer is not None)
     made_before = out.exists()

@@ -1,6 +1,7 @@
 """`cotpress conclude`: what does the model conclude from the shortened reasoning?"""
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import mean
@@ -9,6 +10,7 @@ import msgspec
 
 from cotpress import models, storage
 from cotpress.errors import CotpressError
+from cotpress.failures import USUAL_RATE, Failures
 from cotpress.models import Sampling
 from cotpress.pipeline import conclude as stage
 from cotpress.pipeline.build import misled
@@ -16,6 +18,7 @@ from cotpress.pipeline.grade import Workers, grade
 from cotpress.records import CompressedTrace, Concluded, Cut
 from cotpress.shown import shown
 from cotpress.verbs.common import make, say
+from cotpress.verbs.failing import Watching, check_error_rate
 from cotpress.verbs.graders import graders
 
 
@@ -39,6 +42,7 @@ def conclude(
     max_tokens: int = 1024,
     grader: str | None = None,
     task: str = "",
+    max_error_rate: float = USUAL_RATE,
     json: bool = False,
 ) -> None:
     """Have the model that is to be taught write the conclusion anew, after each shortened
@@ -64,9 +68,13 @@ def conclude(
     task
         Grade all traces as this task says; needed where it is a plug-in of your own, which no file
         can name.
+    max_error_rate
+        Share of traces that a server may fail to conclude before the run ends. What failed stands
+        in `<name>.errors.jsonl`, and the same command asks for it again.
     json
         Print the summary as JSON on standard output.
     """
+    check_error_rate(max_error_rate)
     if max_tokens < 1:
         raise CotpressError("choose --max-tokens of at least 1.")
     found: Counter[str] = Counter()
@@ -81,17 +89,25 @@ def conclude(
     target = models.load(model)
     noted: Counter[str] = Counter()
     options: dict[str, object] = {"model": model, "max_tokens": max_tokens, "grader": grader}
+    failures = list[Failures]()
     with Workers() as pool:
-        make(
-            out,
-            CompressedTrace,
-            lambda blocks, _: stage.conclude_blocks(
+
+        def concluded(blocks: Iterator[Sequence[CompressedTrace]]) -> Iterator[CompressedTrace]:
+            watching = Watching(failures[0], "conclude", max_error_rate, found.total())
+            made = stage.conclude_blocks(
                 blocks,
                 target,
                 partial(grade, grader_of=grader_of, within=pool),
                 Sampling(max_tokens=max_tokens),
                 noted=noted,
-            ),
+                failed=watching.failed,
+            )
+            return watching.counted(made)
+
+        make(
+            out,
+            CompressedTrace,
+            lambda blocks, _: concluded(blocks),
             storage.read(compressed, CompressedTrace),
             verb="conclude",
             inputs={"compressed": partial(storage.hash_file, compressed)},
@@ -102,6 +118,7 @@ def conclude(
             block=stage.BATCH,
             key=lambda one: one.key,
             extra={"noted": noted},
+            watch=failures.append,
         )
     for what, count in noted.items():
         say(f"conclude: {count} cuts {what}")

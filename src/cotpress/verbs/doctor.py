@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 from cyclopts import Parameter
 
-from cotpress import models, plugins, storage
+from cotpress import inputs, models, plugins, storage
 from cotpress.doctor import findings as stage
 from cotpress.doctor.data import KINDS, examine_data, kind_of
 from cotpress.doctor.findings import Finding, problem
@@ -99,7 +99,7 @@ def _model(target: str, model: str, key: str) -> Iterable[Finding]:
 def _data(target: str, model: str, key: str) -> Iterable[Finding]:
     if key:
         raise CotpressError("--key is for doctor server.")
-    path = Path(target)
+    path = inputs.place(target)
     _, first = next(storage.lines(path), (0, b""))
     if not first:
         raise CotpressError(f"{path} is empty: run the verb that writes it.")

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from cotpress import __version__, models, plugins, storage, tasks
 from cotpress.backends import Backend, chosen
+from cotpress.engine.on_ray_data import Asking, RayEngines
 from cotpress.engine.shards import Shard, Share, chunks, parse
 from cotpress.errors import CotpressError
 from cotpress.evaluation import evaluate as stage
@@ -49,7 +50,7 @@ from cotpress.verbs.common import (
 )
 from cotpress.verbs.failing import Watching, check_error_rate
 from cotpress.verbs.groups import ANSWERS, COMPARED, LATENT, MODEL, OUTPUT, QUESTIONS, SPREAD
-from cotpress.verbs.spread import Engine, spread
+from cotpress.verbs.spread import Engine, by_engines, spread
 
 Many = Parameter(consume_multiple=True)
 
@@ -67,7 +68,7 @@ class Questions(NamedTuple):
         return list(dict.fromkeys(problem.task for problem in self.problems))
 
 
-@spread("eval")
+@spread("eval", whole=by_engines)
 def evaluate(
     *,
     task: Annotated[Sequence[str], Many, QUESTIONS],
@@ -186,7 +187,8 @@ def evaluate(
     processes
         Work in so many processes of this machine, each on a GPU of its own, where there are any.
     engine
-        ray: work in so many tasks of a Ray cluster instead, on files that all its machines share.
+        ray: work in so many tasks of a Ray cluster instead, on files that all its machines share;
+        for a model vllm:… in so many vLLM engines of it, through ray.data.llm.
     ray_address
         The cluster, such as ray-head:6379; default: RAY_ADDRESS, else Ray on this machine.
     """
@@ -214,6 +216,13 @@ def evaluate(
     asked, overlapping = _compared(asked, known_questions, exclude=exclude_overlap)
     beyond = "--legal-latents" if legal_latents else "--blend" if blend else ""
     judged, untouched = _models(model, original, trained, folder, backend, beyond)
+    if by_engines(
+        {
+            **{"model": model, "backend": backend, "engine": engine},
+            **{"latents": latents, "legal_latents": legal_latents, "corrupt_codes": corrupt_codes},
+        }
+    ):
+        judged, untouched = _by_engines(judged, untouched, processes, ray_address)
     codebook, forced = _codes(model, trained, latents or (), corrupt_codes=corrupt_codes)
     drawing = sampling_as_meant(drawing, samples, judged, own=sampling == "model", verb="eval")
     limits = _limits(asked, max_tokens, [judged, untouched] if untouched else [judged])
@@ -260,6 +269,16 @@ def evaluate(
     else:
         console = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
         console.print(table(found, f"{', '.join(one.spec for one in asked)} {split}, {model}"))
+
+
+def _by_engines(
+    judged: Model, untouched: Model | None, n: int, address: str
+) -> tuple[Model, Model | None]:
+    """Both models, answered for by vLLM engines of a Ray cluster; one where they are the same."""
+    here = RayEngines(cast(Asking, judged), n, address)
+    if untouched is None or untouched is judged:
+        return here, here if untouched else None
+    return here, RayEngines(cast(Asking, untouched), n, address)
 
 
 def _questions(specs: Sequence[str], split: str, limit: int | None) -> list[Questions]:

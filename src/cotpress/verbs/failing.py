@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from cotpress.errors import CotpressError
 from cotpress.failures import Failures
-from cotpress.records import Trace
+from cotpress.records import CompressedTrace, Trace
 
 R = TypeVar("R")
 
@@ -36,7 +36,7 @@ class Watching:
             self.seen += 1
             yield answer
 
-    def failed(self, trace: Trace, reason: str) -> None:
+    def failed(self, trace: Trace | CompressedTrace, reason: str) -> None:
         """Note a request that was not answered; `CotpressError` where too many were not."""
         self.seen += 1
         self.failures.add(trace.key, reason)

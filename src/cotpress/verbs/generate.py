@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import msgspec
 
 from cotpress import models, storage, tasks
 from cotpress.backends import Backend, chosen
+from cotpress.engine.on_ray_data import Asking, RayEngines
 from cotpress.engine.shards import Share, parse
 from cotpress.errors import CotpressError
 from cotpress.failures import USUAL_RATE, Failures
@@ -30,13 +31,13 @@ from cotpress.verbs.common import (
 )
 from cotpress.verbs.failing import Watching, check_error_rate
 from cotpress.verbs.groups import ANSWERS, MODEL, OUTPUT, QUESTIONS, SPREAD
-from cotpress.verbs.spread import Engine, spread
+from cotpress.verbs.spread import Engine, by_engines, spread
 
 GOLD = "gold"
 """Stands for no model: the task's own worked reasoning."""
 
 
-@spread("generate")
+@spread("generate", whole=by_engines)
 def generate(
     *,
     task: Annotated[str, QUESTIONS],
@@ -119,7 +120,8 @@ def generate(
     processes
         Work in so many processes of this machine, each on a GPU of its own, where there are any.
     engine
-        ray: work in so many tasks of a Ray cluster instead, on files that all its machines share.
+        ray: work in so many tasks of a Ray cluster instead, on files that all its machines share;
+        for a model vllm:… in so many vLLM engines of it, through ray.data.llm.
     ray_address
         The cluster, such as ray-head:6379; default: RAY_ADDRESS, else Ray on this machine.
     """
@@ -175,6 +177,8 @@ def generate(
     if said:
         say(f"generate: {said}")
     answerer = models.load(named)
+    if by_engines({"model": model, "backend": backend, "engine": engine}):
+        answerer = RayEngines(cast(Asking, answerer), processes, ray_address)
     most = answer_limit(max_tokens, asked.max_tokens, task, [answerer], "generate")
     drawing = sampling_as_meant(
         msgspec.structs.replace(drawing, max_tokens=most),
@@ -208,13 +212,13 @@ def generate(
         out,
         Trace,
         lambda items, dropped: answered(items),
-        asking(),
+        share.take(asking()),
         verb="generate",
         options=options
         | {"ratio": ratio, "samples": samples, "sampling": msgspec.to_builtins(drawing)},
         identity={"task": asked.identity(split), "model": answerer.identity},
         share=share,
-        keys=lambda: (trace.key for trace in asking()),
+        keys=lambda: (trace.key for trace in share.take(asking())),
         skip=lambda trace: trace.key,
         key=lambda trace: trace.key,
         rank=lambda trace: (place[trace.problem.id], trace.sample),

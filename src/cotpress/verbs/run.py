@@ -15,11 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from cotpress import models, plugins, tasks
-from cotpress.backends import chosen, end_engines
+from cotpress.backends import answers_on_vllm, end_engines, on_transformers
 from cotpress.cost import table
 from cotpress.cost.estimate import Device, Estimate, Line
 from cotpress.cost.given import Given
-from cotpress.cost.rates import SEVERAL, measure
+from cotpress.cost.rates import H100, SEVERAL, measure, on_engine
 from cotpress.cost.reading import reader, shape_of
 from cotpress.cost.shape import Shape
 from cotpress.shown import shown
@@ -72,8 +72,8 @@ def estimated(
     asked = judged if given.n_traces else next(step for step in steps if step.verb == "generate")
     gold = asked.options["model"] == "gold"
     spec = str(judged.options["original"] if gold or given.n_traces else asked.options["model"])
-    if chosen([spec], asked.options["backend"]).specs != [spec]:
-        say("run: answers are measured with transformers here; the run itself takes vLLM")
+    on_vllm = answers_on_vllm(spec, asked.options["backend"])
+    spec = on_transformers(spec)
     model = models.load(spec)
     read = reader(model)
     if any(step.verb == "train" for step in steps):
@@ -89,6 +89,12 @@ def estimated(
         f"{rates.written:.0f} tokens each, {1 / (rates.per_step + rates.per_token):.0f} tokens/s "
         "alone"
     )
+    if on_vllm and own:
+        rates = on_engine(rates, own, H100)
+        say(
+            "run: vLLM answers in the run, whose rate is not measured: answers are taken at that "
+            f"of one {H100.name} as docs/hardware.md computes it, all else as measured here"
+        )
 
     def shape(name: str) -> Shape | None:
         return shape_of(name) or own
@@ -123,4 +129,4 @@ def _device(own: Shape | None) -> Device:
         return Device()
     size = 2 if torch.cuda.is_bf16_supported() else 4
     free = torch.cuda.mem_get_info()[0]
-    return Device(size, free / 2, checkpointing=True)
+    return Device(size, free / 2, checkpointing=True, cards=torch.cuda.device_count())

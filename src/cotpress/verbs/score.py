@@ -1,6 +1,7 @@
 """`cotpress score`: how important is each token of the reasoning."""
 
 from collections import Counter
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -55,19 +56,23 @@ def score(
     options = {"scorer": scorer, "target": target}
     judge, model = scorers.load(scorer), models.load(target)
     done = Counter[str]()
+    n = storage.count_distinct(traces, Trace, lambda trace: trace.key)
+    share = Share(which, n, scorers.BLOCK)
+
+    def own() -> Iterator[Trace]:
+        return storage.read(traces, Trace, takes=share.takes)
+
     make(
         out,
         ScoredTrace,
         lambda items, dropped: scorers.score(items, judge, model, dropped=dropped, done=done),
-        storage.read(traces, Trace),
+        own(),
         verb="score",
         options=options,
         inputs={"traces": partial(storage.hash_file, traces)},
         identity={"scorer": judge.identity, "target": model.identity},
-        share=Share(
-            which, storage.count_distinct(traces, Trace, lambda trace: trace.key), scorers.BLOCK
-        ),
-        keys=lambda: (trace.key for trace in storage.read(traces, Trace)),
+        share=share,
+        keys=lambda: (trace.key for trace in own()),
         resumed=done,
         key=lambda scored: scored.key,
     )

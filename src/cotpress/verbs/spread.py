@@ -6,7 +6,7 @@ left, such as the rows of `eval`.
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial, wraps
 from inspect import BoundArguments, Parameter, signature
 from pathlib import Path
@@ -16,6 +16,7 @@ from cotpress import storage
 from cotpress.engine import on_ray, processes
 from cotpress.engine.merge import merge
 from cotpress.errors import CotpressError
+from cotpress.plugins import parse_spec
 from cotpress.verbs.common import progress, say
 
 P = ParamSpec("P")
@@ -26,9 +27,26 @@ ONLY_HERE = ("out", "shard", "processes", "engine", "ray_address")
 """What the processes are given otherwise."""
 
 
-def spread(verb: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
+def never(given: Mapping[str, Any]) -> bool:
+    """Shards are made of every run."""
+    return False
+
+
+def by_engines(given: Mapping[str, Any]) -> bool:
+    """Whether vLLM engines of a Ray cluster answer, asked by this process, given the arguments of a
+    verb: there is then nothing to make shards of. Latent tokens are not for them.
+    """
+    latent = any(given.get(name) for name in ("latents", "legal_latents", "corrupt_codes"))
+    on_vllm = given["backend"] == "vllm" or parse_spec(str(given["model"])).name == "vllm"
+    return given["engine"] == "ray" and on_vllm and not latent
+
+
+def spread(
+    verb: str, whole: Callable[[Mapping[str, Any]], bool] = never
+) -> Callable[[Callable[P, None]], Callable[P, None]]:
     """Make a function with the parameters `out`, `shard`, `processes`, `engine` and `ray_address`
     do its work in as many processes as it is asked for; it is called `verb` on the command line.
+    Where the arguments are such that it is `whole`, it does its work itself.
     """
 
     def around(function: Callable[P, None]) -> Callable[P, None]:
@@ -40,17 +58,18 @@ def spread(verb: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
             engine, address = bound.arguments["engine"], bound.arguments["ray_address"]
             if address and engine != "ray":
                 raise CotpressError("--ray-address is for --engine ray: name both, or none.")
-            if engine == "ray" and n < 2:
+            by_itself = whole(bound.arguments)
+            if engine == "ray" and n < 2 and not by_itself:
                 raise CotpressError(
                     "--engine ray makes shards: say how many with --processes, at least 2."
                 )
             if n < 1:
                 raise CotpressError("choose --processes of at least 1.")
-            if n == 1:
+            if bound.arguments["shard"] and (n > 1 or by_itself):
+                raise CotpressError("--shard is one process: leave out --processes, or --shard.")
+            if n == 1 or by_itself:
                 function(*args, **kwargs)
                 return
-            if bound.arguments["shard"]:
-                raise CotpressError("--shard is one process: leave out --processes, or --shard.")
             if not _begun(out):
                 _in_processes(verb, n, list(words(bound)), out, engine, address)
             function(*args, **kwargs)

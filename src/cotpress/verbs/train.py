@@ -180,6 +180,10 @@ def _told(out: Path, done: TrainSummary) -> None:
         else f", {done.eval_loss:.3f} on {done.held_out} that were held out (step {done.best_step})"
     )
     what = {"sft": "examples", "grpo": "problems", "dpo": "pairs"}[done.stage]
-    say(f"train: {out} holds {done.steps} steps over {done.examples} {what}{loss}{held}{left_out}")
+    rows = "" if done.stage != "sft" else ", short ones packed" if done.packed else ", padded"
+    say(
+        f"train: {out} holds {done.steps} steps over {done.examples} {what}{rows}{loss}{held}"
+        f"{left_out}"
+    )
     if done.stage == "sft" and (note := too_little(done.steps, done.first_loss, done.loss)):
         say(f"train: {note}")

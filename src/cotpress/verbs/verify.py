@@ -1,6 +1,7 @@
 """`cotpress verify`: does the shortened reasoning still lead to its conclusion?"""
 
 from collections import Counter
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from statistics import mean, median
@@ -85,19 +86,24 @@ def verify(
             "name a --reference that was taught them."
         )
     noted: Counter[str] = Counter()
+    share = Share(which, storage.count(compressed, CompressedTrace), stage.BATCH)
+
+    def own() -> Iterator[CompressedTrace]:
+        return storage.read(compressed, CompressedTrace, takes=share.takes)
+
     make(
         out,
         CompressedTrace,
         lambda blocks, _: stage.verify_blocks(
             blocks, partial(conclusions, judge), judge.name, noted=noted
         ),
-        storage.read(compressed, CompressedTrace),
+        own(),
         verb="verify",
         inputs={"compressed": partial(storage.hash_file, compressed)},
         options={"reference": reference},
         identity={"reference": judge.identity},
-        share=Share(which, storage.count(compressed, CompressedTrace), stage.BATCH),
-        keys=lambda: (one.key for one in storage.read(compressed, CompressedTrace)),
+        share=share,
+        keys=lambda: (one.key for one in own()),
         skip=lambda one: one.key,
         block=stage.BATCH,
         key=lambda one: one.key,

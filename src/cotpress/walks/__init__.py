@@ -78,6 +78,10 @@ class Run:
     """Who answers: hf (transformers), vllm (in this process, ended before the
     training), or auto: vllm where it is installed and finds a GPU, which is said.
     """
+    processes: Annotated[int, EVALUATION] = 1
+    """Let `generate`, `score`, `verify` and `eval` work in so many processes of this machine, each
+    on a GPU of its own, where there are any.
+    """
     dry_run: Annotated[bool, DATA] = False
     """Do nothing but say what each step would take: time, from a few
     answers of the model, memory and disk.
@@ -87,6 +91,11 @@ class Run:
     def held_out(self) -> float:
         """The share of the traces that is held out: none where a task is judged on."""
         return 0.0 if self.task else self.holdout
+
+    @property
+    def spread(self) -> dict[str, int]:
+        """The option of the verbs that can work in several processes."""
+        return {} if self.processes == 1 else {"processes": self.processes}
 
 
 def graded(run: Run, out: Path, *, limit: int | None, skip: int = 0) -> Iterator[Step]:
@@ -117,6 +126,7 @@ def graded(run: Run, out: Path, *, limit: int | None, skip: int = 0) -> Iterator
         skip=skip,
         max_tokens=run.max_tokens,
         backend=run.backend,
+        **({} if run.source == "gold" else run.spread),  # worked answers ask no model
     )
     yield step("grade", traces, out=out / "graded.jsonl", task=own(run.task))
 
@@ -134,6 +144,7 @@ def judged(run: Run, folder: Path, **options: Any) -> Step:
         max_tokens=run.max_tokens,
         exclude_overlap=run.exclude_overlap,
         backend=run.backend,
+        **run.spread,
         **options,
     )
 

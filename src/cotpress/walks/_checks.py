@@ -6,6 +6,7 @@ import importlib.util
 from typing import Any
 
 from cotpress import grading, inputs, models, plugins, scorers, tasks
+from cotpress.backends import on_transformers
 from cotpress.errors import CotpressError, MissingExtra
 from cotpress.lm.capabilities import CausalLM, able
 from cotpress.training.options import TrainOptions, check_trackers
@@ -55,6 +56,8 @@ def _check_words(run: Run) -> None:
     for flag, value in (("--limit", run.limit), ("--eval-limit", run.eval_limit)):
         if value is not None and value < 1:
             raise CotpressError(f"{flag} {value} leaves no problem: choose 1 or more.")
+    if run.processes < 1:
+        raise CotpressError("choose --processes of at least 1.")
 
 
 def _check_packages(options: TrainOptions | None) -> None:
@@ -94,7 +97,8 @@ def _check_models(run: Run, reference: str) -> None:
 
     able(models.load(run.model), HFModel, "train")
     if run.source not in ("", "gold", run.model):
-        models.load(run.source)
+        # an estimate needs no engine
+        models.load(on_transformers(run.source) if run.dry_run else run.source)
     if reference:
         able(models.load(reference), CausalLM, "--reference")
 

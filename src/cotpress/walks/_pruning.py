@@ -88,15 +88,15 @@ def prune(
         for name in ("scored.jsonl", "compressed.jsonl", "train.jsonl", "model", "eval.jsonl")
     )
     ratios = sorted(set(cut.ratios), reverse=True)
-    yield step("score", run.out / "graded.jsonl", scorer=scorer, target=run.model, out=scored)
+    graded = run.out / "graded.jsonl"
+    yield step("score", graded, scorer=scorer, target=run.model, out=scored, **run.spread)
     how = {"unit": cut.unit, "protect": cut.protect, "protect_regex": cut.protect_regex}
     yield step("compress", scored, ratios=ratios, out=compressed, method=method, **how)
     if cut.keep_answer is not None:
-        yield step("verify", compressed, reference=judge, out=run.out / "verified.jsonl")
+        verified = run.out / "verified.jsonl"
+        yield step("verify", compressed, reference=judge, out=verified, **run.spread)
         compressed = run.out / "chosen.jsonl"
-        yield step(
-            "compress", run.out / "verified.jsonl", keep_answer=cut.keep_answer, out=compressed
-        )
+        yield step("compress", verified, keep_answer=cut.keep_answer, out=compressed)
     yield step("build", compressed, out=examples, draw=cut.draw, control=cut.control)
     yield step("train", examples, model=run.model, out=trained, options=options)
     yield judged(
@@ -107,5 +107,5 @@ def prune(
         baseline=list(cut.baseline),
         **cut.judged_at,
     )
-    verified = None if cut.keep_answer is None else compressed
-    yield step("report", answers, scored=[scored], verified=verified, out=run.out / "report.html")
+    chosen = None if cut.keep_answer is None else compressed
+    yield step("report", answers, scored=[scored], verified=chosen, out=run.out / "report.html")

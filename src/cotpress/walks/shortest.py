@@ -82,6 +82,7 @@ def shortest(
                 temperature=temperature,
                 seed=number,
                 backend=run.backend,
+                **run.spread,
             )
             yield step("grade", out / "traces.jsonl", out=out / "graded.jsonl", task=own(asked))
         chosen = out / "chosen.jsonl"

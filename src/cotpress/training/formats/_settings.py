@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from cotpress import jsonl, models
+from cotpress import models
 from cotpress.shown import shown
 from cotpress.training.options import MICRO_TOKENS, TrainOptions
 
@@ -54,7 +54,7 @@ def transformers_steps(longest: int = 0) -> dict[str, Any]:
 
 def stem(data: str) -> str:
     """The name of a file of rows without its ending: two versions of a file have two names."""
-    return jsonl.stem(Path(data))
+    return Path(data).name.removesuffix(".jsonl")
 
 
 def as_yaml(command: str, values: dict[str, Any]) -> str:
