@@ -3,6 +3,7 @@
 # make test-serving  vLLM, transformers serve, inspect-ai and lm-eval, each in an environment of its own (gigabytes)
 # make test-play     the page of `cotpress play` in Chromium, with gradio and playwright in an environment of its own
 # make torture  kills of every verb and damaged files of every kind, hours on two cores (KILLS, CASES, SEED)
+# make bench  the table of speed in docs/results.md, measured anew (ONLY=compress for one row, DATA=FOLDER with GSM8K and MATH)
 # make check  lint, format, types, layers
 # make docs   the pages of docs/ that are made from the code (the notebooks: docs/make_notebooks.py)
 # make site   the documentation as a site, in site/
@@ -18,9 +19,10 @@ PLAY    ?= .venv-play
 KILLS   ?= 20
 CASES   ?= 100000
 SEED    ?= 0
+LIMIT   ?= 1800
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-serving test-play torture check docs site clean
+.PHONY: demo test test-serving test-play torture bench check docs site clean
 
 demo: $(VENV)/.demo
 	PATH="$(abspath $(BIN)):$$PATH" bash recipes/demo.sh
@@ -39,6 +41,10 @@ test-play: $(PLAY)/.made
 torture: $(VENV)/.dev
 	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false $(BIN)/python tests/torture/kills.py --kills $(KILLS) --seed $(SEED)
 	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false $(BIN)/python tests/torture/fuzz.py --cases $(CASES) --seed $(SEED)
+
+bench: $(VENV)/.dev
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false $(BIN)/python benchmarks/bench.py \
+	    $(if $(ONLY),--only $(ONLY)) $(if $(DATA),--data $(DATA)) --limit $(LIMIT)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check --output-format concise .

@@ -11,6 +11,7 @@ import argparse
 import random
 import time
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 
 import msgspec
 
@@ -23,7 +24,7 @@ RATIOS = [0.5, 0.6, 0.7, 0.8, 0.9]
 def made_up(n_segments: int, seed: int, *, released: bool) -> ScoredTrace:
     rng = random.Random(seed)
     words = [" " + "".join(rng.choices("1bcdefgh", k=rng.randint(1, 8))) for _ in range(n_segments)]
-    ends = [sum(map(len, words[: i + 1])) for i in range(n_segments)]
+    ends = list(accumulate(map(len, words)))
     trace = Trace(
         problem=Problem(id=str(seed), question="q" * 230, answer="18", task="t"),
         model="m",

@@ -22,7 +22,7 @@ import torch
 
 from cotpress.lm import logprobs
 from cotpress.records import Problem, Trace
-from cotpress.scorers import Importance, Scorer
+from cotpress.scorers import Importance, Scorer, load
 from cotpress.scorers.cts import CTS
 from cotpress.scorers.surprisal import Surprisal
 
@@ -101,7 +101,7 @@ def main() -> None:
     parser.add_argument("--traces", type=int, default=24)
     parser.add_argument("--passes", type=int, default=3)
     options = parser.parse_args()
-    lm = logprobs.load(options.model, "cts")
+    lm = load(f"cts:{options.model}").lm
     items = traces(options.data, options.traces)
     bare(lm, [[1] * 200])
     print(f"{torch.get_num_threads()} threads, {len(items)} traces")
