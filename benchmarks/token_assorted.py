@@ -5,11 +5,11 @@ whether codes matter.
     --seeds 0 1 2]
 
 For every seed: a VQ-VAE, then for every arm the same traces, the same number of draws, steps and
-learning rate; then the test split, greedy. The method is also made to write a given number of latent
-tokens (`--latents`), and goes on from other codes than its own. Everything resumes. On two idle CPU cores with the
-defaults expect for each seed 5 minutes for the VQ-VAE, about 4 minutes for each of the seven arms
-and 1 minute for each evaluation: 40 minutes a seed. Printed: mean and standard deviation over
-seeds.
+learning rate; then the test split, greedy. Arms with codes are also made to write a given number of
+latent tokens (`--latents`), and the method goes on from other codes than its own. Everything
+resumes. On two idle CPU cores with the defaults expect for each seed 5 minutes for the VQ-VAE,
+about 4 minutes for each of the seven arms and 1 minute for each evaluation: 40 minutes a seed.
+Printed: mean and standard deviation over seeds.
 """
 
 import argparse
@@ -38,6 +38,9 @@ ARMS = {
     "token-assorted-curriculum": "--replace curriculum",
     "token-assorted-poisson": "--replace poisson",
 }
+CODES = ("token-assorted", "random-codes", "constant-codes")
+"""Arms that are made to write numbers of latent tokens, too."""
+
 DEFAULT = (
     "token-assorted",
     "random-codes",
@@ -55,8 +58,8 @@ def cotpress(line: str) -> None:
     subprocess.run(command, check=True)
 
 
-def seed_run(asked: argparse.Namespace, seed: int, traces: Path) -> list[Path]:
-    """Every arm of one seed; the files of its evaluations."""
+def seed_run(asked: argparse.Namespace, seed: int, traces: Path) -> list[tuple[str, Path]]:
+    """Every arm of one seed with the file of its evaluation."""
     out = asked.out / f"seed{seed}"
     cotpress(
         f"train-vqvae {traces} --target {asked.model} --out {out}/vq --codebook "
@@ -78,26 +81,27 @@ def seed_run(asked: argparse.Namespace, seed: int, traces: Path) -> list[Path]:
         cotpress(f"build {mixed} --out {train}")
         cotpress(f"train {train} --model {asked.model} --out {out}/{arm} --method full --epochs 1 --lr {asked.lr}"
                  f" --batch {asked.batch} --seed {seed}")  # fmt: skip
-        forced = " ".join(map(str, asked.latents))
-        latents = f"--latents {forced} --corrupt-codes" if arm == "token-assorted" else ""
+        forced = f"--latents {' '.join(map(str, asked.latents))}" if arm in CODES else ""
+        forced += " --corrupt-codes" if arm == "token-assorted" else ""
         cotpress(f"eval --task {asked.judged or asked.task} --model {out}/{arm} --original none --split {asked.split} --limit {asked.limit}"
-                 f" --max-tokens {asked.max_tokens} {latents} --out {found}")  # fmt: skip
-        judged.append(found)
+                 f" --max-tokens {asked.max_tokens} {forced} --out {found}")  # fmt: skip
+        judged.append((arm, found))
     return judged
 
 
-def table(files: list[Path]) -> None:
+def table(files: list[tuple[str, Path]]) -> None:
     """Mean and standard deviation over seeds of every setting."""
-    settings: defaultdict[tuple[str, int | None], list[EvalRow]] = defaultdict(list)
-    for path in files:
+    settings: defaultdict[tuple[str, str, int | None], list[EvalRow]] = defaultdict(list)
+    for arm, path in files:
         for row in storage.read(rows_path(path), EvalRow):
-            settings[row.method, row.latents].append(row)
+            settings[arm, row.method, row.latents].append(row)
     print(
-        f"{'setting':28} {'accuracy':>14} {'all tokens':>11} {'latent':>7} "
+        f"{'setting':34} {'accuracy':>14} {'all tokens':>11} {'latent':>7} "
         f"{'with any':>9} {'changed':>8}  seeds"
     )
-    for (method, forced), rows in settings.items():
-        name = method if forced is None else f"{method} {forced}"
+    for (arm, method, forced), rows in settings.items():
+        name = arm if method == arm else f"{arm}, {method}"
+        name += "" if forced is None else f" {forced}"
         right = [100 * row.accuracy for row in rows]
         spread = statistics.stdev(right) if len(right) > 1 else 0.0
         tokens, latent, any_ = (
@@ -108,7 +112,7 @@ def table(files: list[Path]) -> None:
         told = f"{statistics.mean(changed):.1f} %" if changed else ""
         accuracy = f"{statistics.mean(right):.1f} ± {spread:.1f} %"
         print(
-            f"{name:28} {accuracy:>14} {tokens:11.1f} {latent:7.2f} "
+            f"{name:34} {accuracy:>14} {tokens:11.1f} {latent:7.2f} "
             f"{any_:9.1%} {told:>8}  {len(rows)}"
         )
 
