@@ -82,8 +82,8 @@ def tidy(out: Path, kind: Kind) -> None:
 
 
 def tidy_alone(out: Path, kind: Kind, *left: Path) -> None:
-    """The same with its lock and folders `left`, where nobody has the folder, unless someone does:
-    who has it tidies up.
+    """The same with its lock and folders `left`, unless another run has the folder: that one tidies
+    up.
     """
     lock = out.with_name(out.name + ".lock")
     if any(path.exists() for path in (lock, _note(out, kind), *left)):
