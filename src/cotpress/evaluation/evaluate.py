@@ -102,7 +102,7 @@ class Plan:
         """
         for ratio in self.ratios:
             check_ratio(ratio)
-        if self.method != ORIGINAL:
+        if self.method in BASELINES:
             check_taught(self.method)
         for name in self.baselines:
             if name not in BASELINES:

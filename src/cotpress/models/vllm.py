@@ -95,7 +95,7 @@ class VLLMModel:
     def end_ids(self) -> frozenset[int]:
         """The tokens with which an answer ends, for an engine that does not say why one ended."""
         found = [self._tokens.end_id, self._tokens.tokenizer.eos_token_id]
-        config = AutoConfig.from_pretrained(self._engine["model"])
+        config = AutoConfig.from_pretrained(self._engine["model"], trust_remote_code=False)
         for own in (self.generation_config.get("eos_token_id"), config.eos_token_id):
             found += own if isinstance(own, list) else [own]
         return frozenset(one for one in found if one is not None)
