@@ -33,7 +33,7 @@ last), *steps* is `--unit step`. Other traces, scorers and ratios: `cotpress sho
 What to see here: cuts by tokens thin out every sentence alike, and keep all sums, those of dead
 ends and checks too, so that little else is left at 0.5. Cuts by steps drop whole thoughts, the
 checks at the end first, then needed ones as well: at 0.5 a needed part is missing from {broken} of
-the 10 traces. Why that can still be learnt is asked in
+the 10 traces. Why that can still be learnt is discussed in
 [results.md](results.md#ways-to-shorten-side-by-side).
 
 """
