@@ -61,12 +61,14 @@ def cotpress(line: str) -> None:
 def seed_run(asked: argparse.Namespace, seed: int, traces: Path) -> list[tuple[str, Path]]:
     """Every arm of one seed with the file of its evaluation."""
     out = asked.out / f"seed{seed}"
-    cotpress(
-        f"train-vqvae {traces} --target {asked.model} --out {out}/vq --codebook "
-        f"{asked.codebook} --steps {asked.vq_steps}"
-        f" --preset {asked.preset} --chunk {asked.chunk} --rate {asked.chunk} --seed {seed}"
-    )
-    last = about(out / "vq").figures[-1]
+    vqvae = asked.vqvae or out / "vq"
+    if not asked.vqvae:
+        cotpress(
+            f"train-vqvae {traces} --target {asked.model} --out {vqvae} --codebook "
+            f"{asked.codebook} --steps {asked.vq_steps}"
+            f" --preset {asked.preset} --chunk {asked.chunk} --rate {asked.chunk} --seed {seed}"
+        )
+    last = about(vqvae).figures[-1]
     print(f"seed {seed}: codes used {last.usage:.0%}, reasoning rebuilt {last.reasoning:.1%}"
           f" (other codes {last.other_codes:.1%}, position {last.position:.1%}, unigram {last.unigram:.1%})")  # fmt: skip
     judged = []
@@ -75,7 +77,7 @@ def seed_run(asked: argparse.Namespace, seed: int, traces: Path) -> list[tuple[s
         mixed, train, found = files
         longest = f"--longest {asked.longest}" if asked.longest else ""
         cotpress(
-            f"mix {traces} --vqvae {out}/vq --epochs {asked.epochs} --seed "
+            f"mix {traces} --vqvae {vqvae} --epochs {asked.epochs} --seed "
             f"{seed} {longest} {ARMS[arm]} --out {mixed}"
         )
         cotpress(f"build {mixed} --out {train}")
@@ -130,6 +132,12 @@ def main() -> None:
         default="gold",
         help="whose reasoning is learnt: gold (the task's own) or a model",
     )
+    parser.add_argument(
+        "--traces", type=Path, help="graded traces to learn from, in place of the task's own"
+    )
+    parser.add_argument(
+        "--vqvae", type=Path, help="one that is trained, for every seed; default: one for each"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(DEFAULT))
     parser.add_argument("--problems", type=int, default=3200)
@@ -148,13 +156,14 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=500)
     parser.add_argument("--max-tokens", type=int, default=256)
     asked = parser.parse_args()
-    traces = asked.out / "traces.jsonl"
-    cotpress(
-        f"generate --task {asked.task} --model {asked.source} --split train "
-        f"--limit {asked.problems} --out {traces}"
-    )
-    graded = asked.out / "graded.jsonl"
-    cotpress(f"grade {traces} --out {graded}")
+    graded = asked.traces or asked.out / "graded.jsonl"
+    if not asked.traces:
+        traces = asked.out / "traces.jsonl"
+        cotpress(
+            f"generate --task {asked.task} --model {asked.source} --split train "
+            f"--limit {asked.problems} --out {traces}"
+        )
+        cotpress(f"grade {traces} --out {graded}")
     table([path for seed in asked.seeds for path in seed_run(asked, seed, graded)])
 
 

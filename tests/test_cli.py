@@ -71,6 +71,31 @@ finally:
     assert found.stdout
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["compress", "absent.jsonl", "--ratios", "0.5", "--out", "cut.jsonl"],
+        ["report", "absent.jsonl", "--out", "report.html"],
+    ],
+)
+def test_an_input_that_is_not_there_is_named_before_anything_heavy_is_loaded(
+    words: list[str], tmp_path: Path
+) -> None:
+    script = f"""
+import sys
+from cotpress.cli import main
+sys.argv = ["cotpress", *{words!r}]
+try:
+    main()
+finally:
+    print({{"numpy", "markdown_it", "torch"}} & set(sys.modules))
+"""
+    command = [sys.executable, "-c", script]
+    found = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (found.returncode, found.stdout) == (2, "set()\n")
+    assert found.stderr.startswith("cotpress: no file absent.jsonl")
+
+
 VERBS = {verb: f"verbs/{cli.NAMES.get(verb, verb)}" for verb in cli.VERBS if verb != "run"}
 METHODS = {f"run {method}": f"walks/{method.replace('-', '_')}" for method in cli.METHODS}
 

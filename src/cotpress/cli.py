@@ -4,15 +4,15 @@ What the list of verbs says about each is its function's docstring, read from th
 importing it.
 """
 
-import ast
 import errno
 import os
+import re
 import signal
 import sys
 import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
-from inspect import BoundArguments
+from inspect import BoundArguments, cleandoc
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, Never
@@ -85,11 +85,9 @@ def docstring(place: str) -> str:
     the same name holds: `verbs/train`, `walks/cts`.
     """
     path = Path(__file__).parent / f"{place}.py"
-    body = ast.parse(path.read_text(encoding="utf-8")).body
-    function = next(
-        node for node in body if isinstance(node, ast.FunctionDef) and node.name == path.stem
-    )
-    return ast.get_docstring(function) or ""
+    source = path.read_text(encoding="utf-8")
+    found = re.search(rf'^def {path.stem}\(.*?^    """(.*?)"""', source, re.DOTALL | re.MULTILINE)
+    return cleandoc(found[1]) if found else ""
 
 
 class Help(DefaultFormatter):

@@ -14,14 +14,16 @@ import inspect
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import msgspec
 
 from cotpress.errors import CotpressError, MissingExtra, UnknownName
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 PACKAGE = Path(__file__).parent
 
@@ -107,10 +109,12 @@ def names(kind: str) -> list[str]:
     return [_name(path) for path in _files(kind)]
 
 
-def installed(kind: str) -> dict[str, EntryPoint]:
+def installed(kind: str) -> dict[str, "EntryPoint"]:
     """The plug-ins of installed packages, by the short names that they announced; a file of ours
     goes before one of the same name.
     """
+    from importlib.metadata import entry_points
+
     group = next((f"cotpress.{name}" for name, folder in KINDS.items() if folder == kind), "")
     ours = set(names(kind))
     return {one.name: one for one in entry_points(group=group) if one.name not in ours}

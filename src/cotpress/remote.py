@@ -20,7 +20,6 @@ from glob import has_magic
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-import filelock
 import msgspec
 
 from cotpress.errors import CotpressError
@@ -415,6 +414,8 @@ def _held(folder: Path, url: str) -> Iterator[Note]:
     """The note of a folder, which no other process changes meanwhile; written also after a
     failure, with what was copied before it.
     """
+    import filelock
+
     make_folder(folder)
     with filelock.FileLock(folder / f"{NOTE}.lock"):
         note = _noted(folder) or Note(url)

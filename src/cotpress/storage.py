@@ -20,7 +20,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-import filelock
 import msgspec
 
 from cotpress.errors import CotpressError
@@ -328,6 +327,8 @@ def locked(path: Path) -> Iterator[None]:
     """Keep other runs from writing the file or folder `path`, which need not
     be there; `CotpressError` where one is at it.
     """
+    import filelock  # not at the top: every verb would load it
+
     make_folder(path.parent)
     lock = filelock.FileLock(path.with_name(path.name + ".lock"))
     try:

@@ -11,10 +11,11 @@ from make import make_parts
 from test_compress import RATIOS, traces
 
 from cotpress.errors import CotpressError
-from cotpress.pipeline.budgets import WINDOW, even, whole_data, without_long_gaps
+from cotpress.pipeline.budgets import WINDOW, even, without_long_gaps
 from cotpress.pipeline.compress import OVER_BUDGET, cuts_of, within_budget
 from cotpress.pipeline.order import keeping_order
 from cotpress.pipeline.segmenting import Segments
+from cotpress.pipeline.whole_data import whole_data
 from cotpress.records import Percentile
 
 ratios = st.sampled_from(RATIOS)

@@ -56,7 +56,8 @@ def test_the_mean_kept_is_less_than_one_trace_short_of_the_ratio_and_never_above
 ) -> None:
     kept = mean(one.cuts[0].kept for one in cut(scored, [ratio], unit))
     rounding = 0.5 / min(len(one.ends) for one in scored)  # budgets are whole tokens
-    assert ratio - 1 / len(scored) - rounding < kept <= ratio + rounding / len(scored)
+    above = rounding / len(scored) + 1e-9  # 0.7 of 5 tokens is 4: just what may be kept above it
+    assert ratio - 1 / len(scored) - rounding < kept <= ratio + above
 
 
 @long_units

@@ -25,12 +25,13 @@ from cotpress.records import (
     Verified,
 )
 from cotpress.report import page as pages
-from cotpress.report.examples import RATIOS, examples, tokens, visible
+from cotpress.report.examples import RATIOS, examples, tokens
 from cotpress.report.figures import accuracy_figure, ratio_figure
 from cotpress.report.rows import in_order, original_of, series
 from cotpress.report.sections.verified import loss_figure
 from cotpress.report.verified import survival
 from cotpress.report.words import headline, warnings
+from cotpress.shown import visible
 
 ATTACK = "<script>document.documentElement.dataset.owned = 'yes'</script><img src=x onerror=\"document.title='owned'\">"
 

@@ -8,7 +8,7 @@ from cotpress.lm.checkpoint import FINISHED
 from cotpress.report.page import Origin, Training, make_report
 from cotpress.report.sections.training import section
 from cotpress.training.curve import LOG, Point, RewardPoint, read
-from cotpress.verbs.report import _trainings
+from cotpress.verbs.reporting import _trainings
 
 ORIGIN = Origin("cotpress report", "0", "2026-01-01")
 POINTS = ((1, 2.0, None), (2, 1.5, 1.75), (3, 1.0, None))

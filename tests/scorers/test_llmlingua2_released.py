@@ -21,7 +21,8 @@ from make import make_trace
 from token_classifiers import bert, xlm_roberta
 
 from cotpress.errors import CotpressError
-from cotpress.pipeline.compress import above_percentile, compress
+from cotpress.pipeline.compress import compress
+from cotpress.pipeline.percentile import above_percentile
 from cotpress.pipeline.segmenting import segmented
 from cotpress.records import Percentile, ScoredTrace
 from cotpress.scorers import _llmlingua2_released as released

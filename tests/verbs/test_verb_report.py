@@ -140,7 +140,7 @@ def test_the_verb_imports_neither_jinja2_nor_latex2mathml_before_it_makes_the_pa
         assert name.partition(".")[0] not in ("jinja2", "latex2mathml", "torch", "pandas")
         return real(name, *more, **options)
 
-    module = importlib.import_module("cotpress.verbs.report")
+    module = importlib.import_module("cotpress.verbs.reporting")
     monkeypatch.setattr(builtins, "__import__", refusing)
     importlib.reload(module)
 

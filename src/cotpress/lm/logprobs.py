@@ -24,7 +24,7 @@ from torch import Tensor
 
 from cotpress.errors import CotpressError
 from cotpress.lm.capabilities import CausalLM
-from cotpress.lm.fitting import in_memory
+from cotpress.lm.fitting import batch_size, in_memory
 from cotpress.lm.prefixes import Row, Runner, batches, cost
 
 ROWS = 512
@@ -32,12 +32,6 @@ ROWS = 512
 
 PART = 16384
 """Rows of a head in half precision that exist in float32 at once."""
-
-CPU_TOKENS = 512
-"""Tokens of a batch, padding included; a longer text is a batch of its own. On a CPU larger batches
-are no faster, and from 4,096 on half as fast: every intermediate is fresh memory."""
-
-GPU_TOKENS = 16384
 
 SPEED = {"cpu": 2e10, "cuda": 2e13}
 """Operations a second, as a slow machine has them."""
@@ -165,7 +159,7 @@ def log_probs(lm: CausalLM, spans: Sequence[Span], *, batch_tokens: int = 0) -> 
     if not rows:
         return result
     _check_head(lm, rows[0].ids[:4])
-    limit = batch_tokens or (GPU_TOKENS if lm.torch_model.device.type == "cuda" else CPU_TOKENS)
+    limit = batch_tokens or batch_size(lm.torch_model.device)
     runner = Runner(lm.torch_model, rows, limit)
     for batch, found in in_memory(rows, limit, batches, partial(_run, runner), cost, CURE):
         for row, values in zip(batch, found, strict=True):

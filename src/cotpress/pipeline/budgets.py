@@ -6,22 +6,18 @@ they stand (compress.py). CTS specification, section 17, row 6, lists what else 
 
 - `even`: the same share in every window of `WINDOW` tokens, so that no region is hollowed out. A
   segment's importance becomes its place within its window;
-- `whole_data`: one threshold for the whole data set, so that padded traces are cut more and dense
-  ones less. Scores must mean the same in every trace, as log-likelihoods do;
+- `whole_data` (whole_data.py): one threshold for the whole data set, so that padded traces are cut
+  more and dense ones less. Scores must mean the same in every trace, as log-likelihoods do;
 - `without_long_gaps`: no more than so many tokens dropped in a row. What has to stay for that is
   protected.
 
 Each leaves `compress` its promises: cuts are nested, budgets exact, protected segments first.
 """
 
-from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import accumulate, compress
+from itertools import accumulate
 from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
 
 from cotpress.errors import CotpressError
 from cotpress.pipeline.order import keeping_order
@@ -55,7 +51,7 @@ def even(parts: Segments) -> Segments:
     """The same trace with each segment's importance relative to its
     window: the share of the window kept along with it.
     """
-    _refuse_released(parts)
+    refuse_released(parts)
     ends = list(accumulate(parts.n_tokens))
     windows: dict[int, list[int]] = {}
     for i in keeping_order(parts).segments:
@@ -79,7 +75,7 @@ def without_long_gaps(parts: Segments, longest: int) -> Segments:
         raise CotpressError(
             f"a longest run of {longest} dropped tokens would drop nothing: choose 1 or more."
         )
-    _refuse_released(parts)
+    refuse_released(parts)
     ends = [0, *accumulate(parts.n_tokens)]
     begins: dict[int, int] = {}  # where a gap begins, by the boundary it ends at
     stops: dict[int, int] = {}  # and the other way round
@@ -93,90 +89,6 @@ def without_long_gaps(parts: Segments, longest: int) -> Segments:
         else:
             begins[stop], stops[begin] = begin, stop
     return replace(parts, held=held)
-
-
-def whole_data(traces: Iterable[Segments], ratios: Sequence[float]) -> list[list[int]]:
-    """For each trace, how many target-model tokens it keeps at each ratio when all traces share one
-    threshold.
-
-    Together they keep `round(ratio * total)`, short of it by less than the next segment. Where what
-    is held in all traces exceeds that, no trace is allowed anything, so that `compress` keeps it,
-    and counts it.
-    """
-    values, sizes, held = array("d"), array("q"), array("q")
-    tokens, protected = array("i"), bytearray()
-    for trace in traces:
-        _refuse_released(trace)
-        free = [not one for one in trace.held or [False] * len(trace.ends)]
-        ours = list(compress(trace.n_tokens, free))
-        values.extend(compress(trace.importance, free))
-        tokens.extend(ours)
-        protected.extend(compress(trace.protected, free))
-        sizes.append(len(ours))
-        held.append(sum(trace.n_tokens) - sum(ours))
-    if not held:
-        return []
-    n_tokens, n_held = np.frombuffer(tokens, np.int32), np.frombuffer(held, np.int64)
-    ranked = _ranked(np.frombuffer(values))
-    first = np.frombuffer(protected, bool)
-    total, columns = int(n_tokens.sum()) + int(n_held.sum()), []
-    for ratio in ratios:
-        left = round(ratio * total) - int(n_held.sum())
-        kept = _highest(ranked, n_tokens, [first, ~first], max(0, left))
-        own = n_held + _sums(n_tokens * kept, np.frombuffer(sizes, np.int64))
-        columns.append(own.tolist() if left >= 0 else [0] * len(held))
-    return [list(row) for row in zip(*columns, strict=True)]
-
-
-def _ranked(values: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Whole numbers in the order of these floats, in their place."""
-    values += 0.0  # -0.0 is 0.0
-    bits = values.view(np.int64)
-    bits ^= (bits >> 63) & np.int64(2**63 - 1)
-    return bits
-
-
-def _highest(
-    ranked: NDArray[np.int64],
-    n_tokens: NDArray[np.int32],
-    kinds: Sequence[NDArray[np.bool_]],
-    left: int,
-) -> NDArray[np.bool_]:
-    """The segments that are kept where `left` tokens are: kind by kind, the highest first, ties by
-    position. By bisection, for an order of all would take more memory than they do.
-    """
-
-    def spent(some: NDArray[np.bool_]) -> int:
-        return int(n_tokens.sum(where=some, dtype=np.int64))
-
-    kept = np.zeros(len(ranked), bool)
-    for kind in kinds:
-        if (n := spent(kind)) <= left:
-            kept |= kind
-            left -= n
-            continue
-        low, high = -(2**63), 2**63 - 1
-        while low < high:  # the lowest rank above which all fit
-            middle = (low + high) // 2
-            low, high = (
-                (low, middle) if spent(kind & (ranked > middle)) <= left else (middle + 1, high)
-            )
-        above = kind & (ranked > low)
-        ties = np.flatnonzero(kind & (ranked == low))
-        fit = ties[np.cumsum(n_tokens[ties]) <= left - spent(above)]
-        kept |= above
-        kept[fit] = True
-        break
-    return kept
-
-
-def _sums(values: NDArray[np.int32], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The sum of each trace's values, which stand one after the other."""
-    found, some = np.zeros(len(sizes), np.int64), sizes > 0
-    if some.any():
-        begins = np.cumsum(sizes) - sizes
-        found[some] = np.add.reduceat(values, begins[some], dtype=np.int64)
-    return found
 
 
 class Left:
@@ -206,7 +118,8 @@ class Left:
         self._left[ratio] += ratio - kept
 
 
-def _refuse_released(parts: Segments) -> None:
+def refuse_released(parts: Segments) -> None:
+    """`CotpressError` where the trace carries a released selection."""
     if parts.percentile is not None:
         raise CotpressError(
             "these scores carry a released selection, which leaves no choice of budget: "

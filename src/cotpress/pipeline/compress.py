@@ -9,10 +9,11 @@ the budget is met exactly. Protected segments come first: they are dropped only 
 and never under `--protect strict`, which may exceed the budget and counts it. Ties go to the
 earlier segment. No cut divides an atom (atoms/), and none glues two lines.
 
-Other budgets, such as one for the whole data set, are in budgets.py.
+Other budgets are in budgets.py, that of a whole data set in whole_data.py. What needs numpy is
+imported where it is used, so that the verb starts at once.
 
 A trace that carries a `Percentile` (from `llmlingua2:…,compat=released`) is cut by LLMLingua-2's
-released rule instead (section 3.2, step 6 and quirk Q2).
+released rule instead (percentile.py).
 """
 
 from bisect import bisect_right
@@ -20,10 +21,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
-import numpy as np
-
 from cotpress.pieces import Piece, joined
-from cotpress.pipeline.budgets import Left, prepared, whole_data
+from cotpress.pipeline.budgets import Left, prepared
 from cotpress.pipeline.order import Order, keeping_order
 from cotpress.pipeline.segmenting import USUAL, Rules, Segments, is_long, segmented
 from cotpress.prompts import check_ratio
@@ -114,6 +113,8 @@ def shared_rooms(
     """For each trace, how many tokens it keeps at each ratio
     when one threshold decides for all of them.
     """
+    from cotpress.pipeline.whole_data import whole_data
+
     return whole_data(
         (prepared(segmented(one, rules), "dataset", longest_run) for one in scored), ratios
     )
@@ -148,6 +149,8 @@ def selected(
     released rule says, else what fits in the budget.
     """
     if order is None:
+        from cotpress.pipeline.percentile import above_percentile
+
         return above_percentile(parts, ratio)
     return within_budget(parts, order, ratio, allowed)
 
@@ -164,28 +167,6 @@ def within_budget(
     used = [0, *accumulate(parts.n_tokens[i] for i in order.segments)]
     fits = bisect_right(order.ends, allowed, key=used.__getitem__) - 1
     return sorted(order.segments[: max(order.ends[fits], order.n_held)])
-
-
-def above_percentile(parts: Segments, ratio: float) -> list[int]:
-    """LLMLingua-2's released rule: per chunk, scores strictly
-    above the percentile `int(100 * (1 - ratio) + 1)`.
-    """
-    rule = parts.percentile
-    assert rule is not None, "only a trace that carries its Percentile is cut by it"
-    if ratio == 1.0:
-        return list(range(len(parts.ends)))
-    # as the release: a threshold between two scores rounds
-    importance = np.asarray(parts.importance, dtype=np.float32)
-    kept: list[int] = []
-    for start, end in zip([0, *rule.chunk_ends], rule.chunk_ends, strict=False):
-        spread = np.repeat(importance[start:end], rule.weights[start:end])
-        if not spread.size:
-            continue
-        threshold = np.percentile(spread, int(100 * (1 - ratio) + 1))
-        part = importance[start:end]
-        keep = (part > threshold) | ((threshold == 1.0) & (part == threshold))
-        kept += (start + np.flatnonzero(keep)).tolist()
-    return kept
 
 
 def cut(parts: Segments, kept: Sequence[int], ratio: float | None) -> Cut:

@@ -3,7 +3,7 @@
 from html import escape
 
 from cotpress.play.session import Pair, View, compared
-from cotpress.report.examples import visible
+from cotpress.shown import visible
 
 MARKS = {"right": "✓ right", "wrong": "✗ wrong", "no answer": "✗ no answer"}
 

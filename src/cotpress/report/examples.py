@@ -26,6 +26,7 @@ from cotpress.pipeline.segmenting import is_long, segmented, usual_rules
 from cotpress.records import Problem, ScoredTrace, Setting, Trace
 from cotpress.report.markup import Node, nodes
 from cotpress.report.verified import Cuts, Survival
+from cotpress.shown import visible
 
 T = TypeVar("T")
 Key = tuple[str, str]
@@ -43,13 +44,6 @@ MOST_SEGMENTS = 4000
 RATIOS = [round(0.05 * step, 2) for step in range(1, 21)]
 """Where the slider can stand: 0.05 to 1.0."""
 SHADES = 9
-
-UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
-)
-"""Characters that act without being seen: controls, direction marks and overrides, lone
-surrogates.
-"""
 
 
 class Tokens(msgspec.Struct, frozen=True, kw_only=True):
@@ -334,8 +328,3 @@ def clipped(text: str) -> str:
         left = f"[… {len(text) - 2 * half:,} characters are left out here …]"
         text = f"{text[:half]}\n\n{left}\n\n{text[-half:]}"
     return visible(text)
-
-
-def visible(text: str) -> str:
-    """Text in which no character acts unseen: each that would is shown by its number, ⟨U+202E⟩."""
-    return UNSEEN.sub(lambda match: f"⟨U+{ord(match.group()):04X}⟩", text)

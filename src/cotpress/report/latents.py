@@ -9,8 +9,8 @@ from itertools import islice
 from cotpress import latent_tokens
 from cotpress.methods import CORRUPTED
 from cotpress.records import Trace
-from cotpress.report.examples import visible
 from cotpress.report.table import percent
+from cotpress.shown import visible
 
 CODES = 64
 """Codes on the page, the most used first."""

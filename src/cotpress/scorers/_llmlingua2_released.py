@@ -3,10 +3,10 @@
 
 What `PromptCompressor(use_llmlingua2=True).compress_prompt(text, rate=ratio)` keeps of an XLM-R
 checkpoint (TokenSkip's Qwen path: no force tokens), for reproducing TokenSkip; TokenSkip
-specification, section 3.2 and quirks Q1-Q12. The cut itself is
-`pipeline.compress.above_percentile`. Two differences: the words are spans of the original text, so
-newlines and `10³` survive in what is kept, and characters unknown to XLM-R, which the package
-always deletes, stay with the word before them.
+specification, section 3.2 and quirks Q1-Q12. The cut itself is in pipeline/percentile.py. Two
+differences: the words are spans of the original text, so newlines and `10³` survive in what is
+kept, and characters unknown to XLM-R, which the package always deletes, stay with the word before
+them.
 """
 
 import string

@@ -25,6 +25,7 @@ from transformers import (
 )
 
 from cotpress.errors import CotpressError
+from cotpress.lm.fitting import batch_size
 from cotpress.models import hf
 from cotpress.plugins import Spec
 from cotpress.records import Record, Trace
@@ -154,9 +155,9 @@ class Classifier:
             yield found._replace(from_start=self.about.from_start)
 
 
-def load(target: str, *, batch_tokens: int = 16384) -> Scorer:
+def load(target: str, *, batch_tokens: int = 0) -> Scorer:
     """The scorer in the folder `target`, as `cotpress train-scorer` wrote it; batches hold at most
-    `batch_tokens`, padding included.
+    `batch_tokens`, padding included (0: what suits the device).
     """
     folder = Path(target)
     if not target or not (folder / ABOUT).is_file():
@@ -181,7 +182,13 @@ def load(target: str, *, batch_tokens: int = 16384) -> Scorer:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     identity = f"{hf.weights_hash(folder)}+{hf.tokenizer_hash(tokenizer, None)}"
     reader = Reader(model.eval().to(device), tokenizer, about.window)
-    return Classifier(str(Spec("classifier", target)), reader, about, batch_tokens, identity)
+    return Classifier(
+        str(Spec("classifier", target)),
+        reader,
+        about,
+        batch_tokens or batch_size(reader.model.device),
+        identity,
+    )
 
 
 def tokenizer_of(target: str) -> PreTrainedTokenizerFast:

@@ -27,7 +27,7 @@ from transformers import (
 
 from cotpress.errors import CotpressError
 from cotpress.lm import devices
-from cotpress.lm.fitting import in_memory
+from cotpress.lm.fitting import batch_size, in_memory
 from cotpress.lm.logprobs import at_once
 from cotpress.models import hf
 from cotpress.plugins import Spec
@@ -52,11 +52,11 @@ def load(
     target: str,
     *,
     compat: Literal["fixed", "released"] = "fixed",
-    batch_tokens: int = 16384,
+    batch_tokens: int = 0,
     dtype: Dtype = "float32",
 ) -> Scorer:
     """The scorer of the checkpoint `target`, a hub name or a folder; batches hold at most
-    `batch_tokens`, padding included.
+    `batch_tokens`, padding included (0: what suits the device).
 
     `compat=released` scores as `llmlingua` 0.2.2 does, in its own words.
     """
@@ -117,7 +117,7 @@ class Classifier:
         self.identity = identity
         """Which weights and which tokenizer these are."""
         self.tokenizer = tokenizer
-        self.batch_tokens = batch_tokens
+        self.batch_tokens = batch_tokens or batch_size(model.device)
         self.label = keep_label(model.config.label2id)
         self.window = window(model, tokenizer)
         self.overlap = self.window // 4

@@ -23,8 +23,7 @@ from cotpress.lm.own_sampling import own_sampling
 from cotpress.models import Model, Sampling
 from cotpress.pieces import Piece, marked
 from cotpress.records import Trace
-from cotpress.report.examples import visible
-from cotpress.shown import shown
+from cotpress.shown import shown, visible
 from cotpress.verbs.progress import Count, barred, counted, spoken
 
 I = TypeVar("I")  # noqa: E741
