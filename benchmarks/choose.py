@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from cotpress import storage
 from cotpress.evaluation.statistics import wilson
+from cotpress.methods import CORRUPTED
 from cotpress.records import EvalRow
 from cotpress.report.plotting import COLOURS, SANS, SYMBOLS
 
@@ -70,7 +71,11 @@ def found(folder: Path) -> Found:
 def asked(row: EvalRow, run: str) -> str:
     """What an arm was asked for, and in which round or under which setting."""
     ratio, budget, blend = row.setting.asked.ratio, row.setting.asked.budget, row.blend
-    if blend is not None:
+    if row.method == CORRUPTED:
+        what = "its codes exchanged"
+    elif row.latents is not None:
+        what = f"{row.latents} codes"
+    elif blend is not None:
         what = f"weight {blend:g}"
     elif budget is not None:
         what = f"{budget} tokens"

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Choosing among samples, pruning tokens and steps, prefixes and earliest right nodes on one data flow, at equal mean tokens: the
-# arms of docs/methods.md ("Choosing, steps, prefixes") on the bundled model that overthinks. Every arm learns one example for
-# each ratio and problem (of all that were sampled once for all arms), and is judged on the same test problems.
+# Choosing among samples, pruning tokens and steps, prefixes, earliest right nodes and latent tokens on one data flow, at equal mean
+# tokens: the arms of docs/methods.md ("Choosing, steps, prefixes") and Token Assorted on the bundled model that overthinks. Every
+# arm learns from the same right samples, and is judged on the same test problems.
 #   ARMS="shortest earliest" SEEDS="1" bash recipes/choose.sh     some of it; started again, it goes on
 #   bash recipes/choose.sh sweep                                  rates and lengths, judged on validation problems, comes first
 # Folders: $OUT/ARM/seed-S, in rounds $OUT/ARM/round-R-seed-S, the sweep $OUT/sweep/ARM/lr-L-steps-N. At most $JOBS processes.
 set -euo pipefail
 export OUT=${OUT:-runs/choose} MODEL=${MODEL:-overthink} TASK=${TASK:-overthink}
 export ARMS=${ARMS:-surprisal-step shortest random-right earliest surprisal-token random-step policy prefix longest-right
-  cts-step cts-token budget budget-wide budget-cut blend}
+  cts-step cts-token budget budget-wide budget-cut blend token-assorted random-codes drop-only}
 export SEEDS=${SEEDS:-1 2 3}
 export LIMIT=${LIMIT:-400}           # problems to learn from, in every round others
 export SAMPLES=${SAMPLES:-8}         # of each
@@ -27,6 +27,9 @@ export LR=${LR:-1.5e-3} STEPS=${STEPS:-600}                # of the arms that ar
 export LONE_LR=${LONE_LR:-4e-3} LONE_STEPS=${LONE_STEPS:-225} # of the others
 export LENGTHS=${LENGTHS:-0.9 0.8 0.7 0.6 0.5 0.4} # of budget-cut: what the traces are cut to, whose tokens are then counted
 export WIDE_STEPS=${WIDE_STEPS:-1200} # of budget-wide and budget-cut
+export LATENTS=${LATENTS:-0 4 8 12 16} # codes that the arms with codes are made to write; also: constant-codes, codes-0.4
+export CODEBOOK=${CODEBOOK:-256} VQ_STEPS=${VQ_STEPS:-600} DRAWS=${DRAWS:-10} # of each trace, with another number of chunks replaced in each
+export LATENT_LR=${LATENT_LR:-2e-3} LATENT_STEPS=${LATENT_STEPS:-1000}
 export SWEEP_ARMS=${SWEEP_ARMS:-surprisal-step shortest}
 export SWEEP_LR=${SWEEP_LR:-4e-3 1.5e-3 5e-4} SWEEP_STEPS=${SWEEP_STEPS:-200 600} SWEEP_LONE_STEPS=${SWEEP_LONE_STEPS:-75 225 600}
 export JOBS=${JOBS:-2}
@@ -73,10 +76,25 @@ arm() { # arm NAME SEED [DIR]
     budget | budget-wide | budget-cut)
       cotpress build $OUT/$1/chosen.jsonl --control budget $([ $1 != budget-cut ] || echo --draw all) --seed $2 --out $dir/train.jsonl
       teach $dir $dir/train.jsonl $MODEL $2 $LR $([ $1 = budget ] && echo $STEPS || echo $WIDE_STEPS) --budgets $ASKED ;;
+    token-assorted | codes-* | *-codes | drop-only)
+      cotpress mix $OUT/$1/chosen.jsonl --vqvae $OUT/vqvae --epochs $DRAWS --seed $2 $(mixing $1) --out $dir/mixed.jsonl
+      cotpress build $dir/mixed.jsonl --out $dir/train.jsonl
+      teach $dir $dir/train.jsonl $MODEL $2 $LATENT_LR $LATENT_STEPS $([ $1 = drop-only ] || echo --latents $LATENTS) \
+        $([ $1 != token-assorted ] || echo --corrupt-codes) ;;
     blend) judge $dir $OUT/shortest/round-1-seed-$2/model --blend $WEIGHTS ;;
     *)
       cotpress build $OUT/$1/compressed.jsonl --draw all --ratios $RATIOS --seed $2 --out $dir/train.jsonl
       teach $dir $dir/train.jsonl $MODEL $2 $LR $STEPS --ratios $RATIOS ;;
+  esac
+}
+
+mixing() { # mixing ARM: what stands in place of the chunks that are left out, and how many of them there are
+  case $1 in
+    random-codes) echo --codes random ;;
+    constant-codes) echo --codes constant ;;
+    drop-only) echo --codes none ;;
+    codes-*) echo --longest $(python -c "import json; n = [json.loads(line)['n_tokens'] for line in open('$OUT/right.jsonl')]
+print(round(${1#codes-} * sum(n) / len(n)))") ;; # this share of the mean length at most, where the others may replace all of it
   esac
 }
 
@@ -108,6 +126,9 @@ cut() { # cut NAME: what an arm learns, for all of its seeds
       cotpress compress $OUT/$1/verified.jsonl --keep-answer $LOSS --out $to ;;
     budget-cut) cotpress compress $from --ratios $LENGTHS --unit step --out $OUT/$1/chosen.jsonl ;; # one trace at many lengths
     blend) for seed in $SEEDS; do shorter $seed; done ;;
+    token-assorted | codes-* | *-codes | drop-only)
+      cotpress train-vqvae $OUT/right.jsonl --target $MODEL --codebook $CODEBOOK --steps $VQ_STEPS --out $OUT/vqvae
+      mkdir -p $OUT/$1 && cp $OUT/right.jsonl $OUT/$1/chosen.jsonl ;;
     budget) mkdir -p $OUT/$1 && cp $OUT/right.jsonl $OUT/$1/chosen.jsonl ;;
     budget-wide) # long answers to some problems, short ones to others
       shorter 1
@@ -118,7 +139,7 @@ cut() { # cut NAME: what an arm learns, for all of its seeds
 }
 
 sweep() { # sweep ARM LR STEPS: one setting, judged on problems that are neither taught nor tested
-  export JUDGED=$VALIDATION EVAL_LIMIT=$VALIDATION_LIMIT ROUNDS=1 LR=$2 STEPS=$3 LONE_LR=$2 LONE_STEPS=$3
+  export JUDGED=$VALIDATION EVAL_LIMIT=$VALIDATION_LIMIT ROUNDS=1 LR=$2 STEPS=$3 LONE_LR=$2 LONE_STEPS=$3 LATENT_LR=$2 LATENT_STEPS=$3
   arm $1 0 $OUT/sweep/$1/lr-$2-steps-$3
 }
 

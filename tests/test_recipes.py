@@ -93,7 +93,7 @@ def test_the_truth_ends_with_a_table_of_scorers_and_one_of_taught_arms(tmp_path:
 
 def test_choosing_ends_with_a_table_of_arms(tmp_path: Path) -> None:
     few = {
-        "ARMS": "surprisal-step shortest policy budget blend",
+        "ARMS": "surprisal-step shortest policy budget blend token-assorted codes-0.4",
         "LIMIT": "6",
         "SAMPLES": "2",
         "EVAL_LIMIT": "2",
@@ -106,6 +106,11 @@ def test_choosing_ends_with_a_table_of_arms(tmp_path: Path) -> None:
         "BUDGETS": "64",
         "ASKED": "100",
         "WEIGHTS": "0.5",
+        "LATENTS": "0 2",
+        "CODEBOOK": "16",
+        "VQ_STEPS": "4",
+        "DRAWS": "1",
+        "LATENT_STEPS": "2",
     }
     found = _walked("choose", tmp_path, few)
     assert found.returncode == 0, found.stderr
@@ -115,11 +120,17 @@ def test_choosing_ends_with_a_table_of_arms(tmp_path: Path) -> None:
         ["| original", "–"],
         ["| blend", "weight 0.5"],
         ["| budget", "100 tokens"],
+        ["| codes-0.4", "–"],
+        ["| codes-0.4", "0 codes"],
+        ["| codes-0.4", "2 codes"],
         ["| policy", "–"],
         ["| shortest", "round 1"],
         ["| shortest", "round 2"],
         ["| surprisal-step", "0.7"],
         ["| surprisal-step", "0.5"],
+        ["| token-assorted", "–"],
+        ["| token-assorted", "0 codes"],
+        ["| token-assorted", "2 codes"],
         ["| no-think", "–"],
         ["| budget-forcing", "64 tokens"],
     ]
