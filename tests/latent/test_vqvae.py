@@ -6,14 +6,17 @@ pytest.importorskip("torch")
 
 import msgspec
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from latent_fixtures import QUICK, SMALL, long_trace, made_up
 
 from cotpress.errors import CotpressError
 from cotpress.latent import checkpoint, encode, fit, folder
 from cotpress.latent import train as stage
-from cotpress.latent.about import About
+from cotpress.latent.about import About, Figures
 from cotpress.latent.options import FitOptions, Shape
 from cotpress.latent.sequences import Pieces, Vocabulary, batch, fits
+from cotpress.latent.token_classes import CLASSES
 from cotpress.latent.vqvae import PAD, UNKNOWN, VQVAE
 from cotpress.models import tiny
 
@@ -93,6 +96,74 @@ def test_training_beats_guessing_and_its_figures_say_so(trained):
     assert 1 < last.perplexity <= SMALL.codebook
     assert len(said) == len(figures) > 1
     assert f"step {QUICK.steps}/{QUICK.steps}" in said[-1]
+
+
+def test_the_figures_tell_the_classes_of_the_held_out_reasoning():
+    asked = []
+
+    def classes(i):
+        asked.append(i)
+        return ["words", "given_numbers", "words"] * 4
+
+    said = []
+    _, _, figures = fit.fit(made_up(), SMALL, QUICK, classes=classes, say=said.append)
+    assert asked == fit.parted(40, QUICK)[1]
+    last = figures[-1]
+    told = {one.name: one for one in last.by_class()}
+    assert set(told) == {"words", "given numbers"}
+    assert last.new_numbers is None
+    assert sum(one.share for one in told.values()) == pytest.approx(1)
+    assert sum(one.share * one.right for one in told.values()) == pytest.approx(last.reasoning)
+    right = ", ".join(f"{one.name} {one.right:.1%}" for one in told.values())
+    assert f"reasoning {last.reasoning:.1%} ({right}; other codes" in said[-1]
+
+
+def test_every_hit_counts_for_the_class_of_its_own_token(trained):
+    coder = trained[0]
+    these = [
+        Pieces(one.prompt[: i % 4], one.reasoning[: 12 - i], one.solution)
+        for i, one in enumerate(made_up(7))
+    ]
+    classes = [
+        ["words" if hit else "new_numbers" for hit in row[inside].tolist()]
+        for hits in fit.rebuilt(coder.model, these, coder.vocabulary, 1, "cpu")
+        for row, inside in zip(hits.own, hits.parts["reasoning"], strict=True)
+    ]
+    assert [len(row) for row in classes] == [len(one.reasoning) for one in these]
+    found = fit.accuracies(coder.model, these, coder.vocabulary, 3, "cpu", classes)
+    coder.model.eval()
+    assert (found["words"], found["new_numbers"]) == (1.0, 0.0)
+    assert found["share_of_words"] == pytest.approx(found["reasoning"])
+    assert 0 < found["reasoning"] < 1
+
+
+def test_figures_of_before_there_were_classes_can_be_read_and_told(trained):
+    last = trained[1][-1]  # trained without classes
+    before = msgspec.to_builtins(last)
+    for name in CLASSES:
+        del before[name], before[f"share_of_{name}"]
+    assert msgspec.convert(before, Figures) == last
+    assert last.by_class() == []
+    assert f"reasoning {last.reasoning:.1%} (other codes" in fit.line(last, 60)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from(CLASSES)), min_size=1))
+def test_the_shares_by_class_are_those_of_a_naive_loop(tokens):
+    hits, classes = zip(*tokens, strict=True)
+    found = fit.by_class(hits, classes)
+    for name in CLASSES:
+        of_class = [hit for hit, one in tokens if one == name]
+        if of_class:
+            assert found.pop(name) == sum(of_class) / len(of_class)
+            assert found.pop(f"share_of_{name}") == len(of_class) / len(tokens)
+    assert found == {}
+
+
+def test_a_last_batch_of_one_has_no_other_codes():
+    coder = untrained()
+    found = list(fit.rebuilt(coder.model, made_up(5), coder.vocabulary, 2, "cpu"))
+    assert [len(hits.own) for hits in found] == [2, 2, 1]
+    assert [hits.other is None for hits in found] == [False, False, True]
 
 
 def test_the_guesses_are_the_most_frequent_tokens():

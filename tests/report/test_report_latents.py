@@ -2,11 +2,14 @@
 decoded answers, and their columns in the table.
 """
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 from make import sum_trace
 
 from cotpress.evaluation.rows import rows
+from cotpress.latent.about import ByClass
 from cotpress.latent_tokens import run
 from cotpress.report import page as pages
 from cotpress.report.figures import accuracy_figure, ratio_figure
@@ -122,6 +125,26 @@ def test_what_the_codebook_is_worth_is_told_on_the_page_in_json_and_in_markdown(
     assert found["codes"] == [
         {"number": 2, "uses": 7, "decoded": "we add", "chunks": [["we add 3", 7]]}
     ]
+
+
+def test_what_comes_out_right_is_told_by_class_of_token_where_it_is_known():
+    pytest.importorskip("jinja2")
+    classes = (
+        ByClass(name="words", right=0.7, share=0.8),
+        ByClass(name="new numbers", right=0.054, share=0.2),
+    )
+    known = told(section([Code(2, 7, "we add", [])], (), replace(WORTH, by_class=classes)))
+    sentence = (
+        "By class of token, its own codes rebuild 70.0\u00a0% of words (80.0\u00a0% of the tokens), "
+        "5.4\u00a0% of new numbers (20.0\u00a0% of the tokens); a given number stands in the question"
+    )
+    unknown = told(section([Code(2, 7, "we add", [])], (), WORTH))
+    for made in (pages.as_html, pages.as_markdown):
+        assert sentence in made(known)
+        assert "By class" not in made(unknown)
+    found = msgspec.json.decode(pages.as_json(known))["latents"]["by_class"]
+    assert found[1] == {"name": "new numbers", "right": 0.054, "share": 0.2}
+    assert msgspec.json.decode(pages.as_json(unknown))["latents"]["by_class"] == []
 
 
 def test_nothing_is_said_of_obeying_a_ratio_where_none_was_asked_for():

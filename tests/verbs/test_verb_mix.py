@@ -3,6 +3,9 @@ on a model made in the folder of the test.
 """
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -67,6 +70,31 @@ def test_the_folder_says_what_it_holds_and_a_second_run_does_nothing(there, monk
     assert "nothing to do" in capsys.readouterr().err
     assert cotpress(monkeypatch, VQ.replace("--steps 12", "--steps 13")) == 2
     assert "was trained on other traces or with other options" in capsys.readouterr().err
+
+
+def test_what_is_rebuilt_is_told_by_class_of_token_then_and_afterwards(there):
+    """The benchmark draws the same held-out traces from the file anew."""
+    last = about(there / "vq").figures[-1]
+    told = {one.name: one for one in last.by_class()}
+    assert 0 < told["words"].share < 1
+    assert 0 < told["new numbers"].share < 1
+    bench = Path(__file__).parents[2] / "benchmarks" / "rebuilt_by_class.py"
+
+    def run(traces):
+        command = [sys.executable, str(bench), "vq", traces]
+        return subprocess.run(command, cwd=there, capture_output=True, text=True, check=False)
+
+    said = run("graded.jsonl").stdout
+    lines = {line.split("|")[1].strip(): line for line in said.splitlines() if "|" in line}
+    for name, one in told.items():
+        place = lines[""].split("|").index(f" {name} ")
+        assert lines["share of the tokens"].split("|")[place] == f" {100 * one.share:.1f} % "
+        right = f" {100 * one.right:.1f} % ["
+        assert lines["its own codes"].split("|")[place].startswith(right)
+    (there / "others.jsonl").write_bytes((there / "graded.jsonl").read_bytes() * 2)
+    refused = run("others.jsonl")
+    assert refused.returncode == 2
+    assert "vq was trained on another file than others.jsonl" in refused.stderr
 
 
 def test_a_mixed_completion_is_exactly_as_long_as_computed(there):

@@ -10,9 +10,21 @@ import msgspec
 from cotpress import storage
 from cotpress.errors import CotpressError
 from cotpress.latent.options import FitOptions, Shape
+from cotpress.latent.token_classes import CLASSES
 from cotpress.records import Record
 
 WEIGHTS, ABOUT, CODES = "vqvae.safetensors", "vqvae.json", "codes.jsonl"
+
+
+class ByClass(Record, frozen=True, kw_only=True):
+    """One class of tokens of the held-out reasoning; shares of 1."""
+
+    name: str
+    """"words", "given numbers" or "new numbers"."""
+    right: float
+    """Share of its tokens that come out right."""
+    share: float
+    """Its part of all tokens of the reasoning."""
 
 
 class Figures(Record, frozen=True, kw_only=True):
@@ -36,6 +48,27 @@ class Figures(Record, frozen=True, kw_only=True):
     """What guessing the most frequent token gets of the reasoning."""
     position: float
     """What guessing the most frequent token of each position gets of the reasoning."""
+    words: float | None = None
+    """Reconstruction accuracy of the reasoning's tokens that belong to no number; None where there
+    are none of the class, or before this was counted.
+    """
+    given_numbers: float | None = None
+    """Of the tokens of numbers that stand in the question."""
+    new_numbers: float | None = None
+    """Of the tokens of numbers that do not."""
+    share_of_words: float | None = None
+    """The part of each class in the tokens of the reasoning."""
+    share_of_given_numbers: float | None = None
+    share_of_new_numbers: float | None = None
+
+    def by_class(self) -> list[ByClass]:
+        """Words, given and new numbers, as far as they are known."""
+        known = ((name, getattr(self, name), getattr(self, f"share_of_{name}")) for name in CLASSES)
+        return [
+            ByClass(name=name.replace("_", " "), right=right, share=share)
+            for name, right, share in known
+            if right is not None and share is not None
+        ]
 
 
 class About(Record, frozen=True, kw_only=True):

@@ -5,14 +5,17 @@ Loss: mean cross-entropy of every real token of prompt, reasoning and solution +
 k-means centres. Accuracy is the share of held-out tokens that the decoder gets right from codes,
 against always guessing the most frequent token, the most frequent one at that position of the
 reasoning, and against decoding with the codes of another trace, which says how much comes from the
-codes at all and how much from the prompt. A codebook that collapses stops the run.
+codes at all and how much from the prompt. The accuracy of the reasoning is also told by class of
+token (`token_classes`). A codebook that collapses stops the run.
 """
 
 import math
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -25,6 +28,7 @@ from cotpress.latent.checkpoint import SAVED, Order, Progress
 from cotpress.latent.options import FitOptions, Shape
 from cotpress.latent.quantise import perplexity
 from cotpress.latent.sequences import Pieces, Vocabulary, batch
+from cotpress.latent.token_classes import CLASSES, TokenClass
 from cotpress.latent.vqvae import PAD, VQVAE, Batch
 
 COLLAPSED = 0.01
@@ -42,19 +46,24 @@ def fit(
     shape: Shape,
     options: FitOptions,
     *,
+    classes: Callable[[int], Sequence[TokenClass]] | None = None,
     device: str = "cpu",
     say: Callable[[str], None] = print,
     saved: Path | None = None,
 ) -> tuple[VQVAE, Vocabulary, list[Figures]]:
     """A trained network in evaluation mode, the tokens it knows, and its figures, epoch by epoch.
 
-    `saved`: the file that the training is kept in, and from which one that was stopped goes on, to
-    the same network; it stays where it is.
+    `classes`: the class of each reasoning token of the sequence of this number, asked for those
+    that are held out; without it the figures tell no classes. `saved`: the file that the training
+    is kept in, and from which one that was stopped goes on, to the same network; it stays where it
+    is.
 
     `CotpressError` where there are too few chunks for the codebook, and for a codebook that
     collapses.
     """
-    train, held_out = _parted(data, options)
+    for_training, for_judging = parted(len(data), options)
+    train, held_out = [data[i] for i in for_training], [data[i] for i in for_judging]
+    held_classes = [classes(i) for i in for_judging] if classes else None
     _fill(train, shape)
     vocabulary = Vocabulary(token for one in train for part in one for token in part)
     guesses = baselines(train, held_out)
@@ -117,7 +126,7 @@ def fit(
                 usage=float((now.uses > 0).float().mean()),
                 perplexity=perplexity(now.uses),
                 dead=float((now.uses_anywhere == 0).float().mean()),
-                **accuracies(model, held_out, vocabulary, options.batch, device),
+                **accuracies(model, held_out, vocabulary, options.batch, device, held_classes),
                 **guesses,
             )
             now.figures.append(latest)
@@ -135,11 +144,12 @@ def fit(
 
 def line(now: Figures, steps: int) -> str:
     """One epoch for a person."""
+    classes = ", ".join(f"{one.name} {one.right:.1%}" for one in now.by_class())
     return (
         f"step {now.step}/{steps}: loss {now.loss:.3f}, codes used "
         f"{now.usage:.0%}, perplexity {now.perplexity:.1f},"
         f" dead {now.dead:.0%}; right: prompt {now.prompt:.1%}, reasoning {now.reasoning:.1%}"
-        f" (other codes {now.other_codes:.1%}, position "
+        f" ({classes}{'; ' if classes else ''}other codes {now.other_codes:.1%}, position "
         f"{now.position:.1%}, unigram {now.unigram:.1%}),"
         f" solution {now.solution:.1%}"
     )
@@ -161,39 +171,75 @@ def refuse_collapse(latest: Sequence[Figures], shape: Shape) -> None:
         )
 
 
-@torch.no_grad()
 def accuracies(
-    model: VQVAE, held_out: Sequence[Pieces], vocabulary: Vocabulary, size: int, device: str
+    model: VQVAE,
+    held_out: Sequence[Pieces],
+    vocabulary: Vocabulary,
+    size: int,
+    device: str,
+    classes: Sequence[Sequence[TokenClass]] | None = None,
 ) -> dict[str, float]:
-    """Share of right tokens by part of the sequence, and of the reasoning
-    with the codes of the next trace in the batch.
+    """Share of right tokens by part of the sequence, of the reasoning with the codes of the next
+    trace in the batch, and by class of its tokens, where the class of each is told.
     """
     model.eval()
     right: Counter[str] = Counter()
     total: Counter[str] = Counter()
+    reasoning: list[bool] = []
+    for hits in rebuilt(model, held_out, vocabulary, size, device):
+        for name, inside in hits.parts.items():
+            right[name] += int(hits.own[inside].sum())
+            total[name] += int(inside.sum())
+        if hits.other is not None:
+            right["other_codes"] += int(hits.other[hits.parts["reasoning"]].sum())
+            total["other_codes"] += int(hits.parts["reasoning"].sum())
+        reasoning += hits.own[hits.parts["reasoning"]].tolist()
+    model.train()
+    told = {
+        name: right[name] / max(1, total[name])
+        for name in ("prompt", "reasoning", "solution", "other_codes")
+    }
+    return told if classes is None else told | by_class(reasoning, list(chain(*classes)))
+
+
+def by_class(hits: Sequence[bool], classes: Sequence[TokenClass]) -> dict[str, float]:
+    """For each class that is among the tokens of the reasoning, the share of its tokens that are
+    hits, and its share of all; as in `Figures`.
+    """
+    total = Counter(classes)
+    right = Counter(name for name, hit in zip(classes, hits, strict=True) if hit)
+    there = [name for name in CLASSES if total[name]]
+    shares = {f"share_of_{name}": total[name] / len(classes) for name in there}
+    return {name: right[name] / total[name] for name in there} | shares
+
+
+class Hits(NamedTuple):
+    """Which tokens of a batch come out right."""
+
+    parts: dict[str, Tensor]
+    """(B, T) masks of its three parts."""
+    own: Tensor
+    """(B, T) from the codes of the sequence itself."""
+    other: Tensor | None = None
+    """(B, T) with the codes of the next sequence in the batch; None where there is one only."""
+
+
+@torch.no_grad()
+def rebuilt(
+    model: VQVAE, held_out: Sequence[Pieces], vocabulary: Vocabulary, size: int, device: str
+) -> Iterator[Hits]:
+    """What a network in evaluation mode makes of sequences, `size` at a time, in their order."""
     for first in range(0, len(held_out), size):
         these = held_out[first : first + size]
         one = batch(these, vocabulary, model.shape, torch.device(device))
         encoded = model.encode(one)
-        vectors, _ = model.quantise(encoded, one)
-        where = parts(one)
-        hits = (
+        own, _ = model.quantise(encoded, one)
+        codes = [own, exchanged(own, one, model.shape)] if len(these) > 1 else [own]
+        hits = [
             model.logits(model.decode(vectors, encoded.condition, one.start)).argmax(-1) == one.ids
-        )
-        for name, inside in where.items():
-            right[name] += int(hits[inside].sum())
-            total[name] += int(inside.sum())
-        if len(these) > 1:
-            hits = model.logits(
-                model.decode(exchanged(vectors, one, model.shape), encoded.condition, one.start)
-            ).argmax(-1)
-            right["other_codes"] += int((hits == one.ids)[where["reasoning"]].sum())
-            total["other_codes"] += int(where["reasoning"].sum())
-    model.train()
-    return {
-        name: right[name] / max(1, total[name])
-        for name in ("prompt", "reasoning", "solution", "other_codes")
-    }
+            for vectors in codes
+        ]
+        yield Hits(parts(one), *hits)
 
 
 def parts(one: Batch) -> dict[str, Tensor]:
@@ -249,17 +295,17 @@ def _in_reasoning(model: VQVAE, one: Batch) -> Tensor:
     return inside[model.real(one)]
 
 
-def _parted(data: Sequence[Pieces], options: FitOptions) -> tuple[list[Pieces], list[Pieces]]:
-    """(for training, held out), at random."""
-    n = min(500, max(1, round(options.held_out * len(data))))
-    if len(data) <= n:
-        raise CotpressError(
-            f"{len(data)} traces are too few to train on and to judge by: give at least 2."
-        )
-    order = torch.randperm(
-        len(data), generator=torch.Generator().manual_seed(options.seed)
-    ).tolist()
-    return [data[i] for i in order[n:]], [data[i] for i in order[:n]]
+def parted(n: int, options: FitOptions) -> tuple[list[int], list[int]]:
+    """The numbers of those of n sequences that are (for training, held out), at random.
+
+    `CotpressError` where there are too few.
+    """
+    held_out = min(500, max(1, round(options.held_out * n)))
+    if n <= held_out:
+        raise CotpressError(f"{n} traces are too few to train on and to judge by: give at least 2.")
+    chance = torch.Generator().manual_seed(options.seed)
+    order = list(map(int, torch.randperm(n, generator=chance)))
+    return order[held_out:], order[:held_out]
 
 
 def _fill(train: Sequence[Pieces], shape: Shape) -> None:

@@ -16,6 +16,7 @@ from cotpress.latent import checkpoint, encode, fit, folder
 from cotpress.latent.about import About, about
 from cotpress.latent.options import RATES, STEPS, FitOptions, Shape
 from cotpress.latent.sequences import Pieces, fits, pieces
+from cotpress.latent.token_classes import TokenClass, token_classes
 from cotpress.lm import devices
 from cotpress.models.hf import HFModel
 from cotpress.records import Trace
@@ -61,27 +62,26 @@ def train_vqvae(
     shape, traces = shape or Shape(), list(traces)
     options = options or FitOptions(steps=STEPS["small"], lr=RATES["small"])
     content = content or storage.fingerprint({"traces": map(msgspec.to_builtins, traces)})
-    mark = storage.fingerprint(
-        {
-            "graded": content,
-            "tokenizer": model.tokenizer_hash,
-            "shape": vars(shape),
-            "options": vars(options),
-        }
-    )
+    mark = fingerprint(content, model, shape, options)
     with folders.making(out, folder.KIND, mark) as place:
         if place is None:
             (out / checkpoint.FILE).unlink(missing_ok=True)  # of a run killed when it was finished
             say(f"{out} was finished before under the same options; nothing to do")
             return about(out)
         left_out: Counter[str] = Counter()
-        data = _usable(traces, model, shape, left_out)
+        used, data = usable(traces, model, shape, left_out)
         began = time.monotonic()
         device = devices.usual()
         say(f"{len(data)} traces, {options.steps} steps on {device}{_told(left_out)}")
         saved = out / checkpoint.FILE
         network, vocabulary, figures = fit.fit(
-            data, shape, options, device=device, say=say, saved=saved
+            data,
+            shape,
+            options,
+            classes=lambda i: classes(used[i], model),
+            device=device,
+            say=say,
+            saved=saved,
         )
         coder = folder.Coder(network, vocabulary)
 
@@ -107,12 +107,31 @@ def train_vqvae(
     return found
 
 
-def _usable(
+def fingerprint(content: str, model: HFModel, shape: Shape, options: FitOptions) -> str:
+    """What tells one training from another: its traces (their hash), tokens, shape and options."""
+    return storage.fingerprint(
+        {
+            "graded": content,
+            "tokenizer": model.tokenizer_hash,
+            "shape": vars(shape),
+            "options": vars(options),
+        }
+    )
+
+
+def classes(trace: Trace, model: HFModel) -> list[TokenClass]:
+    """The class of each token of a trace's reasoning."""
+    (ends,) = model.token_ends([trace.reasoning])
+    return token_classes(trace.reasoning, ends, trace.problem.question)
+
+
+def usable(
     traces: Iterable[Trace], model: HFModel, shape: Shape, left_out: Counter[str]
-) -> list[Pieces]:
-    """The traces in pieces; `left_out` counts the others by
+) -> tuple[list[Trace], list[Pieces]]:
+    """The traces that can be learnt from, and the same in pieces; `left_out` counts the others by
     reason. `CotpressError` where none is left.
     """
+    used: list[Trace] = []
     data: list[Pieces] = []
     for trace in traces:
         if why := _unfit(trace):
@@ -120,6 +139,7 @@ def _usable(
         elif not fits(one := pieces(trace, model), shape):
             left_out[f"longer than {shape.length} tokens"] += 1
         else:
+            used.append(trace)
             data.append(one)
     if not data:
         reasons = (
@@ -127,7 +147,7 @@ def _usable(
             or "the file holds no traces"
         )
         raise CotpressError(f"train-vqvae: nothing to train on: {reasons}.")
-    return data
+    return used, data
 
 
 def _unfit(trace: Trace) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from cotpress import latent_tokens
+from cotpress.latent.about import ByClass
 from cotpress.methods import CORRUPTED
 from cotpress.records import Trace
 from cotpress.report.table import percent
@@ -58,6 +59,8 @@ class Worth:
     unigram: float
     perplexity: float
     """How many codes an even use of the same entropy would have."""
+    by_class: tuple[ByClass, ...] = ()
+    """The first figure by class of token; empty where it is not known."""
 
     def sentence(self, total: int) -> str:
         """The same in words, for a codebook of `total` codes."""
@@ -67,11 +70,20 @@ class Worth:
             f" another one {percent(self.other)}: only the difference comes from the "
             "codes. Guessing the most frequent token of"
             f" each position gets {percent(self.position)}, the most "
-            f"frequent of all {percent(self.unigram)}."
+            f"frequent of all {percent(self.unigram)}.{self._classes()}"
             f" Used as they are, the {total} codes tell apart as much as "
             f"{self.perplexity:.1f} evenly used ones would"
             " (perplexity)."
         )
+
+    def _classes(self) -> str:
+        """What comes out right of words, given and new numbers; empty where it is not known."""
+        told = ", ".join(
+            f"{percent(one.right)} of {one.name} ({percent(one.share)} of the tokens)"
+            for one in self.by_class
+        )
+        given = "a given number stands in the question, a new one does not"
+        return told and f" By class of token, its own codes rebuild {told}; {given}."
 
 
 @dataclass(frozen=True)

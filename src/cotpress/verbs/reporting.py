@@ -140,7 +140,14 @@ def _latents(vqvae: Path, evals: Sequence[Path]) -> Latents:
     needs torch only where an answer has codes.
     """
     last = about(vqvae).figures[-1]
-    worth = Worth(last.reasoning, last.other_codes, last.position, last.unigram, last.perplexity)
+    worth = Worth(
+        last.reasoning,
+        last.other_codes,
+        last.position,
+        last.unigram,
+        last.perplexity,
+        tuple(last.by_class()),
+    )
     codes = [Code(use.code, use.uses, use.decoded, use.chunks) for use in code_uses(vqvae)]
     answers = list(chosen(chain.from_iterable(storage.read(path, Trace) for path in evals)))
     if not answers:
