@@ -1,14 +1,16 @@
 """`generate` against the loop of most scripts: transformers' `generate` on batches of 32 in the order
 of the file, padded on the left; and against transformers' continuous batching. Times as fast.
 
-    OMP_NUM_THREADS=1 python benchmarks/row_generate.py [--model tiny] [--prompts 256] [--limit 256]
+    OMP_NUM_THREADS=1 python benchmarks/row_generate.py [--model smollm2 --task arithmetic --limit 256]
 
-Prompts are of the task arithmetic, greedy, each as long as the model makes its answer; CPU time of
-one thread. Tokens are those of our answers; how many answers are alike is said.
+Greedy, each answer as long as the model makes it: those of `tiny` differ little in length, those of
+`overthink` much. CPU time of one thread. Tokens are those of our answers; how many answers are
+alike is said.
 """
 
 import argparse
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from measured import Row, in_turns, per_second, run, times_as_fast
@@ -21,6 +23,15 @@ from cotpress.models.hf import HFModel
 BATCH = 32
 CONTINUOUS = ContinuousBatchingConfig(num_blocks=256, max_batch_tokens=2048)
 """Left to itself it takes all memory."""
+
+
+class Setting(NamedTuple):
+    """Who answers what."""
+
+    model: str
+    task: str
+    prompts: int
+    limit: int
 
 
 @torch.inference_mode()
@@ -63,9 +74,17 @@ def continuous(model: HFModel, prompts: Sequence[list[int]], limit: int) -> list
 
 def rows(asked: argparse.Namespace) -> Iterator[Row]:
     torch.set_num_threads(1)
+    usual = [Setting("tiny", "arithmetic", 256, 256), Setting("overthink", "overthink", 128, 800)]
+    own = Setting(asked.model, asked.task, asked.prompts, asked.limit)
+    for setting in [own] if asked.model else usual:
+        yield from rows_of(setting, asked.passes)
+
+
+def rows_of(asked: Setting, passes: int) -> Iterator[Row]:
+    """One model against both."""
     model = models.load(asked.model)
     assert isinstance(model, HFModel)
-    problems = tasks.take(tasks.load("arithmetic"), "test", asked.prompts)
+    problems = tasks.take(tasks.load(asked.task), "test", asked.prompts)
     requests = [Request(key=one.id, messages=one.prompt()) for one in problems]
     prompts = [model.prompt_ids(one.prompt()) for one in problems]
     found: dict[str, list] = {}
@@ -81,12 +100,14 @@ def rows(asked: argparse.Namespace) -> Iterator[Row]:
         "loop": keep("loop", lambda: loop(model, prompts, asked.limit)),
         "continuous": keep("continuous", lambda: continuous(model, prompts, asked.limit)),
     }
-    seconds = in_turns(ways, asked.passes, warm=asked.model == "tiny")
+    seconds = in_turns(ways, passes, warm=asked.model == "tiny")
     n = sum(one.n_tokens for one in found["ours"])
     lengths = [len(one) for one in prompts]
+    answers = sorted(one.n_tokens for one in found["ours"])
     about = {
         "what": f"`generate`, {asked.model}, {asked.prompts} prompts, limit {asked.limit}, one core",
-        "n": f"{n:,} tokens; prompts of {min(lengths)}–{max(lengths)}; {asked.passes} passes",
+        "n": f"{n:,} tokens; prompts of {min(lengths)}–{max(lengths)}, answers of {answers[0]}–"
+        f"{answers[-1]}; {passes} passes",
     }
     for name, against, goal in (
         ("loop", "transformers' `generate`, batches of 32 in file order", "≥ 4×"),
@@ -107,7 +128,8 @@ def rows(asked: argparse.Namespace) -> Iterator[Row]:
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", default="tiny")
+    parser.add_argument("--model", default="", help="default: the two bundled ones")
+    parser.add_argument("--task", default="arithmetic")
     parser.add_argument("--prompts", type=int, default=256)
     parser.add_argument("--limit", type=int, default=256)
 

@@ -5,8 +5,8 @@ batch to its longest: tokens a second, times as many.
 
 `tiny`, all weights, float32, batches of 32 of the same tokenised examples, padding not counted; CPU
 time of one thread. TRL keeps its gradient checkpointing. Each side begins with the model as it is
-shipped, and goes through the examples in an order of its own; so the loss that is said is that of
-the trained model on examples that neither has seen.
+shipped, and goes through the examples in an order of its own, another one in each pass; so the loss
+that is said is that of the trained models on examples that none of them has seen.
 """
 
 import argparse
@@ -14,7 +14,9 @@ import random
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from statistics import mean
 
 import torch
 from measured import Row, in_turns, per_second, run, times_as_fast
@@ -59,6 +61,11 @@ def loss(model: torch.nn.Module, held: Sequence[Tokenised]) -> float:
     return total / tokens
 
 
+def ranged(values: Sequence[float]) -> str:
+    """The mean, with the least and the greatest."""
+    return f"{mean(values):.2f} ({min(values):.2f}–{max(values):.2f})"
+
+
 def rows(asked: argparse.Namespace) -> Iterator[Row]:
     torch.set_num_threads(1)
     options = TrainOptions(
@@ -68,19 +75,21 @@ def rows(asked: argparse.Namespace) -> Iterator[Row]:
     every = trainable(every, models.load("tiny"), options, Counter())
     made, held = every[:-HELD], every[-HELD:]
     n = sum(len(row.input_ids) for row in made)
-    before, last = loss(models.load("tiny").torch_model, held), {}
+    before = loss(models.load("tiny").torch_model, held)
+    after: dict[str, list[float]] = {"ours": [], "trl": []}
     with tempfile.TemporaryDirectory() as folder:
 
         def ours() -> None:
-            trainer = make_trainer(made, models.load("tiny"), Path(folder), options, print)
+            seeded = replace(options, seed=len(after["ours"]))
+            trainer = make_trainer(made, models.load("tiny"), Path(folder), seeded, print)
             trainer.args.save_strategy = "no"
             trainer.train()
-            last["ours"] = loss(trainer.model, held)
+            after["ours"].append(loss(trainer.model, held))
 
         def trl() -> None:
             model = models.load("tiny")
             args = SFTConfig(
-                output_dir=folder, per_device_train_batch_size=BATCH, learning_rate=RATE,
+                output_dir=folder, per_device_train_batch_size=BATCH, learning_rate=RATE, seed=len(after["trl"]),
                 lr_scheduler_type="constant", num_train_epochs=1, max_length=None, bf16=False,
                 use_cpu=True, save_strategy="no", logging_steps=1, report_to="none",
                 disable_tqdm=True, dataset_kwargs={"skip_prepare_dataset": True},
@@ -90,7 +99,7 @@ def rows(asked: argparse.Namespace) -> Iterator[Row]:
                 processing_class=model.tokenizer,
             )  # fmt: skip
             trainer.train()
-            last["trl"] = loss(trainer.model, held)
+            after["trl"].append(loss(trainer.model, held))
 
         seconds = in_turns({"ours": ours, "trl": trl}, asked.passes)
     lengths = [len(row.input_ids) for row in made]
@@ -100,7 +109,8 @@ def rows(asked: argparse.Namespace) -> Iterator[Row]:
         goal="≥ 1.5× at equal losses",
         **times_as_fast(seconds["ours"], seconds["trl"]),
         said=f"{per_second(n, seconds['ours']):,.0f} against {per_second(n, seconds['trl']):,.0f} "
-        f"tokens/s; loss on {HELD} held-out examples {last['ours']:.3f} and {last['trl']:.3f}, before {before:.3f}",
+        f"tokens/s; loss on {HELD} held-out examples {ranged(after['ours'])} and "
+        f"{ranged(after['trl'])}, before {before:.2f}",
         n=f"{len(made)} examples of {min(lengths)}–{max(lengths)} tokens, {asked.steps} steps, {asked.passes} passes",
     )
 
