@@ -49,18 +49,18 @@ def report(
     """
     evals = tuple(path / "eval.jsonl" if path.is_dir() else path for path in evals)
     scored = scored or []
-    if format == "html":
-        _refuse(evals, scored, out)
-    elif not evals:
-        raise CotpressError("a table needs what `cotpress eval` wrote: name eval.jsonl.")
-    else:
-        _refuse_evals(evals)
-    for path in (*evals, *scored, *([verified] if verified else [])):
-        with storage.reading(path), path.open("rb"):
-            pass
-    from cotpress.verbs import reporting  # what it loads is not needed to refuse
-
     with storage.locked(out):
+        if format == "html":
+            _refuse(evals, scored, out)
+        elif not evals:
+            raise CotpressError("a table needs what `cotpress eval` wrote: name eval.jsonl.")
+        else:
+            _refuse_evals(evals)
+        for path in (*evals, *scored, *([verified] if verified else [])):
+            with storage.reading(path), path.open("rb"):
+                pass
+        from cotpress.verbs import reporting  # what it loads is not needed to refuse
+
         if format == "html":
             reporting.page(evals, scored, verified, vqvae, out)
         else:
