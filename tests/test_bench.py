@@ -1,6 +1,7 @@
 """benchmarks/bench.py: the table of speed in docs/results.md, and that every row can be run."""
 
 import importlib
+import os
 import sys
 from pathlib import Path
 
@@ -73,6 +74,24 @@ def test_a_row_that_fails_or_takes_too_long_says_so_and_keeps_what_it_had_measur
         "ended with exit code 3",
     ]
     assert hung[-1].skipped == "took longer than 2 s"
+
+
+def test_what_a_row_has_started_ends_with_it(
+    bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "HERE", tmp_path)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    held = f"file = open({str(pipe)!r}, 'w'); file.write('x'); file.flush()\nwhile True: pass"
+    (tmp_path / "row_serves.py").write_text(
+        f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {held!r}])"
+    )
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    (row,) = bench.measure("serves", [], 5)
+    assert row.skipped == "took longer than 5 s"
+    os.set_blocking(reading, True)
+    with open(reading, "rb") as file:
+        assert file.read() in (b"x", b"")  # to its end, which comes when nobody writes any more
 
 
 def test_what_a_row_needs_and_lacks_becomes_a_skipped_row(bench, monkeypatch) -> None:
