@@ -25,19 +25,13 @@ HERE = Path(__file__).parent
 BEGIN, END = "<!-- rows: begin -->", "<!-- rows: end -->"
 GPU = "no GPU was at hand"
 NOT_RUN = [
-    Row(what="CTS, two contexts, on a GPU", against="a batch-of-one loop with full logits", goal="≥ 5×", skipped=GPU),
     Row(
-        what="a served short model at ratio 1 and below, 1 and 32 requests at once, vLLM",
-        against="the same model at ratio 1",
-        goal="seconds fall with tokens",
-        skipped="not run again; the figures of before are under [Seconds, not only tokens]"
-        "(#seconds-not-only-tokens)",
+        what="CTS, two contexts, on a GPU",
+        against="a batch-of-one loop with full logits",
+        goal="≥ 5×",
+        skipped=GPU,
     ),
-    Row(
-        what="scoring through vLLM's `prompt_logprobs`", against="our scorer, the same model",
-        goal="a measurement", skipped="needs vLLM in an environment of its own; not written",
-    ),
-]  # fmt: skip
+]
 
 
 def names() -> list[str]:
