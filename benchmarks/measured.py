@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import resource
+import shutil
 import statistics
 import sys
 import time
@@ -100,6 +101,16 @@ def worked(asked: argparse.Namespace, kind: str) -> list[str]:
         return [row["solution"] for row in data(asked, "math500_public.jsonl")]
     parts = [row["cot"].split("<<") for row in data(asked, "gsm8k_train.jsonl")]
     return ["".join([first, *(p.partition(">>")[2] for p in rest)]) for first, *rest in parts]
+
+
+def python_with_vllm() -> str:
+    """The interpreter that COTPRESS_VLLM names: vLLM needs an environment of its own."""
+    python = os.environ.get("COTPRESS_VLLM", "")
+    if not shutil.which(python):
+        raise Skipped(
+            "COTPRESS_VLLM names no Python with vLLM (docs/serving.md says how one is made)"
+        )
+    return python
 
 
 def run(

@@ -82,6 +82,15 @@ class Server:
         return Pass(answers, time.perf_counter() - began)
 
 
+def take_turns(
+    server: Server, problems: Sequence[Problem], ratios: Sequence[float], at_once: int, rounds: int
+) -> list[dict[float, Pass]]:
+    """The rounds, each with every problem at every ratio."""
+    return [
+        {ratio: server.all(problems, ratio, at_once) for ratio in ratios} for _ in range(rounds)
+    ]
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
@@ -98,10 +107,7 @@ def main() -> None:
     problems = tasks.take(tasks.load(asked.task), "test", asked.limit)
     server.all(problems[:8], 1.0, 1)  # the first answers compile and fill caches
     for at_once in asked.at_once:
-        rounds = [
-            {ratio: server.all(problems, ratio, at_once) for ratio in asked.ratios}
-            for _ in range(asked.rounds)
-        ]
+        rounds = take_turns(server, problems, asked.ratios, at_once, asked.rounds)
         for ratio in asked.ratios:
             passes = [one[ratio] for one in rounds]
             print(

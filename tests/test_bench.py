@@ -1,6 +1,7 @@
 """benchmarks/bench.py: the table of speed in docs/results.md, and that every row can be run."""
 
 import importlib
+import os
 import sys
 from pathlib import Path
 
@@ -75,6 +76,24 @@ def test_a_row_that_fails_or_takes_too_long_says_so_and_keeps_what_it_had_measur
     assert hung[-1].skipped == "took longer than 2 s"
 
 
+def test_what_a_row_has_started_ends_with_it(
+    bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "HERE", tmp_path)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    held = f"file = open({str(pipe)!r}, 'w'); file.write('x'); file.flush()\nwhile True: pass"
+    (tmp_path / "row_serves.py").write_text(
+        f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {held!r}])"
+    )
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    (row,) = bench.measure("serves", [], 5)
+    assert row.skipped == "took longer than 5 s"
+    os.set_blocking(reading, True)
+    with open(reading, "rb") as file:
+        assert file.read() in (b"x", b"")  # to its end, which comes when nobody writes any more
+
+
 def test_what_a_row_needs_and_lacks_becomes_a_skipped_row(bench, monkeypatch) -> None:
     measured = importlib.import_module("measured")
 
@@ -91,6 +110,31 @@ def test_what_a_row_needs_and_lacks_becomes_a_skipped_row(bench, monkeypatch) ->
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("name", "variables", "lacks"),
+    [
+        ("prompt_logprobs", {}, "COTPRESS_VLLM names no Python"),
+        ("prompt_logprobs", {"COTPRESS_VLLM": sys.executable}, "name its folder with --data"),
+        ("served", {}, "COTPRESS_VLLM names no Python"),
+        ("served", {"COTPRESS_VLLM": "nowhere/python"}, "COTPRESS_VLLM names no Python"),
+        ("served", {"COTPRESS_VLLM": sys.executable}, "with --model or COTPRESS_SHORT"),
+    ],
+)
+def test_a_row_of_vllm_says_what_it_lacks(
+    name: str, variables: dict[str, str], lacks: str, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package in ("torch", "transformers", "openai"):
+        pytest.importorskip(package)
+    for variable in ("COTPRESS_VLLM", "COTPRESS_SHORT"):
+        monkeypatch.delenv(variable, raising=False)
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setattr(sys, "argv", [f"row_{name}.py"])
+    module, measured = (importlib.import_module(one) for one in (f"row_{name}", "measured"))
+    measured.run(module.rows, module.__doc__, module.options)
+    assert lacks in capsys.readouterr().out
+
+
 def test_the_page_of_results_has_the_marks(bench) -> None:
     page = (BENCHMARKS.parent / "docs" / "results.md").read_text(encoding="utf-8")
     assert bench.rewritten(page, []) != page
@@ -98,7 +142,7 @@ def test_the_page_of_results_has_the_marks(bench) -> None:
 
 @pytest.mark.parametrize("path", sorted(BENCHMARKS.glob("row_*.py")), ids=lambda path: path.stem)
 def test_every_row_says_what_it_measures(path: Path, capsys, monkeypatch) -> None:
-    for name in ("torch", "transformers", "trl", "math_verify"):
+    for name in ("torch", "transformers", "trl", "math_verify", "openai"):
         pytest.importorskip(name)
     module, measured = importlib.import_module(path.stem), importlib.import_module("measured")
     monkeypatch.setattr(sys, "argv", [path.name, "--help"])
