@@ -28,8 +28,8 @@ export LONE_LR=${LONE_LR:-4e-3} LONE_STEPS=${LONE_STEPS:-225} # of the others
 export LENGTHS=${LENGTHS:-0.9 0.8 0.7 0.6 0.5 0.4} # of budget-cut: what the traces are cut to, whose tokens are then counted
 export WIDE_STEPS=${WIDE_STEPS:-1200} # of budget-wide and budget-cut
 export LATENTS=${LATENTS:-0 4 8 12 16} # codes that the arms with codes are made to write; also: constant-codes, codes-0.4
-export CODEBOOK=${CODEBOOK:-256} VQ_STEPS=${VQ_STEPS:-600} DRAWS=${DRAWS:-10} # of each trace, with another number of chunks replaced in each
-export LATENT_LR=${LATENT_LR:-2e-3} LATENT_STEPS=${LATENT_STEPS:-1000}
+export CODEBOOK=${CODEBOOK:-256} VQ_STEPS=${VQ_STEPS:-600} DRAWS=${DRAWS:-5} # of each trace, with another number of chunks replaced in each
+export LATENT_LR=${LATENT_LR:-5e-4} LATENT_STEPS=${LATENT_STEPS:-500}
 export SWEEP_ARMS=${SWEEP_ARMS:-surprisal-step shortest}
 export SWEEP_LR=${SWEEP_LR:-4e-3 1.5e-3 5e-4} SWEEP_STEPS=${SWEEP_STEPS:-200 600} SWEEP_LONE_STEPS=${SWEEP_LONE_STEPS:-75 225 600}
 export JOBS=${JOBS:-2}
