@@ -18,6 +18,7 @@ from transformers import XLMRobertaConfig, XLMRobertaForMaskedLM  # noqa: E402
 
 from cotpress import scorers  # noqa: E402
 from cotpress.errors import CotpressError, UnknownName  # noqa: E402
+from cotpress.lm.fitting import batch_size  # noqa: E402
 from cotpress.pipeline.segmenting import Rules, segmented, usual_rules  # noqa: E402
 from cotpress.scorers import Importance, llmlingua2  # noqa: E402
 
@@ -124,6 +125,13 @@ def test_scores_do_not_depend_on_the_batch(family: Path, scorer: llmlingua2.LLML
         for i, found in zip(order, score(judge, [TEXTS[i] for i in order]), strict=True):
             assert found.ends == alone[i].ends
             assert found.values == pytest.approx(alone[i].values, abs=1e-5)
+
+
+def test_batches_hold_what_suits_the_device_unless_told_otherwise(
+    family: Path, scorer: llmlingua2.LLMLingua2
+) -> None:
+    assert scorer.classifier.batch_tokens == batch_size(scorer.classifier.model.device)
+    assert llmlingua2.load(str(family), batch_tokens=7).classifier.batch_tokens == 7
 
 
 def test_where_memory_ends_smaller_batches_give_the_same_scores(

@@ -35,6 +35,7 @@ from transformers import (
 
 from cotpress import __version__, folders, segments, storage
 from cotpress.errors import CotpressError
+from cotpress.lm.fitting import batch_size
 from cotpress.models import hf
 from cotpress.scorers.classifier import ABOUT, REASONING, Reader, tokenizer_of
 from cotpress.scorers.llmlingua2 import merged, own_tokens, token_ends
@@ -51,9 +52,6 @@ PARTNERS = 16
 KIND = folders.Kind(ABOUT, "a scorer", "was trained on other traces or with other options")
 
 NOT_THE_WEIGHTS = ("save_every",)
-
-BATCH_TOKENS = 16384
-"""Tokens read at once when student and teacher are compared, padding included."""
 
 
 def train_scorer(
@@ -316,7 +314,7 @@ def compared(lessons: Sequence[Lesson], reader: Reader) -> tuple[list[Agreement]
     for lesson in lessons:
         began = time.perf_counter()
         (windows,) = reader.windows([lesson.trace.problem.question], [lesson.trace.reasoning])
-        values = reader.values(windows, BATCH_TOKENS)
+        values = reader.values(windows, batch_size(reader.model.device))
         seconds += time.perf_counter() - began
         read = merged(list(zip(windows, values, strict=True)), reader.overlap, REASONING)
         teacher = segments.spread(read.ends, lesson.ends, lesson.values)
