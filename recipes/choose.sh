@@ -3,6 +3,7 @@
 # tokens: the arms of docs/methods.md ("Choosing, steps, prefixes") and Token Assorted on the bundled model that overthinks. Every
 # arm learns from the same right samples, and is judged on the same test problems.
 #   ARMS="shortest earliest" SEEDS="1" bash recipes/choose.sh     some of it; started again, it goes on
+#   also: cts-smollm2-step, cts-tuned-step (CTS under other reference models), constant-codes, codes-0.4, icot, pause, solution-only
 #   bash recipes/choose.sh sweep                                  rates and lengths, judged on validation problems, comes first
 # Folders: $OUT/ARM/seed-S, in rounds $OUT/ARM/round-R-seed-S, the sweep $OUT/sweep/ARM/lr-L-steps-N. At most $JOBS processes.
 set -euo pipefail
@@ -27,7 +28,8 @@ export LR=${LR:-1.5e-3} STEPS=${STEPS:-600}                # of the arms that ar
 export LONE_LR=${LONE_LR:-4e-3} LONE_STEPS=${LONE_STEPS:-225} # of the others
 export LENGTHS=${LENGTHS:-0.9 0.8 0.7 0.6 0.5 0.4} # of budget-cut: what the traces are cut to, whose tokens are then counted
 export WIDE_STEPS=${WIDE_STEPS:-1200} # of budget-wide and budget-cut
-export LATENTS=${LATENTS:-0 4 8 12 16} # codes that the arms with codes are made to write; also: constant-codes, codes-0.4
+export LATENTS=${LATENTS:-0 4 8 12 16} # codes that the arms with codes are made to write
+export PAUSES=${PAUSES:-12}          # constant codes in place of all reasoning, of the arm pause
 export CODEBOOK=${CODEBOOK:-256} VQ_STEPS=${VQ_STEPS:-600} DRAWS=${DRAWS:-5} # of each trace, with another number of chunks replaced in each
 export LATENT_LR=${LATENT_LR:-5e-4} LATENT_STEPS=${LATENT_STEPS:-500}
 export SWEEP_ARMS=${SWEEP_ARMS:-surprisal-step shortest}
@@ -76,11 +78,10 @@ arm() { # arm NAME SEED [DIR]
     budget | budget-wide | budget-cut)
       cotpress build $OUT/$1/chosen.jsonl --control budget $([ $1 != budget-cut ] || echo --draw all) --seed $2 --out $dir/train.jsonl
       teach $dir $dir/train.jsonl $MODEL $2 $LR $([ $1 = budget ] && echo $STEPS || echo $WIDE_STEPS) --budgets $ASKED ;;
-    token-assorted | codes-* | *-codes | drop-only)
+    token-assorted | codes-* | *-codes | drop-only | icot | pause | solution-only)
       cotpress mix $OUT/$1/chosen.jsonl --vqvae $OUT/vqvae --epochs $DRAWS --seed $2 $(mixing $1) --out $dir/mixed.jsonl
       cotpress build $dir/mixed.jsonl --out $dir/train.jsonl
-      teach $dir $dir/train.jsonl $MODEL $2 $LATENT_LR $LATENT_STEPS $([ $1 = drop-only ] || echo --latents $LATENTS) \
-        $([ $1 != token-assorted ] || echo --corrupt-codes) ;;
+      teach $dir $dir/train.jsonl $MODEL $2 $LATENT_LR $LATENT_STEPS $(forced $1) ;;
     blend) judge $dir $OUT/shortest/round-1-seed-$2/model --blend $WEIGHTS ;;
     *)
       cotpress build $OUT/$1/compressed.jsonl --draw all --ratios $RATIOS --seed $2 --out $dir/train.jsonl
@@ -93,8 +94,18 @@ mixing() { # mixing ARM: what stands in place of the chunks that are left out, a
     random-codes) echo --codes random ;;
     constant-codes) echo --codes constant ;;
     drop-only) echo --codes none ;;
+    solution-only) echo --codes none --replace all ;;
+    icot) echo --codes none --replace curriculum ;;
+    pause) echo --codes constant --replace all --pauses $PAUSES ;;
     codes-*) echo --longest $(python -c "import json; n = [json.loads(line)['n_tokens'] for line in open('$OUT/right.jsonl')]
 print(round(${1#codes-} * sum(n) / len(n)))") ;; # this share of the mean length at most, where the others may replace all of it
+  esac
+}
+
+forced() { # forced ARM: how it is judged besides being left to itself
+  case $1 in
+    token-assorted) echo --latents $LATENTS --corrupt-codes ;;
+    codes-* | *-codes) echo --latents $LATENTS ;;
   esac
 }
 
@@ -103,15 +114,25 @@ shorter() { # shorter SEED: the model that was taught the shortest right samples
 }
 
 scored() { # scored SCORER: the file of its scores, made when it is first needed
-  local file=$OUT/scored/${1%%:*}.jsonl
+  local file=$OUT/scored/${1//[:=,\/]/-}.jsonl
   [ -f $file ] || cotpress score $OUT/right.jsonl --scorer $1 --target $MODEL --out $file
   echo $file
+}
+
+reference() { # the model that judges for cts-tuned: taught right samples of other problems, whole, as the paper's was
+  local dir=$OUT/reference
+  sample $dir $MODEL $((ROUNDS * LIMIT)) 1
+  cotpress select $dir/graded.jsonl --keep random --per-problem $PER_PROBLEM --out $dir/right.jsonl
+  cotpress build $dir/right.jsonl --out $dir/train.jsonl
+  cotpress train $dir/train.jsonl --model $MODEL --out $dir/model $TRAIN --lr 5e-4 --max-steps 300
 }
 
 cut() { # cut NAME: what an arm learns, for all of its seeds
   local to=$OUT/$1/compressed.jsonl from
   case $1 in
     surprisal-* | policy | budget-cut) from=$(scored surprisal:$MODEL) ;;
+    cts-smollm2-*) from=$(scored cts:smollm2) ;;
+    cts-tuned-*) reference; from=$(scored cts:$OUT/reference/model) ;;
     cts-*) from=$(scored cts:$MODEL) ;;
     random-step | prefix | earliest) from=$(scored ${1%-step}) ;;
   esac
@@ -126,7 +147,7 @@ cut() { # cut NAME: what an arm learns, for all of its seeds
       cotpress compress $OUT/$1/verified.jsonl --keep-answer $LOSS --out $to ;;
     budget-cut) cotpress compress $from --ratios $LENGTHS --unit step --out $OUT/$1/chosen.jsonl ;; # one trace at many lengths
     blend) for seed in $SEEDS; do shorter $seed; done ;;
-    token-assorted | codes-* | *-codes | drop-only)
+    token-assorted | codes-* | *-codes | drop-only | icot | pause | solution-only)
       cotpress train-vqvae $OUT/right.jsonl --target $MODEL --codebook $CODEBOOK --steps $VQ_STEPS --out $OUT/vqvae
       mkdir -p $OUT/$1 && cp $OUT/right.jsonl $OUT/$1/chosen.jsonl ;;
     budget) mkdir -p $OUT/$1 && cp $OUT/right.jsonl $OUT/$1/chosen.jsonl ;;
