@@ -3,7 +3,7 @@
 # make test-serving  vLLM, transformers serve, inspect-ai and lm-eval, each in an environment of its own (gigabytes)
 # make test-play     the page of `cotpress play` in Chromium, with gradio and playwright in an environment of its own
 # make torture  kills of every verb and damaged files of every kind, hours on two cores (KILLS, CASES, SEED)
-# make bench  the table of speed in docs/results.md, measured anew (ONLY=compress for one row, DATA=FOLDER with GSM8K and MATH;
+# make bench  the table of speed in docs/benchmarks.md, measured anew (ONLY=compress for one row, DATA=FOLDER with GSM8K and MATH;
 #             COTPRESS_VLLM=PYTHON and COTPRESS_SHORT=MODEL for the rows of vLLM)
 # make check  lint, format, types, layers
 # make docs   the pages of docs/ that are made from the code (the notebooks: docs/make_notebooks.py)

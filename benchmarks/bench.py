@@ -1,4 +1,4 @@
-"""Run the rows of the table of speed in docs/results.md and write it anew.
+"""Run the rows of the table of speed in docs/benchmarks.md and write it anew.
 
     make bench [ONLY=compress] [DATA=FOLDER]
     python benchmarks/bench.py [--only NAME …] [--data FOLDER] [--limit 600] [--table]
@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=600, help="seconds for a file of rows")
     parser.add_argument("--table", action="store_true", help="run nothing, write the table")
     parser.add_argument("--rows", type=Path, default=HERE / "rows.json")
-    parser.add_argument("--page", type=Path, default=HERE.parent / "docs" / "results.md")
+    parser.add_argument("--page", type=Path, default=HERE.parent / "docs" / "benchmarks.md")
     asked, options = parser.parse_known_args()
     if asked.data:
         options += ["--data", str(asked.data)]

@@ -1,4 +1,4 @@
-"""What the rows of docs/results.md share: a row as a record, ways that take turns, and the load of
+"""What the rows of docs/benchmarks.md share: a row as a record, ways that take turns, and the load of
 the machine beside every figure.
 
 A row file has `rows(asked) -> Iterator[Row]` and ends in `run(rows, __doc__)`; options beyond the

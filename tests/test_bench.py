@@ -1,4 +1,4 @@
-"""benchmarks/bench.py: the table of speed in docs/results.md, and that every row can be run."""
+"""benchmarks/bench.py: the table of speed in docs/benchmarks.md, and that every row can be run."""
 
 import importlib
 import os
@@ -135,8 +135,8 @@ def test_a_row_of_vllm_says_what_it_lacks(
     assert lacks in capsys.readouterr().out
 
 
-def test_the_page_of_results_has_the_marks(bench) -> None:
-    page = (BENCHMARKS.parent / "docs" / "results.md").read_text(encoding="utf-8")
+def test_the_page_of_benchmarks_has_the_marks(bench) -> None:
+    page = (BENCHMARKS.parent / "docs" / "benchmarks.md").read_text(encoding="utf-8")
     assert bench.rewritten(page, []) != page
 
 
