@@ -24,7 +24,7 @@ from cotpress.pipeline.segmenting import Protect, Rules, Segments, segmented
 from cotpress.records import Grade, ScoredTrace, Trace
 from cotpress.report.examples import tokens
 from cotpress.report.verified import survival
-from cotpress.verbs.evaluate import spending_of
+from cotpress.verbs.eval_asking import spending_of
 
 SENTENCES = [
     "Mia has 3 apples. ",
