@@ -11,6 +11,7 @@ from cotpress.report.provenance import Step
 from cotpress.report.rows import in_order
 from cotpress.report.scorers import Comparison
 from cotpress.report.verified import Survival, survival
+from cotpress.report.wording import Wording
 from cotpress.training.curve import RewardPoint
 
 
@@ -65,6 +66,8 @@ class Report:
     origin: Origin
     verified: Survival
     comparison: Comparison | None = None
+    wordings: tuple[Wording, ...] = ()
+    """What the wording tells of the cuts of each scorer."""
     latents: Latents | None = None
     """What latent tokens stand for; None: there are none, or they were not asked for."""
     trainings: tuple[Training, ...] = ()
@@ -78,6 +81,7 @@ def make_report(
     *,
     other: Iterable[ScoredTrace] = (),
     comparison: Comparison | None = None,
+    wordings: Iterable[Wording] = (),
     verified: Iterable[CompressedTrace] = (),
     origin: Origin,
     latents: Latents | None = None,
@@ -91,6 +95,7 @@ def make_report(
         scored: Scores of training traces, for examples of what is important.
         other: Scores of the same traces by a second scorer.
         comparison: What `report.scorers.compare` makes of the two.
+        wordings: What `report.wording.wording_of` makes of each scorer's.
         verified: What `verify` gives: does the answer survive?
         origin: How the report came to be; printed on it.
         latents: What latent tokens stand for; default: no such section.
@@ -106,6 +111,7 @@ def make_report(
         origin,
         found,
         comparison,
+        tuple(wordings),
         latents,
         tuple(trainings),
     )

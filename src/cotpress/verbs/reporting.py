@@ -20,6 +20,7 @@ from cotpress.report.paper import as_csv, as_latex, as_table
 from cotpress.report.provenance import environment, steps
 from cotpress.report.rows import in_order
 from cotpress.report.scorers import Comparison, compare
+from cotpress.report.wording import wording_of
 from cotpress.training import curve
 from cotpress.training.curve import LOG
 from cotpress.verbs.common import rows_path, say
@@ -55,6 +56,7 @@ def page(
         *(storage.read(path, ScoredTrace) for path in scored[:1]),
         other=storage.read(scored[1], ScoredTrace) if len(scored) == 2 else (),
         comparison=_comparison(scored) if len(scored) == 2 else None,
+        wordings=filter(None, (wording_of(storage.read(path, ScoredTrace)) for path in scored)),
         verified=storage.read(verified, CompressedTrace) if verified else (),
         origin=origin,
         latents=_latents(vqvae, evals) if vqvae else None,
