@@ -3,7 +3,8 @@
 # tokens: the arms of docs/methods.md ("Choosing, steps, prefixes") and Token Assorted on the bundled model that overthinks. Every
 # arm learns from the same right samples, and is judged on the same test problems.
 #   ARMS="shortest earliest" SEEDS="1" bash recipes/choose.sh     some of it; started again, it goes on
-#   also: cts-smollm2-step, cts-tuned-step (CTS under other reference models), constant-codes, codes-0.4, icot, pause, solution-only
+#   also: cts-smollm2-step, cts-tuned-step (CTS under other reference models); ruled-cts-step, ruled-random-1-step (cuts that the
+#   first words of a step decide); constant-codes, codes-0.4, icot, pause, solution-only
 #   bash recipes/choose.sh sweep                                  rates and lengths, judged on validation problems, comes first
 # Folders: $OUT/ARM/seed-S, in rounds $OUT/ARM/round-R-seed-S, the sweep $OUT/sweep/ARM/lr-L-steps-N. At most $JOBS processes.
 set -euo pipefail
@@ -119,6 +120,13 @@ scored() { # scored SCORER: the file of its scores, made when it is first needed
   echo $file
 }
 
+ruled() { # ruled NAME: scores that the first words of a step decide: a scorer's mean, or drawn (random-SEED)
+  local file=$OUT/scored/ruled-$1.jsonl from
+  from=$(scored $([[ $1 == random-* ]] && echo surprisal || echo $1):$MODEL)
+  [ -f $file ] || python "$HERE"/../benchmarks/ruled.py $from $file $([[ $1 != random-* ]] || echo --random ${1#random-})
+  echo $file
+}
+
 reference() { # the model that judges for cts-tuned: taught right samples of other problems, whole, as the paper's was
   local dir=$OUT/reference
   sample $dir $MODEL $((ROUNDS * LIMIT)) 1
@@ -131,6 +139,7 @@ cut() { # cut NAME: what an arm learns, for all of its seeds
   local to=$OUT/$1/compressed.jsonl from
   case $1 in
     surprisal-* | policy | budget-cut) from=$(scored surprisal:$MODEL) ;;
+    ruled-*-step) from=${1#ruled-} && from=$(ruled ${from%-step}) ;;
     cts-smollm2-*) from=$(scored cts:smollm2) ;;
     cts-tuned-*) reference; from=$(scored cts:$OUT/reference/model) ;;
     cts-*) from=$(scored cts:$MODEL) ;;
