@@ -21,16 +21,14 @@ import msgspec
 from cotpress import storage
 from cotpress.pipeline.segmenting import Segments, chosen_rules, segmented
 from cotpress.records import ScoredTrace
-from cotpress.report.wording import WORD, common_words, worded
+from cotpress.report.wording import own_words, worded
 
 
 def beginnings(scored: Sequence[ScoredTrace], parts: Sequence[Segments], n: int) -> list[list[str]]:
-    """For each trace the first `n` words of each of its steps, as far as they are not its own."""
-    questions = [WORD.findall(one.trace.problem.question) for one in scored]
-    common = common_words(questions)
+    """For each trace the first `n` words of each of its steps, its question's own words alike."""
     return [
-        [" ".join(worded(text, {*question} - common).split()[:n]) for text in of.texts]
-        for question, of in zip(questions, parts, strict=True)
+        [" ".join(worded(text, own).split()[:n]) for text in of.texts]
+        for own, of in zip(own_words(scored), parts, strict=True)
     ]
 
 

@@ -4,8 +4,7 @@ import importlib
 from pathlib import Path
 
 import pytest
-
-from tests.make import make_trace as trace
+from make import make_trace as trace
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 

@@ -13,8 +13,8 @@ from cotpress.report import page as pages
 from cotpress.report.wording import (
     FEWEST,
     Unit,
-    common_words,
     guessed,
+    own_words,
     told,
     units,
     worded,
@@ -64,7 +64,11 @@ def test_a_wording_of_one_trace_tells_nothing() -> None:
 
 def test_numbers_and_the_words_of_one_question_are_alike() -> None:
     questions = ["Ann has 3 hats.", "Bob has 4 keys.", "Cy has 5 pens.", "Di has 6 cups."]
-    assert common_words([question.replace(".", "").split() for question in questions]) == {"has"}
+    traces = [
+        make_scored([" so"], [1.0], problem=make_problem("p", question=question))
+        for question in questions
+    ]
+    assert own_words(traces)[0] == {"Ann", "hats"}
     assert worded(" Ann has 3.5 hats ", {"Ann", "hats"}) == "_ has # _"
 
 
@@ -88,6 +92,12 @@ def test_a_scorer_with_a_rule_is_told_at_every_ratio_and_one_without_is_as_chanc
 
 def test_too_few_traces_are_told_nothing_of() -> None:
     assert wording_of(scored(lambda _: range(len(TEXTS)), traces=FEWEST - 1)) is None
+
+
+def test_no_more_traces_are_read_than_have_tokens_enough_but_never_too_few(monkeypatch) -> None:
+    for tokens, n in ((0, FEWEST), (len(TEXTS) * 30, 31)):
+        monkeypatch.setattr("cotpress.report.wording.TOKENS", tokens)
+        assert wording_of(iter(scored(lambda _: range(len(TEXTS))))).n == n
 
 
 def test_the_page_and_its_figures_for_machines_have_a_line_for_each_ratio() -> None:

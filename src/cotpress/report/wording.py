@@ -90,13 +90,10 @@ def wording_of(scored: Iterable[ScoredTrace]) -> Wording | None:
 
 def units(scored: Sequence[ScoredTrace], rules: Rules, ratios: Sequence[float]) -> list[list[Unit]]:
     """For each ratio all units of all traces, cut at it."""
-    questions = [WORD.findall(one.trace.problem.question) for one in scored]
-    common = common_words(questions)
     found: list[list[Unit]] = [[] for _ in ratios]
-    for number, (one, question) in enumerate(zip(scored, questions, strict=True)):
+    for number, (one, own) in enumerate(zip(scored, own_words(scored), strict=True)):
         parts = segmented(one, rules)
         order = None if parts.percentile else keeping_order(parts)
-        own = {*question} - common
         wordings = [worded(text, own) for text in parts.texts]
         for units_at, ratio in zip(found, ratios, strict=True):
             kept = {*selected(parts, order, ratio)}
@@ -107,10 +104,12 @@ def units(scored: Sequence[ScoredTrace], rules: Rules, ratios: Sequence[float]) 
     return found
 
 
-def common_words(questions: Sequence[Sequence[str]]) -> set[str]:
-    """The words that stand in many of the questions, each given as its words."""
-    counts = Counter(word for question in questions for word in {*question})
-    return {word for word, n in counts.items() if n >= COMMON * len(questions)}
+def own_words(scored: Sequence[ScoredTrace]) -> list[set[str]]:
+    """For each trace the words of its question that few of the questions have."""
+    questions = [{*WORD.findall(one.trace.problem.question)} for one in scored]
+    counts = Counter(word for question in questions for word in question)
+    common = {word for word, n in counts.items() if n >= COMMON * len(questions)}
+    return [question - common for question in questions]
 
 
 def worded(text: str, own: Collection[str]) -> str:
