@@ -31,7 +31,7 @@ KINDS = {
     "surprisal-step": ("#b8860b", "x"),
     "surprisal-token": ("#56b4e9", "star"),
     "cts-step": ("#332288", "triangle-down"),
-    "ruled-cts-step": ("#332288", "hexagon"),
+    "averaged-cts-step": ("#332288", "hexagon"),
     "cts-token": ("#882255", "triangle-down-open"),
     "token-assorted": ("#aa4499", "pentagon"),
     "random-codes": ("#aa4499", "pentagon-open"),

@@ -3,8 +3,9 @@
 # tokens: the arms of docs/methods.md ("Choosing, steps, prefixes") and Token Assorted on the bundled model that overthinks. Every
 # arm learns from the same right samples, and is judged on the same test problems.
 #   ARMS="shortest earliest" SEEDS="1" bash recipes/choose.sh     some of it; started again, it goes on
-#   also: cts-smollm2-step, cts-tuned-step (CTS under other reference models); ruled-cts-step, ruled-random-1-step (cuts that the
-#   first words of a step decide); constant-codes, codes-0.4, icot, pause, solution-only
+#   also: random-token (the control of cuts by token); cts-smollm2-step, cts-tuned-step (CTS under other reference models);
+#   averaged-cts-step, averaged-cts-token (units worded alike are as important), drawn-1-step (a rule that means nothing);
+#   constant-codes, codes-0.4, icot, pause, solution-only
 #   bash recipes/choose.sh sweep                                  rates and lengths, judged on validation problems, comes first
 # Folders: $OUT/ARM/seed-S, in rounds $OUT/ARM/round-R-seed-S, the sweep $OUT/sweep/ARM/lr-L-steps-N. At most $JOBS processes.
 set -euo pipefail
@@ -120,10 +121,15 @@ scored() { # scored SCORER: the file of its scores, made when it is first needed
   echo $file
 }
 
-ruled() { # ruled NAME: scores that the first words of a step decide: a scorer's mean, or drawn (random-SEED)
-  local file=$OUT/scored/ruled-$1.jsonl from
-  from=$(scored $([[ $1 == random-* ]] && echo surprisal || echo $1):$MODEL)
-  [ -f $file ] || python "$HERE"/../benchmarks/ruled.py $from $file $([[ $1 != random-* ]] || echo --random ${1#random-})
+averaged() { # averaged SCORER UNIT: its scores, with those of units that are worded alike averaged
+  local file=$OUT/scored/averaged-$1-$2.jsonl
+  cotpress average $(scored $1:$MODEL) --unit $2 --out $file
+  echo $file
+}
+
+drawn() { # drawn SEED: scores of steps that follow a rule which means nothing
+  local file=$OUT/scored/drawn-$1.jsonl
+  [ -f $file ] || python "$HERE"/../benchmarks/drawn.py $(scored surprisal:$MODEL) $file --seed $1
   echo $file
 }
 
@@ -139,11 +145,13 @@ cut() { # cut NAME: what an arm learns, for all of its seeds
   local to=$OUT/$1/compressed.jsonl from
   case $1 in
     surprisal-* | policy | budget-cut) from=$(scored surprisal:$MODEL) ;;
-    ruled-*-step) from=${1#ruled-} && from=$(ruled ${from%-step}) ;;
+    drawn-*-step) from=${1#drawn-} && from=$(drawn ${from%-step}) ;;
+    averaged-*-step) from=${1#averaged-} && from=$(averaged ${from%-step} step) ;;
+    averaged-*-token) from=${1#averaged-} && from=$(averaged ${from%-token} number) ;;
     cts-smollm2-*) from=$(scored cts:smollm2) ;;
     cts-tuned-*) reference; from=$(scored cts:$OUT/reference/model) ;;
     cts-*) from=$(scored cts:$MODEL) ;;
-    random-step | prefix | earliest) from=$(scored ${1%-step}) ;;
+    random-step | random-token | prefix | earliest) from=$(scored ${1%-*}) ;;
   esac
   case $1 in
     *-token) cotpress compress $from --ratios $RATIOS --method $1 --out $to ;;

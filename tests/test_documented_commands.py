@@ -80,6 +80,7 @@ STAND_IN = {
     "traces.jsonl": "traces.jsonl",
     "graded.jsonl": "graded.jsonl",
     "scored.jsonl": "scored.jsonl",
+    "averaged.jsonl": "scored.jsonl",
     "more.jsonl": "graded.jsonl",
     "compressed.jsonl": "compressed.jsonl",
     "train.jsonl": "train.jsonl",

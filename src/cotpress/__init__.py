@@ -23,6 +23,7 @@ _OFFERED = {
     "pipeline.grade": "grade",
     "pipeline.select": "select",
     "pipeline.segmenting": "Rules",
+    "pipeline.average": "Averages averages averaged",
     "pipeline.compress": "compress",
     "pipeline.verify": "verify",
     "pipeline.conclude": "conclude",

@@ -13,6 +13,9 @@ from cotpress.latent.train import train_vqvae as train_vqvae
 from cotpress.lm.conclusions import conclusions as conclusions
 from cotpress.models import Sampling as Sampling
 from cotpress.models import load as load_model
+from cotpress.pipeline.average import Averages as Averages
+from cotpress.pipeline.average import averaged as averaged
+from cotpress.pipeline.average import averages as averages
 from cotpress.pipeline.build import build as build
 from cotpress.pipeline.build import pretokenized_rows as pretokenized_rows
 from cotpress.pipeline.build import tokenize_example as tokenize_example

@@ -43,6 +43,7 @@ WALK = (
     "grade",
     "select",
     "score",
+    "average",
     "compress",
     "verify",
     "conclude",

@@ -14,10 +14,8 @@ from cotpress.report.wording import (
     FEWEST,
     Unit,
     guessed,
-    own_words,
     told,
     units,
-    worded,
     wording_of,
 )
 
@@ -60,16 +58,6 @@ def test_a_wording_of_one_trace_tells_nothing() -> None:
     """Or long units, each with words of its own, would look like a rule."""
     all_units = found(lambda wording: wording == "a")
     assert {*guessed(all_units, [unit.trace for unit in all_units])} == {0.5}
-
-
-def test_numbers_and_the_words_of_one_question_are_alike() -> None:
-    questions = ["Ann has 3 hats.", "Bob has 4 keys.", "Cy has 5 pens.", "Di has 6 cups."]
-    traces = [
-        make_scored([" so"], [1.0], problem=make_problem("p", question=question))
-        for question in questions
-    ]
-    assert own_words(traces)[0] == {"Ann", "hats"}
-    assert worded(" Ann has 3.5 hats ", {"Ann", "hats"}) == "_ has # _"
 
 
 def test_every_unit_of_every_trace_is_counted_where_it_begins() -> None:

@@ -44,6 +44,7 @@ VERBS = {
     "grade": "grade t.jsonl --out o.jsonl",
     "select": "select g.jsonl --out o.jsonl",
     "score": "score g.jsonl --scorer surprisal:tiny --target tiny --out o.jsonl",
+    "average": "average s.jsonl --out o.jsonl",
     "compress": "compress s.jsonl --ratios 0.5 0.7 --out o.jsonl",
     "compress --budget dataset": "compress s.jsonl --ratios 0.5 --budget dataset --out o.jsonl",
     "verify": "verify c.jsonl --reference tiny --out o.jsonl",

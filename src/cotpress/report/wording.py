@@ -2,15 +2,14 @@
 here is HTML.
 
 A cut keeps or drops every unit (token, step …) of a trace. That is guessed from the units of other
-traces with the same wording: numbers count as alike, and so do the words of a question that few
-questions have. `told` is the share of the uncertainty (entropy of kept or dropped) that the wording
-takes away: at 0 a reader cannot tell what was dropped, at 1 the words say it. A cut at random is
-not at 0 where something is protected, since that shows in the words.
+traces with the same wording (pipeline/alike.py). `told` is the share of the uncertainty (entropy of
+kept or dropped) that the wording takes away: at 0 a reader cannot tell what was dropped, at 1 the
+words say it. A cut at random is not at 0 where something is protected, since that shows in the
+words.
 """
 
-import re
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from math import log2
 from random import Random
@@ -18,6 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from cotpress.pipeline.alike import common_words, own_words, worded
 from cotpress.pipeline.compress import selected
 from cotpress.pipeline.order import keeping_order
 from cotpress.pipeline.segmenting import Rules, segmented, usual_rules
@@ -28,11 +28,6 @@ TOKENS = 100_000
 """No further trace where there are more tokens than this already, and traces enough."""
 FEWEST = 20
 """With fewer traces hardly any wording comes twice."""
-COMMON = 0.3
-"""A word that stands in so large a share of the questions belongs to the wording."""
-
-NUMBER = re.compile(r"\d+(?:\.\d+)?")
-WORD = re.compile(r"[^\W\d_]+")
 
 
 class Unit(NamedTuple):
@@ -91,7 +86,9 @@ def wording_of(scored: Iterable[ScoredTrace]) -> Wording | None:
 def units(scored: Sequence[ScoredTrace], rules: Rules, ratios: Sequence[float]) -> list[list[Unit]]:
     """For each ratio all units of all traces, cut at it."""
     found: list[list[Unit]] = [[] for _ in ratios]
-    for number, (one, own) in enumerate(zip(scored, own_words(scored), strict=True)):
+    common = common_words(one.trace.problem.question for one in scored)
+    for number, one in enumerate(scored):
+        own = own_words(one.trace.problem.question, common)
         parts = segmented(one, rules)
         order = None if parts.percentile else keeping_order(parts)
         wordings = [worded(text, own) for text in parts.texts]
@@ -102,20 +99,6 @@ def units(scored: Sequence[ScoredTrace], rules: Rules, ratios: Sequence[float]) 
                 for place, wording in enumerate(wordings)
             ]
     return found
-
-
-def own_words(scored: Sequence[ScoredTrace]) -> list[set[str]]:
-    """For each trace the words of its question that few of the questions have."""
-    questions = [{*WORD.findall(one.trace.problem.question)} for one in scored]
-    counts = Counter(word for question in questions for word in question)
-    common = {word for word, n in counts.items() if n >= COMMON * len(questions)}
-    return [question - common for question in questions]
-
-
-def worded(text: str, own: Collection[str]) -> str:
-    """A unit whose numbers, and words that are its question's `own`, are as any other's."""
-    alike = NUMBER.sub("#", text.strip())
-    return WORD.sub(lambda word: "_" if word[0] in own else word[0], alike)
 
 
 def told(found: Sequence[Unit]) -> float:
