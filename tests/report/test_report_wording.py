@@ -78,6 +78,17 @@ def test_a_scorer_with_a_rule_is_told_at_every_ratio_and_one_without_is_as_chanc
     assert all(abs(row.told - row.by_chance) < 0.05 for row in drawn.rows)
 
 
+def test_the_cut_is_made_by_the_rules_that_are_named() -> None:
+    texts = [" So it is.", " But we add.", " Now it is."]
+    traces = [
+        make_scored(texts, [3.0, 1.0, 2.0], problem=make_problem(f"{n}")) for n in range(FEWEST)
+    ]
+    assert wording_of(traces).unit == "number"
+    ruled = wording_of(traces, Rules("sentence", "none"))
+    assert (ruled.unit, ruled.n) == ("sentence", FEWEST)
+    assert ruled.rows[1].told > 0.8
+
+
 def test_too_few_traces_are_told_nothing_of() -> None:
     assert wording_of(scored(lambda _: range(len(TEXTS)), traces=FEWEST - 1)) is None
 

@@ -4,9 +4,12 @@ import json
 
 import msgspec
 import pytest
-from make import make_row, make_trace
+from make import make_problem, make_row, make_scored, make_trace
 
+from cotpress import storage
 from cotpress.errors import CotpressError
+from cotpress.pipeline.compress import compress
+from cotpress.pipeline.segmenting import Rules
 from cotpress.records import Grade, ScoredTrace
 from cotpress.verbs.report import report
 
@@ -176,3 +179,20 @@ def test_a_bad_line_leaves_an_earlier_report_as_it_was(evaluated):
     with pytest.raises(CotpressError, match=r"eval\.jsonl:3: not a Trace"):
         report(evaluated, out=out)
     assert out.with_suffix(".json").read_text() == "before"
+
+
+def test_what_the_wording_tells_is_measured_on_the_cuts_as_they_were_made(tmp_path):
+    pytest.importorskip("jinja2")
+    texts = [" So it is.", " But we add.", " Now it is."]
+    traces = [make_scored(texts, [3.0, 1.0, 2.0], problem=make_problem(f"{n}")) for n in range(30)]
+    scored, cuts, out = (tmp_path / name for name in ("s.jsonl", "c.jsonl", "report.html"))
+    storage.write(scored, traces)
+    storage.write(cuts, compress(traces, [0.5], rules=Rules("sentence", "none")))
+
+    def unit(**options):
+        report(scored=[scored], out=out, **options)
+        return json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))["wording"][0][
+            "unit"
+        ]
+
+    assert (unit(), unit(verified=cuts)) == ("number", "sentence")

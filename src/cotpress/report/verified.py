@@ -47,11 +47,16 @@ class Survival:
         return self.cuts.get((scored.scorer, scored.key), Cuts())
 
 
+def rules_of(one: CompressedTrace) -> Rules | None:
+    """Units and protection of a trace's cuts; None where a released selection had its own."""
+    return Rules(one.unit, cast(Protect, one.protect), one.protect_regex) if one.unit else None
+
+
 def survival(compressed: Iterable[CompressedTrace]) -> Survival:
     """Collect what was verified or chosen; memory grows by a few numbers per cut."""
     found = Survival()
     for one in compressed:
-        rules = Rules(one.unit, cast(Protect, one.protect), one.protect_regex) if one.unit else None
+        rules = rules_of(one)
         own = Cuts(rules, one.budget, one.longest_run)
         found.cuts[one.scorer, one.key] = own
         for cut in one.cuts:

@@ -56,14 +56,16 @@ class Wording:
     """The cuts of one scorer."""
 
     scorer: str
+    unit: str
+    """What was kept or dropped whole."""
     n: int
     """Traces."""
     rows: list[Rule]
 
 
-def wording_of(scored: Iterable[ScoredTrace]) -> Wording | None:
-    """What the wording tells of a scorer's cuts, by its usual rules, on the first traces; None
-    where these are too few.
+def wording_of(scored: Iterable[ScoredTrace], rules: Rules | None = None) -> Wording | None:
+    """What the wording tells of a scorer's cuts by these rules (default: the scorer's usual ones),
+    on the first traces; None where these are too few.
     """
     traces, n_tokens = [], 0
     for one in scored:
@@ -73,14 +75,14 @@ def wording_of(scored: Iterable[ScoredTrace]) -> Wording | None:
             break
     if len(traces) < FEWEST:
         return None
-    rules = usual_rules(traces[0].scorer)
+    rules = rules or usual_rules(traces[0].scorer)
     random = [_at_random(one, seed) for seed, one in enumerate(traces)]
     cuts = (units(some, rules, RATIOS) for some in (traces, random))
     rows = [
         Rule(ratio, told(real), told(drawn))
         for ratio, real, drawn in zip(RATIOS, *cuts, strict=True)
     ]
-    return Wording(traces[0].scorer, len(traces), rows)
+    return Wording(traces[0].scorer, rules.unit, len(traces), rows)
 
 
 def units(scored: Sequence[ScoredTrace], rules: Rules, ratios: Sequence[float]) -> list[list[Unit]]:

@@ -37,7 +37,8 @@ def report(
         evaluation is needed. Give two files on the same traces to compare two scorers.
     verified
         What `cotpress verify` or `compress` wrote of those traces: the page then shows what the
-        conclusions lose, and cuts as it was cut there (--budget, --longest-run, --keep-answer).
+        conclusions lose, and cuts as it was cut there (--unit, --protect, --budget, --longest-run,
+        --keep-answer).
     vqvae
         What `cotpress train-vqvae` wrote: the page then shows what each latent token stands for,
         and decodes those of answers.

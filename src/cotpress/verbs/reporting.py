@@ -20,7 +20,8 @@ from cotpress.report.paper import as_csv, as_latex, as_table
 from cotpress.report.provenance import environment, steps
 from cotpress.report.rows import in_order
 from cotpress.report.scorers import Comparison, compare
-from cotpress.report.wording import wording_of
+from cotpress.report.verified import rules_of
+from cotpress.report.wording import Wording, wording_of
 from cotpress.training import curve
 from cotpress.training.curve import LOG
 from cotpress.verbs.common import rows_path, say
@@ -56,13 +57,23 @@ def page(
         *(storage.read(path, ScoredTrace) for path in scored[:1]),
         other=storage.read(scored[1], ScoredTrace) if len(scored) == 2 else (),
         comparison=_comparison(scored) if len(scored) == 2 else None,
-        wordings=filter(None, (wording_of(storage.read(path, ScoredTrace)) for path in scored)),
+        wordings=filter(None, (_wording(path, verified) for path in scored)),
         verified=storage.read(verified, CompressedTrace) if verified else (),
         origin=origin,
         latents=_latents(vqvae, evals) if vqvae else None,
         trainings=_trainings(evals),
     )
     _write(told, out)
+
+
+def _wording(scored: Path, cuts: Path | None) -> Wording | None:
+    """What the wording tells of the cuts: as they were made, where a file holds cuts of these very
+    scores.
+    """
+    first = next(storage.read(scored, ScoredTrace), None)
+    made = next(storage.read(cuts, CompressedTrace), None) if cuts else None
+    own = rules_of(made) if first and made and made.scorer == first.scorer else None
+    return wording_of(storage.read(scored, ScoredTrace), own)
 
 
 def table(evals: Sequence[Path], format: Table, out: Path) -> None:

@@ -19,13 +19,20 @@ def section(told: Report) -> Section | None:
     """None where no scores are shown, or too few."""
     if not told.wordings:
         return None
-    titles = ["scorer", "ratio", "told by the wording", "at random", "traces"]
+    titles = ["scorer", "unit", "ratio", "told by the wording", "at random", "traces"]
     lines = [
-        [one.scorer, f"{row.ratio:g}", percent(row.told), percent(row.by_chance), f"{one.n:,}"]
+        [
+            one.scorer,
+            one.unit,
+            f"{row.ratio:g}",
+            percent(row.told),
+            percent(row.by_chance),
+            f"{one.n:,}",
+        ]
         for one in told.wordings
         for row in one.rows
     ]
-    table = Table(titles, [True, *[False] * 4], lines)
+    table = Table(titles, [True, True, *[False] * 4], lines)
     grid = Grid("What the wording tells of the cut, by ratio.", table)
     return Section(
         "wording", "Is there a rule to learn?", (Part("", (HOW,), (), grid),), told.wordings
