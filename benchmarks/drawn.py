@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 
 from cotpress import storage
-from cotpress.pipeline.average import WORDS, Averages, averaged, averages
+from cotpress.pipeline.average import WORDS, Averages, average, averages
 from cotpress.records import ScoredTrace
 
 
@@ -35,7 +35,7 @@ def main() -> None:
     asked = parser.parse_args()
     read = partial(storage.read, asked.scored, ScoredTrace)
     rule = drawn(averages(read, words=asked.words), asked.seed)
-    storage.write(asked.out, averaged(read(), rule))
+    storage.write(asked.out, average(read(), rule))
 
 
 if __name__ == "__main__":

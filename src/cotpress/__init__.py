@@ -23,7 +23,7 @@ _OFFERED = {
     "pipeline.grade": "grade",
     "pipeline.select": "select",
     "pipeline.segmenting": "Rules",
-    "pipeline.average": "Averages averages averaged",
+    "pipeline.average": "Averages averages average",
     "pipeline.compress": "compress",
     "pipeline.verify": "verify",
     "pipeline.conclude": "conclude",

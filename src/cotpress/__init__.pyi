@@ -14,7 +14,7 @@ from cotpress.lm.conclusions import conclusions as conclusions
 from cotpress.models import Sampling as Sampling
 from cotpress.models import load as load_model
 from cotpress.pipeline.average import Averages as Averages
-from cotpress.pipeline.average import averaged as averaged
+from cotpress.pipeline.average import average as average
 from cotpress.pipeline.average import averages as averages
 from cotpress.pipeline.build import build as build
 from cotpress.pipeline.build import pretokenized_rows as pretokenized_rows

@@ -11,7 +11,7 @@ from make import make_problem, make_scored
 
 from cotpress.errors import CotpressError
 from cotpress.pipeline.alike import common_words, own_words, worded
-from cotpress.pipeline.average import averaged, averages
+from cotpress.pipeline.average import average, averages
 from cotpress.pipeline.compress import compress
 from cotpress.pipeline.segmenting import Rules
 from cotpress.records import Percentile, ScoredTrace
@@ -32,7 +32,7 @@ def traces() -> list[ScoredTrace]:
 
 
 def made(scored: list[ScoredTrace], unit: str = "step", words: int = 3) -> list[ScoredTrace]:
-    return list(averaged(scored, averages(lambda: scored, unit, words)))
+    return list(average(scored, averages(lambda: scored, unit, words)))
 
 
 def test_steps_that_begin_alike_have_their_mean_and_others_their_own() -> None:
@@ -41,6 +41,12 @@ def test_steps_that_begin_alike_have_their_mean_and_others_their_own() -> None:
     assert other.importance == [2.0, 5.0]
     one, other = made(traces()[:1] + traces()[:1])
     assert one.importance == [0.0, 2.0, 2.0]
+
+
+def test_a_wording_that_is_not_known_keeps_its_own_importance() -> None:
+    one, other = traces()
+    [again] = average([other], averages(lambda: [one]))
+    assert again.importance == [0.0, 5.0]
 
 
 def test_only_so_many_words_decide() -> None:

@@ -44,6 +44,9 @@ def averages(
         unit: What is averaged, as `compress` cuts it.
         words: By how many of its first words a unit is known, at least 1.
 
+    Returns:
+        What `average` takes, with one mean for each wording.
+
     Raises:
         CotpressError: Fewer than one word, an unknown unit, scores of a released selection, or ones
             that keep a beginning of each reasoning.
@@ -63,21 +66,33 @@ def averages(
     return Averages(unit, words, common, {name: totals[name] / counts[name] for name in totals})
 
 
-def averaged(scored: Iterable[ScoredTrace], by: Averages) -> Iterator[ScoredTrace]:
+def average(scored: Iterable[ScoredTrace], by: Averages) -> Iterator[ScoredTrace]:
     """The same traces, each token as important as the wording of its unit.
 
-    The scorer's name says so; the log-likelihoods behind the scores, which no longer explain them,
-    are left out.
+    Args:
+        scored: What `score` gives.
+        by: What `averages` made of the same traces; a wording that it does not know keeps its own
+            importance.
+
+    Yields:
+        One `ScoredTrace` per trace, whose scorer says by what it was averaged, without the
+        log-likelihoods behind the scores, which no longer explain them.
+
+    Raises:
+        CotpressError: A released selection, or scores that keep a beginning of each reasoning.
     """
     for one in scored:
         parts = _parts(one, by.unit)
         names = _names(one, parts, by.common, by.words)
+        means = [
+            by.importance.get(name, own) for name, own in zip(names, parts.importance, strict=True)
+        ]
         starts = [0, *one.ends[:-1]]
-        places = [min(bisect_right(parts.ends, start), len(names) - 1) for start in starts]
+        places = [min(bisect_right(parts.ends, start), len(means) - 1) for start in starts]
         yield msgspec.structs.replace(
             one,
             scorer=f"{one.scorer}, averaged by {by.unit}",
-            importance=[by.importance[names[place]] for place in places],
+            importance=[means[place] for place in places],
             given=None,
             alone=None,
         )

@@ -31,7 +31,7 @@ def average(scored: Path, /, *, out: Path, unit: str = "step", words: int = stag
     make(
         out,
         ScoredTrace,
-        lambda items, _: stage.averaged(
+        lambda items, _: stage.average(
             items, stage.averages(partial(storage.read, scored, ScoredTrace), unit, words)
         ),
         storage.read(scored, ScoredTrace),
