@@ -57,7 +57,7 @@ def page(
         *(storage.read(path, ScoredTrace) for path in scored[:1]),
         other=storage.read(scored[1], ScoredTrace) if len(scored) == 2 else (),
         comparison=_comparison(scored) if len(scored) == 2 else None,
-        wordings=filter(None, (_wording(path, verified) for path in scored)),
+        wordings=_wordings(scored, verified),
         verified=storage.read(verified, CompressedTrace) if verified else (),
         origin=origin,
         latents=_latents(vqvae, evals) if vqvae else None,
@@ -66,14 +66,15 @@ def page(
     _write(told, out)
 
 
-def _wording(scored: Path, cuts: Path | None) -> Wording | None:
-    """What the wording tells of the cuts: as they were made, where a file holds cuts of these very
-    scores.
+def _wordings(scored: Sequence[Path], cuts: Path | None) -> Iterator[Wording]:
+    """What the wording tells of the cuts of each file of scores, by the rules of `cuts`, where
+    there are any.
     """
-    first = next(storage.read(scored, ScoredTrace), None)
     made = next(storage.read(cuts, CompressedTrace), None) if cuts else None
-    own = rules_of(made) if first and made and made.scorer == first.scorer else None
-    return wording_of(storage.read(scored, ScoredTrace), own)
+    rules = rules_of(made) if made else None
+    for path in scored:
+        if found := wording_of(storage.read(path, ScoredTrace), rules):
+            yield found
 
 
 def table(evals: Sequence[Path], format: Table, out: Path) -> None:
