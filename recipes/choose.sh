@@ -122,8 +122,9 @@ scored() { # scored SCORER: the file of its scores, made when it is first needed
 }
 
 averaged() { # averaged SCORER UNIT: its scores, with those of units that are worded alike averaged
-  local file=$OUT/scored/averaged-$1-$2.jsonl
-  cotpress average $(scored $1:$MODEL) --unit $2 --out $file
+  local from=$(scored $1)
+  local file=${from%.jsonl}-averaged-by-$2.jsonl
+  cotpress average $from --unit $2 --out $file
   echo $file
 }
 
@@ -146,8 +147,9 @@ cut() { # cut NAME: what an arm learns, for all of its seeds
   case $1 in
     surprisal-* | policy | budget-cut) from=$(scored surprisal:$MODEL) ;;
     drawn-*-step) from=${1#drawn-} && from=$(drawn ${from%-step}) ;;
-    averaged-*-step) from=${1#averaged-} && from=$(averaged ${from%-step} step) ;;
-    averaged-*-token) from=${1#averaged-} && from=$(averaged ${from%-token} number) ;;
+    averaged-cts-smollm2-step) from=$(averaged cts:smollm2 step) ;;
+    averaged-*-step) from=${1#averaged-} && from=$(averaged ${from%-step}:$MODEL step) ;;
+    averaged-*-token) from=${1#averaged-} && from=$(averaged ${from%-token}:$MODEL number) ;;
     cts-smollm2-*) from=$(scored cts:smollm2) ;;
     cts-tuned-*) reference; from=$(scored cts:$OUT/reference/model) ;;
     cts-*) from=$(scored cts:$MODEL) ;;
